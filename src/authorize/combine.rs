@@ -1,0 +1,58 @@
+//! Policies made of policies.
+
+use super::{Policy, forbidden};
+use crate::{error::Error, verifier::Claims};
+
+/// Both of two policies; made by [`PolicyExt::and`](super::PolicyExt::and).
+#[derive(Clone, Copy, Debug)]
+pub struct And<A, B>(A, B);
+
+impl<A, B> And<A, B> {
+    pub(super) fn new(first: A, second: B) -> Self {
+        Self(first, second)
+    }
+}
+
+impl<C, A: Policy<C>, B: Policy<C>> Policy<C> for And<A, B> {
+    fn authorize(&self, claims: &Claims<C>) -> Result<(), Error> {
+        self.0.authorize(claims)?;
+        self.1.authorize(claims)
+    }
+}
+
+/// One of two policies; made by [`PolicyExt::or`](super::PolicyExt::or).
+#[derive(Clone, Copy, Debug)]
+pub struct Or<A, B>(A, B);
+
+impl<A, B> Or<A, B> {
+    pub(super) fn new(first: A, second: B) -> Self {
+        Self(first, second)
+    }
+}
+
+impl<C, A: Policy<C>, B: Policy<C>> Policy<C> for Or<A, B> {
+    fn authorize(&self, claims: &Claims<C>) -> Result<(), Error> {
+        self.0.authorize(claims).or_else(|first| self.1.authorize(claims).map_err(|_| first))
+    }
+}
+
+/// The contrary of a policy; made by [`PolicyExt::not`](super::PolicyExt::not).
+#[derive(Clone, Copy, Debug)]
+pub struct Not<P>(P);
+
+impl<P> Not<P> {
+    pub(super) fn new(policy: P) -> Self {
+        Self(policy)
+    }
+}
+
+impl<C, P: Policy<C>> Policy<C> for Not<P> {
+    fn authorize(&self, claims: &Claims<C>) -> Result<(), Error> {
+        match self.0.authorize(claims) {
+            Ok(()) => Err(forbidden("the contrary of a policy")),
+            // A policy that could not decide has not said no.
+            Err(error) if !error.is_forbidden() => Err(error),
+            Err(_) => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Scopes that a token must have.
+
+use super::Policy;
+use crate::{
+    error::{Error, ErrorKind},
+    verifier::Claims,
+};
+
+/// Wants scopes (RFC 6749 §3.3), and names them in the challenge if they are
+/// missing (RFC 6750 §3).
+#[derive(Clone, Debug)]
+pub struct Scopes {
+    scopes: Box<[Box<str>]>,
+    all: bool,
+}
+
+impl Scopes {
+    /// All of these scopes. Without any, every token will do.
+    pub fn all_of<S: AsRef<str>>(scopes: impl IntoIterator<Item = S>) -> Self {
+        Self { scopes: words(scopes), all: true }
+    }
+
+    /// At least one of these scopes. Without any, no token will do.
+    pub fn any_of<S: AsRef<str>>(scopes: impl IntoIterator<Item = S>) -> Self {
+        Self { scopes: words(scopes), all: false }
+    }
+}
+
+impl<C> Policy<C> for Scopes {
+    fn authorize(&self, claims: &Claims<C>) -> Result<(), Error> {
+        let has = claims.registered().scopes();
+        if has.is_malformed() {
+            let claim = Some("scope");
+            return Err(Error::new(ErrorKind::MalformedClaims { claim }));
+        }
+        let missing = self.scopes.iter().filter(|scope| !has.contains(scope)).count();
+        let enough = if self.all { missing == 0 } else { missing < self.scopes.len() };
+        if enough {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::InsufficientScope {
+            required: self.scopes.clone(),
+            missing: self.scopes.iter().filter(|scope| !has.contains(scope)).cloned().collect(),
+        }))
+    }
+}
+
+/// The scopes one by one: `"a b"` are two.
+fn words<S: AsRef<str>>(scopes: impl IntoIterator<Item = S>) -> Box<[Box<str>]> {
+    let mut words = Vec::new();
+    for scope in scopes {
+        words.extend(scope.as_ref().split(' ').filter(|word| !word.is_empty()).map(Box::from));
+    }
+    words.into()
+}

@@ -1,0 +1,18 @@
+//! The claims of RFC 7519 and RFC 9068 as plain data, without any verdict.
+//!
+//! [`RawClaims`] is a payload read strictly and borrowed: the rules look at it.
+//! [`RegisteredClaims`] is what is kept of it for the application.
+
+mod audience;
+mod kept;
+mod path;
+mod raw;
+mod registered;
+mod scope;
+mod time;
+
+pub(crate) use self::raw::RawClaims;
+pub use self::{
+    audience::Audience, path::ClaimPath, registered::RegisteredClaims, scope::ScopeSet,
+    time::NumericDate,
+};

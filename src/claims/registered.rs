@@ -1,0 +1,228 @@
+//! The registered claims of a verified token, for the application.
+
+use std::{borrow::Cow, fmt};
+
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _};
+use serde_json::value::RawValue;
+
+use super::{
+    audience::{Audience, KeptAudience},
+    kept::Kept,
+    path::ClaimPath,
+    raw::RawClaims,
+    scope::{KeptScope, ScopeSet},
+    time::NumericDate,
+};
+
+/// The claims that RFC 7519 §4.1 and RFC 9068 §2.2 give a meaning to, and the
+/// way to all others.
+///
+/// Strings are shared with the payload, which is kept: reading them allocates
+/// nothing. Where an application needs no more than these, it is a type for
+/// [`Verifier`](crate::Verifier) too: `Verifier::<RegisteredClaims>::builder()`.
+#[derive(Clone)]
+pub struct RegisteredClaims {
+    payload: Box<str>,
+    iss: Option<Kept>,
+    sub: Option<Kept>,
+    jti: Option<Kept>,
+    client_id: Option<Kept>,
+    sid: Option<Kept>,
+    aud: KeptAudience,
+    exp: Option<NumericDate>,
+    nbf: Option<NumericDate>,
+    iat: Option<NumericDate>,
+    scope: KeptScope,
+    scp: KeptScope,
+}
+
+impl RegisteredClaims {
+    /// The issuer (`iss`, RFC 7519 §4.1.1).
+    #[must_use]
+    pub fn issuer(&self) -> Option<&str> {
+        self.text(self.iss.as_ref())
+    }
+
+    /// The subject (`sub`, RFC 7519 §4.1.2): unique within its issuer.
+    #[must_use]
+    pub fn subject(&self) -> Option<&str> {
+        self.text(self.sub.as_ref())
+    }
+
+    /// The recipients (`aud`, RFC 7519 §4.1.3).
+    #[must_use]
+    pub fn audience(&self) -> Audience<'_> {
+        Audience { payload: &self.payload, members: &self.aud }
+    }
+
+    /// When the token expires (`exp`, RFC 7519 §4.1.4). A connection that
+    /// outlives its request, such as a WebSocket, should end then.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<NumericDate> {
+        self.exp
+    }
+
+    /// Before when the token is not valid (`nbf`, RFC 7519 §4.1.5).
+    #[must_use]
+    pub fn not_before(&self) -> Option<NumericDate> {
+        self.nbf
+    }
+
+    /// When the token was issued (`iat`, RFC 7519 §4.1.6).
+    #[must_use]
+    pub fn issued_at(&self) -> Option<NumericDate> {
+        self.iat
+    }
+
+    /// The token's id (`jti`, RFC 7519 §4.1.7).
+    #[must_use]
+    pub fn token_id(&self) -> Option<&str> {
+        self.text(self.jti.as_ref())
+    }
+
+    /// The client that asked for the token (`client_id`, RFC 8693 §4.3).
+    #[must_use]
+    pub fn client_id(&self) -> Option<&str> {
+        self.text(self.client_id.as_ref())
+    }
+
+    /// The session at the issuer (`sid`, OpenID Connect Front-Channel Logout
+    /// 1.0 §3).
+    #[must_use]
+    pub fn session_id(&self) -> Option<&str> {
+        self.text(self.sid.as_ref())
+    }
+
+    /// The scopes (`scope`, RFC 8693 §4.2, and `scp`).
+    #[must_use]
+    pub fn scopes(&self) -> ScopeSet<'_> {
+        ScopeSet { payload: &self.payload, claims: [&self.scope, &self.scp] }
+    }
+
+    /// The claim at `path` as a `T`, or `None` where the token has none or it
+    /// does not fit. Reads the payload anew at each call.
+    ///
+    /// # Example: roles as Keycloak writes them
+    /// ```
+    /// use tower_jwt_auth::RegisteredClaims;
+    ///
+    /// # fn roles(claims: &RegisteredClaims) -> Vec<String> {
+    /// claims.get::<Vec<String>>("realm_access.roles").unwrap_or_default()
+    /// # }
+    /// # let claims = serde_json::from_str(r#"{"realm_access":{"roles":["a"]}}"#).unwrap();
+    /// # assert_eq!(roles(&claims), ["a"]);
+    /// ```
+    #[must_use]
+    pub fn get<T: DeserializeOwned>(&self, path: impl Into<ClaimPath>) -> Option<T> {
+        path.into().read(&self.payload)
+    }
+
+    /// What is kept of the claims of `payload`.
+    pub(crate) fn new(raw: &RawClaims<'_>, payload: &str) -> Unowned {
+        let keep =
+            |text: &Option<Cow<'_, str>>| text.as_deref().map(|text| Kept::new(text, payload));
+        Unowned(Self {
+            iss: keep(&raw.iss),
+            sub: keep(&raw.sub),
+            jti: keep(&raw.jti),
+            client_id: keep(&raw.client_id),
+            sid: keep(&raw.sid),
+            aud: KeptAudience::new(raw.aud.as_ref(), payload),
+            exp: raw.exp,
+            nbf: raw.nbf,
+            iat: raw.iat,
+            scope: KeptScope::new(&raw.scope, payload),
+            scp: KeptScope::new(&raw.scp, payload),
+            payload: Box::default(),
+        })
+    }
+
+    fn text<'a>(&'a self, kept: Option<&'a Kept>) -> Option<&'a str> {
+        kept.map(|kept| kept.get(&self.payload))
+    }
+}
+
+/// Claims without the payload that their places point into.
+pub(crate) struct Unowned(RegisteredClaims);
+
+impl Unowned {
+    /// Gives them the payload that they were read from.
+    pub(crate) fn own(mut self, payload: Box<str>) -> RegisteredClaims {
+        self.0.payload = payload;
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for RegisteredClaims {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let payload = Box::<RawValue>::deserialize(deserializer)?;
+        let payload: Box<str> = payload.into();
+        let raw = RawClaims::read(&payload, &[])
+            .map_err(|_| D::Error::custom("the registered claims are malformed"))?;
+        let kept = Self::new(&raw, &payload);
+        drop(raw);
+        Ok(kept.own(payload))
+    }
+}
+
+impl fmt::Debug for RegisteredClaims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RegisteredClaims")
+            .field("iss", &self.issuer())
+            .field("sub", &self.subject())
+            .field("aud", &self.audience())
+            .field("exp", &self.exp)
+            .field("nbf", &self.nbf)
+            .field("iat", &self.iat)
+            .field("jti", &self.token_id())
+            .field("client_id", &self.client_id())
+            .field("sid", &self.session_id())
+            .field("scope", &self.scopes())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claims(payload: &str) -> RegisteredClaims {
+        serde_json::from_str(payload).unwrap()
+    }
+
+    #[test]
+    fn everything_is_read() {
+        let claims = claims(
+            r#"{"iss":"i","sub":"s\u0075b","aud":["a","b"],"exp":9,"nbf":1.5,"iat":2,"jti":"j",
+                "client_id":"c","sid":"d","scope":"read  write","scp":["admin"],"x":{"y":[1]}}"#,
+        );
+        assert_eq!(claims.issuer(), Some("i"));
+        assert_eq!(claims.subject(), Some("sub"));
+        assert_eq!(claims.audience().iter().collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(claims.expires_at().map(NumericDate::floor), Some(9));
+        assert_eq!(claims.not_before().map(NumericDate::ceil), Some(2));
+        assert_eq!(claims.issued_at().map(NumericDate::floor), Some(2));
+        assert_eq!(claims.token_id(), Some("j"));
+        assert_eq!(claims.client_id(), Some("c"));
+        assert_eq!(claims.session_id(), Some("d"));
+        assert_eq!(claims.scopes().iter().collect::<Vec<_>>(), ["read", "write", "admin"]);
+        assert!(claims.scopes().contains("admin") && !claims.scopes().contains("adm"));
+        assert_eq!(claims.get::<Vec<u8>>("x.y"), Some(vec![1]));
+        // The places stay right when the claims are cloned.
+        assert_eq!(claims.clone().subject(), Some("sub"));
+    }
+
+    #[test]
+    fn nothing_is_made_up() {
+        let claims = claims("{}");
+        assert_eq!(claims.issuer(), None);
+        assert!(claims.audience().is_empty() && claims.scopes().is_empty());
+        assert!(!claims.scopes().is_malformed());
+    }
+
+    #[test]
+    fn only_blanks_part_scopes() {
+        let claims = claims("{\"scope\":\"a\\tb\u{a0}c,d  e\"}");
+        assert_eq!(claims.scopes().iter().collect::<Vec<_>>(), ["a\tb\u{a0}c,d", "e"]);
+    }
+}

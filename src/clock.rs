@@ -1,0 +1,63 @@
+//! Where the time comes from: the only file that asks the system for it.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A source of the current time.
+///
+/// [`SystemClock`] serves every verifier that is not given another one; tests
+/// hand in a clock that they can move.
+///
+/// # Example: a clock that stands still
+/// ```
+/// use std::time::{Duration, SystemTime, UNIX_EPOCH};
+/// use tower_jwt_auth::clock::Clock;
+///
+/// #[derive(Debug)]
+/// struct Noon;
+///
+/// impl Clock for Noon {
+///     fn now(&self) -> SystemTime {
+///         UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+///     }
+/// }
+/// assert_eq!(Noon.now(), Noon.now());
+/// ```
+pub trait Clock: Send + Sync + 'static {
+    /// The time now.
+    fn now(&self) -> SystemTime;
+}
+
+/// The clock of the operating system.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> SystemTime {
+        SystemTime::now()
+    }
+}
+
+/// Whole seconds since 1970-01-01T00:00:00Z, negative before it, without leap
+/// seconds: the scale of a NumericDate (RFC 7519 §2).
+pub(crate) fn unix_seconds(time: SystemTime) -> i64 {
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(after) => i64::try_from(after.as_secs()).unwrap_or(i64::MAX),
+        Err(before) => i64::try_from(before.duration().as_secs())
+            .map_or(i64::MIN, |seconds| seconds.saturating_neg().saturating_sub(1)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn seconds_count_from_1970() {
+        assert_eq!(unix_seconds(UNIX_EPOCH), 0);
+        assert_eq!(unix_seconds(UNIX_EPOCH + Duration::from_millis(1_999)), 1);
+        assert!(unix_seconds(UNIX_EPOCH - Duration::from_millis(1)) < 0);
+        assert!(unix_seconds(SystemTime::now()) > 1_700_000_000);
+    }
+}

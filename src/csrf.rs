@@ -1,0 +1,246 @@
+//! Whether a request that a cookie vouches for comes from where it should.
+//!
+//! A browser adds its cookies to requests that other sites make. So a cookie
+//! counts on an unsafe request only with positive evidence that the page that
+//! made it is of the same origin, or of one that is trusted by name.
+
+use http::{HeaderMap, Method, Uri, header, uri::Scheme};
+
+use crate::error::{ConfigError, Error, ErrorKind};
+
+/// Decides on one request:
+///
+/// 1. `GET`, `HEAD` and `OPTIONS` pass (RFC 9110 §9.2.1), but for a WebSocket
+///    handshake, which opens more than it reads. Only the real method counts.
+/// 2. `Sec-Fetch-Site: same-origin` passes, unless an `Origin` contradicts it.
+/// 3. Without `Sec-Fetch-Site`, an `Origin` that is the request's own or a
+///    trusted one passes.
+/// 4. With `same-site` or `cross-site`, a trusted `Origin` passes that is not
+///    the request's own.
+/// 5. All else is refused: neither header, one of them twice, `Origin: null`.
+pub(crate) fn check(
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    trusted: &[Origin],
+) -> Result<(), Error> {
+    if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) && !is_websocket(headers) {
+        return Ok(());
+    }
+    match evidence(uri, headers, trusted) {
+        Some(()) => Ok(()),
+        None => Err(Error::new(ErrorKind::CrossSite)),
+    }
+}
+
+fn evidence(uri: &Uri, headers: &HeaderMap, trusted: &[Origin]) -> Option<()> {
+    let site = once(headers, "sec-fetch-site")?;
+    let origin = match once(headers, header::ORIGIN.as_str())? {
+        None => None,
+        Some(text) => Some(Origin::parse(text)?),
+    };
+    let own = origin.as_ref().map(|origin| origin.is_of(uri, headers));
+    let listed = origin.as_ref().is_some_and(|origin| trusted.contains(origin));
+    let passes = match (site, own) {
+        (Some("same-origin"), None) => true,
+        (Some("same-origin") | None, Some(own)) => own || listed,
+        (Some("same-site" | "cross-site"), Some(own)) => listed && !own,
+        _ => false,
+    };
+    passes.then_some(())
+}
+
+/// The value of a header that must not be repeated: `Some(None)` where it is
+/// absent, `None` where it is repeated or no text.
+fn once<'h>(headers: &'h HeaderMap, name: &str) -> Option<Option<&'h str>> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Some(None),
+        (Some(value), None) => value.to_str().ok().map(Some),
+        (Some(_), Some(_)) => None,
+    }
+}
+
+fn is_websocket(headers: &HeaderMap) -> bool {
+    headers.get_all(header::UPGRADE).iter().any(|value| {
+        let mut protocols = value.as_bytes().split(|byte| *byte == b',');
+        protocols.any(|one| one.trim_ascii().eq_ignore_ascii_case(b"websocket"))
+    })
+}
+
+/// The origin of a page (RFC 6454 §6.1), with its port written out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Origin {
+    scheme: Box<str>,
+    host: Box<str>,
+    port: Option<u16>,
+}
+
+impl Origin {
+    /// An origin from a configuration.
+    pub(crate) fn new(text: &str) -> Result<Self, ConfigError> {
+        Self::parse(text).ok_or(ConfigError::InvalidName(
+            "a trusted origin is a scheme, a host and perhaps a port and nothing behind it, as in \
+             `https://app.example.com`",
+        ))
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (scheme, authority) = text.split_once("://")?;
+        let scheme = scheme.to_ascii_lowercase();
+        let well_formed = scheme.starts_with(|first: char| first.is_ascii_lowercase())
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+        let (host, port) = authority_parts(authority)?;
+        let port = port.or(default_port(&scheme));
+        well_formed.then(|| Self {
+            scheme: scheme.into_boxed_str(),
+            host: host.to_ascii_lowercase().into_boxed_str(),
+            port,
+        })
+    }
+
+    /// Whether this is the origin that the request was sent to, as far as a
+    /// request tells: behind a proxy that ends TLS, the scheme is not known.
+    fn is_of(&self, uri: &Uri, headers: &HeaderMap) -> bool {
+        let web = matches!(&*self.scheme, "http" | "https");
+        let downgraded = uri.scheme() == Some(&Scheme::HTTPS) && &*self.scheme != "https";
+        let authority = match uri.authority() {
+            Some(authority) => Some(authority.as_str()),
+            None => once(headers, header::HOST.as_str()).flatten(),
+        };
+        let Some((host, port)) = authority.and_then(authority_parts) else { return false };
+        web && !downgraded
+            && host.eq_ignore_ascii_case(&self.host)
+            && port.or(default_port(&self.scheme)) == self.port
+    }
+}
+
+/// Host and port, where there is nothing else.
+fn authority_parts(authority: &str) -> Option<(&str, Option<u16>)> {
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => {
+            let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+            (host, Some(digits.then(|| port.parse().ok()).flatten()?))
+        }
+        _ => (authority, None),
+    };
+    let name = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    let literal = name.len() != host.len();
+    let good =
+        !name.is_empty() && name.bytes().all(|byte| plain(byte) || (literal && byte == b':'));
+    good.then_some((host, port))
+}
+
+fn default_port(scheme: &str) -> Option<u16> {
+    match scheme {
+        "http" | "ws" => Some(80),
+        "https" | "wss" => Some(443),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    /// `headers` as `name: value` lines, on top of `host: app.example`.
+    fn passes(method: &str, headers: &[(&str, &str)], trusted: &[&str]) -> bool {
+        let mut request = Request::builder().method(method).uri("/").header("host", "app.example");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        let trusted: Vec<_> = trusted.iter().map(|text| Origin::new(text).unwrap()).collect();
+        check(&parts.method, &parts.uri, &parts.headers, &trusted).is_ok()
+    }
+
+    #[test]
+    fn safe_methods_pass_but_for_websockets() {
+        for method in ["GET", "HEAD", "OPTIONS"] {
+            assert!(passes(method, &[("origin", "https://evil.example")], &[]));
+        }
+        for method in ["POST", "PUT", "PATCH", "DELETE", "CONNECT", "TRACE", "get", "QUERY"] {
+            assert!(!passes(method, &[], &[]), "{method}");
+        }
+        assert!(!passes("GET", &[("upgrade", "h2c, WebSocket")], &[]));
+        let own = [("upgrade", "websocket"), ("origin", "https://app.example")];
+        assert!(passes("GET", &own, &[]));
+    }
+
+    #[test]
+    fn evidence_is_positive() {
+        let own = ("origin", "https://app.example");
+        let site = |value| ("sec-fetch-site", value);
+        assert!(passes("POST", &[site("same-origin")], &[]));
+        assert!(passes("POST", &[own], &[]));
+        assert!(passes("POST", &[site("same-origin"), own], &[]));
+        assert!(passes("POST", &[("origin", "https://APP.example:443")], &[]));
+        assert!(passes("POST", &[("origin", "http://app.example")], &[]));
+        for headers in [
+            &[][..],
+            &[site("cross-site")],
+            &[site("same-site")],
+            &[site("none")],
+            &[site("none"), own],
+            &[site("Same-Origin")],
+            &[site("same-origin"), site("same-origin")],
+            &[site("cross-site"), own],
+            &[site("same-site"), ("origin", "https://evil.app.example")],
+            &[site("same-origin"), ("origin", "https://evil.example")],
+            &[("origin", "null")],
+            &[site("same-origin"), ("origin", "null")],
+            &[own, own],
+            &[own, ("origin", "https://evil.example")],
+            &[("origin", "https://app.example.evil.example")],
+            &[("origin", "https://app.example:8443")],
+            &[("origin", "https://app.example/")],
+            &[("origin", "https://evil@app.example")],
+            &[("origin", "app.example")],
+            &[("origin", "ftp://app.example")],
+            &[("x-http-method-override", "GET")],
+            &[("referer", "https://app.example/")],
+        ] {
+            assert!(!passes("POST", headers, &[]), "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn trusted_origins_pass() {
+        let trusted = ["https://admin.example:8443", "capacitor://localhost"];
+        let admin = ("origin", "https://admin.example:8443");
+        assert!(passes("POST", &[admin], &trusted));
+        assert!(passes("POST", &[("sec-fetch-site", "cross-site"), admin], &trusted));
+        assert!(passes("POST", &[("sec-fetch-site", "same-origin"), admin], &trusted));
+        assert!(passes("POST", &[("origin", "capacitor://localhost")], &trusted));
+        assert!(!passes("POST", &[("sec-fetch-site", "none"), admin], &trusted));
+        assert!(!passes("POST", &[("origin", "https://admin.example")], &trusted));
+        for text in ["", "null", "app.example", "https://", "https://a/b", "https://a:x", "://a"] {
+            assert!(Origin::new(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn http_2_names_its_host_in_the_uri() {
+        let uri: Uri = "https://app.example/x".parse().unwrap();
+        let with = |origin: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("origin", origin.parse().unwrap());
+            check(&Method::POST, &uri, &headers, &[]).is_ok()
+        };
+        assert!(with("https://app.example"));
+        assert!(!with("http://app.example"), "the request came over TLS, the page did not");
+        assert!(!with("https://other.example"));
+    }
+
+    #[test]
+    fn ipv6_hosts() {
+        assert_eq!(authority_parts("[::1]:80"), Some(("[::1]", Some(80))));
+        assert_eq!(authority_parts("[::1]"), Some(("[::1]", None)));
+        for bad in ["", ":80", "a:", "a:99999", "a:+1", "a b", "[::1", "::1", "a@b"] {
+            assert_eq!(authority_parts(bad), None, "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! What is refused before any request is served, and how to mend it.
+
+use std::{error::Error as StdError, fmt};
+
+/// A configuration that is wrong or not safe.
+///
+/// `Display` says what is wrong and what to write instead; it never has key
+/// material in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// No key was given.
+    NoKeys,
+    /// Keys were given and none of them can be used; the reasons, one a key.
+    NoUsableKeys(Vec<String>),
+    /// The allow-list of algorithms leaves no key anything to verify.
+    NoUsableAlgorithm,
+    /// No issuer was given, and `any_issuer()` was not called.
+    NoIssuer,
+    /// No audience was given, and `any_audience()` was not called.
+    NoAudience,
+    /// An issuer, audience, claim or other name is empty or has characters
+    /// that it cannot have.
+    InvalidName(&'static str),
+    /// A number is outside of what is sensible; the message says which.
+    OutOfRange(&'static str),
+    /// An HMAC secret is shorter than its hash (RFC 7518 §3.2).
+    SecretTooShort {
+        /// The algorithm that the secret is for.
+        algorithm: &'static str,
+        /// The shortest length that is accepted, in bytes.
+        needed: usize,
+        /// The length that was given, in bytes.
+        given: usize,
+    },
+    /// The text of a PEM file or of a JWK was given as an HMAC secret.
+    SecretIsAKey,
+    /// A private key was given where a public key is meant.
+    PrivateKey,
+    /// An `oct` JWK, which is a shared secret, was given where a public key is
+    /// meant.
+    SymmetricKey,
+    /// The text or the bytes are not a key in any form that is known.
+    MalformedKey(&'static str),
+    /// The key is of a type or on a curve that is not supported, or not by the
+    /// back end that this build has.
+    UnsupportedKey(&'static str),
+    /// The key is too weak or too large to verify with.
+    WeakKey(&'static str),
+    /// The key's own `alg`, `use` or `key_ops` forbids to verify with it.
+    KeyUse(&'static str),
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoKeys => f.write_str(
+                "no key is configured, give one with `.keys(Key::from_pem(…)?)`, \
+                 `.keys(Key::hs256(secret)?)` or `.keys(KeySet::from_jwks(…)?)`",
+            ),
+            Self::NoUsableKeys(reasons) => {
+                write!(f, "none of the {} keys can be used:", reasons.len())?;
+                for reason in reasons {
+                    write!(f, " {reason};")?;
+                }
+                f.write_str(" give a key set with at least one key that verifies signatures")
+            }
+            Self::NoUsableAlgorithm => f.write_str(
+                "none of the keys can verify one of the allowed algorithms, \
+                 name the algorithm of a key in `.algorithms(…)` or leave it out",
+            ),
+            Self::NoIssuer => f.write_str(
+                "no issuer is configured, name it with `.issuer(\"https://…\")`, \
+                 or say `.any_issuer()` if every issuer with this key is trusted",
+            ),
+            Self::NoAudience => f.write_str(
+                "no audience is configured, name this service with `.audience(\"…\")`, \
+                 or say `.any_audience()` if tokens for others are welcome too",
+            ),
+            Self::InvalidName(what) => write!(f, "{what}"),
+            Self::OutOfRange(what) => write!(f, "{what}"),
+            Self::SecretTooShort { algorithm, needed, given } => write!(
+                f,
+                "the secret for {algorithm} has {given} bytes, use at least {needed} random ones \
+                 (RFC 7518 §3.2)"
+            ),
+            Self::SecretIsAKey => f.write_str(
+                "the HMAC secret is the text of a key file, load it with `Key::from_pem` or \
+                 `Key::from_jwk`",
+            ),
+            Self::PrivateKey => f.write_str(
+                "this is a private key, verify with its public key: \
+                 `openssl pkey -in private.pem -pubout`",
+            ),
+            Self::SymmetricKey => f.write_str(
+                "this is a shared secret (`kty: oct`), load it with `Key::from_private_jwk` or \
+                 `KeySet::from_private_jwks` if that is meant",
+            ),
+            Self::MalformedKey(what) => write!(f, "the key is malformed: {what}"),
+            Self::UnsupportedKey(what) => write!(f, "the key is not supported: {what}"),
+            Self::WeakKey(what) => write!(f, "the key is not safe: {what}"),
+            Self::KeyUse(what) => write!(f, "the key is not for verifying: {what}"),
+        }
+    }
+}
+
+impl StdError for ConfigError {}

@@ -1,0 +1,60 @@
+//! `Claims<C>` and `Option<Claims<C>>` as arguments of a handler.
+
+use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
+use http::{Extensions, request::Parts};
+
+use crate::{
+    error::{Error, ErrorKind},
+    observe,
+    response::{Challenge, Rejection},
+    verifier::Claims,
+};
+
+impl<C, S> FromRequestParts<S> for Claims<C>
+where
+    C: Send + Sync + 'static,
+    S: Send + Sync,
+{
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
+        claims(&parts.extensions)
+    }
+}
+
+impl<C, S> OptionalFromRequestParts<S> for Claims<C>
+where
+    C: Send + Sync + 'static,
+    S: Send + Sync,
+{
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Rejection> {
+        match claims(&parts.extensions) {
+            Ok(claims) => Ok(Some(claims)),
+            Err(rejection) if rejection.error().is_missing_token() => Ok(None),
+            Err(rejection) => Err(rejection),
+        }
+    }
+}
+
+/// What the layer has left for this request.
+pub(super) fn claims<C: Send + Sync + 'static>(
+    extensions: &Extensions,
+) -> Result<Claims<C>, Rejection> {
+    match (extensions.get::<Claims<C>>(), extensions.get::<Rejection>()) {
+        (Some(claims), _) => Ok(claims.clone()),
+        (None, Some(rejection)) => Err(rejection.clone()),
+        (None, None) => {
+            let (layer, claims) = ("JwtAuthLayer", std::any::type_name::<C>());
+            Err(refuse(Error::new(ErrorKind::MissingLayer { layer, claims }), extensions))
+        }
+    }
+}
+
+/// A refusal of the extractor's own, with the layer's challenge.
+pub(super) fn refuse(error: Error, extensions: &Extensions) -> Rejection {
+    observe::refused(&error);
+    let challenge = extensions.get::<Challenge>().cloned();
+    Rejection::new(error, challenge.unwrap_or_else(|| Challenge::new(None)))
+}

@@ -1,0 +1,206 @@
+//! JSON read strictly (RFC 8259): where a careless reader lets two meanings
+//! pass, this one refuses.
+//!
+//! - A member name stands once in its object, at every level, also when one of
+//!   the two is written with escapes (RFC 7515 §4 and RFC 7519 §4 allow just
+//!   this or the last one; two readers that differ are an attack).
+//! - Members that nobody asks for are checked like the others: numbers have a
+//!   finite value, strings are Unicode, nesting ends at `serde_json`'s limit of
+//!   128.
+
+use std::{borrow::Cow, collections::HashSet, fmt};
+
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+
+/// Any JSON value, checked and thrown away; says whether it was `null`.
+pub(crate) struct Checked {
+    pub(crate) null: bool,
+}
+
+impl<'de> Deserialize<'de> for Checked {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(CheckVisitor)
+    }
+}
+
+struct CheckVisitor;
+
+impl<'de> Visitor<'de> for CheckVisitor {
+    type Value = Checked;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Checked, E> {
+        Ok(Checked { null: true })
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Checked, E> {
+        Ok(Checked { null: false })
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Checked, E> {
+        Ok(Checked { null: false })
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Checked, E> {
+        Ok(Checked { null: false })
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Checked, E> {
+        Ok(Checked { null: false })
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Checked, E> {
+        Ok(Checked { null: false })
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Checked, A::Error> {
+        while seq.next_element::<Checked>()?.is_some() {}
+        Ok(Checked { null: false })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Checked, A::Error> {
+        let mut names = Names::new();
+        while let Some(name) = map.next_key::<Text<'de>>()? {
+            names.add(name.0)?;
+            map.next_value::<Checked>()?;
+        }
+        Ok(Checked { null: false })
+    }
+}
+
+/// A JSON string, borrowed unless it has escapes.
+#[derive(Debug)]
+pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Text<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(TextVisitor)
+    }
+}
+
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Text<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
+        Ok(Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
+        Ok(Text(Cow::Owned(text.to_owned())))
+    }
+}
+
+/// The member names of one object, each once.
+///
+/// The first few stand in place and are compared one by one; an object with
+/// more of them goes on in a hash set with a secret seed, so that no choice of
+/// names costs more than linear time.
+pub(crate) struct Names<'a> {
+    few: [Option<Cow<'a, str>>; FEW],
+    count: usize,
+    many: HashSet<Cow<'a, str>>,
+}
+
+impl<'a> Names<'a> {
+    pub(crate) fn new() -> Self {
+        Self { few: [const { None }; FEW], count: 0, many: HashSet::new() }
+    }
+
+    /// Takes a name; an error if it was there already.
+    pub(crate) fn add<E: de::Error>(&mut self, name: Cow<'a, str>) -> Result<(), E> {
+        let known = self.few.iter().take(self.count).flatten().any(|other| *other == name);
+        let new = match self.few.get_mut(self.count) {
+            _ if known => false,
+            Some(place) => {
+                *place = Some(name);
+                self.count += 1;
+                true
+            }
+            None => self.many.insert(name),
+        };
+        if new { Ok(()) } else { Err(repeated()) }
+    }
+}
+
+/// The error for a name that stands twice.
+#[cold]
+pub(crate) fn repeated<E: de::Error>() -> E {
+    // Without the name, which is the sender's text.
+    E::custom("a member name is repeated")
+}
+
+/// The text, which must be one JSON object and nothing behind it.
+pub(crate) fn is_object(text: &str) -> bool {
+    text.trim_start_matches([' ', '\t', '\n', '\r']).starts_with('{')
+}
+
+const FEW: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str) -> bool {
+        serde_json::from_str::<Checked>(text).is_ok()
+    }
+
+    #[test]
+    fn good_json_passes() {
+        for text in ["{}", "[]", "1", "null", r#"{"a":{"b":[1,2.5,"x",null,true,-3]},"b":{}}"#] {
+            assert!(check(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn repeated_names_are_refused_at_every_level() {
+        for text in [
+            r#"{"a":1,"a":1}"#,
+            r#"{"a":1,"\u0061":1}"#,
+            r#"{"x":{"a":1,"a":2}}"#,
+            r#"[{"x":[{"a":1,"b":0,"a":2}]}]"#,
+        ] {
+            assert!(!check(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn repeated_names_are_refused_among_many() {
+        let object = |names: &[usize]| {
+            let members: Vec<_> = names.iter().map(|n| format!("\"n{n}\":0")).collect();
+            format!("{{{}}}", members.join(","))
+        };
+        let mut names: Vec<usize> = (0..200).collect();
+        assert!(check(&object(&names)));
+        for twice in [0, 15, 16, 17, 199] {
+            names.push(twice);
+            assert!(!check(&object(&names)), "{twice}");
+            names.pop();
+        }
+    }
+
+    #[test]
+    fn what_has_no_value_is_refused() {
+        let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+        let long = "9".repeat(10_000);
+        for text in
+            ["1e400", "-1e400", "NaN", r#""\ud800""#, "{} {}", "{", "\u{feff}{}", &deep, &long]
+        {
+            assert!(!check(text), "{}", &text[..text.len().min(20)]);
+        }
+    }
+
+    #[test]
+    fn an_object_begins_with_a_brace() {
+        assert!(is_object(" \n{}"));
+        assert!(!is_object("[{}]") && !is_object("") && !is_object("\u{feff}{}"));
+    }
+}

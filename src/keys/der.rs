@@ -1,0 +1,129 @@
+//! Keys from PEM (RFC 7468) and DER: SubjectPublicKeyInfo, PKCS #1, certificates.
+
+use x509_cert::{
+    Certificate,
+    der::{
+        Decode, Reader, SliceReader,
+        asn1::{ObjectIdentifier, UintRef},
+    },
+    spki::{SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef},
+};
+
+use super::material::Material;
+use crate::{alg::Family, error::ConfigError};
+
+/// The first key or certificate of a PEM text.
+pub(super) fn from_pem(text: &[u8]) -> Result<Material, ConfigError> {
+    let blocks = pem::parse_many(text)
+        .map_err(|_| ConfigError::MalformedKey("the text is not PEM (RFC 7468)"))?;
+    if blocks.iter().any(|block| block.tag().ends_with("PRIVATE KEY")) {
+        return Err(ConfigError::PrivateKey);
+    }
+    let block = blocks
+        .iter()
+        .find(|block| block.tag() != "EC PARAMETERS")
+        .ok_or(ConfigError::MalformedKey("there is no `-----BEGIN …-----` in the text"))?;
+    match block.tag() {
+        "PUBLIC KEY" => from_spki(block.contents()),
+        "RSA PUBLIC KEY" => from_pkcs1(block.contents(), false),
+        "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => {
+            from_certificate(block.contents())
+        }
+        _ => Err(ConfigError::MalformedKey(
+            "the PEM block is none of PUBLIC KEY, RSA PUBLIC KEY and CERTIFICATE",
+        )),
+    }
+}
+
+/// A key or certificate in DER.
+pub(super) fn from_der(bytes: &[u8]) -> Result<Material, ConfigError> {
+    if is_private(bytes) {
+        return Err(ConfigError::PrivateKey);
+    }
+    if SubjectPublicKeyInfoRef::from_der(bytes).is_ok() {
+        from_spki(bytes)
+    } else if Certificate::from_der(bytes).is_ok() {
+        from_certificate(bytes)
+    } else {
+        from_pkcs1(bytes, false)
+    }
+}
+
+/// A SubjectPublicKeyInfo (RFC 5280 §4.1).
+fn from_spki(bytes: &[u8]) -> Result<Material, ConfigError> {
+    let spki = SubjectPublicKeyInfoOwned::from_der(bytes)
+        .map_err(|_| ConfigError::MalformedKey("it is no SubjectPublicKeyInfo"))?;
+    public_key(&spki)
+}
+
+fn from_certificate(bytes: &[u8]) -> Result<Material, ConfigError> {
+    let certificate = Certificate::from_der(bytes)
+        .map_err(|_| ConfigError::MalformedKey("it is no X.509 certificate"))?;
+    public_key(certificate.tbs_certificate().subject_public_key_info())
+}
+
+fn public_key(spki: &SubjectPublicKeyInfoOwned) -> Result<Material, ConfigError> {
+    let key = spki
+        .subject_public_key
+        .as_bytes()
+        .ok_or(ConfigError::MalformedKey("the key is not a whole number of bytes"))?;
+    match spki.algorithm.oid {
+        RSA => from_pkcs1(key, false),
+        RSA_PSS => from_pkcs1(key, true),
+        ED25519 => Material::ed25519(key),
+        EC => {
+            let curve = spki.algorithm.parameters.as_ref().and_then(|p| p.decode_as().ok());
+            let curve = match curve {
+                Some(P256) => Family::P256,
+                Some(P384) => Family::P384,
+                Some(P521) => Family::P521,
+                _ => {
+                    return Err(ConfigError::UnsupportedKey(
+                        "of the curves, P-256, P-384 and P-521 are",
+                    ));
+                }
+            };
+            Material::ec(curve, key)
+        }
+        _ => Err(ConfigError::UnsupportedKey("of the key types, RSA, EC and Ed25519 are")),
+    }
+}
+
+/// An RSAPublicKey (RFC 8017 §A.1.1).
+fn from_pkcs1(bytes: &[u8], pss: bool) -> Result<Material, ConfigError> {
+    let read = || {
+        let mut reader = SliceReader::new(bytes)?;
+        let numbers = reader.sequence(|reader| {
+            let n = UintRef::decode(reader)?;
+            let e = UintRef::decode(reader)?;
+            Ok::<_, x509_cert::der::Error>((n, e))
+        })?;
+        reader.finish()?;
+        Ok::<_, x509_cert::der::Error>(numbers)
+    };
+    let (n, e) = read().map_err(|_| ConfigError::MalformedKey("it is no RSA public key"))?;
+    Material::rsa(n.as_bytes(), e.as_bytes(), pss)
+}
+
+/// Whether the bytes begin as private keys do: a sequence whose first element
+/// is a version of 0 or 1 (PKCS #1, PKCS #8, RFC 5915).
+fn is_private(bytes: &[u8]) -> bool {
+    let version = || {
+        let mut reader = SliceReader::new(bytes)?;
+        reader.sequence(|reader| {
+            let version = UintRef::decode(reader)?.as_bytes().to_vec();
+            let rest = reader.remaining_len();
+            reader.read_slice(rest)?;
+            Ok::<_, x509_cert::der::Error>(version)
+        })
+    };
+    matches!(version().as_deref(), Ok([0 | 1]))
+}
+
+const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+const RSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
+const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
+const P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");

@@ -1,0 +1,205 @@
+//! JSON Web Keys (RFC 7517), one by one: a key that cannot be used is an
+//! answer, not the end of its document.
+
+use std::borrow::Cow;
+
+use base64_simd::URL_SAFE_NO_PAD;
+use serde::{Deserialize, de::IgnoredAny};
+use zeroize::Zeroizing;
+
+use super::material::{Material, coordinate_length};
+use crate::{
+    alg::{Algorithm, Family},
+    error::ConfigError,
+    json,
+};
+
+/// What a JWK says of itself.
+pub(super) struct Jwk {
+    pub(super) material: Material,
+    pub(super) kid: Option<String>,
+    pub(super) algorithm: Option<Algorithm>,
+}
+
+/// Whether a document may bring what must be kept secret.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// It has public keys; a secret in it is refused.
+    Public,
+    /// It was asked for by name that it has secrets.
+    Private,
+}
+
+/// Reads one JWK. The second value is its `kid`, also where it is refused.
+pub(super) fn read(text: &str, trust: Trust) -> (Result<Jwk, ConfigError>, Option<String>) {
+    let raw = json::is_object(text).then(|| serde_json::from_str::<Raw<'_>>(text).ok()).flatten();
+    let Some(raw) = raw else {
+        let what = "it is no JWK, repeats a member, or a member has a wrong JSON type";
+        return (Err(ConfigError::MalformedKey(what)), None);
+    };
+    let kid = raw.kid.as_deref().filter(|kid| !kid.is_empty()).map(str::to_owned);
+    (raw.check(trust, kid.clone()), kid)
+}
+
+#[derive(Deserialize)]
+struct Raw<'a> {
+    #[serde(borrow)]
+    kty: Cow<'a, str>,
+    #[serde(borrow, rename = "use")]
+    usage: Option<Cow<'a, str>>,
+    key_ops: Option<Vec<String>>,
+    #[serde(borrow)]
+    alg: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    kid: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    crv: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    x: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    y: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    n: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    e: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    k: Option<Cow<'a, str>>,
+    // The private members of all key types (RFC 7518 §6.2.2, §6.3.2, RFC 8037
+    // §2), and of those to come.
+    d: Option<IgnoredAny>,
+    p: Option<IgnoredAny>,
+    q: Option<IgnoredAny>,
+    dp: Option<IgnoredAny>,
+    dq: Option<IgnoredAny>,
+    qi: Option<IgnoredAny>,
+    oth: Option<IgnoredAny>,
+    #[serde(rename = "priv")]
+    private: Option<IgnoredAny>,
+}
+
+impl Raw<'_> {
+    fn check(self, trust: Trust, kid: Option<String>) -> Result<Jwk, ConfigError> {
+        if self.usage.as_ref().is_some_and(|usage| usage != "sig") {
+            return Err(ConfigError::KeyUse("its `use` is not `sig`"));
+        }
+        if self.key_ops.as_ref().is_some_and(|ops| !ops.iter().any(|op| op == "verify")) {
+            return Err(ConfigError::KeyUse("its `key_ops` lack `verify`"));
+        }
+        let algorithm = match &self.alg {
+            None => None,
+            Some(alg) => Some(Algorithm::from_name(alg).ok_or(ConfigError::KeyUse(
+                "its `alg` is not a signature algorithm that is known",
+            ))?),
+        };
+        let material = self.material(trust, algorithm)?;
+        if algorithm.is_some_and(|one| !material.algorithms().any(|other| other == one)) {
+            return Err(ConfigError::KeyUse("its `alg` does not fit its `kty` and `crv`"));
+        }
+        Ok(Jwk { material, kid, algorithm })
+    }
+
+    fn material(
+        &self,
+        trust: Trust,
+        algorithm: Option<Algorithm>,
+    ) -> Result<Material, ConfigError> {
+        if &*self.kty == "oct" {
+            if trust == Trust::Public {
+                return Err(ConfigError::SymmetricKey);
+            }
+            let secret = Zeroizing::new(member(self.k.as_ref(), "`k` is missing or no base64url")?);
+            return Material::secret(&secret, algorithm);
+        }
+        let private = [&self.d, &self.p, &self.q, &self.dp, &self.dq, &self.qi, &self.oth];
+        let private = private.into_iter().chain([&self.private]).any(Option::is_some);
+        if trust == Trust::Public && (private || self.k.is_some()) {
+            return Err(ConfigError::PrivateKey);
+        }
+        match (&*self.kty, self.crv.as_deref()) {
+            ("RSA", None) => {
+                let n = member(self.n.as_ref(), "`n` is missing or no base64url")?;
+                let e = member(self.e.as_ref(), "`e` is missing or no base64url")?;
+                Material::rsa(&n, &e, false)
+            }
+            ("EC", Some("P-256")) => self.point(Family::P256),
+            ("EC", Some("P-384")) => self.point(Family::P384),
+            ("EC", Some("P-521")) => self.point(Family::P521),
+            ("OKP", Some("Ed25519")) => {
+                Material::ed25519(&member(self.x.as_ref(), "`x` is missing or no base64url")?)
+            }
+            ("EC", None) | ("OKP", None) => Err(ConfigError::MalformedKey("`crv` is missing")),
+            ("RSA", Some(_)) => Err(ConfigError::MalformedKey("an RSA key has no `crv`")),
+            _ => Err(ConfigError::UnsupportedKey(
+                "of the `kty` and `crv`, RSA, EC on P-256, P-384 and P-521, and OKP on Ed25519 are",
+            )),
+        }
+    }
+
+    fn point(&self, curve: Family) -> Result<Material, ConfigError> {
+        let x = member(self.x.as_ref(), "`x` is missing or no base64url")?;
+        let y = member(self.y.as_ref(), "`y` is missing or no base64url")?;
+        let length = coordinate_length(curve);
+        if x.len() != length || y.len() != length {
+            return Err(ConfigError::MalformedKey("`x` and `y` do not have the curve's length"));
+        }
+        Material::ec(curve, &[&[4][..], &x, &y].concat())
+    }
+}
+
+fn member(text: Option<&Cow<'_, str>>, what: &'static str) -> Result<Vec<u8>, ConfigError> {
+    text.and_then(|text| URL_SAFE_NO_PAD.decode_to_vec(text.as_bytes()).ok())
+        .ok_or(ConfigError::MalformedKey(what))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const X: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+
+    fn refusal(text: &str) -> ConfigError {
+        read(text, Trust::Public).0.err().unwrap_or(ConfigError::NoKeys)
+    }
+
+    #[test]
+    fn what_it_says_of_itself_is_honoured() {
+        let with = |rest: &str| format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{X}"{rest}}}"#);
+        assert_eq!(refusal(&with("")), ConfigError::NoKeys, "a good key");
+        assert_eq!(
+            refusal(&with(r#","use":"sig","key_ops":["sign","verify"]"#)),
+            ConfigError::NoKeys
+        );
+        for rest in [
+            r#","use":"enc""#,
+            r#","key_ops":["sign"]"#,
+            r#","key_ops":[]"#,
+            r#","alg":"RSA-OAEP""#,
+            r#","alg":"ES256""#,
+            r#","alg":"none""#,
+        ] {
+            assert!(matches!(refusal(&with(rest)), ConfigError::KeyUse(_)), "{rest}");
+        }
+        for rest in [r#","d":"AA""#, r#","k":"AA""#, r#","priv":"AA""#] {
+            assert_eq!(refusal(&with(rest)), ConfigError::PrivateKey, "{rest}");
+        }
+        for rest in [r#","kid":7"#, r#","key_ops":"verify""#, r#","use":5"#, r#","x":"AA""#] {
+            assert!(matches!(refusal(&with(rest)), ConfigError::MalformedKey(_)), "{rest}");
+        }
+    }
+
+    #[test]
+    fn shapes_that_are_no_key() {
+        for text in
+            ["", "7", "null", "[]", r#"["RSA"]"#, "{}", r#"{"kty":"EC"}"#, r#"{"kty":"RSA"}"#]
+        {
+            assert!(matches!(refusal(text), ConfigError::MalformedKey(_)), "{text}");
+        }
+        for kty in ["AKP", "rsa", "EC2"] {
+            let text = format!(r#"{{"kty":"{kty}"}}"#);
+            assert!(matches!(refusal(&text), ConfigError::UnsupportedKey(_)), "{text}");
+        }
+        let text = r#"{"kty":"oct","k":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}"#;
+        assert_eq!(refusal(text), ConfigError::SymmetricKey);
+        assert!(read(text, Trust::Private).0.is_ok());
+    }
+}

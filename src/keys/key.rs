@@ -1,0 +1,176 @@
+//! One key.
+
+use std::{fmt, str, sync::Arc};
+
+use super::{
+    der,
+    jwk::{self, Jwk, Trust},
+    material::Material,
+    signature::Prepared,
+};
+use crate::{
+    alg::{Algorithm, AlgorithmSet},
+    error::ConfigError,
+};
+
+/// A key that verifies signatures, made ready once; cheap to clone.
+///
+/// See the [module docs](super) for the rules that every key goes through.
+/// `Debug` shows its id and its algorithms.
+#[derive(Clone)]
+pub struct Key {
+    kid: Option<Box<str>>,
+    prepared: Box<[Arc<Prepared>]>,
+}
+
+impl Key {
+    /// A shared secret for HS256: at least 32 random bytes (RFC 7518 §3.2).
+    ///
+    /// # Errors
+    ///
+    /// The secret is shorter than that, or it is the text of a key file.
+    pub fn hs256(secret: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        Self::hmac(Algorithm::HS256, secret)
+    }
+
+    /// A shared secret for HS384: at least 48 random bytes (RFC 7518 §3.2).
+    ///
+    /// # Errors
+    ///
+    /// As for [`Key::hs256`].
+    pub fn hs384(secret: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        Self::hmac(Algorithm::HS384, secret)
+    }
+
+    /// A shared secret for HS512: at least 64 random bytes (RFC 7518 §3.2).
+    ///
+    /// # Errors
+    ///
+    /// As for [`Key::hs256`].
+    pub fn hs512(secret: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        Self::hmac(Algorithm::HS512, secret)
+    }
+
+    /// A public key or a certificate in PEM (RFC 7468): `PUBLIC KEY`, `RSA
+    /// PUBLIC KEY` or `CERTIFICATE`. Of several blocks the first one counts.
+    ///
+    /// # Errors
+    ///
+    /// The text is no PEM, has a private key in it, or has a key that is weak
+    /// or not supported.
+    pub fn from_pem(text: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        Self::from_material(&der::from_pem(text.as_ref())?)
+    }
+
+    /// A public key or a certificate in DER: a SubjectPublicKeyInfo (RFC 5280
+    /// §4.1), an RSAPublicKey (RFC 8017 §A.1.1) or a certificate.
+    ///
+    /// # Errors
+    ///
+    /// The bytes are none of them, or a private key, or a key that is weak or
+    /// not supported.
+    pub fn from_der(bytes: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        Self::from_material(&der::from_der(bytes.as_ref())?)
+    }
+
+    /// A public key as a JSON Web Key (RFC 7517), with the `kid` and `alg` that
+    /// it has.
+    ///
+    /// # Errors
+    ///
+    /// The text is no JWK, is a private key or a shared secret, is not for
+    /// verifying, or has a key that is weak or not supported.
+    pub fn from_jwk(text: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        Self::read_jwk(text.as_ref(), Trust::Public)
+    }
+
+    /// A JSON Web Key that may be a shared secret (`kty: oct`) or have private
+    /// members, which are ignored.
+    ///
+    /// # Security
+    ///
+    /// For keys from your own configuration only. Whoever can change the
+    /// document can sign tokens.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Key::from_jwk`], but for the secrets.
+    pub fn from_private_jwk(text: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        Self::read_jwk(text.as_ref(), Trust::Private)
+    }
+
+    /// Names the key: it then serves tokens with this `kid` and tokens without
+    /// one.
+    #[must_use]
+    pub fn with_kid(mut self, kid: impl Into<String>) -> Self {
+        self.kid = Some(kid.into().into_boxed_str());
+        self
+    }
+
+    /// Allows the key these of its algorithms only. A key that is left without
+    /// any serves nothing; `build()` then says so.
+    #[must_use]
+    pub fn with_algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
+        let allowed: AlgorithmSet = algorithms.into_iter().collect();
+        let allowed = |one: &&Arc<Prepared>| allowed.contains(one.algorithm());
+        self.prepared = self.prepared.iter().filter(allowed).cloned().collect();
+        self
+    }
+
+    /// The key's id (RFC 7517 §4.5).
+    #[must_use]
+    pub fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+
+    /// The algorithms that the key may verify.
+    pub fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
+        self.prepared.iter().map(|one| one.algorithm())
+    }
+
+    pub(super) fn from_jwk_parts(jwk: Jwk) -> Result<Self, ConfigError> {
+        let mut key = match jwk.algorithm {
+            Some(one) => Self::for_algorithms(&jwk.material, [one])?,
+            None => Self::from_material(&jwk.material)?,
+        };
+        key.kid = jwk.kid.map(String::into_boxed_str);
+        Ok(key)
+    }
+
+    /// The key made ready for `algorithm`, if it may serve it.
+    pub(super) fn prepared(&self, algorithm: Algorithm) -> Option<&Prepared> {
+        self.prepared.iter().map(|one| &**one).find(|one| one.algorithm() == algorithm)
+    }
+
+    fn hmac(algorithm: Algorithm, secret: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        let material = Material::secret(secret.as_ref(), Some(algorithm))?;
+        Self::for_algorithms(&material, [algorithm])
+    }
+
+    fn read_jwk(text: &[u8], trust: Trust) -> Result<Self, ConfigError> {
+        let text = str::from_utf8(text).map_err(|_| ConfigError::MalformedKey("it is no text"))?;
+        Self::from_jwk_parts(jwk::read(text, trust).0?)
+    }
+
+    fn from_material(material: &Material) -> Result<Self, ConfigError> {
+        Self::for_algorithms(material, material.algorithms())
+    }
+
+    fn for_algorithms(
+        material: &Material,
+        algorithms: impl IntoIterator<Item = Algorithm>,
+    ) -> Result<Self, ConfigError> {
+        let prepared: Result<_, _> =
+            algorithms.into_iter().map(|one| Prepared::new(one, material).map(Arc::new)).collect();
+        Ok(Self { kid: None, prepared: prepared? })
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key")
+            .field("kid", &self.kid)
+            .field("algorithms", &self.algorithms().collect::<AlgorithmSet>())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,68 @@
+//! Keys: what verifies a signature, and which algorithms it may do it with.
+//!
+//! # Rules
+//!
+//! 1. A key states its algorithms: those of its JWK `alg` (RFC 7517 §4.4), else
+//!    all that its type and curve allow. The token's header only picks among
+//!    them (RFC 8725 §3.1). An RSA key without `alg` serves RS256 to PS512;
+//!    [`Key::with_algorithms`] narrows it.
+//! 2. `use` and `key_ops` are honoured (RFC 7517 §4.2, §4.3): a key that is not
+//!    for verifying signatures is refused.
+//! 3. A token's `kid` selects the keys of that id. Where no key has it, the
+//!    keys without an id are tried, since a key file has none; where the token
+//!    has no `kid`, all whose algorithms fit. At most four are tried.
+//! 4. RSA has 2048 to 8192 bits (4096 with `rust_crypto` alone) and an odd
+//!    exponent of at least 3; an HMAC secret is at least as long as its hash
+//!    (RFC 7518 §3.2, §3.3); a point lies on its curve and is not of small
+//!    order.
+//! 5. A shared secret or a private key never comes from a document of public
+//!    keys, unless it is read by a name that says so.
+//!
+//! # Example: one key
+//! ```
+//! use tower_jwt_auth::Key;
+//!
+//! let key = Key::hs256([7; 32])?;
+//! assert_eq!(key.algorithms().count(), 1);
+//! assert!(Key::hs256("too short").is_err());
+//! # Ok::<(), tower_jwt_auth::ConfigError>(())
+//! ```
+//!
+//! # Example: a key set, one of whose keys cannot be used
+//! ```
+//! use tower_jwt_auth::KeySet;
+//!
+//! let keys = KeySet::from_jwks(r#"{"keys":[
+//!   {"kty":"OKP","crv":"Ed25519","kid":"new","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
+//!   {"kty":"OKP","crv":"X25519","kid":"old","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
+//! ]}"#)?;
+//! assert_eq!(keys.len(), 1);
+//! assert_eq!(keys.skipped()[0].kid(), Some("old"));
+//! println!("{}", keys.skipped()[0]);
+//! # Ok::<(), tower_jwt_auth::ConfigError>(())
+//! ```
+//!
+//! # Security
+//!
+//! A certificate is only a wrapper here: its key is taken, and neither its
+//! dates nor its issuer are looked at.
+
+mod der;
+mod jwk;
+mod key;
+mod material;
+mod set;
+mod signature;
+
+#[cfg(feature = "aws_lc_rs")]
+#[path = "aws_lc.rs"]
+mod backend;
+#[cfg(all(feature = "rust_crypto", not(feature = "aws_lc_rs")))]
+#[path = "rust_crypto.rs"]
+mod backend;
+
+pub(crate) use self::signature::Authentic;
+pub use self::{
+    key::Key,
+    set::{IntoKeySet, KeySet, SkippedKey},
+};

@@ -1,0 +1,249 @@
+//! Several keys, and which of them a token is tried with.
+
+use std::{fmt, str, sync::Arc};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{
+    jwk::{self, Trust},
+    key::Key,
+    signature::Authentic,
+};
+use crate::{
+    alg::{Algorithm, AlgorithmSet},
+    error::{ConfigError, Error, ErrorKind},
+    json,
+};
+
+/// A set of keys; cheap to clone.
+///
+/// See the [module docs](super) for how a token finds its key.
+#[derive(Clone, Default)]
+pub struct KeySet {
+    keys: Arc<[Key]>,
+    skipped: Arc<[SkippedKey]>,
+}
+
+impl KeySet {
+    /// A set of these keys.
+    #[must_use]
+    pub fn new(keys: impl IntoIterator<Item = Key>) -> Self {
+        Self { keys: keys.into_iter().collect(), skipped: Arc::default() }
+    }
+
+    /// The public keys of a JWK set document (RFC 7517 §5).
+    ///
+    /// Each key stands for itself: one that cannot be used is left out, with
+    /// its reason in [`KeySet::skipped`]. Private keys and shared secrets are
+    /// left out too, for they have no place in a published document.
+    ///
+    /// # Errors
+    ///
+    /// The text is not a JWK set.
+    pub fn from_jwks(document: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        Self::read(document.as_ref(), Trust::Public)
+    }
+
+    /// The keys of a JWK set document that may hold shared secrets (`kty: oct`)
+    /// and private members, which are ignored.
+    ///
+    /// # Security
+    ///
+    /// For documents from your own configuration only. Whoever can change the
+    /// document can sign tokens.
+    ///
+    /// # Errors
+    ///
+    /// The text is not a JWK set.
+    pub fn from_private_jwks(document: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        Self::read(document.as_ref(), Trust::Private)
+    }
+
+    /// The keys of a document that were left out, and why.
+    #[must_use]
+    pub fn skipped(&self) -> &[SkippedKey] {
+        &self.skipped
+    }
+
+    /// The keys.
+    pub fn iter(&self) -> impl Iterator<Item = &Key> {
+        self.keys.iter()
+    }
+
+    /// How many keys there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether there is no key.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// These keys and those.
+    pub(crate) fn and(self, other: Self) -> Self {
+        if self.is_empty() && self.skipped.is_empty() {
+            return other;
+        }
+        Self {
+            keys: self.iter().chain(other.iter()).cloned().collect(),
+            skipped: self.skipped.iter().chain(other.skipped()).cloned().collect(),
+        }
+    }
+
+    /// All algorithms that some key may verify.
+    pub(crate) fn algorithms(&self) -> AlgorithmSet {
+        self.iter().flat_map(Key::algorithms).collect()
+    }
+
+    /// Finds the key whose signature this is.
+    #[inline]
+    pub(crate) fn verify(
+        &self,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<Authentic, Error> {
+        // A key of that id is the one that is meant, also if it does not fit.
+        let named = kid.filter(|kid| self.iter().any(|key| key.kid() == Some(kid)));
+        let candidates = self
+            .iter()
+            .filter(|key| match (kid, named) {
+                (None, _) => true,
+                (Some(_), Some(named)) => key.kid() == Some(named),
+                (Some(_), None) => key.kid().is_none(),
+            })
+            .filter_map(|key| key.prepared(algorithm));
+        let mut tried = false;
+        for key in candidates.take(MOST_TRIED) {
+            tried = true;
+            if let Some(authentic) = key.verify(message, signature) {
+                return Ok(authentic);
+            }
+        }
+        Err(Error::new(if tried { ErrorKind::Signature } else { ErrorKind::UnknownKey }))
+    }
+
+    fn read(document: &[u8], trust: Trust) -> Result<Self, ConfigError> {
+        #[derive(Deserialize)]
+        struct Document<'a> {
+            #[serde(borrow)]
+            keys: Vec<&'a RawValue>,
+        }
+        let malformed = ConfigError::MalformedKey("the document is no JWK set (RFC 7517 §5)");
+        let document = str::from_utf8(document)
+            .ok()
+            .filter(|text| json::is_object(text))
+            .and_then(|text| serde_json::from_str::<Document<'_>>(text).ok())
+            .ok_or(malformed)?;
+
+        let (mut keys, mut skipped) = (Vec::new(), Vec::new());
+        for (index, text) in document.keys.into_iter().enumerate() {
+            let (jwk, kid) = jwk::read(text.get(), trust);
+            match jwk.and_then(Key::from_jwk_parts) {
+                Ok(key) => keys.push(key),
+                Err(reason) => skipped.push(SkippedKey { index, kid, reason }),
+            }
+        }
+        Ok(Self { keys: keys.into(), skipped: skipped.into() })
+    }
+}
+
+impl fmt::Debug for KeySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeySet").field("keys", &self.keys).field("skipped", &self.skipped).finish()
+    }
+}
+
+impl FromIterator<Key> for KeySet {
+    fn from_iter<I: IntoIterator<Item = Key>>(keys: I) -> Self {
+        Self::new(keys)
+    }
+}
+
+/// A key of a document that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SkippedKey {
+    index: usize,
+    kid: Option<String>,
+    reason: ConfigError,
+}
+
+impl SkippedKey {
+    /// Its place in the document, from 0.
+    #[must_use]
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Its id, if it has a readable one.
+    #[must_use]
+    pub fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+
+    /// Why it cannot be used.
+    #[must_use]
+    pub fn reason(&self) -> &ConfigError {
+        &self.reason
+    }
+}
+
+impl fmt::Display for SkippedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "key {}", self.index)?;
+        if let Some(kid) = &self.kid {
+            write!(f, " ({kid:?})")?;
+        }
+        write!(f, ": {}", self.reason)
+    }
+}
+
+/// What [`VerifierBuilder::keys`](crate::verifier::VerifierBuilder::keys) takes: a key,
+/// several, a set, or the `Result` of making one, whose error `build()` then
+/// gives.
+pub trait IntoKeySet {
+    /// The set, or why there is none.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong when the key was made.
+    fn into_key_set(self) -> Result<KeySet, ConfigError>;
+}
+
+impl IntoKeySet for KeySet {
+    fn into_key_set(self) -> Result<KeySet, ConfigError> {
+        Ok(self)
+    }
+}
+
+impl IntoKeySet for Key {
+    fn into_key_set(self) -> Result<KeySet, ConfigError> {
+        Ok(KeySet::new([self]))
+    }
+}
+
+impl IntoKeySet for Vec<Key> {
+    fn into_key_set(self) -> Result<KeySet, ConfigError> {
+        Ok(KeySet::new(self))
+    }
+}
+
+impl<const N: usize> IntoKeySet for [Key; N] {
+    fn into_key_set(self) -> Result<KeySet, ConfigError> {
+        Ok(KeySet::new(self))
+    }
+}
+
+impl<K: IntoKeySet> IntoKeySet for Result<K, ConfigError> {
+    fn into_key_set(self) -> Result<KeySet, ConfigError> {
+        self?.into_key_set()
+    }
+}
+
+/// How many keys a token is tried with: what an attacker can make us do.
+const MOST_TRIED: usize = 4;

@@ -1,0 +1,32 @@
+//! Bytes times key: the only place where a signature is found to be good.
+
+use super::{backend, material::Material};
+use crate::{alg::Algorithm, error::ConfigError};
+
+/// A key made ready for one algorithm: parsed and checked once, not at each
+/// request.
+pub(super) struct Prepared {
+    algorithm: Algorithm,
+    verifier: backend::Verifier,
+}
+
+/// Evidence that a signature over some bytes is that of a configured key; made
+/// by [`Prepared::verify`] alone.
+#[derive(Debug)]
+pub(crate) struct Authentic(());
+
+impl Prepared {
+    pub(super) fn new(algorithm: Algorithm, material: &Material) -> Result<Self, ConfigError> {
+        Ok(Self { algorithm, verifier: backend::Verifier::new(algorithm, material)? })
+    }
+
+    pub(super) fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// Whether `signature` is that of this key over `message`.
+    #[inline]
+    pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> Option<Authentic> {
+        self.verifier.verify(message, signature).then_some(Authentic(()))
+    }
+}

@@ -1,0 +1,136 @@
+//! The future of a request at the gate.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use serde::de::DeserializeOwned;
+use tower_service::Service;
+
+use super::service::{Gate, Seen};
+use crate::{error::Error, response::Respond, verifier::Claims};
+
+type Verification<C> = Pin<Box<dyn Future<Output = Result<Claims<C>, Error>> + Send>>;
+
+pin_project! {
+    /// The response of a [`JwtAuth`](super::JwtAuth).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it before it is done drops the verification, or the inner
+    /// service's response: nothing goes on without it.
+    #[must_use = "a future does nothing unless it is polled"]
+    pub struct ResponseFuture<S, C, R, ReqBody, ResBody>
+    where
+        S: Service<Request<ReqBody>>,
+    {
+        #[pin]
+        state: State<S, C, R, ReqBody, ResBody>,
+        seen: Option<Seen>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<S, C, R, ReqBody, ResBody>
+    where
+        S: Service<Request<ReqBody>>,
+    {
+        Forward { #[pin] future: S::Future },
+        Rejected { response: Option<Response<ResBody>> },
+        Verify { verification: Verification<C>, parked: Option<Parked<S, C, R, ReqBody>> },
+    }
+}
+
+/// What waits for the verification. One box, so that the future is no larger
+/// for the requests that need not wait.
+type Parked<S, C, R, ReqBody> = Box<Waiting<S, C, R, ReqBody>>;
+
+struct Waiting<S, C, R, ReqBody> {
+    service: S,
+    request: Request<ReqBody>,
+    gate: Arc<Gate<C>>,
+    respond: R,
+}
+
+impl<S, C, R, ReqBody, ResBody> ResponseFuture<S, C, R, ReqBody, ResBody>
+where
+    S: Service<Request<ReqBody>>,
+{
+    pub(super) fn forward(future: S::Future, seen: Seen) -> Self {
+        Self { state: State::Forward { future }, seen: Some(seen) }
+    }
+
+    pub(super) fn rejected(response: Response<ResBody>) -> Self {
+        Self { state: State::Rejected { response: Some(response) }, seen: None }
+    }
+
+    pub(super) fn verify(
+        verification: Verification<C>,
+        service: S,
+        request: Request<ReqBody>,
+        gate: Arc<Gate<C>>,
+        respond: R,
+        seen: Seen,
+    ) -> Self {
+        let parked = Some(Box::new(Waiting { service, request, gate, respond }));
+        Self { state: State::Verify { verification, parked }, seen: Some(seen) }
+    }
+}
+
+impl<S, C, R, ReqBody, ResBody> Future for ResponseFuture<S, C, R, ReqBody, ResBody>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    C: DeserializeOwned + Send + Sync + 'static,
+    R: Respond<ResBody>,
+{
+    type Output = Result<Response<ResBody>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            match this.state.as_mut().project() {
+                StateProj::Forward { future } => {
+                    let response = ready!(future.poll(context))?;
+                    return Poll::Ready(Ok(match this.seen {
+                        Some(seen) => seen.finish(response),
+                        None => response,
+                    }));
+                }
+                StateProj::Rejected { response } => {
+                    let response = response.take().expect("a future is not polled when it is done");
+                    return Poll::Ready(Ok(response));
+                }
+                StateProj::Verify { verification, parked } => {
+                    let verified = ready!(verification.as_mut().poll(context));
+                    let mut waiting = parked.take().expect("taken once, when the state changes");
+                    match waiting.gate.admit(verified, &mut waiting.request) {
+                        Ok(()) => {
+                            let future = waiting.service.call(waiting.request);
+                            this.state.set(State::Forward { future });
+                        }
+                        Err(rejection) => {
+                            let response = rejection.respond(&waiting.respond);
+                            return Poll::Ready(Ok(response));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<S, C, R, ReqBody, ResBody> fmt::Debug for ResponseFuture<S, C, R, ReqBody, ResBody>
+where
+    S: Service<Request<ReqBody>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

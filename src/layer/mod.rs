@@ -1,0 +1,203 @@
+//! The Tower layer: token in, typed claims in the request's extensions.
+//!
+//! # Rules
+//!
+//! 1. The token is looked for where [`source`](crate::source) says, verified as
+//!    [`verifier`](crate::verifier) says, and refused as
+//!    [`response`](crate::response) says.
+//! 2. The claims stand in the request's extensions as a [`Claims<C>`]. Claims
+//!    that stood there before are gone, whether the request passes or not.
+//! 3. `Authorization` and `Cookie` are marked sensitive in what is passed on.
+//! 4. Nothing is spawned and nothing is locked. The inner service is called in
+//!    place, the one that was polled ready; it is cloned only where a rule has
+//!    to wait.
+//!
+//! # Example: a service of any kind
+//! ```
+//! use http::{Request, Response};
+//! use tower::{Layer, ServiceExt, service_fn};
+//! use tower_jwt_auth::{Claims, JwtAuthLayer, Key, RegisteredClaims, Verifier};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let verifier = Verifier::<RegisteredClaims>::builder()
+//!     .issuer("https://login.example.com")
+//!     .audience("https://api.example.com")
+//!     .keys(Key::hs256([7; 32]))
+//!     .build()?;
+//! let service = service_fn(|request: Request<String>| async move {
+//!     let claims = request.extensions().get::<Claims>();
+//!     Ok::<_, std::io::Error>(Response::new(format!("{claims:?}")))
+//! });
+//! let service = JwtAuthLayer::new(verifier).layer(service);
+//!
+//! let response = service.oneshot(Request::new(String::new())).await?;
+//! assert_eq!(response.status(), 401);
+//! assert_eq!(response.headers()["www-authenticate"], "Bearer");
+//! # Ok(()) }
+//! ```
+//!
+//! # Example: a browser's cookie, guests welcome, errors in JSON
+//! ```
+//! use tower_jwt_auth::{JwtAuthLayer, TokenSource, response::ProblemJson};
+//! # use tower_jwt_auth::{Key, RegisteredClaims, Verifier};
+//! # let verifier = Verifier::<RegisteredClaims>::builder()
+//! #     .any_issuer().any_audience().keys(Key::hs256([7; 32])).build()?;
+//! let layer = JwtAuthLayer::new(verifier)
+//!     .source(TokenSource::cookie("__Host-at"))
+//!     .optional()
+//!     .strip_token()
+//!     .realm("example")
+//!     .respond_with(ProblemJson);
+//! # Ok::<(), tower_jwt_auth::ConfigError>(())
+//! ```
+//!
+//! # Security
+//!
+//! The layer guards what it stands around. In axum, `Router::layer` covers the
+//! routes that are there when it is called, and their fallback;
+//! `Router::route_layer` leaves the fallback out.
+
+mod future;
+mod require;
+mod service;
+
+use std::{fmt, sync::Arc};
+
+use tower_layer::Layer;
+
+use self::service::{Gate, Mode};
+pub use self::{
+    future::ResponseFuture,
+    require::{Require, RequireFuture, RequireLayer},
+    service::JwtAuth,
+};
+use crate::{
+    response::{Challenge, DefaultRespond, Respond},
+    source::{Sources, TokenSource},
+    verifier::Verifier,
+};
+
+/// Lets requests with a good token pass, with their claims in the extensions.
+///
+/// See the [module docs](self).
+///
+/// # Defaults
+///
+/// - source: `Authorization: Bearer`
+/// - mode: a token is required
+/// - preflights: refused like every request without a token
+/// - realm: none
+/// - body of a refusal: empty
+/// - token in the request that is passed on: left there, marked sensitive
+#[must_use = "a layer does nothing until it stands around a service"]
+pub struct JwtAuthLayer<C, R = DefaultRespond> {
+    gate: Arc<Gate<C>>,
+    respond: R,
+}
+
+impl<C> JwtAuthLayer<C> {
+    /// A layer that wants a token in `Authorization: Bearer`.
+    pub fn new(verifier: Verifier<C>) -> Self {
+        let gate = Gate {
+            verifier,
+            sources: Sources::new(),
+            mode: Mode::Required,
+            preflight: false,
+            strip: false,
+            challenge: Challenge::new(None),
+            own_challenge: false,
+        };
+        Self { gate: Arc::new(gate), respond: DefaultRespond }
+    }
+}
+
+impl<C, R> JwtAuthLayer<C, R> {
+    /// Looks for the token in this place too.
+    pub fn source(self, source: impl Into<TokenSource>) -> Self {
+        self.with(|gate| gate.sources.add(source.into()))
+    }
+
+    /// Does not look at `Authorization`.
+    pub fn without_authorization_header(self) -> Self {
+        self.with(|gate| gate.sources.remove_authorization())
+    }
+
+    /// Lets requests without a token pass, without claims. A token that is
+    /// there and bad is refused all the same.
+    pub fn optional(self) -> Self {
+        self.with(|gate| gate.mode = Mode::Optional)
+    }
+
+    /// Lets every request pass; the handler sees claims, or a [`Rejection`] in
+    /// the extensions.
+    ///
+    /// # Security
+    ///
+    /// The handler decides: one that does not look is open to everybody.
+    ///
+    /// [`Rejection`]: crate::response::Rejection
+    pub fn report(self) -> Self {
+        self.with(|gate| gate.mode = Mode::Report)
+    }
+
+    /// Lets CORS preflights pass, without claims: `OPTIONS` with `Origin` and
+    /// `Access-Control-Request-Method` (Fetch §3.2.2). Not needed where the
+    /// CORS layer stands outside of this one, which is better.
+    pub fn allow_preflight(self) -> Self {
+        self.with(|gate| gate.preflight = true)
+    }
+
+    /// Takes the token out of the request before it is passed on.
+    pub fn strip_token(self) -> Self {
+        self.with(|gate| gate.strip = true)
+    }
+
+    /// Names the protected space in challenges (RFC 9110 §11.5).
+    pub fn realm(self, realm: impl AsRef<str>) -> Self {
+        self.with(|gate| {
+            gate.challenge = Challenge::new(Some(realm.as_ref()));
+            gate.own_challenge = true;
+        })
+    }
+
+    /// Answers refusals in another way: with
+    /// [`ProblemJson`](crate::response::ProblemJson), or with a function from
+    /// [`&Rejection`](crate::response::Rejection) to a response.
+    pub fn respond_with<R2>(self, respond: R2) -> JwtAuthLayer<C, R2> {
+        JwtAuthLayer { gate: self.gate, respond }
+    }
+
+    fn with(mut self, set: impl FnOnce(&mut Gate<C>)) -> Self {
+        let mut gate = Arc::unwrap_or_clone(self.gate);
+        set(&mut gate);
+        self.gate = Arc::new(gate);
+        self
+    }
+}
+
+impl<S, C, R: Clone> Layer<S> for JwtAuthLayer<C, R> {
+    type Service = JwtAuth<S, C, R>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        JwtAuth::new(inner, Arc::clone(&self.gate), self.respond.clone())
+    }
+}
+
+impl<C, R: Clone> Clone for JwtAuthLayer<C, R> {
+    fn clone(&self) -> Self {
+        Self { gate: Arc::clone(&self.gate), respond: self.respond.clone() }
+    }
+}
+
+impl<C, R> fmt::Debug for JwtAuthLayer<C, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JwtAuthLayer").field("gate", &self.gate).finish_non_exhaustive()
+    }
+}
+
+/// Says at compile time, and in one place, what a responder must be.
+#[allow(dead_code, reason = "it is only compiled")]
+fn responders_are<B: Default>(responder: DefaultRespond) -> impl Respond<B> {
+    responder
+}

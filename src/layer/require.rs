@@ -1,0 +1,206 @@
+//! A layer that asks a policy, inside of one that verified the token.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::{
+    authorize::{Policy, Scopes},
+    error::{Error, ErrorKind},
+    observe,
+    response::{Challenge, DefaultRespond, Rejection, Respond},
+    verifier::Claims,
+};
+
+/// Lets requests pass whose claims satisfy a [`Policy`]; the others are
+/// answered 403, and 401 where there are no claims.
+///
+/// It stands inside of a [`JwtAuthLayer`](super::JwtAuthLayer) for the same
+/// `C`, in axum most often as a `route_layer`. Without one around it, the
+/// answer is 500.
+///
+/// # Example: a route that needs a scope
+/// ```
+/// use axum::{Router, routing::get};
+/// use tower_jwt_auth::{JwtAuthLayer, RequireLayer};
+/// # use tower_jwt_auth::{Key, RegisteredClaims, Verifier};
+/// # let verifier = Verifier::<RegisteredClaims>::builder()
+/// #     .any_issuer().any_audience().keys(Key::hs256([7; 32])).build()?;
+/// # type User = RegisteredClaims;
+///
+/// let app = Router::new()
+///     .route("/admin", get(async || "secret"))
+///     .route_layer(RequireLayer::<User>::scopes(["admin"]))
+///     .route("/me", get(async || "hello"))
+///     .layer(JwtAuthLayer::new(verifier));
+/// # let _: Router = app;
+/// # Ok::<(), tower_jwt_auth::ConfigError>(())
+/// ```
+#[must_use = "a layer does nothing until it stands around a service"]
+pub struct RequireLayer<C, R = DefaultRespond> {
+    policy: Arc<dyn Policy<C> + Send + Sync>,
+    respond: R,
+}
+
+impl<C> RequireLayer<C> {
+    /// Asks this policy.
+    pub fn new(policy: impl Policy<C> + Send + Sync + 'static) -> Self {
+        Self { policy: Arc::new(policy), respond: DefaultRespond }
+    }
+
+    /// Wants all of these scopes.
+    pub fn scopes<S: AsRef<str>>(scopes: impl IntoIterator<Item = S>) -> Self {
+        Self::new(Scopes::all_of(scopes))
+    }
+}
+
+impl<C, R> RequireLayer<C, R> {
+    /// Answers refusals in another way; see
+    /// [`JwtAuthLayer::respond_with`](super::JwtAuthLayer::respond_with).
+    pub fn respond_with<R2>(self, respond: R2) -> RequireLayer<C, R2> {
+        RequireLayer { policy: self.policy, respond }
+    }
+}
+
+impl<S, C, R: Clone> Layer<S> for RequireLayer<C, R> {
+    type Service = Require<S, C, R>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Require { inner, policy: Arc::clone(&self.policy), respond: self.respond.clone() }
+    }
+}
+
+impl<C, R: Clone> Clone for RequireLayer<C, R> {
+    fn clone(&self) -> Self {
+        Self { policy: Arc::clone(&self.policy), respond: self.respond.clone() }
+    }
+}
+
+impl<C, R> fmt::Debug for RequireLayer<C, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequireLayer").finish_non_exhaustive()
+    }
+}
+
+/// A service behind [`RequireLayer`].
+pub struct Require<S, C, R = DefaultRespond> {
+    inner: S,
+    policy: Arc<dyn Policy<C> + Send + Sync>,
+    respond: R,
+}
+
+impl<S, C, R> Require<S, C, R>
+where
+    C: Send + Sync + 'static,
+{
+    fn decide<B>(&self, request: &Request<B>) -> Result<(), Rejection> {
+        let extensions = request.extensions();
+        let error = match (extensions.get::<Claims<C>>(), extensions.get::<Rejection>()) {
+            (Some(claims), _) => match self.policy.authorize(claims) {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            },
+            // The layer outside has said it in the log already.
+            (None, Some(rejection)) => return Err(rejection.clone()),
+            (None, None) => Error::new(ErrorKind::MissingLayer {
+                layer: "JwtAuthLayer",
+                claims: std::any::type_name::<C>(),
+            }),
+        };
+        observe::refused(&error);
+        let challenge = extensions.get::<Challenge>().cloned();
+        Err(Rejection::new(error, challenge.unwrap_or_else(|| Challenge::new(None))))
+    }
+}
+
+impl<S, C, R, ReqBody, ResBody> Service<Request<ReqBody>> for Require<S, C, R>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    C: Send + Sync + 'static,
+    R: Respond<ResBody>,
+{
+    type Response = Response<ResBody>;
+    type Error = S::Error;
+    type Future = RequireFuture<S::Future, ResBody>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let state = match self.decide(&request) {
+            Ok(()) => State::Forward { future: self.inner.call(request) },
+            Err(rejection) => State::Rejected { response: Some(rejection.respond(&self.respond)) },
+        };
+        RequireFuture { state }
+    }
+}
+
+impl<S: Clone, C, R: Clone> Clone for Require<S, C, R> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            policy: Arc::clone(&self.policy),
+            respond: self.respond.clone(),
+        }
+    }
+}
+
+impl<S: fmt::Debug, C, R> fmt::Debug for Require<S, C, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Require").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
+pin_project! {
+    /// The response of a [`Require`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it drops the inner service's response.
+    #[must_use = "a future does nothing unless it is polled"]
+    pub struct RequireFuture<F, ResBody> {
+        #[pin]
+        state: State<F, ResBody>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<F, ResBody> {
+        Forward { #[pin] future: F },
+        Rejected { response: Option<Response<ResBody>> },
+    }
+}
+
+impl<F, ResBody, E> Future for RequireFuture<F, ResBody>
+where
+    F: Future<Output = Result<Response<ResBody>, E>>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        match self.project().state.project() {
+            StateProj::Forward { future } => future.poll(context),
+            StateProj::Rejected { response } => {
+                let response = response.take().expect("a future is not polled when it is done");
+                Poll::Ready(Ok(response))
+            }
+        }
+    }
+}
+
+impl<F, ResBody> fmt::Debug for RequireFuture<F, ResBody> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequireFuture").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,41 @@
+#![cfg_attr(feature = "axum", doc = include_str!("../README.md"))]
+#![cfg_attr(not(feature = "axum"), doc = "JWT bearer authentication for every Tower service.")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(not(any(feature = "aws_lc_rs", feature = "rust_crypto")))]
+compile_error!(
+    "tower-jwt-auth has no cryptography: turn on one of its features `aws_lc_rs` (the default) \
+     and `rust_crypto`"
+);
+
+pub mod alg;
+pub mod authorize;
+pub mod claims;
+pub mod clock;
+mod csrf;
+pub mod error;
+#[cfg(feature = "axum")]
+pub mod extract;
+mod json;
+pub mod keys;
+pub mod layer;
+mod observe;
+pub mod response;
+mod rules;
+mod secret;
+pub mod source;
+pub mod step;
+mod token;
+pub mod verifier;
+
+// The paved path: what most applications name. All else has one path in its
+// module.
+pub use crate::{
+    alg::Algorithm,
+    claims::RegisteredClaims,
+    error::{ConfigError, Error, ErrorKind},
+    keys::{Key, KeySet},
+    layer::{JwtAuthLayer, RequireLayer},
+    source::TokenSource,
+    verifier::{Claims, Verifier},
+};

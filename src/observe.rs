@@ -1,0 +1,32 @@
+//! What is told to the outside of the process: every event, and nothing of a
+//! token in any of them.
+//!
+//! | event | level |
+//! |---|---|
+//! | a request without a token | debug |
+//! | a request or a token that was refused | info |
+//! | a fault of the server, and its cause | error |
+
+use crate::error::Error;
+
+/// A request was refused.
+#[cfg(feature = "tracing")]
+pub(crate) fn refused(error: &Error) {
+    use std::error::Error as _;
+
+    let kind = error.kind().name();
+    if error.is_server_fault() {
+        let cause = error.source().map(tracing::field::display);
+        tracing::error!(kind, reason = %error, cause, "request not decided");
+    } else if error.is_missing_token() {
+        tracing::debug!(kind, reason = %error, "request refused");
+    } else {
+        tracing::info!(kind, reason = %error, "request refused");
+    }
+}
+
+/// A request was refused.
+#[cfg(not(feature = "tracing"))]
+pub(crate) fn refused(error: &Error) {
+    let _ = error.kind().name();
+}

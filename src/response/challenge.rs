@@ -1,0 +1,167 @@
+//! `WWW-Authenticate` (RFC 6750 §3, RFC 9110 §11.6.1).
+
+use std::{fmt::Write, sync::Arc};
+
+use http::HeaderValue;
+
+use crate::error::{Class, ErrorKind};
+
+/// What is the same in all challenges of a layer. The frequent ones are
+/// written once.
+#[derive(Clone, Debug)]
+pub(crate) struct Challenge(Arc<Written>);
+
+#[derive(Debug)]
+struct Written {
+    /// `Bearer`, with the realm if there is one.
+    bare: HeaderValue,
+    invalid_request: HeaderValue,
+    invalid_token: HeaderValue,
+}
+
+impl Challenge {
+    /// Challenges with this realm (RFC 9110 §11.5). What cannot stand in a
+    /// header is replaced by a question mark.
+    pub(crate) fn new(realm: Option<&str>) -> Self {
+        let mut bare = String::from("Bearer");
+        if let Some(realm) = realm {
+            write_parameter(&mut bare, "realm", realm);
+        }
+        let with = |class| value(with_error(&bare, class));
+        Self(Arc::new(Written {
+            invalid_request: with(Class::InvalidRequest),
+            invalid_token: with(Class::InvalidToken),
+            bare: value(bare),
+        }))
+    }
+
+    /// The challenge for an error; none where the client's token is not what
+    /// is wrong.
+    pub(super) fn header(&self, kind: &ErrorKind) -> Option<HeaderValue> {
+        match kind.class() {
+            Class::NoToken => Some(self.0.bare.clone()),
+            Class::InvalidRequest => Some(self.0.invalid_request.clone()),
+            Class::InvalidToken => Some(self.0.invalid_token.clone()),
+            Class::InsufficientScope => {
+                let bare = self.0.bare.to_str().unwrap_or("Bearer");
+                let mut text = with_error(bare, Class::InsufficientScope);
+                if let ErrorKind::InsufficientScope { required, .. } = kind {
+                    write_parameter(&mut text, "scope", &required.join(" "));
+                }
+                Some(value(text))
+            }
+            Class::CrossSite | Class::Unavailable | Class::Failed => None,
+        }
+    }
+}
+
+/// What the client is told.
+pub(super) fn description(class: Class) -> &'static str {
+    match class {
+        Class::NoToken => "this resource needs an access token",
+        Class::InvalidRequest => "the request must have one well-formed access token in one place",
+        Class::InvalidToken => "the access token is not valid here, or not any more",
+        Class::InsufficientScope => "the access token does not allow this",
+        Class::CrossSite => "the request is not shown to come from this site",
+        Class::Unavailable => "the access token cannot be checked now",
+        Class::Failed => "the access token could not be checked",
+    }
+}
+
+fn with_error(bare: &str, class: Class) -> String {
+    let code = match class {
+        Class::InvalidRequest => "invalid_request",
+        Class::InsufficientScope => "insufficient_scope",
+        _ => "invalid_token",
+    };
+    let mut text = bare.to_owned();
+    write_parameter(&mut text, "error", code);
+    write_parameter(&mut text, "error_description", description(class));
+    text
+}
+
+/// Adds `name="value"`: behind a blank the first one, behind a comma the
+/// others.
+fn write_parameter(text: &mut String, name: &str, value: &str) {
+    let comma = if text.contains('=') { "," } else { "" };
+    // A string can always be written to.
+    let _ = write!(text, "{comma} {name}=\"");
+    for c in value.chars() {
+        match c {
+            '"' | '\\' => text.extend(['\\', c]),
+            ' '..='~' => text.push(c),
+            _ => text.push('?'),
+        }
+    }
+    text.push('"');
+}
+
+fn value(text: String) -> HeaderValue {
+    // `write_parameter` lets visible ASCII pass alone.
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("Bearer"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(realm: Option<&str>, kind: ErrorKind) -> Option<String> {
+        let value = Challenge::new(realm).header(&kind)?;
+        Some(value.to_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn bare_without_an_error() {
+        assert_eq!(text(None, ErrorKind::MissingToken).unwrap(), "Bearer");
+        assert_eq!(text(Some("api"), ErrorKind::MissingToken).unwrap(), r#"Bearer realm="api""#);
+    }
+
+    #[test]
+    fn parameters_are_parted_by_commas() {
+        assert_eq!(
+            text(Some("api"), ErrorKind::Expired).unwrap(),
+            "Bearer realm=\"api\", error=\"invalid_token\", \
+             error_description=\"the access token is not valid here, or not any more\""
+        );
+        let scope = ErrorKind::InsufficientScope {
+            required: ["a".into(), "b".into()].into(),
+            missing: ["b".into()].into(),
+        };
+        assert_eq!(
+            text(None, scope).unwrap(),
+            "Bearer error=\"insufficient_scope\", \
+             error_description=\"the access token does not allow this\", scope=\"a b\""
+        );
+    }
+
+    #[test]
+    fn quoted_and_escaped() {
+        let realm = "a\"b\\c\r\nX: y\u{e4}=";
+        assert_eq!(
+            text(Some(realm), ErrorKind::MissingToken).unwrap(),
+            r#"Bearer realm="a\"b\\c??X: y?=""#
+        );
+    }
+
+    #[test]
+    fn none_where_the_token_is_not_at_fault() {
+        assert_eq!(text(None, ErrorKind::CrossSite), None);
+        assert_eq!(text(None, ErrorKind::Failed), None);
+    }
+
+    #[test]
+    fn every_description_may_stand_in_a_header() {
+        for class in [
+            Class::NoToken,
+            Class::InvalidRequest,
+            Class::InvalidToken,
+            Class::InsufficientScope,
+            Class::CrossSite,
+            Class::Unavailable,
+            Class::Failed,
+        ] {
+            let allowed = |b: u8| (b' '..=b'~').contains(&b) && b != b'"' && b != b'\\';
+            assert!(description(class).bytes().all(allowed));
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! What a refused client is answered (RFC 6750 §3).
+//!
+//! | what happened | status | `WWW-Authenticate` |
+//! |---|---|---|
+//! | no token | 401 | `Bearer`, with the realm if there is one |
+//! | more than one token, malformed credentials | 400 | `error="invalid_request"` |
+//! | a bad token, of whatever kind | 401 | `error="invalid_token"` |
+//! | not enough scope, role or right | 403 | `error="insufficient_scope"`, with the scopes that are needed |
+//! | a cookie on a cross-site request | 403 | none |
+//! | something needed cannot be reached now | 503, `Retry-After` | none |
+//! | a fault of the server | 500 | none |
+//!
+//! The description is fixed for each row: which check failed, the client does
+//! not learn. The [`Error`] stands in the response's extensions for the layers
+//! outside, and in a `tracing` event.
+//!
+//! # Example: an answer of your own
+//! ```
+//! use http::Response;
+//! use tower_jwt_auth::{JwtAuthLayer, response::Rejection};
+//! # use tower_jwt_auth::{Key, RegisteredClaims, Verifier};
+//! # let verifier = Verifier::<RegisteredClaims>::builder()
+//! #     .any_issuer().any_audience().keys(Key::hs256([7; 32])).build()?;
+//! let layer = JwtAuthLayer::new(verifier)
+//!     .respond_with(|rejection: &Rejection| rejection.to_response(String::from("go away")));
+//! # Ok::<(), tower_jwt_auth::ConfigError>(())
+//! ```
+
+mod body;
+mod challenge;
+
+use http::{HeaderValue, Response, StatusCode, header};
+
+pub use self::body::{DefaultRespond, ProblemJson};
+pub(crate) use self::challenge::Challenge;
+use crate::error::{Class, Error, ErrorKind};
+
+/// Makes the response to a request that was refused.
+///
+/// It is implemented for [`DefaultRespond`], for [`ProblemJson`] and for
+/// functions from `&Rejection` to a response.
+pub trait Respond<B> {
+    /// The response. A 401 that lacks `WWW-Authenticate` is given it.
+    fn respond(&self, rejection: &Rejection) -> Response<B>;
+}
+
+impl<B, F: Fn(&Rejection) -> Response<B>> Respond<B> for F {
+    fn respond(&self, rejection: &Rejection) -> Response<B> {
+        self(rejection)
+    }
+}
+
+/// A refusal: the reason, and the challenge that answers it.
+///
+/// In a request's extensions it says that the layer let the request pass
+/// without claims, as `.optional()` and `.report()` have it.
+#[derive(Clone, Debug)]
+pub struct Rejection {
+    error: Error,
+    challenge: Challenge,
+}
+
+impl Rejection {
+    pub(crate) fn new(error: Error, challenge: Challenge) -> Self {
+        Self { error, challenge }
+    }
+
+    /// The reason.
+    #[must_use]
+    pub fn error(&self) -> &Error {
+        &self.error
+    }
+
+    /// The status that answers it.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self.error.kind().class() {
+            Class::NoToken | Class::InvalidToken => StatusCode::UNAUTHORIZED,
+            Class::InvalidRequest => StatusCode::BAD_REQUEST,
+            Class::InsufficientScope | Class::CrossSite => StatusCode::FORBIDDEN,
+            Class::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Class::Failed => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// What the client is told: fixed for each error code.
+    #[must_use]
+    pub fn description(&self) -> &'static str {
+        challenge::description(self.error.kind().class())
+    }
+
+    /// A response with the status, the headers and this body.
+    pub fn to_response<B>(&self, body: B) -> Response<B> {
+        let mut response = Response::new(body);
+        *response.status_mut() = self.status();
+        let headers = response.headers_mut();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(value) = self.challenge.header(self.error.kind()) {
+            headers.insert(header::WWW_AUTHENTICATE, value);
+        }
+        if let ErrorKind::Unavailable { retry_after } = self.error.kind() {
+            headers.insert(header::RETRY_AFTER, retry_after.as_secs().max(1).into());
+        }
+        response
+    }
+
+    /// The response that `respond` makes, with what every refusal has.
+    pub(crate) fn respond<B>(self, respond: &impl Respond<B>) -> Response<B> {
+        let mut response = respond.respond(&self);
+        if response.status() == StatusCode::UNAUTHORIZED
+            && !response.headers().contains_key(header::WWW_AUTHENTICATE)
+        {
+            let value = self.challenge.header(self.error.kind());
+            let value = value.unwrap_or(HeaderValue::from_static("Bearer"));
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+        }
+        response.extensions_mut().insert(self.error);
+        response
+    }
+}

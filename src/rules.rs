@@ -1,0 +1,257 @@
+//! The rules on claims (RFC 7519 §4.1, RFC 8725 §3.8-3.11): pure questions to
+//! a payload and a time, which see no key.
+
+use std::time::Duration;
+
+use crate::{
+    claims::RawClaims,
+    error::{Error, ErrorKind},
+};
+
+/// What a token's claims must be.
+#[derive(Clone, Debug)]
+pub(crate) struct Rules {
+    /// The issuers that are trusted; `None` for any.
+    pub(crate) issuers: Option<Box<[Box<str>]>>,
+    /// The names of this service, one of which the token must have; `None` for
+    /// any.
+    pub(crate) audiences: Option<Box<[Box<str>]>>,
+    pub(crate) subject: bool,
+    pub(crate) leeway: i64,
+    pub(crate) max_age: Option<i64>,
+    pub(crate) types: Types,
+    /// Claims that must be there, at most [`Rules::MOST_REQUIRED`].
+    pub(crate) required: Box<[Box<str>]>,
+}
+
+/// Which `typ` a header may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Types {
+    /// None, `JWT` or `at+jwt`.
+    Usual,
+    /// One of these, and not none.
+    Only(Box<[Box<str>]>),
+}
+
+/// Evidence that the rules hold, made by [`Rules::check`] alone.
+#[derive(Debug)]
+pub(crate) struct WithinRules(());
+
+impl Rules {
+    pub(crate) const MOST_REQUIRED: usize = 64;
+
+    /// Whether a token of this type is welcome (RFC 8725 §3.11).
+    #[inline]
+    pub(crate) fn check_type(&self, typ: Option<&str>) -> Result<(), Error> {
+        let welcome = match (&self.types, typ) {
+            (Types::Usual, None) => true,
+            (Types::Usual, Some(typ)) => USUAL.iter().any(|usual| usual.eq_ignore_ascii_case(typ)),
+            (Types::Only(_), None) => false,
+            (Types::Only(only), Some(typ)) => only.iter().any(|one| one.eq_ignore_ascii_case(typ)),
+        };
+        if welcome { Ok(()) } else { Err(Error::new(ErrorKind::TokenType)) }
+    }
+
+    /// Checks the claims at the time `now`, in seconds since 1970.
+    pub(crate) fn check(&self, claims: &RawClaims<'_>, now: i64) -> Result<WithinRules, Error> {
+        self.check_issuer(claims)?;
+        self.check_audience(claims)?;
+        self.check_times(claims, now)?;
+        if self.subject {
+            match claims.sub.as_deref() {
+                None | Some("") => return Err(Error::missing_claim("sub")),
+                Some(_) => {}
+            }
+        }
+        for (place, name) in self.required.iter().enumerate() {
+            if claims.found & (1 << place) == 0 {
+                let name = String::from(&**name).into();
+                return Err(Error::new(ErrorKind::MissingClaim(name)));
+            }
+        }
+        Ok(WithinRules(()))
+    }
+
+    fn check_issuer(&self, claims: &RawClaims<'_>) -> Result<(), Error> {
+        let Some(issuers) = &self.issuers else { return Ok(()) };
+        let iss = claims.iss.as_deref().ok_or_else(|| Error::missing_claim("iss"))?;
+        if issuers.iter().any(|issuer| **issuer == *iss) {
+            Ok(())
+        } else {
+            Err(Error::new(ErrorKind::Issuer))
+        }
+    }
+
+    fn check_audience(&self, claims: &RawClaims<'_>) -> Result<(), Error> {
+        let Some(audiences) = &self.audiences else { return Ok(()) };
+        let aud = claims.aud.as_ref().ok_or_else(|| Error::missing_claim("aud"))?;
+        if audiences.iter().any(|audience| aud.contains(audience)) {
+            Ok(())
+        } else {
+            Err(Error::new(ErrorKind::Audience))
+        }
+    }
+
+    /// Every sum saturates, which can only make a bound wider by what the
+    /// configuration asked for and never wrap it around.
+    fn check_times(&self, claims: &RawClaims<'_>, now: i64) -> Result<(), Error> {
+        if now < 0 {
+            return Err(Error::new(ErrorKind::Clock));
+        }
+        let exp = claims.exp.ok_or_else(|| Error::missing_claim("exp"))?;
+        // "On or after" the time it is over (RFC 7519 §4.1.4).
+        if now >= exp.floor().saturating_add(self.leeway) {
+            return Err(Error::new(ErrorKind::Expired));
+        }
+        let soon = now.saturating_add(self.leeway);
+        if claims.nbf.is_some_and(|nbf| nbf.ceil() > soon) {
+            return Err(Error::new(ErrorKind::NotYetValid));
+        }
+        if claims.iat.is_some_and(|iat| iat.ceil() > soon) {
+            return Err(Error::new(ErrorKind::IssuedInFuture));
+        }
+        if let Some(max_age) = self.max_age {
+            let iat = claims.iat.ok_or_else(|| Error::missing_claim("iat"))?;
+            if soon_over(iat.floor(), max_age, self.leeway) < now {
+                return Err(Error::new(ErrorKind::TooOld));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn soon_over(iat: i64, max_age: i64, leeway: i64) -> i64 {
+    iat.saturating_add(max_age).saturating_add(leeway)
+}
+
+/// Whole seconds of a setting; what is beyond counts as the largest number.
+pub(crate) fn seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+}
+
+const USUAL: [&str; 2] = ["JWT", "at+jwt"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_800_000_000;
+
+    fn rules() -> Rules {
+        Rules {
+            issuers: Some(["i".into()].into()),
+            audiences: Some(["a".into(), "b".into()].into()),
+            subject: true,
+            leeway: 60,
+            max_age: None,
+            types: Types::Usual,
+            required: Box::default(),
+        }
+    }
+
+    fn check_with(rules: &Rules, payload: &str, now: i64) -> Result<(), ErrorKind> {
+        let claims = RawClaims::read(payload, &rules.required).ok().unwrap();
+        rules.check(&claims, now).map(|_| ()).map_err(|error| error.kind().clone())
+    }
+
+    fn times(rest: &str, now: i64) -> Result<(), ErrorKind> {
+        check_with(&rules(), &format!(r#"{{"iss":"i","aud":"a","sub":"s",{rest}}}"#), now)
+    }
+
+    #[test]
+    fn exp_is_over_on_the_second() {
+        let exp = format!("\"exp\":{NOW}");
+        assert_eq!(times(&exp, NOW + 59), Ok(()));
+        assert_eq!(times(&exp, NOW + 60), Err(ErrorKind::Expired));
+        let fraction = format!("\"exp\":{NOW}.9");
+        assert_eq!(times(&fraction, NOW + 60), Err(ErrorKind::Expired), "rounded down");
+        assert_eq!(times("\"iat\":1", NOW), Err(ErrorKind::MissingClaim("exp".into())));
+        assert_eq!(times("\"exp\":0", NOW), Err(ErrorKind::Expired));
+        assert_eq!(times(&format!("\"exp\":{}", i64::MAX), NOW), Ok(()));
+    }
+
+    #[test]
+    fn nbf_and_iat_have_the_leeway() {
+        for claim in ["nbf", "iat"] {
+            let at = |time: &str| format!("\"exp\":{},\"{claim}\":{time}", i64::MAX);
+            assert_eq!(times(&at("1800000060"), NOW), Ok(()));
+            assert!(times(&at("1800000060.1"), NOW).is_err(), "rounded up");
+            assert!(times(&at("1800000061"), NOW).is_err());
+            assert!(times(&at(&i64::MAX.to_string()), NOW).is_err());
+        }
+    }
+
+    #[test]
+    fn age_is_limited_if_asked() {
+        let rules = Rules { max_age: Some(100), ..rules() };
+        let at = |rest: &str, now| {
+            let payload = format!(r#"{{"iss":"i","aud":"a","sub":"s","exp":{}{rest}}}"#, i64::MAX);
+            check_with(&rules, &payload, now)
+        };
+        assert_eq!(at(",\"iat\":1800000000", NOW + 160), Ok(()));
+        assert_eq!(at(",\"iat\":1800000000", NOW + 161), Err(ErrorKind::TooOld));
+        assert_eq!(at("", NOW), Err(ErrorKind::MissingClaim("iat".into())));
+    }
+
+    #[test]
+    fn no_number_overflows() {
+        for leeway in [0, 60, i64::MAX] {
+            for max_age in [None, Some(0), Some(i64::MAX)] {
+                let rules = Rules { leeway, max_age, ..rules() };
+                for claim in [0, 1, i64::MAX] {
+                    for now in [i64::MIN, -1, 0, NOW, i64::MAX] {
+                        let payload = format!(
+                            r#"{{"iss":"i","aud":"a","sub":"s","exp":{claim},"nbf":{claim},"iat":{claim}}}"#
+                        );
+                        let _ = check_with(&rules, &payload, now);
+                    }
+                }
+            }
+        }
+        assert_eq!(times("\"exp\":1", -1), Err(ErrorKind::Clock));
+    }
+
+    #[test]
+    fn issuer_audience_and_subject_are_exact() {
+        let check =
+            |claims: &str| check_with(&rules(), &format!("{{\"exp\":{},{claims}}}", i64::MAX), NOW);
+        assert_eq!(check(r#""iss":"i","aud":["x","b"],"sub":"s""#), Ok(()));
+        assert_eq!(check(r#""iss":"I","aud":"a","sub":"s""#), Err(ErrorKind::Issuer));
+        assert_eq!(check(r#""iss":"i/","aud":"a","sub":"s""#), Err(ErrorKind::Issuer));
+        assert_eq!(check(r#""aud":"a","sub":"s""#), Err(ErrorKind::MissingClaim("iss".into())));
+        assert_eq!(check(r#""iss":"i","aud":[],"sub":"s""#), Err(ErrorKind::Audience));
+        assert_eq!(check(r#""iss":"i","aud":"a b","sub":"s""#), Err(ErrorKind::Audience));
+        assert_eq!(check(r#""iss":"i","sub":"s""#), Err(ErrorKind::MissingClaim("aud".into())));
+        assert_eq!(
+            check(r#""iss":"i","aud":"a","sub":"""#),
+            Err(ErrorKind::MissingClaim("sub".into()))
+        );
+    }
+
+    #[test]
+    fn required_claims_are_there() {
+        let rules = Rules { required: ["jti".into(), "tenant".into()].into(), ..rules() };
+        let check = |rest: &str| {
+            let payload = format!(r#"{{"iss":"i","aud":"a","sub":"s","exp":{}{rest}}}"#, i64::MAX);
+            check_with(&rules, &payload, NOW)
+        };
+        assert_eq!(check(r#","tenant":0,"jti":"j""#), Ok(()));
+        for rest in [r#","jti":"j""#, r#","jti":"j","tenant":null"#] {
+            assert_eq!(check(rest), Err(ErrorKind::MissingClaim("tenant".into())));
+        }
+    }
+
+    #[test]
+    fn types() {
+        let usual = rules();
+        for typ in [None, Some("JWT"), Some("jwt"), Some("AT+JWT")] {
+            assert!(usual.check_type(typ).is_ok(), "{typ:?}");
+        }
+        for typ in ["", "dpop+jwt", "logout+jwt", "JWT "] {
+            assert!(usual.check_type(Some(typ)).is_err(), "{typ:?}");
+        }
+        let only = Rules { types: Types::Only(["at+jwt".into()].into()), ..rules() };
+        assert!(only.check_type(Some("At+Jwt")).is_ok());
+        assert!(only.check_type(Some("JWT")).is_err() && only.check_type(None).is_err());
+    }
+}

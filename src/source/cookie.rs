@@ -1,0 +1,214 @@
+//! A cookie by name, and the check that comes with it.
+
+use std::fmt;
+
+use http::{HeaderMap, HeaderValue, Method, Uri, header};
+
+use super::{malformed, several};
+use crate::{
+    csrf::{self, Origin},
+    error::{ConfigError, Error},
+};
+
+/// A cookie that may carry the token; made by
+/// [`TokenSource::cookie`](super::TokenSource::cookie).
+///
+/// On `GET`, `HEAD` and `OPTIONS` the cookie is enough. On every other method,
+/// and for a WebSocket handshake, the request must also be shown to be
+/// same-origin, by `Sec-Fetch-Site: same-origin` or by an `Origin` that is its
+/// own; if it is not, the answer is 403. A contradiction between the two, a
+/// repeated or `null` `Origin`, and the absence of both count as not shown.
+///
+/// # Deployment
+///
+/// "Its own" is the host that the request was sent to, as the service sees it.
+/// Behind a proxy that changes `Host`, name the outside origin with
+/// [`trusted_origin`](Self::trusted_origin).
+#[derive(Clone)]
+pub struct CookieSource {
+    name: Box<str>,
+    trusted: Vec<Origin>,
+    guarded: bool,
+}
+
+impl CookieSource {
+    pub(super) fn new(name: String) -> Self {
+        Self { name: name.into_boxed_str(), trusted: Vec::new(), guarded: true }
+    }
+
+    /// Lets pages of this origin, such as `https://app.example.com`, send
+    /// unsafe requests with the cookie.
+    ///
+    /// # Errors
+    ///
+    /// The text is not a scheme, a host and perhaps a port.
+    pub fn trusted_origin(mut self, origin: &str) -> Result<Self, ConfigError> {
+        self.trusted.push(Origin::new(origin)?);
+        Ok(self)
+    }
+
+    /// Settings that take protection away.
+    #[must_use]
+    pub fn dangerous(self) -> DangerousCookieSource {
+        DangerousCookieSource(self)
+    }
+
+    /// The cookie's value (RFC 6265 §4.2.1), without the one pair of quotes
+    /// that it may have.
+    pub(super) fn find<'h>(&self, headers: &'h HeaderMap) -> Result<Option<&'h str>, Error> {
+        let mut found = None;
+        // HTTP/2 may part the header (RFC 9113 §8.2.3), so all count as one.
+        for header in headers.get_all(header::COOKIE) {
+            for (name, value) in pairs(header.as_bytes()) {
+                if name == self.name.as_bytes() && found.replace(value).is_some() {
+                    return Err(several());
+                }
+            }
+        }
+        let Some(value) = found else { return Ok(None) };
+        let value = match value {
+            [b'"', value @ .., b'"'] => value,
+            value => value,
+        };
+        match std::str::from_utf8(value) {
+            Ok(text) if text.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(Some(text)),
+            _ => Err(malformed()),
+        }
+    }
+
+    pub(super) fn guard(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+    ) -> Result<(), Error> {
+        if self.guarded { csrf::check(method, uri, headers, &self.trusted) } else { Ok(()) }
+    }
+
+    /// Takes the cookie out, and leaves the others.
+    pub(super) fn strip(&self, headers: &mut HeaderMap) {
+        let ours = |header: &HeaderValue| {
+            pairs(header.as_bytes()).any(|(name, _)| name == self.name.as_bytes())
+        };
+        if !headers.get_all(header::COOKIE).iter().any(ours) {
+            return;
+        }
+        let header::Entry::Occupied(old) = headers.entry(header::COOKIE) else { return };
+        let old: Vec<_> = old.remove_entry_mult().1.collect();
+        for header in old {
+            let left: Vec<_> = header
+                .as_bytes()
+                .split(|byte| *byte == b';')
+                .map(trim)
+                .filter(|pair| !pair.is_empty() && cut(pair).0 != self.name.as_bytes())
+                .collect();
+            if let Ok(mut value) = HeaderValue::from_bytes(&left.join(&b"; "[..]))
+                && !left.is_empty()
+            {
+                value.set_sensitive(true);
+                headers.append(header::COOKIE, value);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for CookieSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CookieSource")
+            .field("name", &self.name)
+            .field("trusted_origins", &self.trusted.len())
+            .field("guarded", &self.guarded)
+            .finish()
+    }
+}
+
+/// The settings of a [`CookieSource`] that take protection away.
+#[derive(Debug)]
+#[must_use = "call one of its methods"]
+pub struct DangerousCookieSource(CookieSource);
+
+impl DangerousCookieSource {
+    /// Takes the cookie on every request, wherever it comes from.
+    ///
+    /// # Security
+    ///
+    /// Every site that a user visits can then act for them, as far as
+    /// `SameSite` does not stop it. Do this only behind a check of your own.
+    #[must_use]
+    pub fn without_cross_site_check(self) -> CookieSource {
+        CookieSource { guarded: false, ..self.0 }
+    }
+}
+
+/// Names and values, as bytes, without any decoding.
+fn pairs(header: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    header.split(|byte| *byte == b';').map(|pair| cut(trim(pair)))
+}
+
+fn cut(pair: &[u8]) -> (&[u8], &[u8]) {
+    match pair.iter().position(|byte| *byte == b'=') {
+        Some(at) => {
+            let (name, value) = pair.split_at(at);
+            (trim(name), trim(value.strip_prefix(b"=").unwrap_or(value)))
+        }
+        // A pair without `=` is a value without a name.
+        None => (&[], pair),
+    }
+}
+
+/// Without the blanks and tabs around it; other white space is not any (RFC
+/// 6265 §5.2).
+fn trim(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
+        bytes = rest;
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(values: &[&[u8]]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(header::COOKIE, HeaderValue::from_bytes(value).unwrap());
+        }
+        headers
+    }
+
+    fn find(values: &[&[u8]]) -> Result<Option<String>, ()> {
+        let cookie = CookieSource::new("at".into());
+        cookie.find(&headers(values)).map(|found| found.map(str::to_owned)).map_err(drop)
+    }
+
+    #[test]
+    fn found_by_its_exact_name() {
+        for header in ["at=x", "a=b; at=x; c=d", "a=b;at=x;c", " at = x ", "at=\"x\"", ";;at=x;"] {
+            assert_eq!(find(&[header.as_bytes()]), Ok(Some("x".into())), "{header}");
+        }
+        for header in ["", "At=x", "%61t=x", "=at=x", "xat=x", "\u{2000}at=x", "at", "a=at=x"] {
+            assert_eq!(find(&[header.as_bytes()]), Ok(None), "{header}");
+        }
+        assert_eq!(find(&[b"a=1", b"at=x"]), Ok(Some("x".into())));
+        assert_eq!(find(&[b"\xff=1; at=x"]), Ok(Some("x".into())));
+        assert_eq!(find(&[b"at=x=y"]), Ok(Some("x=y".into())));
+        assert_eq!(find(&[b"at="]), Ok(Some(String::new())));
+    }
+
+    #[test]
+    fn refused() {
+        assert_eq!(find(&[b"at=x; at=x"]), Err(()));
+        assert_eq!(find(&[b"at=x", b"b=1;at=y"]), Err(()));
+        assert_eq!(find(&[b"at=\xff"]), Err(()));
+        assert_eq!(find(&[b"at=x y"]), Err(()));
+    }
+
+    #[test]
+    fn stripped_alone() {
+        let mut headers = headers(&[b"a=1; at=x;b=2", b"at=y", b"c=3"]);
+        CookieSource::new("at".into()).strip(&mut headers);
+        let left: Vec<_> = headers.get_all(header::COOKIE).iter().collect();
+        assert_eq!(left, ["a=1; b=2", "c=3"]);
+    }
+}

@@ -1,0 +1,134 @@
+//! `Authorization: Bearer`, and headers of other names.
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+use super::{empty, malformed, several};
+use crate::error::Error;
+
+/// The token of `Authorization: Bearer` (RFC 6750 §2.1).
+#[inline]
+pub(super) fn authorization(headers: &HeaderMap) -> Result<Option<&str>, Error> {
+    match only(headers, &header::AUTHORIZATION)? {
+        None => Ok(None),
+        Some(value) => match bearer(value.as_bytes()) {
+            None => Ok(None),
+            Some(credentials) => token(credentials).map(Some),
+        },
+    }
+}
+
+/// The token of another header.
+pub(super) fn other<'h>(
+    headers: &'h HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<&'h str>, Error> {
+    match only(headers, name)? {
+        None => Ok(None),
+        Some(value) => {
+            let bytes = value.as_bytes();
+            token(bearer(bytes).unwrap_or(bytes)).map(Some)
+        }
+    }
+}
+
+fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h HeaderValue>, Error> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (value, None) => Ok(value),
+        (_, Some(_)) => Err(several()),
+    }
+}
+
+/// What stands behind the scheme `Bearer`, if that is the scheme. Only U+0020
+/// ends it, and bytes that are no ASCII make another scheme of it.
+#[inline]
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    const SCHEME: &[u8] = b"bearer";
+    let (scheme, rest) = value.split_at_checked(SCHEME.len())?;
+    let ends = matches!(rest.first(), None | Some(b' '));
+    (ends && scheme.eq_ignore_ascii_case(SCHEME)).then_some(rest)
+}
+
+/// One token and nothing else. What it is made of, the verifier looks at; here
+/// stops what is no single token at all.
+#[inline]
+fn token(credentials: &[u8]) -> Result<&str, Error> {
+    let text = std::str::from_utf8(credentials).map_err(|_| malformed())?.trim_matches(' ');
+    if text.is_empty() {
+        return Err(empty());
+    }
+    if text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',') {
+        return Ok(text);
+    }
+    if text.bytes().any(|byte| !byte.is_ascii_graphic() && byte != b' ') {
+        return Err(malformed());
+    }
+    // Blanks and commas part credentials (RFC 9110 §11.4), so the request is
+    // wrong. Two things look like it and are one token that is wrong: a JWS in
+    // JSON serialization, and a token with a blank within one of its parts.
+    let first = text.split(' ').next().unwrap_or_default();
+    let dots = |text: &str| text.bytes().filter(|byte| *byte == b'.').count();
+    let json = text.starts_with('{');
+    let broken = !text.contains(',') && dots(text) == 2 && dots(first) < 2;
+    if json || broken { Ok(text) } else { Err(several()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{ErrorKind, InvalidRequest};
+
+    fn find(values: &[&[u8]]) -> Result<Option<String>, InvalidRequest> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(header::AUTHORIZATION, HeaderValue::from_bytes(value).unwrap());
+        }
+        match authorization(&headers) {
+            Ok(token) => Ok(token.map(str::to_owned)),
+            Err(error) => match error.kind() {
+                ErrorKind::InvalidRequest(how) => Err(*how),
+                _ => unreachable!("no other kind is made here"),
+            },
+        }
+    }
+
+    #[test]
+    fn schemes() {
+        for good in ["Bearer a.b.c", "bearer a.b.c", "BEARER   a.b.c", "bEaReR a.b.c  "] {
+            assert_eq!(find(&[good.as_bytes()]), Ok(Some("a.b.c".into())), "{good}");
+        }
+        for other in ["", "Basic a", "Token a", "Bearerx a", "Bearer\ta", "a.b.c", "Вearer a"] {
+            assert_eq!(find(&[other.as_bytes()]), Ok(None), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_single_token() {
+        use InvalidRequest::*;
+        assert_eq!(find(&[b"Bearer"]), Err(EmptyToken));
+        assert_eq!(find(&[b"Bearer   "]), Err(EmptyToken));
+        assert_eq!(find(&[b"Bearer a", b"Bearer a"]), Err(SeveralTokens));
+        assert_eq!(find(&[b"Basic a", b"Bearer a"]), Err(SeveralTokens));
+        for several in [
+            "Bearer a, Bearer b",
+            "Bearer a.b.c, Bearer a.b.c",
+            "Bearer a b",
+            "Bearer a.b.c a.b.c",
+            "Bearer a.b.c realm=x",
+        ] {
+            assert_eq!(find(&[several.as_bytes()]), Err(SeveralTokens), "{several}");
+        }
+        for bytes in ["Bearer ä", "Bearer a\tb"] {
+            assert_eq!(find(&[bytes.as_bytes()]), Err(MalformedCredentials), "{bytes}");
+        }
+        assert_eq!(find(&[b"Bearer \xff\xfe"]), Err(MalformedCredentials));
+    }
+
+    #[test]
+    fn one_token_that_is_wrong_is_left_to_the_verifier() {
+        for token in ["a=.b.c", "a+/.b.c", "a .b.c", "a.b b.c", r#"{"payload":"a", "x":"b"}"#] {
+            let value = format!("Bearer {token}");
+            assert_eq!(find(&[value.as_bytes()]), Ok(Some(token.into())), "{token}");
+        }
+    }
+}

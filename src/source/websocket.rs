@@ -1,0 +1,72 @@
+//! The WebSocket subprotocol behind a marker: what a browser can send along
+//! when it opens a WebSocket (RFC 6455 §11.3.4).
+
+use http::{HeaderMap, HeaderValue, header::SEC_WEBSOCKET_PROTOCOL};
+
+use super::{empty, malformed, several};
+use crate::error::Error;
+
+pub(super) fn find<'h>(headers: &'h HeaderMap, marker: &str) -> Result<Option<&'h str>, Error> {
+    let mut protocols = Vec::new();
+    for value in headers.get_all(SEC_WEBSOCKET_PROTOCOL) {
+        protocols.extend(value.to_str().map_err(|_| malformed())?.split(',').map(str::trim));
+    }
+    let mut found = None;
+    let mut protocols = protocols.into_iter();
+    while let Some(protocol) = protocols.next() {
+        if protocol == marker {
+            let token = protocols.next().filter(|token| !token.is_empty()).ok_or_else(empty)?;
+            if found.replace(token).is_some() {
+                return Err(several());
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Takes the token out, and leaves the marker for the handler to accept.
+pub(super) fn strip(headers: &mut HeaderMap, marker: &str) {
+    let Ok(Some(token)) = find(headers, marker) else { return };
+    let left: Vec<_> = headers
+        .get_all(SEC_WEBSOCKET_PROTOCOL)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(',').map(str::trim))
+        .filter(|protocol| *protocol != token)
+        .collect();
+    if let Ok(value) = HeaderValue::try_from(left.join(", ")) {
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(values: &[&str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(SEC_WEBSOCKET_PROTOCOL, value.parse().unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn found_behind_its_marker() {
+        let found = |values: &[&str]| {
+            find(&headers(values), "bearer").map(|token| token.map(str::to_owned)).map_err(drop)
+        };
+        assert_eq!(found(&["bearer, a.b.c"]), Ok(Some("a.b.c".into())));
+        assert_eq!(found(&["chat", "bearer,a.b.c"]), Ok(Some("a.b.c".into())));
+        assert_eq!(found(&["chat, a.b.c"]), Ok(None));
+        assert_eq!(found(&["bearer"]), Err(()));
+        assert_eq!(found(&["bearer, a, bearer, b"]), Err(()));
+    }
+
+    #[test]
+    fn stripped_alone() {
+        let mut headers = headers(&["chat, bearer", "a.b.c, other"]);
+        strip(&mut headers, "bearer");
+        assert_eq!(headers[SEC_WEBSOCKET_PROTOCOL], "chat, bearer, other");
+    }
+}

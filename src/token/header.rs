@@ -1,0 +1,206 @@
+//! The JOSE header (RFC 7515 §4): what is read, what is ignored, what is refused.
+
+use std::{borrow::Cow, cell::Cell, fmt, str};
+
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
+
+use crate::{
+    alg::Algorithm,
+    error::{Error, ErrorKind},
+    json::{Checked, Names, Text, repeated},
+};
+
+/// A header that was read strictly and has nothing in it that is not
+/// supported.
+///
+/// Key material and addresses of it (`jwk`, `jku`, `x5c`, `x5u`, `x5t`) are
+/// ignored: a token never brings its own key (RFC 8725 §3.10).
+pub(crate) struct Header<'a> {
+    algorithm: Algorithm,
+    typ: Option<Cow<'a, str>>,
+    kid: Option<Cow<'a, str>>,
+}
+
+impl<'a> Header<'a> {
+    pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
+        let malformed = || Error::new(ErrorKind::MalformedHeader);
+        let text = str::from_utf8(bytes).map_err(|_| malformed())?;
+        let refused = Cell::new(None);
+        let mut json = serde_json::Deserializer::from_str(text);
+        let raw = Reader { refused: &refused }.deserialize(&mut json);
+        let raw = raw.and_then(|raw| json.end().map(|()| raw));
+        if let Some(name) = refused.get() {
+            return Err(Error::new(ErrorKind::UnsupportedHeader(name)));
+        }
+        let raw = raw.map_err(|_| malformed())?;
+
+        let alg = raw.alg.ok_or_else(malformed)?;
+        let algorithm =
+            Algorithm::from_name(&alg).ok_or_else(|| Error::new(ErrorKind::AlgorithmNotAllowed))?;
+        if let Some(cty) = &raw.cty
+            && essence(cty).eq_ignore_ascii_case("jwt")
+        {
+            // A token within the token (RFC 7519 §5.2).
+            return Err(Error::new(ErrorKind::UnsupportedHeader("cty")));
+        }
+        if let Some(kid) = &raw.kid
+            && (kid.is_empty() || kid.len() > LONGEST_KID)
+        {
+            return Err(malformed());
+        }
+        Ok(Self { algorithm, typ: raw.typ, kid: raw.kid })
+    }
+
+    /// The algorithm that the token claims to be signed with.
+    pub(crate) fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// The key id, good for nothing but a comparison.
+    pub(crate) fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+
+    /// The media type of the token, without the `application/` that may be
+    /// left out (RFC 7515 §4.1.9).
+    pub(crate) fn typ(&self) -> Option<&str> {
+        self.typ.as_deref().map(essence)
+    }
+}
+
+/// A media type without its `application/`, where nothing else has a slash.
+fn essence(media_type: &str) -> &str {
+    match media_type.split_at_checked("application/".len()) {
+        Some((prefix, rest)) if prefix.eq_ignore_ascii_case("application/") => rest,
+        _ => media_type,
+    }
+}
+
+struct RawHeader<'a> {
+    alg: Option<Cow<'a, str>>,
+    typ: Option<Cow<'a, str>>,
+    kid: Option<Cow<'a, str>>,
+    cty: Option<Cow<'a, str>>,
+}
+
+struct Reader<'r> {
+    refused: &'r Cell<Option<&'static str>>,
+}
+
+impl<'de> DeserializeSeed<'de> for Reader<'_> {
+    type Value = RawHeader<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Reader<'_> {
+    type Value = RawHeader<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JOSE header")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut header = RawHeader { alg: None, typ: None, kid: None, cty: None };
+        let mut others = Names::new();
+        while let Some(Text(name)) = map.next_key()? {
+            let place = match &*name {
+                "alg" => &mut header.alg,
+                "typ" => &mut header.typ,
+                "kid" => &mut header.kid,
+                "cty" => &mut header.cty,
+                other => {
+                    if let Some(refused) = REFUSED.iter().find(|refused| **refused == other) {
+                        self.refused.set(Some(refused));
+                    }
+                    others.add(name)?;
+                    map.next_value::<Checked>()?;
+                    continue;
+                }
+            };
+            if place.is_some() {
+                return Err(repeated());
+            }
+            *place = Some(map.next_value::<Text<'de>>()?.0);
+        }
+        Ok(header)
+    }
+}
+
+/// Members that say that the token must be read in another way: extensions
+/// (RFC 7515 §4.1.11), an unencoded payload (RFC 7797), encryption (RFC 7516
+/// §4.1.2).
+const REFUSED: [&str; 3] = ["crit", "b64", "enc"];
+
+/// Far above any key id in use; below what would be worth to send.
+const LONGEST_KID: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<(), ErrorKind> {
+        Header::parse(text.as_bytes()).map(|_| ()).map_err(|error| error.kind().clone())
+    }
+
+    #[test]
+    fn what_is_read() {
+        let text =
+            r#"{"alg":"RS256","typ":"application/AT+jwt","kid":"k\u0031","x5c":["a"],"jwk":{}}"#;
+        let header = Header::parse(text.as_bytes()).ok().unwrap();
+        assert_eq!(header.algorithm(), Algorithm::RS256);
+        assert_eq!(header.typ(), Some("AT+jwt"));
+        assert_eq!(header.kid(), Some("k1"));
+    }
+
+    #[test]
+    fn what_is_refused_by_name() {
+        for (text, name) in [
+            (r#"{"alg":"RS256","crit":["exp"]}"#, "crit"),
+            (r#"{"alg":"RS256","crit":[]}"#, "crit"),
+            (r#"{"alg":"RS256","cr\u0069t":null}"#, "crit"),
+            (r#"{"alg":"RS256","b64":true}"#, "b64"),
+            (r#"{"alg":"dir","enc":"A128GCM"}"#, "enc"),
+            (r#"{"alg":"RS256","cty":"jwt"}"#, "cty"),
+            (r#"{"alg":"RS256","cty":"application/JWT"}"#, "cty"),
+        ] {
+            assert_eq!(parse(text), Err(ErrorKind::UnsupportedHeader(name)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_malformed() {
+        let long = format!(r#"{{"alg":"RS256","kid":"{}"}}"#, "k".repeat(257));
+        for text in [
+            "",
+            "{",
+            "[]",
+            r#"["RS256"]"#,
+            "{}",
+            r#"{"alg":7}"#,
+            r#"{"alg":null}"#,
+            r#"{"alg":"RS256","alg":"RS256"}"#,
+            r#"{"alg":"RS256","x":1,"x":1}"#,
+            r#"{"alg":"RS256"} {}"#,
+            r#"{"alg":"RS256","kid":7}"#,
+            r#"{"alg":"RS256","kid":""}"#,
+            r#"{"alg":"RS256","kid":null}"#,
+            r#"{"alg":"RS256","typ":null}"#,
+            r#"{"alg":"RS256","cty":["JWT"]}"#,
+            &long,
+        ] {
+            assert_eq!(parse(text), Err(ErrorKind::MalformedHeader), "{text}");
+        }
+        assert_eq!(Header::parse(b"\xff\xfe{}").err().unwrap().kind(), &ErrorKind::MalformedHeader);
+    }
+
+    #[test]
+    fn algorithms_are_exact() {
+        for alg in ["none", "nOnE", "rs256", "RS256 ", ""] {
+            let text = format!(r#"{{"alg":"{alg}"}}"#);
+            assert_eq!(parse(&text), Err(ErrorKind::AlgorithmNotAllowed), "{text}");
+        }
+    }
+}

@@ -1,0 +1,390 @@
+//! What is configured once, and refused here if it is not safe.
+
+use std::{fmt, future::Future, sync::Arc, time::Duration};
+
+use super::{Bindings, Claims, Config, RuleError, UserRules, Verifier};
+use crate::{
+    alg::{Algorithm, AlgorithmSet},
+    clock::{Clock, SystemClock},
+    error::ConfigError,
+    keys::{IntoKeySet, KeySet},
+    rules::{self, Rules, Types},
+};
+
+/// Builds a [`Verifier`].
+///
+/// # Defaults
+///
+/// - keys, issuer, audience: none, and `build()` asks for them
+/// - algorithms: all that the keys may verify
+/// - `exp`: required; `nbf`, `iat`: checked where they are
+/// - `sub`: required
+/// - leeway for the three: 60 s
+/// - maximum age: none
+/// - `typ`: none, `JWT` or `at+jwt`
+/// - length of a token: at most 8 KiB
+/// - sender-constrained tokens: refused
+/// - clock: that of the system
+#[must_use = "a builder does nothing until it is built"]
+pub struct VerifierBuilder<C> {
+    keys: Result<Option<KeySet>, ConfigError>,
+    issuers: Names,
+    audiences: Names,
+    algorithms: Option<AlgorithmSet>,
+    subject: bool,
+    leeway: Duration,
+    any_leeway: bool,
+    max_age: Option<Duration>,
+    types: Types,
+    required: Vec<String>,
+    max_token_len: usize,
+    user_rules: UserRules<C>,
+    bindings: Bindings,
+    clock: Box<dyn Clock>,
+}
+
+/// The values that a claim may have.
+enum Names {
+    /// These: `build()` wants at least one.
+    Only(Vec<String>),
+    /// All, and none.
+    Any,
+}
+
+impl<C> VerifierBuilder<C> {
+    pub(super) fn new() -> Self {
+        Self {
+            keys: Ok(None),
+            issuers: Names::Only(Vec::new()),
+            audiences: Names::Only(Vec::new()),
+            algorithms: None,
+            subject: true,
+            leeway: Duration::from_secs(60),
+            any_leeway: false,
+            max_age: None,
+            types: Types::Usual,
+            required: Vec::new(),
+            max_token_len: 8 * 1024,
+            user_rules: UserRules::new(),
+            bindings: Bindings::default(),
+            clock: Box::new(SystemClock),
+        }
+    }
+
+    /// Trusts these keys: a [`Key`](crate::Key), several, a [`KeySet`], or the
+    /// `Result` of making one. Called again, it adds to them.
+    pub fn keys(mut self, keys: impl IntoKeySet) -> Self {
+        self.keys = match (self.keys, keys.into_key_set()) {
+            (Err(error), _) | (Ok(_), Err(error)) => Err(error),
+            (Ok(None), Ok(keys)) => Ok(Some(keys)),
+            (Ok(Some(old)), Ok(new)) => Ok(Some(old.and(new))),
+        };
+        self
+    }
+
+    /// Trusts this issuer: `iss` is then required, and equal to it byte for
+    /// byte (RFC 7519 §4.1.1). Called again, it adds another one with the same
+    /// keys.
+    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.issuers.add(issuer.into());
+        self
+    }
+
+    /// Trusts every issuer that signs with one of the keys, and tokens without
+    /// `iss`.
+    ///
+    /// # Security
+    ///
+    /// Right only where nobody signs tokens for anybody else with these keys.
+    pub fn any_issuer(mut self) -> Self {
+        self.issuers = Names::Any;
+        self
+    }
+
+    /// Names this service: `aud` is then required and has this member, byte
+    /// for byte (RFC 7519 §4.1.3). Called again, it adds another name, any of
+    /// which will do.
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.audiences.add(audience.into());
+        self
+    }
+
+    /// Takes tokens for every audience, and tokens without `aud`.
+    ///
+    /// # Security
+    ///
+    /// A token that another service was given can then be used here by that
+    /// service (RFC 8725 §2.7).
+    pub fn any_audience(mut self) -> Self {
+        self.audiences = Names::Any;
+        self
+    }
+
+    /// Allows these algorithms only, of those that the keys may verify (RFC
+    /// 8725 §3.1). Default: all of them.
+    pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
+        self.algorithms = Some(algorithms.into_iter().collect());
+        self
+    }
+
+    /// How far the clocks of the issuer and of this machine may differ, in
+    /// whole seconds, for `exp`, `nbf`, `iat` and the maximum age; at most 300 s.
+    /// Default: 60 s.
+    pub fn leeway(mut self, leeway: Duration) -> Self {
+        self.leeway = leeway;
+        self
+    }
+
+    /// Refuses tokens that were issued longer ago than this, in whole seconds,
+    /// whatever their `exp`; `iat` is then required. Default: no limit.
+    pub fn max_age(mut self, max_age: Duration) -> Self {
+        self.max_age = Some(max_age);
+        self
+    }
+
+    /// Takes access tokens of RFC 9068 alone: `typ` is `at+jwt`, and `iss`,
+    /// `exp`, `aud`, `sub`, `client_id`, `iat` and `jti` are there (§2.2, §4).
+    /// An ID token is then refused whatever its claims say.
+    pub fn access_tokens_only(mut self) -> Self {
+        self.types = Types::Only(Box::new(["at+jwt".into()]));
+        self.subject = true;
+        let required = ["iss", "exp", "aud", "sub", "client_id", "iat", "jti"];
+        self.required.extend(required.map(String::from));
+        self
+    }
+
+    /// Takes tokens with one of these `typ` values alone, and none without
+    /// (RFC 8725 §3.11). Case and a leading `application/` do not matter.
+    pub fn token_types<T: Into<String>>(mut self, types: impl IntoIterator<Item = T>) -> Self {
+        let essence = |typ: T| {
+            let typ = typ.into();
+            Box::from(typ.strip_prefix("application/").unwrap_or(&typ))
+        };
+        self.types = Types::Only(types.into_iter().map(essence).collect());
+        self
+    }
+
+    /// Takes tokens without a subject.
+    pub fn without_subject(mut self) -> Self {
+        self.subject = false;
+        self
+    }
+
+    /// Refuses tokens without this claim, registered or not, and tokens where
+    /// it is `null`. At most 64 claims can be required.
+    pub fn required_claim(mut self, name: impl Into<String>) -> Self {
+        self.required.push(name.into());
+        self
+    }
+
+    /// How long a token may be, in bytes. Default: 8192; at most 65536.
+    pub fn max_token_len(mut self, bytes: usize) -> Self {
+        self.max_token_len = bytes;
+        self
+    }
+
+    /// Adds a rule on the typed claims, asked after all others have passed.
+    ///
+    /// # Example: one tenant only
+    /// ```
+    /// use tower_jwt_auth::{Claims, Key, Verifier, verifier::RuleError};
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct User {
+    ///     tenant: String,
+    /// }
+    ///
+    /// let verifier = Verifier::<User>::builder()
+    ///     .any_issuer()
+    ///     .any_audience()
+    ///     .keys(Key::hs256([7; 32]))
+    ///     .rule(|user: &Claims<User>| match &*user.tenant {
+    ///         "acme" => Ok(()),
+    ///         _ => Err(RuleError::refuse("another tenant")),
+    ///     })
+    ///     .build()?;
+    /// # Ok::<(), tower_jwt_auth::ConfigError>(())
+    /// ```
+    pub fn rule<F>(mut self, rule: F) -> Self
+    where
+        F: Fn(&Claims<C>) -> Result<(), RuleError> + Send + Sync + 'static,
+    {
+        self.user_rules.add(rule);
+        self
+    }
+
+    /// Adds a rule that may wait, such as a look into a database. It makes
+    /// every request that gets so far wait for it.
+    ///
+    /// # Example: users that are active
+    /// ```
+    /// use tower_jwt_auth::{Claims, Key, RegisteredClaims, Verifier, verifier::RuleError};
+    ///
+    /// # async fn is_active(_: Option<&str>) -> std::io::Result<bool> { Ok(true) }
+    /// let verifier = Verifier::<RegisteredClaims>::builder()
+    ///     .any_issuer()
+    ///     .any_audience()
+    ///     .keys(Key::hs256([7; 32]))
+    ///     .async_rule(|user: Claims| async move {
+    ///         match is_active(user.subject()).await? {
+    ///             true => Ok(()),
+    ///             false => Err(RuleError::refuse("the user is not active")),
+    ///         }
+    ///     })
+    ///     .build()?;
+    /// # Ok::<(), tower_jwt_auth::ConfigError>(())
+    /// ```
+    pub fn async_rule<F, Fut>(mut self, rule: F) -> Self
+    where
+        F: Fn(Claims<C>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), RuleError>> + Send + 'static,
+    {
+        self.user_rules.add_async(rule);
+        self
+    }
+
+    /// Takes the time from this clock.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Box::new(clock);
+        self
+    }
+
+    /// Settings that take protection away.
+    pub fn dangerous(self) -> DangerousVerifierBuilder<C> {
+        DangerousVerifierBuilder(self)
+    }
+
+    /// The verifier.
+    ///
+    /// # Errors
+    ///
+    /// What is missing, contradicts itself or is not safe, and what to write
+    /// instead.
+    pub fn build(self) -> Result<Verifier<C>, ConfigError> {
+        let keys = self.keys?.ok_or(ConfigError::NoKeys)?;
+        if keys.is_empty() {
+            let reasons: Vec<_> = keys.skipped().iter().map(ToString::to_string).collect();
+            let none = if reasons.is_empty() {
+                ConfigError::NoKeys
+            } else {
+                ConfigError::NoUsableKeys(reasons)
+            };
+            return Err(none);
+        }
+        let allowed = self.algorithms.unwrap_or(AlgorithmSet::ALL);
+        let algorithms: AlgorithmSet =
+            keys.algorithms().iter().filter(|one| allowed.contains(*one)).collect();
+        if algorithms.is_empty() {
+            return Err(ConfigError::NoUsableAlgorithm);
+        }
+        let issuers = self.issuers.check(ConfigError::NoIssuer, "an issuer is not empty")?;
+        let audiences =
+            self.audiences.check(ConfigError::NoAudience, "an audience is not empty")?;
+        if self.leeway > MOST_LEEWAY && !self.any_leeway {
+            return Err(ConfigError::OutOfRange(
+                "a leeway of more than 300 s keeps expired tokens alive, \
+                 set the clocks by NTP, or say `.dangerous().any_leeway(…)`",
+            ));
+        }
+        if !(1..=LONGEST_TOKEN).contains(&self.max_token_len) {
+            return Err(ConfigError::OutOfRange("the length of a token is from 1 to 65536 bytes"));
+        }
+        if self.required.len() > Rules::MOST_REQUIRED {
+            return Err(ConfigError::OutOfRange("at most 64 claims can be required"));
+        }
+        if self.required.iter().any(String::is_empty) {
+            return Err(ConfigError::InvalidName("a required claim has a name"));
+        }
+        if self.types == Types::Only(Box::default()) {
+            return Err(ConfigError::InvalidName("the list of token types is empty"));
+        }
+        let rules = Rules {
+            issuers,
+            audiences,
+            subject: self.subject,
+            leeway: rules::seconds(self.leeway),
+            max_age: self.max_age.map(rules::seconds),
+            types: self.types,
+            required: self.required.into_iter().map(String::into_boxed_str).collect(),
+        };
+        Ok(Verifier(Arc::new(Config {
+            keys,
+            algorithms,
+            rules,
+            user_rules: self.user_rules,
+            bindings: self.bindings,
+            max_token_len: self.max_token_len,
+            clock: self.clock,
+        })))
+    }
+}
+
+impl Names {
+    fn add(&mut self, name: String) {
+        match self {
+            Self::Only(names) => names.push(name),
+            Self::Any => *self = Self::Only(vec![name]),
+        }
+    }
+
+    fn check(
+        self,
+        none: ConfigError,
+        empty: &'static str,
+    ) -> Result<Option<Box<[Box<str>]>>, ConfigError> {
+        match self {
+            Self::Any => Ok(None),
+            Self::Only(names) if names.is_empty() => Err(none),
+            Self::Only(names) if names.iter().any(String::is_empty) => {
+                Err(ConfigError::InvalidName(empty))
+            }
+            Self::Only(names) => Ok(Some(names.into_iter().map(String::into_boxed_str).collect())),
+        }
+    }
+}
+
+impl<C> fmt::Debug for VerifierBuilder<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifierBuilder")
+            .field("keys", &self.keys)
+            .field("leeway", &self.leeway)
+            .field("types", &self.types)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The settings of a [`VerifierBuilder`] that take protection away.
+#[derive(Debug)]
+#[must_use = "call one of its methods"]
+pub struct DangerousVerifierBuilder<C>(VerifierBuilder<C>);
+
+impl<C> DangerousVerifierBuilder<C> {
+    /// Takes tokens that are bound to a key of their sender (`cnf`, RFC 7800
+    /// §3.1) as if they were not.
+    ///
+    /// # Security
+    ///
+    /// A stolen token then serves the thief, which the binding was to prevent.
+    /// Right only behind something that has checked it, such as a gateway.
+    pub fn ignore_confirmation(mut self) -> VerifierBuilder<C> {
+        self.0.bindings.ignored = true;
+        self.0
+    }
+
+    /// A leeway of more than 300 s.
+    ///
+    /// # Security
+    ///
+    /// Tokens stay good for so long after they have expired.
+    pub fn any_leeway(mut self, leeway: Duration) -> VerifierBuilder<C> {
+        self.0.leeway = leeway;
+        self.0.any_leeway = true;
+        self.0
+    }
+}
+
+/// More than NTP ever leaves; less than the life of an access token.
+const MOST_LEEWAY: Duration = Duration::from_secs(300);
+
+/// More than any server takes in one header.
+const LONGEST_TOKEN: usize = 64 * 1024;

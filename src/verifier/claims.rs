@@ -1,0 +1,87 @@
+//! The claims of a verified token: this type is the promise of the crate.
+
+use std::{fmt, ops::Deref, sync::Arc};
+
+use super::binding::Binding;
+use crate::{claims::RegisteredClaims, keys::Authentic, rules::WithinRules};
+
+/// The claims of a token that was verified; cheap to clone.
+///
+/// It derefs to the application's own type, and has the registered claims
+/// beside it. Only a [`Verifier`](super::Verifier) makes one: there is no other
+/// way to come by a value of this type.
+///
+/// # Example: both kinds of claims
+/// ```
+/// # use serde::Deserialize;
+/// use tower_jwt_auth::Claims;
+///
+/// #[derive(Deserialize)]
+/// struct User {
+///     name: String,
+/// }
+///
+/// fn greet(user: &Claims<User>) -> String {
+///     format!("hello {} ({})", user.name, user.registered().subject().unwrap_or("?"))
+/// }
+/// ```
+///
+/// # Example: it cannot be made up
+/// ```compile_fail
+/// let claims: tower_jwt_auth::Claims<()> = Default::default();
+/// ```
+pub struct Claims<C = RegisteredClaims>(Arc<Inner<C>>);
+
+struct Inner<C> {
+    registered: RegisteredClaims,
+    custom: C,
+}
+
+impl<C> Claims<C> {
+    /// Wants the evidence of every check, by value: without one of them this
+    /// does not compile.
+    pub(super) fn new(
+        _: Authentic,
+        _: WithinRules,
+        _: Binding,
+        registered: RegisteredClaims,
+        custom: C,
+    ) -> Self {
+        Self(Arc::new(Inner { registered, custom }))
+    }
+
+    /// The registered claims: issuer, subject, audience, times, scopes.
+    #[must_use]
+    pub fn registered(&self) -> &RegisteredClaims {
+        &self.0.registered
+    }
+}
+
+impl<C> Deref for Claims<C> {
+    type Target = C;
+
+    fn deref(&self) -> &C {
+        &self.0.custom
+    }
+}
+
+impl<C> AsRef<C> for Claims<C> {
+    fn as_ref(&self) -> &C {
+        self
+    }
+}
+
+impl<C> Clone for Claims<C> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<C: fmt::Debug> fmt::Debug for Claims<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Claims")
+            .field("registered", &self.0.registered)
+            .field("custom", &self.0.custom)
+            .finish()
+    }
+}

@@ -1,0 +1,120 @@
+//! The application's own rules.
+
+use std::{borrow::Cow, error::Error as StdError, future::Future, sync::Arc, time::Duration};
+
+use super::Claims;
+use crate::{
+    error::{Error, ErrorKind},
+    step::Step,
+};
+
+/// Why a rule does not let a token pass.
+///
+/// Every [`std::error::Error`] becomes one by `?`, and means that the rule
+/// could not decide: the client is answered 503 with `Retry-After`, not 401,
+/// for a client that sees 401 throws its token away.
+#[derive(Debug)]
+pub struct RuleError(Why);
+
+#[derive(Debug)]
+enum Why {
+    Refused(Cow<'static, str>),
+    Unavailable(Option<Box<dyn StdError + Send + Sync>>),
+    Failed(Box<dyn StdError + Send + Sync>),
+}
+
+impl RuleError {
+    /// The token is not good: 401 `invalid_token`. The reason goes to the log
+    /// and not to the client.
+    pub fn refuse(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self(Why::Refused(reason.into()))
+    }
+
+    /// It cannot be decided now: 503 with `Retry-After`.
+    pub fn unavailable(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self(Why::Unavailable(Some(cause.into())))
+    }
+
+    /// The rule is broken: 500.
+    pub fn fail(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self(Why::Failed(cause.into()))
+    }
+}
+
+impl<E: StdError + Send + Sync + 'static> From<E> for RuleError {
+    fn from(cause: E) -> Self {
+        Self::unavailable(cause)
+    }
+}
+
+impl From<RuleError> for Error {
+    fn from(error: RuleError) -> Self {
+        let unavailable = ErrorKind::Unavailable { retry_after: RETRY_AFTER };
+        match error.0 {
+            Why::Refused(reason) => Self::new(ErrorKind::Rule { reason }),
+            Why::Unavailable(None) => Self::new(unavailable),
+            Why::Unavailable(Some(cause)) => Self::with_source(unavailable, cause),
+            Why::Failed(cause) => Self::with_source(ErrorKind::Failed, cause),
+        }
+    }
+}
+
+type Rule<C> = dyn Fn(&Claims<C>) -> Result<(), RuleError> + Send + Sync;
+type AsyncRule<C> = dyn Fn(Claims<C>) -> Step<Result<(), RuleError>> + Send + Sync;
+
+/// The rules in the order in which they were given.
+pub(super) struct UserRules<C> {
+    now: Vec<Box<Rule<C>>>,
+    later: Arc<[Arc<AsyncRule<C>>]>,
+}
+
+impl<C> UserRules<C> {
+    pub(super) fn new() -> Self {
+        Self { now: Vec::new(), later: Arc::default() }
+    }
+
+    pub(super) fn add<F>(&mut self, rule: F)
+    where
+        F: Fn(&Claims<C>) -> Result<(), RuleError> + Send + Sync + 'static,
+    {
+        self.now.push(Box::new(rule));
+    }
+
+    pub(super) fn add_async<F, Fut>(&mut self, rule: F)
+    where
+        F: Fn(Claims<C>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), RuleError>> + Send + 'static,
+    {
+        let rule: Arc<AsyncRule<C>> = Arc::new(move |claims| Step::pending(rule(claims)));
+        self.later = self.later.iter().cloned().chain([rule]).collect();
+    }
+
+    /// Asks the rules that answer at once.
+    #[inline]
+    pub(super) fn check(&self, claims: &Claims<C>) -> Result<(), Error> {
+        for rule in &self.now {
+            rule(claims)?;
+        }
+        Ok(())
+    }
+}
+
+impl<C: Send + Sync + 'static> UserRules<C> {
+    /// Asks the rules that may wait, one after the other.
+    #[inline]
+    pub(super) fn ask(&self, claims: Claims<C>) -> Step<Result<Claims<C>, Error>> {
+        if self.later.is_empty() {
+            return Step::Ready(Ok(claims));
+        }
+        let rules = Arc::clone(&self.later);
+        Step::pending(async move {
+            for rule in rules.iter() {
+                rule(claims.clone()).await?;
+            }
+            Ok(claims)
+        })
+    }
+}
+
+/// Long enough for a store to come back, short enough for a user to wait.
+const RETRY_AFTER: Duration = Duration::from_secs(5);

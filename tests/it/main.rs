@@ -1,0 +1,5 @@
+//! The promises of the crate, seen from outside: a module for each.
+
+#[allow(dead_code, reason = "not every feature set uses all of it")]
+mod support;
+mod tokens;

@@ -1,0 +1,238 @@
+//! Keys of every algorithm, made anew for each run, and tokens of any content.
+
+use std::{
+    sync::{Arc, LazyLock, Mutex},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use aws_lc_rs::{
+    encoding::AsDer,
+    hmac,
+    rand::SystemRandom,
+    rsa::KeySize,
+    signature::{
+        self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair, RsaEncoding, RsaKeyPair,
+    },
+};
+use base64_simd::{STANDARD, URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+use tower_jwt_auth::{Algorithm, Key, Verifier, clock::Clock, verifier::VerifierBuilder};
+
+pub(crate) const ISSUER: &str = "https://login.example.com";
+pub(crate) const AUDIENCE: &str = "https://api.example.com";
+/// What [`FixedClock`] says unless it is told otherwise.
+pub(crate) const NOW: u64 = 1_800_000_000;
+
+/// A signing key and what it signs with.
+pub(crate) struct TestKey {
+    pub(crate) algorithm: Algorithm,
+    pub(crate) kid: &'static str,
+    signer: Signer,
+}
+
+enum Signer {
+    Hmac(hmac::Key, Vec<u8>),
+    Rsa(Arc<RsaKeyPair>, &'static dyn RsaEncoding),
+    Ec(EcdsaKeyPair, &'static str),
+    Ed(Ed25519KeyPair),
+}
+
+/// One key for each algorithm; those of RSA are the same key pair.
+pub(crate) static KEYS: LazyLock<Vec<TestKey>> = LazyLock::new(|| {
+    let rsa = Arc::new(RsaKeyPair::generate(KeySize::Rsa2048).unwrap());
+    Algorithm::ALL
+        .iter()
+        .filter(|algorithm| cfg!(feature = "aws_lc_rs") || **algorithm != Algorithm::ES512)
+        .map(|&algorithm| TestKey::new(algorithm, &rsa))
+        .collect()
+});
+
+/// The key of one algorithm.
+pub(crate) fn key(algorithm: Algorithm) -> &'static TestKey {
+    KEYS.iter().find(|key| key.algorithm == algorithm).expect("there is a key for each algorithm")
+}
+
+impl TestKey {
+    fn new(algorithm: Algorithm, rsa: &Arc<RsaKeyPair>) -> Self {
+        let hmac = |algorithm, length| {
+            let secret = vec![0x5a; length];
+            Signer::Hmac(hmac::Key::new(algorithm, &secret), secret)
+        };
+        let rsa = |encoding| Signer::Rsa(Arc::clone(rsa), encoding);
+        let ec = |algorithm: &'static EcdsaSigningAlgorithm, curve| {
+            Signer::Ec(EcdsaKeyPair::generate(algorithm).unwrap(), curve)
+        };
+        let signer = match algorithm {
+            Algorithm::HS256 => hmac(hmac::HMAC_SHA256, 32),
+            Algorithm::HS384 => hmac(hmac::HMAC_SHA384, 48),
+            Algorithm::HS512 => hmac(hmac::HMAC_SHA512, 64),
+            Algorithm::RS256 => rsa(&signature::RSA_PKCS1_SHA256),
+            Algorithm::RS384 => rsa(&signature::RSA_PKCS1_SHA384),
+            Algorithm::RS512 => rsa(&signature::RSA_PKCS1_SHA512),
+            Algorithm::PS256 => rsa(&signature::RSA_PSS_SHA256),
+            Algorithm::PS384 => rsa(&signature::RSA_PSS_SHA384),
+            Algorithm::PS512 => rsa(&signature::RSA_PSS_SHA512),
+            Algorithm::ES256 => ec(&signature::ECDSA_P256_SHA256_FIXED_SIGNING, "P-256"),
+            Algorithm::ES384 => ec(&signature::ECDSA_P384_SHA384_FIXED_SIGNING, "P-384"),
+            Algorithm::ES512 => ec(&signature::ECDSA_P521_SHA512_FIXED_SIGNING, "P-521"),
+            Algorithm::EdDSA => Signer::Ed(Ed25519KeyPair::generate().unwrap()),
+            other => panic!("no test key for {other}"),
+        };
+        Self { algorithm, kid: algorithm.name(), signer }
+    }
+
+    /// Another key of the same algorithm.
+    pub(crate) fn fresh(algorithm: Algorithm) -> Self {
+        match algorithm.name().as_bytes() {
+            [b'H', ..] => {
+                let secret = vec![0xa5; 64];
+                let algorithm_of = match algorithm {
+                    Algorithm::HS256 => hmac::HMAC_SHA256,
+                    Algorithm::HS384 => hmac::HMAC_SHA384,
+                    _ => hmac::HMAC_SHA512,
+                };
+                let signer = Signer::Hmac(hmac::Key::new(algorithm_of, &secret), secret);
+                Self { algorithm, kid: algorithm.name(), signer }
+            }
+            _ => Self::new(algorithm, &Arc::new(RsaKeyPair::generate(KeySize::Rsa2048).unwrap())),
+        }
+    }
+
+    pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
+        let random = SystemRandom::new();
+        match &self.signer {
+            Signer::Hmac(key, _) => hmac::sign(key, message).as_ref().to_vec(),
+            Signer::Rsa(key, encoding) => {
+                let mut signature = vec![0; key.public_modulus_len()];
+                key.sign(*encoding, &random, message, &mut signature).unwrap();
+                signature
+            }
+            Signer::Ec(key, _) => key.sign(&random, message).unwrap().as_ref().to_vec(),
+            Signer::Ed(key) => key.sign(message).as_ref().to_vec(),
+        }
+    }
+
+    /// A token of these two texts, whatever they are, with a good signature.
+    pub(crate) fn token_of(&self, header: impl AsRef<[u8]>, payload: impl AsRef<[u8]>) -> String {
+        let input = format!("{}.{}", b64(header), b64(payload));
+        let signature = b64(self.sign(input.as_bytes()));
+        format!("{input}.{signature}")
+    }
+
+    /// A token with these claims and the usual header.
+    pub(crate) fn token(&self, claims: &Value) -> String {
+        self.token_of(self.header().to_string(), claims.to_string())
+    }
+
+    pub(crate) fn header(&self) -> Value {
+        json!({"alg": self.algorithm.name(), "typ": "JWT", "kid": self.kid})
+    }
+
+    /// The key as the crate loads it, by way of its JWK.
+    pub(crate) fn key(&self) -> Key {
+        Key::from_private_jwk(self.jwk().to_string()).unwrap()
+    }
+
+    /// The public key, or the secret, as a JWK.
+    pub(crate) fn jwk(&self) -> Value {
+        let mut jwk = match &self.signer {
+            Signer::Hmac(_, secret) => json!({"kty": "oct", "k": b64(secret)}),
+            Signer::Rsa(key, _) => {
+                let numbers = signature::RsaPublicKeyComponents::<Vec<u8>>::from(key.public_key());
+                json!({"kty": "RSA", "n": b64(numbers.n), "e": b64(numbers.e)})
+            }
+            Signer::Ec(key, curve) => {
+                let point = &key.public_key().as_ref()[1..];
+                let (x, y) = point.split_at(point.len() / 2);
+                json!({"kty": "EC", "crv": curve, "x": b64(x), "y": b64(y)})
+            }
+            Signer::Ed(key) => {
+                json!({"kty": "OKP", "crv": "Ed25519", "x": b64(key.public_key())})
+            }
+        };
+        jwk["alg"] = self.algorithm.name().into();
+        jwk["kid"] = self.kid.into();
+        jwk
+    }
+
+    /// The public key as a SubjectPublicKeyInfo; none for a secret.
+    pub(crate) fn spki(&self) -> Option<Vec<u8>> {
+        Some(match &self.signer {
+            Signer::Hmac(..) => return None,
+            Signer::Rsa(key, _) => key.public_key().as_der().unwrap().as_ref().to_vec(),
+            Signer::Ec(key, _) => key.public_key().as_der().unwrap().as_ref().to_vec(),
+            Signer::Ed(key) => key.public_key().as_der().unwrap().as_ref().to_vec(),
+        })
+    }
+
+    /// The same in PEM.
+    pub(crate) fn pem(&self) -> Option<String> {
+        let text = STANDARD.encode_to_string(self.spki()?);
+        let lines: Vec<_> =
+            text.as_bytes().chunks(64).map(|line| str::from_utf8(line).unwrap()).collect();
+        Some(format!(
+            "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
+            lines.join("\n")
+        ))
+    }
+}
+
+pub(crate) fn b64(bytes: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode_to_string(bytes.as_ref())
+}
+
+/// Claims that every verifier of [`builder`] takes.
+pub(crate) fn claims() -> Value {
+    json!({
+        "iss": ISSUER, "aud": AUDIENCE, "sub": "alice", "exp": NOW + 600, "iat": NOW,
+        "scope": "read write",
+    })
+}
+
+/// The usual claims with these instead; `null` takes one out.
+pub(crate) fn claims_with(changes: Value) -> Value {
+    let mut claims = claims();
+    for (name, value) in changes.as_object().unwrap() {
+        match value {
+            Value::Null => claims.as_object_mut().unwrap().remove(name),
+            value => claims.as_object_mut().unwrap().insert(name.clone(), value.clone()),
+        };
+    }
+    claims
+}
+
+/// A builder with the usual issuer and audience, all [`KEYS`] and a clock at
+/// [`NOW`].
+pub(crate) fn builder<C>() -> VerifierBuilder<C> {
+    Verifier::builder()
+        .issuer(ISSUER)
+        .audience(AUDIENCE)
+        .keys(KEYS.iter().map(TestKey::key).collect::<Vec<_>>())
+        .clock(FixedClock::default())
+}
+
+/// A clock that stands where it is put.
+#[derive(Clone)]
+pub(crate) struct FixedClock(Arc<Mutex<SystemTime>>);
+
+impl Default for FixedClock {
+    fn default() -> Self {
+        Self::at(UNIX_EPOCH + Duration::from_secs(NOW))
+    }
+}
+
+impl FixedClock {
+    pub(crate) fn at(time: SystemTime) -> Self {
+        Self(Arc::new(Mutex::new(time)))
+    }
+
+    pub(crate) fn set(&self, time: SystemTime) {
+        *self.0.lock().unwrap() = time;
+    }
+}
+
+impl Clock for FixedClock {
+    fn now(&self) -> SystemTime {
+        *self.0.lock().unwrap()
+    }
+}
