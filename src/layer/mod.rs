@@ -73,7 +73,7 @@ pub use self::{
     service::JwtAuth,
 };
 use crate::{
-    response::{Challenge, DefaultRespond, Respond},
+    response::{Challenge, DefaultRespond},
     source::{Sources, TokenSource},
     verifier::Verifier,
 };
@@ -194,10 +194,4 @@ impl<C, R> fmt::Debug for JwtAuthLayer<C, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JwtAuthLayer").field("gate", &self.gate).finish_non_exhaustive()
     }
-}
-
-/// Says at compile time, and in one place, what a responder must be.
-#[allow(dead_code, reason = "it is only compiled")]
-fn responders_are<B: Default>(responder: DefaultRespond) -> impl Respond<B> {
-    responder
 }

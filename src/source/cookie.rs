@@ -48,7 +48,6 @@ impl CookieSource {
     }
 
     /// Settings that take protection away.
-    #[must_use]
     pub fn dangerous(self) -> DangerousCookieSource {
         DangerousCookieSource(self)
     }

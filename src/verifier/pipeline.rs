@@ -28,7 +28,7 @@ where
         .map_err(|malformed| Error::new(ErrorKind::MalformedClaims { claim: malformed.0 }))?;
     let within = config.rules.check(&raw, unix_seconds(config.clock.now()))?;
     let binding = config.bindings.check(&raw)?;
-    let registered = RegisteredClaims::new(&raw, &payload);
+    let registered = RegisteredClaims::keep(&raw, &payload);
 
     let custom = serde_json::from_str(&payload).map_err(|error| misfit(&error))?;
     let claims = Claims::new(authentic, within, binding, registered.own(payload), custom);
