@@ -107,12 +107,12 @@ impl<'de> Visitor<'de> for TextVisitor {
 pub(crate) struct Names<'a> {
     few: [Option<Cow<'a, str>>; FEW],
     count: usize,
-    many: HashSet<Cow<'a, str>>,
+    many: Option<HashSet<Cow<'a, str>>>,
 }
 
 impl<'a> Names<'a> {
     pub(crate) fn new() -> Self {
-        Self { few: [const { None }; FEW], count: 0, many: HashSet::new() }
+        Self { few: [const { None }; FEW], count: 0, many: None }
     }
 
     /// Takes a name; an error if it was there already.
@@ -125,7 +125,7 @@ impl<'a> Names<'a> {
                 self.count += 1;
                 true
             }
-            None => self.many.insert(name),
+            None => self.many.get_or_insert_default().insert(name),
         };
         if new { Ok(()) } else { Err(repeated()) }
     }

@@ -26,21 +26,21 @@ use tower_jwt_auth::{JwtAuthLayer, Key, Verifier, layer::JwtAuth};
 use tower_layer::Layer;
 use tower_service::Service;
 
-pub const ISSUER: &str = "https://login.example.com/";
-pub const AUDIENCE: &str = "https://api.example.com";
+pub(crate) const ISSUER: &str = "https://login.example.com/";
+pub(crate) const AUDIENCE: &str = "https://api.example.com";
 
 /// What the application wants to know; both sides deserialize it.
 #[derive(Deserialize)]
-pub struct User {
-    pub sub: String,
-    pub client_id: String,
-    pub scope: String,
+pub(crate) struct User {
+    pub(crate) sub: String,
+    pub(crate) client_id: String,
+    pub(crate) scope: String,
 }
 
 /// One algorithm with all that is measured of it.
-pub struct Case {
-    pub name: &'static str,
-    pub token: String,
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) token: String,
     decoding: jwt::DecodingKey,
     validation: jwt::Validation,
     verifier: Verifier<User>,
@@ -50,7 +50,7 @@ pub struct Case {
 
 /// A service that does nothing.
 #[derive(Clone)]
-pub struct Bare;
+pub(crate) struct Bare;
 
 impl Service<Request<()>> for Bare {
     type Response = Response<()>;
@@ -114,25 +114,25 @@ impl Case {
     }
 
     /// `jsonwebtoken::decode`, as its documentation shows it.
-    pub fn decode(&self) {
+    pub(crate) fn decode(&self) {
         let data = jwt::decode::<User>(&self.token, &self.decoding, &self.validation);
         black_box(data.expect("a good token").claims.sub.len());
     }
 
     /// This crate without HTTP.
-    pub fn verify(&self) {
+    pub(crate) fn verify(&self) {
         let claims = self.verifier.verify(&self.token).now().expect("no rule waits");
         black_box(claims.expect("a good token").sub.len());
     }
 
     /// A request through the layer.
-    pub fn layer(&mut self) {
+    pub(crate) fn layer(&mut self) {
         let response = self.layer.call(self.request.clone());
         poll(response);
     }
 
     /// The same request without the layer.
-    pub fn bare(&mut self) {
+    pub(crate) fn bare(&mut self) {
         poll(Bare.call(self.request.clone()));
     }
 }
@@ -146,7 +146,7 @@ fn poll(future: impl Future<Output = Result<Response<()>, Infallible>>) {
 
 /// All cases. Names `jsonwebtoken`'s back end, which its own features cannot
 /// decide on where both are on.
-pub fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let _ = jwt::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
     let mut cases = Vec::new();
 

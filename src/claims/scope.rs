@@ -83,7 +83,9 @@ impl KeptScope {
 
 /// A `scope` or `scp` claim as it stands in the payload. A wrong type is an
 /// error only where somebody asks for scopes.
+#[derive(Default)]
 pub(crate) enum RawScope<'a> {
+    #[default]
     None,
     Words(Cow<'a, str>),
     List(Vec<Cow<'a, str>>),

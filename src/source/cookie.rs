@@ -52,6 +52,10 @@ impl CookieSource {
         DangerousCookieSource(self)
     }
 
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The cookie's value (RFC 6265 §4.2.1), without the one pair of quotes
     /// that it may have.
     pub(super) fn find<'h>(&self, headers: &'h HeaderMap) -> Result<Option<&'h str>, Error> {
