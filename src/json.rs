@@ -64,8 +64,15 @@ impl<'de> Visitor<'de> for CheckVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Checked, A::Error> {
         let mut names = Names::new();
         while let Some(name) = map.next_key::<Text<'de>>()? {
+            if name.0 == ARBITRARY_NUMBER {
+                let number = map.next_value::<Text<'de>>()?.0;
+                if !number.parse().is_ok_and(f64::is_finite) {
+                    return Err(de::Error::custom("a number out of range"));
+                }
+            } else {
+                map.next_value::<Checked>()?;
+            }
             names.add(name.0)?;
-            map.next_value::<Checked>()?;
         }
         Ok(Checked { null: false })
     }
@@ -144,6 +151,10 @@ pub(crate) fn is_object(text: &str) -> bool {
 }
 
 const FEW: usize = 16;
+
+/// How serde_json shows a number where another crate of the build has turned on
+/// its feature `arbitrary_precision`: as an object with this name.
+const ARBITRARY_NUMBER: &str = "$serde_json::private::Number";
 
 #[cfg(test)]
 mod tests {

@@ -57,7 +57,10 @@ fn token(credentials: &[u8]) -> Result<&str, Error> {
     if text.is_empty() {
         return Err(empty());
     }
-    if text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',') {
+    // Looks at every byte, which is many times as fast as stopping early: it
+    // becomes vector instructions.
+    let plain = |byte: u8| byte.is_ascii_graphic() & (byte != b',');
+    if text.bytes().fold(true, |all, byte| all & plain(byte)) {
         return Ok(text);
     }
     if text.bytes().any(|byte| !byte.is_ascii_graphic() && byte != b' ') {
