@@ -5,7 +5,8 @@
 //! 1. The token is looked for where [`source`](crate::source) says, verified as
 //!    [`verifier`](crate::verifier) says, and refused as
 //!    [`response`](crate::response) says.
-//! 2. The claims stand in the request's extensions as a [`Claims<C>`]. Claims
+//! 2. The claims stand in the request's extensions as a
+//!    [`Claims<C>`](crate::Claims). Claims
 //!    that stood there before are gone, whether the request passes or not.
 //! 3. `Authorization` and `Cookie` are marked sensitive in what is passed on.
 //! 4. Nothing is spawned and nothing is locked. The inner service is called in
