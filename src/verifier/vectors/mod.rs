@@ -1,5 +1,6 @@
 //! Published test vectors: of RFC 7515, RFC 7520 and RFC 8037, and Wycheproof's.
 
+mod primitives;
 mod rfc;
 
 use super::authenticate;
