@@ -2,6 +2,7 @@
 
 mod primitives;
 mod rfc;
+mod web;
 
 use super::authenticate;
 use crate::{
