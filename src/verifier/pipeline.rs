@@ -87,5 +87,5 @@ fn misfit(error: &serde_json::Error) -> Error {
 }
 
 #[cfg(test)]
-#[path = "vectors.rs"]
+#[path = "vectors/mod.rs"]
 mod vectors;
