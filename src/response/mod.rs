@@ -28,11 +28,12 @@
 
 mod body;
 mod challenge;
+mod withheld;
 
 use http::{HeaderValue, Response, StatusCode, header};
 
 pub use self::body::{DefaultRespond, ProblemJson};
-pub(crate) use self::challenge::Challenge;
+pub(crate) use self::{challenge::Challenge, withheld::Withheld};
 use crate::error::{Class, Error, ErrorKind};
 
 /// Makes the response to a request that was refused.
