@@ -35,11 +35,16 @@ impl Challenge {
         }))
     }
 
+    /// The challenge without an error.
+    pub(super) fn bare(&self) -> HeaderValue {
+        self.0.bare.clone()
+    }
+
     /// The challenge for an error; none where the client's token is not what
     /// is wrong.
     pub(super) fn header(&self, kind: &ErrorKind) -> Option<HeaderValue> {
         match kind.class() {
-            Class::NoToken => Some(self.0.bare.clone()),
+            Class::NoToken => Some(self.bare()),
             Class::InvalidRequest => Some(self.0.invalid_request.clone()),
             Class::InvalidToken => Some(self.0.invalid_token.clone()),
             Class::InsufficientScope => {

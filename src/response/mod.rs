@@ -112,7 +112,7 @@ impl Rejection {
             && !response.headers().contains_key(header::WWW_AUTHENTICATE)
         {
             let value = self.challenge.header(self.error.kind());
-            let value = value.unwrap_or(HeaderValue::from_static("Bearer"));
+            let value = value.unwrap_or_else(|| self.challenge.bare());
             response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
         }
         response.extensions_mut().insert(self.error);
