@@ -50,7 +50,9 @@ impl Challenge {
             Class::InsufficientScope => {
                 let bare = self.0.bare.to_str().unwrap_or("Bearer");
                 let mut text = with_error(bare, Class::InsufficientScope);
-                if let ErrorKind::InsufficientScope { required, .. } = kind {
+                if let ErrorKind::InsufficientScope { required, .. } = kind
+                    && !required.is_empty()
+                {
                     write_parameter(&mut text, "scope", &required.join(" "));
                 }
                 Some(value(text))
@@ -137,6 +139,8 @@ mod tests {
             "Bearer error=\"insufficient_scope\", \
              error_description=\"the access token does not allow this\", scope=\"a b\""
         );
+        let none = ErrorKind::InsufficientScope { required: [].into(), missing: [].into() };
+        assert!(!text(None, none).unwrap().contains("scope=\"\""));
     }
 
     #[test]
