@@ -57,7 +57,9 @@
 //!
 //! The layer guards what it stands around. In axum, `Router::layer` covers the
 //! routes that are there when it is called, and their fallback;
-//! `Router::route_layer` leaves the fallback out.
+//! `Router::route_layer` leaves the fallback out. A nested router that has no
+//! fallback of its own answers with the one outside, which its layers do not
+//! guard.
 
 mod future;
 mod require;
