@@ -265,9 +265,7 @@ impl Sources {
     pub(crate) fn strip(&self, uri: &mut Uri, headers: &mut HeaderMap) {
         for source in &self.0 {
             match &source.0 {
-                Place::Authorization => {
-                    headers.remove(names::AUTHORIZATION);
-                }
+                Place::Authorization => header::strip(headers),
                 Place::Header(name) => {
                     headers.remove(name);
                 }
