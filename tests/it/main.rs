@@ -1,5 +1,9 @@
 //! The promises of the crate, seen from outside: a module for each.
 
+mod form;
+#[allow(dead_code, reason = "not every feature set uses all of it")]
+mod gate;
 #[allow(dead_code, reason = "not every feature set uses all of it")]
 mod support;
 mod tokens;
+mod transport;
