@@ -1,8 +1,10 @@
 //! The promises of the crate, seen from outside: a module for each.
 
+mod algorithm;
 mod form;
 #[allow(dead_code, reason = "not every feature set uses all of it")]
 mod gate;
+mod signature;
 #[allow(dead_code, reason = "not every feature set uses all of it")]
 mod support;
 mod tokens;

@@ -16,7 +16,9 @@ use aws_lc_rs::{
 };
 use base64_simd::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
-use tower_jwt_auth::{Algorithm, Key, Verifier, clock::Clock, verifier::VerifierBuilder};
+use tower_jwt_auth::{
+    Algorithm, Key, Verifier, clock::Clock, keys::IntoKeySet, verifier::VerifierBuilder,
+};
 
 pub(crate) const ISSUER: &str = "https://login.example.com";
 pub(crate) const AUDIENCE: &str = "https://api.example.com";
@@ -84,16 +86,7 @@ impl TestKey {
     /// Another key of the same algorithm.
     pub(crate) fn fresh(algorithm: Algorithm) -> Self {
         match algorithm.name().as_bytes() {
-            [b'H', ..] => {
-                let secret = vec![0xa5; 64];
-                let algorithm_of = match algorithm {
-                    Algorithm::HS256 => hmac::HMAC_SHA256,
-                    Algorithm::HS384 => hmac::HMAC_SHA384,
-                    _ => hmac::HMAC_SHA512,
-                };
-                let signer = Signer::Hmac(hmac::Key::new(algorithm_of, &secret), secret);
-                Self { algorithm, kid: algorithm.name(), signer }
-            }
+            [b'H', ..] => secret_key(algorithm, &[0xa5; 64]),
             _ => Self::new(algorithm, &Arc::new(RsaKeyPair::generate(KeySize::Rsa2048).unwrap())),
         }
     }
@@ -177,6 +170,17 @@ impl TestKey {
     }
 }
 
+/// A key that signs with any bytes as its secret, however few.
+pub(crate) fn secret_key(algorithm: Algorithm, secret: &[u8]) -> TestKey {
+    let hash = match algorithm {
+        Algorithm::HS256 => hmac::HMAC_SHA256,
+        Algorithm::HS384 => hmac::HMAC_SHA384,
+        _ => hmac::HMAC_SHA512,
+    };
+    let signer = Signer::Hmac(hmac::Key::new(hash, secret), secret.to_vec());
+    TestKey { algorithm, kid: algorithm.name(), signer }
+}
+
 pub(crate) fn b64(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode_to_string(bytes.as_ref())
 }
@@ -204,11 +208,12 @@ pub(crate) fn claims_with(changes: Value) -> Value {
 /// A builder with the usual issuer and audience, all [`KEYS`] and a clock at
 /// [`NOW`].
 pub(crate) fn builder<C>() -> VerifierBuilder<C> {
-    Verifier::builder()
-        .issuer(ISSUER)
-        .audience(AUDIENCE)
-        .keys(KEYS.iter().map(TestKey::key).collect::<Vec<_>>())
-        .clock(FixedClock::default())
+    trusting(KEYS.iter().map(TestKey::key).collect::<Vec<_>>())
+}
+
+/// The same with these keys alone.
+pub(crate) fn trusting<C>(keys: impl IntoKeySet) -> VerifierBuilder<C> {
+    Verifier::builder().issuer(ISSUER).audience(AUDIENCE).keys(keys).clock(FixedClock::default())
 }
 
 /// A clock that stands where it is put.
