@@ -42,7 +42,9 @@ impl NumericDate {
 
 impl<'de> Deserialize<'de> for NumericDate {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(DateVisitor)
+        // Not `deserialize_any`, by which serde_json gives no number but a map
+        // where some crate of the build has turned its `arbitrary_precision` on.
+        deserializer.deserialize_f64(DateVisitor)
     }
 }
 
