@@ -165,6 +165,11 @@ impl Sources {
     }
 
     pub(crate) fn add(&mut self, source: TokenSource) {
+        if matches!(source.0, Place::Authorization) {
+            // It may be there by default, and a token that is found twice is
+            // refused.
+            self.remove_authorization();
+        }
         self.0.push(source);
     }
 

@@ -225,6 +225,9 @@ fn t10_a_place_that_was_not_asked_for_is_not_looked_at() {
 #[test]
 fn t10_a_place_that_was_asked_for_is() {
     let good = good();
+    let again = layer().source(TokenSource::authorization());
+    assert_eq!(Gate::new(again).bearer(&good), accepted(), "one place, named twice");
+
     let query = Gate::new(layer().source(TokenSource::query()));
     let mut private = accepted();
     private.headers.push(("cache-control".into(), "private".into()));
