@@ -1,6 +1,7 @@
 //! The promises of the crate, seen from outside: a module for each.
 
 mod algorithm;
+mod browser;
 mod claims;
 mod form;
 #[allow(dead_code, reason = "not every feature set uses all of it")]
