@@ -6,6 +6,7 @@ mod claims;
 mod form;
 #[allow(dead_code, reason = "not every feature set uses all of it")]
 mod gate;
+mod keys;
 mod signature;
 #[allow(dead_code, reason = "not every feature set uses all of it")]
 mod support;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use aws_lc_rs::{
-    encoding::AsDer,
+    encoding::{AsDer, Pkcs8V1Der, Pkcs8V2Der},
     hmac,
     rand::SystemRandom,
     rsa::KeySize,
@@ -160,14 +160,42 @@ impl TestKey {
 
     /// The same in PEM.
     pub(crate) fn pem(&self) -> Option<String> {
-        let text = STANDARD.encode_to_string(self.spki()?);
-        let lines: Vec<_> =
-            text.as_bytes().chunks(64).map(|line| str::from_utf8(line).unwrap()).collect();
-        Some(format!(
-            "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
-            lines.join("\n")
-        ))
+        Some(pem("PUBLIC KEY", &self.spki()?))
     }
+
+    /// The private key in DER, in each of its forms, with its name in PEM.
+    pub(crate) fn private(&self) -> Vec<(&'static str, Vec<u8>)> {
+        let pkcs8 = |der: &[u8]| ("PRIVATE KEY", der.to_vec());
+        match &self.signer {
+            Signer::Hmac(..) => Vec::new(),
+            Signer::Rsa(key, _) => {
+                let der: Pkcs8V1Der<'_> = key.as_der().unwrap();
+                // The PKCS #1 form is what stands in the PKCS #8 one, behind
+                // 26 bytes.
+                vec![pkcs8(der.as_ref()), ("RSA PRIVATE KEY", der.as_ref()[26..].to_vec())]
+            }
+            Signer::Ec(key, _) => {
+                let sec1 = key.private_key().as_der().unwrap();
+                vec![
+                    pkcs8(key.to_pkcs8v1().unwrap().as_ref()),
+                    ("EC PRIVATE KEY", sec1.as_ref().to_vec()),
+                ]
+            }
+            Signer::Ed(key) => {
+                let first: Pkcs8V1Der<'_> = key.as_der().unwrap();
+                let second: Pkcs8V2Der<'_> = key.as_der().unwrap();
+                vec![pkcs8(first.as_ref()), pkcs8(second.as_ref())]
+            }
+        }
+    }
+}
+
+/// A PEM text with this label.
+pub(crate) fn pem(label: &str, der: &[u8]) -> String {
+    let text = STANDARD.encode_to_string(der);
+    let lines: Vec<_> =
+        text.as_bytes().chunks(64).map(|line| str::from_utf8(line).unwrap()).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
 
 /// A key that signs with any bytes as its secret, however few.
