@@ -375,7 +375,8 @@ fn f09_only_utf_8_without_a_mark_is_json() {
     let wide = |text: &str, order: fn(u16) -> [u8; 2]| {
         text.encode_utf16().flat_map(order).collect::<Vec<u8>>()
     };
-    let forms: [&dyn Fn(&str) -> Vec<u8>; 6] = [
+    type Form<'f> = &'f dyn Fn(&str) -> Vec<u8>;
+    let forms: [Form<'_>; 6] = [
         &mark,
         &|text| wide(text, u16::to_le_bytes),
         &|text| wide(text, u16::to_be_bytes),

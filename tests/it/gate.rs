@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tower::{Layer, ServiceExt, service_fn, util::BoxCloneSyncService};
 use tower_jwt_auth::{
-    Algorithm, Claims, JwtAuthLayer, RegisteredClaims, verifier::VerifierBuilder,
+    Algorithm, Claims, JwtAuthLayer, RegisteredClaims, response::Respond, verifier::VerifierBuilder,
 };
 
 use crate::support::{builder, key};
@@ -107,17 +107,19 @@ pub(crate) fn failed() -> Answer {
 pub(crate) struct Gate(Inner);
 
 impl Gate {
-    pub(crate) fn new<C>(layer: JwtAuthLayer<C>) -> Self
+    pub(crate) fn new<C, R>(layer: JwtAuthLayer<C, R>) -> Self
     where
         C: DeserializeOwned + Send + Sync + 'static,
+        R: Respond<String> + Clone + Send + Sync + 'static,
     {
         Self::around(&layer, handler::<C>())
     }
 
     /// With another service within.
-    pub(crate) fn around<C>(layer: &JwtAuthLayer<C>, inner: Inner) -> Self
+    pub(crate) fn around<C, R>(layer: &JwtAuthLayer<C, R>, inner: Inner) -> Self
     where
         C: DeserializeOwned + Send + Sync + 'static,
+        R: Respond<String> + Clone + Send + Sync + 'static,
     {
         Self(Inner::new(layer.layer(inner)))
     }

@@ -7,6 +7,7 @@ mod form;
 #[allow(dead_code, reason = "not every feature set uses all of it")]
 mod gate;
 mod keys;
+mod privacy;
 mod signature;
 #[allow(dead_code, reason = "not every feature set uses all of it")]
 mod support;
