@@ -8,6 +8,7 @@ mod form;
 mod gate;
 mod keys;
 mod privacy;
+mod properties;
 mod signature;
 #[allow(dead_code, reason = "not every feature set uses all of it")]
 mod support;
