@@ -7,6 +7,9 @@
 //! - Members that nobody asks for are checked like the others: numbers have a
 //!   finite value, strings are Unicode, nesting ends at `serde_json`'s limit of
 //!   128.
+//! - The member name by which `serde_json` marks raw JSON is refused: its
+//!   `Value` shows what stands in that member's string, and every other reader
+//!   an object with a string in it.
 
 use std::{borrow::Cow, collections::HashSet, fmt};
 
@@ -122,8 +125,11 @@ impl<'a> Names<'a> {
         Self { few: [const { None }; FEW], count: 0, many: None }
     }
 
-    /// Takes a name; an error if it was there already.
+    /// Takes a name; an error if it was there already, or is none to take.
     pub(crate) fn add<E: de::Error>(&mut self, name: Cow<'a, str>) -> Result<(), E> {
+        if name == RAW_JSON {
+            return Err(E::custom("a member name has a meaning of its own"));
+        }
         let known = self.few.iter().take(self.count).flatten().any(|other| *other == name);
         let new = match self.few.get_mut(self.count) {
             _ if known => false,
@@ -155,6 +161,10 @@ const FEW: usize = 16;
 /// How serde_json shows a number where another crate of the build has turned on
 /// its feature `arbitrary_precision`: as an object with this name.
 const ARBITRARY_NUMBER: &str = "$serde_json::private::Number";
+
+/// What `serde_json` with `raw_value`, which this crate turns on, takes for a
+/// sign that a string is JSON.
+const RAW_JSON: &str = "$serde_json::private::RawValue";
 
 #[cfg(test)]
 mod tests {
@@ -196,6 +206,15 @@ mod tests {
             assert!(!check(&object(&names)), "{twice}");
             names.pop();
         }
+    }
+
+    #[test]
+    fn the_mark_of_raw_json_is_refused() {
+        let text = format!(r#"{{"{RAW_JSON}":"[1]"}}"#);
+        let read: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(read, serde_json::json!([1]), "what it would be read as");
+        assert!(!check(&text));
+        assert!(!check(&format!(r#"[{{"a":0,"\u0024{}":"1"}}]"#, &RAW_JSON[1..])));
     }
 
     #[test]

@@ -114,22 +114,29 @@ impl<'de> Visitor<'de> for Reader<'_, 'de> {
                 "exp" => date!("exp", exp),
                 "nbf" => date!("nbf", nbf),
                 "iat" => date!("iat", iat),
-                "scope" => once!(
-                    "scope",
-                    claims.scope,
-                    matches!(claims.scope, RawScope::None),
-                    map.next_value::<RawScope<'de>>()?.without_list()
-                ),
-                "scp" => once!(
-                    "scp",
-                    claims.scp,
-                    matches!(claims.scp, RawScope::None),
-                    map.next_value()?
-                ),
-                "cnf" => once!("cnf", claims.cnf, !claims.cnf, {
-                    map.next_value::<Checked>()?;
-                    true
-                }),
+                "scope" => {
+                    once!(
+                        "scope",
+                        claims.scope,
+                        matches!(claims.scope, RawScope::None),
+                        map.next_value::<RawScope<'de>>()?.without_list()
+                    ) && !matches!(claims.scope, RawScope::Null)
+                }
+                "scp" => {
+                    once!(
+                        "scp",
+                        claims.scp,
+                        matches!(claims.scp, RawScope::None),
+                        map.next_value()?
+                    ) && !matches!(claims.scp, RawScope::Null)
+                }
+                "cnf" => {
+                    let null;
+                    once!("cnf", claims.cnf, !claims.cnf, {
+                        null = map.next_value::<Checked>()?.null;
+                        true
+                    }) && !null
+                }
                 _ => {
                     others.add(name)?;
                     !map.next_value::<Checked>()?.null
@@ -188,6 +195,12 @@ mod tests {
         let wanted: [Box<str>; 4] = ["a".into(), "iss".into(), "b".into(), "c".into()];
         let claims = RawClaims::read(r#"{"c":null,"b":0,"iss":"x"}"#, &wanted).ok().unwrap();
         assert_eq!(claims.found, 0b0110);
+
+        // Also those that have a reader of their own.
+        let wanted: [Box<str>; 3] = ["scope".into(), "scp".into(), "cnf".into()];
+        let found = |payload| RawClaims::read(payload, &wanted).ok().unwrap().found;
+        assert_eq!(found(r#"{"scope":null,"scp":null,"cnf":null}"#), 0);
+        assert_eq!(found(r#"{"scope":["a"],"scp":"","cnf":{}}"#), 0b111);
     }
 
     #[test]
@@ -201,11 +214,8 @@ mod tests {
             r#"{"scp":[["a"]]}"#,
         ] {
             let claims = RawClaims::read(payload, &[]).ok().unwrap();
-            assert!(
-                matches!(claims.scope, RawScope::Malformed)
-                    != matches!(claims.scp, RawScope::Malformed),
-                "{payload}"
-            );
+            let wrong = |scope| matches!(scope, RawScope::Malformed | RawScope::Null);
+            assert!(wrong(claims.scope) != wrong(claims.scp), "{payload}");
         }
         assert!(malformed(r#"{"scp":{"a":1,"a":1}}"#).is_some(), "still checked");
     }
