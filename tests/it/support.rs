@@ -205,7 +205,7 @@ pub(crate) fn secret_key(algorithm: Algorithm, secret: &[u8]) -> TestKey {
         Algorithm::HS384 => hmac::HMAC_SHA384,
         _ => hmac::HMAC_SHA512,
     };
-    let signer = Signer::Hmac(hmac::Key::new(hash, secret), secret.to_vec());
+    let signer = Signer::Hmac(Box::new(hmac::Key::new(hash, secret)), secret.to_vec());
     TestKey { algorithm, kid: algorithm.name(), signer }
 }
 
