@@ -7,6 +7,9 @@
 //! - Members that nobody asks for are checked like the others: numbers have a
 //!   finite value, strings are Unicode, nesting ends at `serde_json`'s limit of
 //!   128.
+//! - The member name by which `serde_json` marks raw JSON is refused: its
+//!   `Value` shows what stands in that member's string, and every other reader
+//!   an object with a string in it.
 
 use std::{borrow::Cow, collections::HashSet, fmt};
 
@@ -64,8 +67,15 @@ impl<'de> Visitor<'de> for CheckVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Checked, A::Error> {
         let mut names = Names::new();
         while let Some(name) = map.next_key::<Text<'de>>()? {
+            if name.0 == ARBITRARY_NUMBER {
+                let number = map.next_value::<Text<'de>>()?.0;
+                if !number.parse().is_ok_and(f64::is_finite) {
+                    return Err(de::Error::custom("a number out of range"));
+                }
+            } else {
+                map.next_value::<Checked>()?;
+            }
             names.add(name.0)?;
-            map.next_value::<Checked>()?;
         }
         Ok(Checked { null: false })
     }
@@ -107,16 +117,19 @@ impl<'de> Visitor<'de> for TextVisitor {
 pub(crate) struct Names<'a> {
     few: [Option<Cow<'a, str>>; FEW],
     count: usize,
-    many: HashSet<Cow<'a, str>>,
+    many: Option<HashSet<Cow<'a, str>>>,
 }
 
 impl<'a> Names<'a> {
     pub(crate) fn new() -> Self {
-        Self { few: [const { None }; FEW], count: 0, many: HashSet::new() }
+        Self { few: [const { None }; FEW], count: 0, many: None }
     }
 
-    /// Takes a name; an error if it was there already.
+    /// Takes a name; an error if it was there already, or is none to take.
     pub(crate) fn add<E: de::Error>(&mut self, name: Cow<'a, str>) -> Result<(), E> {
+        if name == RAW_JSON {
+            return Err(E::custom("a member name has a meaning of its own"));
+        }
         let known = self.few.iter().take(self.count).flatten().any(|other| *other == name);
         let new = match self.few.get_mut(self.count) {
             _ if known => false,
@@ -125,7 +138,7 @@ impl<'a> Names<'a> {
                 self.count += 1;
                 true
             }
-            None => self.many.insert(name),
+            None => self.many.get_or_insert_default().insert(name),
         };
         if new { Ok(()) } else { Err(repeated()) }
     }
@@ -144,6 +157,14 @@ pub(crate) fn is_object(text: &str) -> bool {
 }
 
 const FEW: usize = 16;
+
+/// How serde_json shows a number where another crate of the build has turned on
+/// its feature `arbitrary_precision`: as an object with this name.
+const ARBITRARY_NUMBER: &str = "$serde_json::private::Number";
+
+/// What `serde_json` with `raw_value`, which this crate turns on, takes for a
+/// sign that a string is JSON.
+const RAW_JSON: &str = "$serde_json::private::RawValue";
 
 #[cfg(test)]
 mod tests {
@@ -185,6 +206,15 @@ mod tests {
             assert!(!check(&object(&names)), "{twice}");
             names.pop();
         }
+    }
+
+    #[test]
+    fn the_mark_of_raw_json_is_refused() {
+        let text = format!(r#"{{"{RAW_JSON}":"[1]"}}"#);
+        let read: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(read, serde_json::json!([1]), "what it would be read as");
+        assert!(!check(&text));
+        assert!(!check(&format!(r#"[{{"a":0,"\u0024{}":"1"}}]"#, &RAW_JSON[1..])));
     }
 
     #[test]

@@ -32,7 +32,10 @@ impl<A, B> Or<A, B> {
 
 impl<C, A: Policy<C>, B: Policy<C>> Policy<C> for Or<A, B> {
     fn authorize(&self, claims: &Claims<C>) -> Result<(), Error> {
-        self.0.authorize(claims).or_else(|first| self.1.authorize(claims).map_err(|_| first))
+        let Err(first) = self.0.authorize(claims) else { return Ok(()) };
+        let Err(second) = self.1.authorize(claims) else { return Ok(()) };
+        // One that could not decide may have said yes: `Not` must hear of it.
+        Err(if first.is_forbidden() && !second.is_forbidden() { second } else { first })
     }
 }
 

@@ -66,7 +66,8 @@ pub trait PolicyExt: Sized {
         And::new(self, other)
     }
 
-    /// This one or that one. If both refuse, the first gives the reason.
+    /// This one or that one. If both refuse, the first gives the reason, unless
+    /// only the second could not decide, as with malformed scopes.
     fn or<P>(self, other: P) -> Or<Self, P> {
         Or::new(self, other)
     }

@@ -1,6 +1,6 @@
 //! The claims of RFC 7519 and RFC 9068 as plain data, without any verdict.
 //!
-//! [`RawClaims`] is a payload read strictly and borrowed: the rules look at it.
+//! A payload is read once, strictly and borrowed; the rules look at that, and
 //! [`RegisteredClaims`] is what is kept of it for the application.
 
 mod audience;

@@ -1,6 +1,6 @@
 //! A payload, read once, strictly, and borrowed.
 
-use std::{borrow::Cow, cell::Cell, fmt};
+use std::{borrow::Cow, fmt};
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 
@@ -8,6 +8,7 @@ use super::{audience::RawAudience, scope::RawScope, time::NumericDate};
 use crate::json::{Checked, Names, Text, repeated};
 
 /// The claims of RFC 7519 §4.1 and RFC 9068 §2.2 that stand in a payload.
+#[derive(Default)]
 pub(crate) struct RawClaims<'a> {
     pub(crate) iss: Option<Cow<'a, str>>,
     pub(crate) sub: Option<Cow<'a, str>>,
@@ -35,63 +36,53 @@ impl<'a> RawClaims<'a> {
     /// Reads a payload, and looks for `wanted` names while it is at it, of
     /// which only the first 64 count.
     pub(crate) fn read(payload: &'a str, wanted: &[Box<str>]) -> Result<Self, Malformed> {
-        let at = Cell::new(None);
+        let mut claims = Self::default();
+        let mut at = None;
         let mut json = serde_json::Deserializer::from_str(payload);
-        let claims = Reader { wanted, at: &at }.deserialize(&mut json);
-        match claims.and_then(|claims| json.end().map(|()| claims)) {
-            Ok(claims) => Ok(claims),
-            Err(_) => Err(Malformed(at.get())),
+        let read = Reader { wanted, at: &mut at, claims: &mut claims }.deserialize(&mut json);
+        match read.and_then(|()| json.end()) {
+            Ok(()) => Ok(claims),
+            Err(_) => Err(Malformed(at)),
         }
     }
 }
 
-struct Reader<'r> {
+/// Fills the claims in place, for they are large to hand about.
+struct Reader<'r, 'a> {
     wanted: &'r [Box<str>],
-    at: &'r Cell<Option<&'static str>>,
+    /// The claim that is being read.
+    at: &'r mut Option<&'static str>,
+    claims: &'r mut RawClaims<'a>,
 }
 
-impl<'de> DeserializeSeed<'de> for Reader<'_> {
-    type Value = RawClaims<'de>;
+impl<'de> DeserializeSeed<'de> for Reader<'_, 'de> {
+    type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
-impl<'de> Visitor<'de> for Reader<'_> {
-    type Value = RawClaims<'de>;
+impl<'de> Visitor<'de> for Reader<'_, 'de> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a claims set")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut claims = RawClaims {
-            iss: None,
-            sub: None,
-            jti: None,
-            client_id: None,
-            sid: None,
-            aud: None,
-            exp: None,
-            nbf: None,
-            iat: None,
-            scope: RawScope::None,
-            scp: RawScope::None,
-            cnf: false,
-            found: 0,
-        };
+        let claims = self.claims;
         let mut others = Names::new();
 
         // Reads the value of a claim that must stand once.
         macro_rules! once {
             ($name:literal, $place:expr, $free:expr, $read:expr) => {{
-                self.at.set(Some($name));
+                *self.at = Some($name);
                 if !$free {
                     return Err(repeated());
                 }
                 $place = $read;
-                self.at.set(None);
+                *self.at = None;
                 true
             }};
         }
@@ -123,22 +114,29 @@ impl<'de> Visitor<'de> for Reader<'_> {
                 "exp" => date!("exp", exp),
                 "nbf" => date!("nbf", nbf),
                 "iat" => date!("iat", iat),
-                "scope" => once!(
-                    "scope",
-                    claims.scope,
-                    matches!(claims.scope, RawScope::None),
-                    map.next_value::<RawScope<'de>>()?.without_list()
-                ),
-                "scp" => once!(
-                    "scp",
-                    claims.scp,
-                    matches!(claims.scp, RawScope::None),
-                    map.next_value()?
-                ),
-                "cnf" => once!("cnf", claims.cnf, !claims.cnf, {
-                    map.next_value::<Checked>()?;
-                    true
-                }),
+                "scope" => {
+                    once!(
+                        "scope",
+                        claims.scope,
+                        matches!(claims.scope, RawScope::None),
+                        map.next_value::<RawScope<'de>>()?.without_list()
+                    ) && !matches!(claims.scope, RawScope::Null)
+                }
+                "scp" => {
+                    once!(
+                        "scp",
+                        claims.scp,
+                        matches!(claims.scp, RawScope::None),
+                        map.next_value()?
+                    ) && !matches!(claims.scp, RawScope::Null)
+                }
+                "cnf" => {
+                    let null;
+                    once!("cnf", claims.cnf, !claims.cnf, {
+                        null = map.next_value::<Checked>()?.null;
+                        true
+                    }) && !null
+                }
                 _ => {
                     others.add(name)?;
                     !map.next_value::<Checked>()?.null
@@ -148,7 +146,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
                 claims.found |= 1 << place;
             }
         }
-        Ok(claims)
+        Ok(())
     }
 }
 
@@ -197,6 +195,12 @@ mod tests {
         let wanted: [Box<str>; 4] = ["a".into(), "iss".into(), "b".into(), "c".into()];
         let claims = RawClaims::read(r#"{"c":null,"b":0,"iss":"x"}"#, &wanted).ok().unwrap();
         assert_eq!(claims.found, 0b0110);
+
+        // Also those that have a reader of their own.
+        let wanted: [Box<str>; 3] = ["scope".into(), "scp".into(), "cnf".into()];
+        let found = |payload| RawClaims::read(payload, &wanted).ok().unwrap().found;
+        assert_eq!(found(r#"{"scope":null,"scp":null,"cnf":null}"#), 0);
+        assert_eq!(found(r#"{"scope":["a"],"scp":"","cnf":{}}"#), 0b111);
     }
 
     #[test]
@@ -210,11 +214,8 @@ mod tests {
             r#"{"scp":[["a"]]}"#,
         ] {
             let claims = RawClaims::read(payload, &[]).ok().unwrap();
-            assert!(
-                matches!(claims.scope, RawScope::Malformed)
-                    != matches!(claims.scp, RawScope::Malformed),
-                "{payload}"
-            );
+            let wrong = |scope| matches!(scope, RawScope::Malformed | RawScope::Null);
+            assert!(wrong(claims.scope) != wrong(claims.scp), "{payload}");
         }
         assert!(malformed(r#"{"scp":{"a":1,"a":1}}"#).is_some(), "still checked");
     }

@@ -118,7 +118,7 @@ impl RegisteredClaims {
     }
 
     /// What is kept of the claims of `payload`.
-    pub(crate) fn new(raw: &RawClaims<'_>, payload: &str) -> Unowned {
+    pub(crate) fn keep(raw: &RawClaims<'_>, payload: &str) -> Unowned {
         let keep =
             |text: &Option<Cow<'_, str>>| text.as_deref().map(|text| Kept::new(text, payload));
         Unowned(Self {
@@ -159,7 +159,7 @@ impl<'de> Deserialize<'de> for RegisteredClaims {
         let payload: Box<str> = payload.into();
         let raw = RawClaims::read(&payload, &[])
             .map_err(|_| D::Error::custom("the registered claims are malformed"))?;
-        let kept = Self::new(&raw, &payload);
+        let kept = Self::keep(&raw, &payload);
         drop(raw);
         Ok(kept.own(payload))
     }

@@ -66,7 +66,7 @@ impl KeptScope {
             RawScope::List(list) => {
                 Self::List(list.iter().map(|scope| Kept::new(scope, payload)).collect())
             }
-            RawScope::Malformed => Self::Malformed,
+            RawScope::Null | RawScope::Malformed => Self::Malformed,
         }
     }
 
@@ -83,8 +83,12 @@ impl KeptScope {
 
 /// A `scope` or `scp` claim as it stands in the payload. A wrong type is an
 /// error only where somebody asks for scopes.
+#[derive(Default)]
 pub(crate) enum RawScope<'a> {
+    #[default]
     None,
+    /// It is there and `null`, which is as wrong as any other type.
+    Null,
     Words(Cow<'a, str>),
     List(Vec<Cow<'a, str>>),
     Malformed,
@@ -125,7 +129,7 @@ impl<'de> Visitor<'de> for ScopeVisitor {
     }
 
     fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
-        Ok(RawScope::Malformed)
+        Ok(RawScope::Null)
     }
 
     fn visit_bool<E: de::Error>(self, _: bool) -> Result<Self::Value, E> {
@@ -173,7 +177,7 @@ impl<'de> Deserialize<'de> for Element<'de> {
         // within an array is as wrong as a number.
         Ok(match RawScope::deserialize(deserializer)? {
             RawScope::Words(words) => Self::Text(words),
-            RawScope::None | RawScope::List(_) | RawScope::Malformed => Self::Other,
+            _ => Self::Other,
         })
     }
 }

@@ -42,7 +42,9 @@ impl NumericDate {
 
 impl<'de> Deserialize<'de> for NumericDate {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(DateVisitor)
+        // Asked for a number by name, serde_json gives one, also where another
+        // crate of the build has turned on its `arbitrary_precision`.
+        deserializer.deserialize_f64(DateVisitor)
     }
 }
 

@@ -11,7 +11,8 @@ use super::material::Material;
 use crate::{alg::Algorithm, error::ConfigError};
 
 pub(super) enum Verifier {
-    Secret(hmac::Key),
+    // In a box, since it is 20 times as large as the other.
+    Secret(Box<hmac::Key>),
     Public(ParsedPublicKey),
 }
 
@@ -26,7 +27,7 @@ impl Verifier {
                     Algorithm::HS512 => hmac::HMAC_SHA512,
                     _ => return Err(unfit),
                 };
-                return Ok(Self::Secret(hmac::Key::new(algorithm, secret.expose())));
+                return Ok(Self::Secret(Box::new(hmac::Key::new(algorithm, secret.expose()))));
             }
             Material::Rsa { n, e, .. } => {
                 let parameters: &'static RsaParameters = match algorithm {

@@ -3,14 +3,17 @@
 use x509_cert::{
     Certificate,
     der::{
-        Decode, Reader, SliceReader,
+        Decode, DecodeValue, FixedTag, Reader, SliceReader, TagMode, TagNumber,
         asn1::{ObjectIdentifier, UintRef},
     },
-    spki::{SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef},
+    spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef},
 };
 
-use super::material::Material;
-use crate::{alg::Family, error::ConfigError};
+use super::material::{Material, RsaScheme};
+use crate::{
+    alg::{Algorithm, Family},
+    error::ConfigError,
+};
 
 /// The first key or certificate of a PEM text.
 pub(super) fn from_pem(text: &[u8]) -> Result<Material, ConfigError> {
@@ -25,7 +28,7 @@ pub(super) fn from_pem(text: &[u8]) -> Result<Material, ConfigError> {
         .ok_or(ConfigError::MalformedKey("there is no `-----BEGIN …-----` in the text"))?;
     match block.tag() {
         "PUBLIC KEY" => from_spki(block.contents()),
-        "RSA PUBLIC KEY" => from_pkcs1(block.contents(), false),
+        "RSA PUBLIC KEY" => from_pkcs1(block.contents(), RsaScheme::Any),
         "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => {
             from_certificate(block.contents())
         }
@@ -45,7 +48,7 @@ pub(super) fn from_der(bytes: &[u8]) -> Result<Material, ConfigError> {
     } else if Certificate::from_der(bytes).is_ok() {
         from_certificate(bytes)
     } else {
-        from_pkcs1(bytes, false)
+        from_pkcs1(bytes, RsaScheme::Any)
     }
 }
 
@@ -68,8 +71,8 @@ fn public_key(spki: &SubjectPublicKeyInfoOwned) -> Result<Material, ConfigError>
         .as_bytes()
         .ok_or(ConfigError::MalformedKey("the key is not a whole number of bytes"))?;
     match spki.algorithm.oid {
-        RSA => from_pkcs1(key, false),
-        RSA_PSS => from_pkcs1(key, true),
+        RSA => from_pkcs1(key, RsaScheme::Any),
+        RSA_PSS => from_pkcs1(key, pss_scheme(spki)?),
         ED25519 => Material::ed25519(key),
         EC => {
             let curve = spki.algorithm.parameters.as_ref().and_then(|p| p.decode_as().ok());
@@ -90,7 +93,7 @@ fn public_key(spki: &SubjectPublicKeyInfoOwned) -> Result<Material, ConfigError>
 }
 
 /// An RSAPublicKey (RFC 8017 §A.1.1).
-fn from_pkcs1(bytes: &[u8], pss: bool) -> Result<Material, ConfigError> {
+fn from_pkcs1(bytes: &[u8], scheme: RsaScheme) -> Result<Material, ConfigError> {
     let read = || {
         let mut reader = SliceReader::new(bytes)?;
         let numbers = reader.sequence(|reader| {
@@ -102,7 +105,50 @@ fn from_pkcs1(bytes: &[u8], pss: bool) -> Result<Material, ConfigError> {
         Ok::<_, x509_cert::der::Error>(numbers)
     };
     let (n, e) = read().map_err(|_| ConfigError::MalformedKey("it is no RSA public key"))?;
-    Material::rsa(n.as_bytes(), e.as_bytes(), pss)
+    Material::rsa(n.as_bytes(), e.as_bytes(), scheme)
+}
+
+/// What the parameters of an RSA-PSS key bind it to (RFC 4055 §3.1): without
+/// any, to PSS; else to one hash, with a salt of its length as RFC 7518 §3.5 has
+/// it.
+fn pss_scheme(spki: &SubjectPublicKeyInfoOwned) -> Result<RsaScheme, ConfigError> {
+    let Some(parameters) = &spki.algorithm.parameters else { return Ok(RsaScheme::Pss) };
+    let read = || {
+        parameters.sequence(|reader| {
+            let hash = field::<AlgorithmIdentifierOwned>(reader, 0)?;
+            let mask = field::<AlgorithmIdentifierOwned>(reader, 1)?;
+            let salt = field::<u8>(reader, 2)?;
+            let trailer = field::<u8>(reader, 3)?;
+            Ok::<_, x509_cert::der::Error>((hash, mask, salt, trailer))
+        })
+    };
+    let only = match read() {
+        Ok((Some(hash), Some(mask), Some(salt), None | Some(1))) if mask.oid == MGF1 => {
+            let mask = mask.parameters.and_then(|p| p.decode_as::<AlgorithmIdentifierOwned>().ok());
+            let same = mask.is_some_and(|mask| mask.oid == hash.oid);
+            match (hash.oid, salt) {
+                (SHA256, 32) if same => Some(Algorithm::PS256),
+                (SHA384, 48) if same => Some(Algorithm::PS384),
+                (SHA512, 64) if same => Some(Algorithm::PS512),
+                _ => None,
+            }
+        }
+        _ => None,
+    };
+    only.map(RsaScheme::Only).ok_or(ConfigError::UnsupportedKey(
+        "of the RSA-PSS parameters, those of PS256, PS384 and PS512 are",
+    ))
+}
+
+/// An optional element with an explicit tag.
+fn field<'r, T>(
+    reader: &mut SliceReader<'r>,
+    number: u32,
+) -> Result<Option<T>, x509_cert::der::Error>
+where
+    T: DecodeValue<'r, Error = x509_cert::der::Error> + FixedTag + 'r,
+{
+    reader.context_specific(TagNumber(number), TagMode::Explicit)
 }
 
 /// Whether the bytes begin as private keys do: a sequence whose first element
@@ -124,6 +170,10 @@ const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1
 const RSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+const MGF1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.8");
+const SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1");
+const SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.2");
+const SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.3");
 const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
 const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 const P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");

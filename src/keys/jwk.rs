@@ -7,7 +7,7 @@ use base64_simd::URL_SAFE_NO_PAD;
 use serde::{Deserialize, de::IgnoredAny};
 use zeroize::Zeroizing;
 
-use super::material::{Material, coordinate_length};
+use super::material::{Material, RsaScheme, coordinate_length};
 use crate::{
     alg::{Algorithm, Family},
     error::ConfigError,
@@ -119,7 +119,7 @@ impl Raw<'_> {
             ("RSA", None) => {
                 let n = member(self.n.as_ref(), "`n` is missing or no base64url")?;
                 let e = member(self.e.as_ref(), "`e` is missing or no base64url")?;
-                Material::rsa(&n, &e, false)
+                Material::rsa(&n, &e, RsaScheme::Any)
             }
             ("EC", Some("P-256")) => self.point(Family::P256),
             ("EC", Some("P-384")) => self.point(Family::P384),

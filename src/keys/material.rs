@@ -13,16 +13,22 @@ pub(super) enum Material {
     Secret(Secret),
     /// An RSA public key: modulus and exponent, big-endian, without zeros in
     /// front.
-    Rsa {
-        n: Vec<u8>,
-        e: Vec<u8>,
-        /// The key is for PSS alone (RFC 4055 §1.2).
-        pss: bool,
-    },
+    Rsa { n: Vec<u8>, e: Vec<u8>, scheme: RsaScheme },
     /// A point, uncompressed (SEC 1 §2.3.3), and its curve.
     Ec { curve: Family, point: Vec<u8> },
     /// An Ed25519 public key (RFC 8032 §5.1.5).
     Ed25519([u8; 32]),
+}
+
+/// What an RSA key may be used for (RFC 4055 §1.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RsaScheme {
+    /// PKCS #1 v1.5 and PSS.
+    Any,
+    /// PSS.
+    Pss,
+    /// PSS with the parameters of this algorithm.
+    Only(Algorithm),
 }
 
 impl Material {
@@ -43,7 +49,7 @@ impl Material {
     }
 
     /// An RSA key of the numbers `n` and `e`, zeros in front allowed.
-    pub(super) fn rsa(n: &[u8], e: &[u8], pss: bool) -> Result<Self, ConfigError> {
+    pub(super) fn rsa(n: &[u8], e: &[u8], scheme: RsaScheme) -> Result<Self, ConfigError> {
         let (n, e) = (without_zeros(n), without_zeros(e));
         let bits = bits(n);
         if bits < 2048 {
@@ -58,7 +64,7 @@ impl Material {
         if is_even(e) || e == [1] || self::bits(e) > 33 {
             return Err(ConfigError::WeakKey("the RSA exponent is odd, from 3 to 2^33"));
         }
-        Ok(Self::Rsa { n: n.to_vec(), e: e.to_vec(), pss })
+        Ok(Self::Rsa { n: n.to_vec(), e: e.to_vec(), scheme })
     }
 
     /// A point in uncompressed form; the back end checks that it is on the
@@ -97,7 +103,8 @@ impl Material {
             (Self::Secret(secret), Family::Hmac) => {
                 algorithm.shortest_secret().is_some_and(|needed| secret.expose().len() >= needed)
             }
-            (Self::Rsa { pss, .. }, Family::RsaPkcs1) => !pss,
+            (Self::Rsa { scheme, .. }, Family::RsaPkcs1) => *scheme == RsaScheme::Any,
+            (Self::Rsa { scheme: RsaScheme::Only(only), .. }, _) => only == algorithm,
             (Self::Rsa { .. }, Family::RsaPss) | (Self::Ed25519(_), Family::Ed25519) => true,
             (Self::Ec { curve, .. }, family) => *curve == family,
             _ => false,
@@ -182,7 +189,7 @@ mod tests {
             let mut n = vec![0xff; bytes];
             n[0] = first;
             n[bytes - 1] = last;
-            Material::rsa(&n, e, false)
+            Material::rsa(&n, e, RsaScheme::Any)
         };
         assert!(with(256, 0x80, 1, &[1, 0, 1]).is_ok());
         assert!(with(1024, 0xff, 1, &[3]).is_ok());

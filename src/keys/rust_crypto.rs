@@ -4,9 +4,7 @@
 //! The provider's verifiers are not `Sync`, which is why they are built anew
 //! for each signature; the key in it is decoded once.
 
-use jsonwebtoken::{
-    Algorithm as Name, DecodingKey, crypto::rust_crypto::DEFAULT_PROVIDER, signature::Verifier as _,
-};
+use jsonwebtoken::{Algorithm as Name, DecodingKey, crypto::rust_crypto::DEFAULT_PROVIDER};
 
 use super::material::Material;
 use crate::{alg::Algorithm, error::ConfigError};

@@ -5,7 +5,8 @@
 //! 1. The token is looked for where [`source`](crate::source) says, verified as
 //!    [`verifier`](crate::verifier) says, and refused as
 //!    [`response`](crate::response) says.
-//! 2. The claims stand in the request's extensions as a [`Claims<C>`]. Claims
+//! 2. The claims stand in the request's extensions as a
+//!    [`Claims<C>`](crate::Claims). Claims
 //!    that stood there before are gone, whether the request passes or not.
 //! 3. `Authorization` and `Cookie` are marked sensitive in what is passed on.
 //! 4. Nothing is spawned and nothing is locked. The inner service is called in
@@ -56,7 +57,9 @@
 //!
 //! The layer guards what it stands around. In axum, `Router::layer` covers the
 //! routes that are there when it is called, and their fallback;
-//! `Router::route_layer` leaves the fallback out.
+//! `Router::route_layer` leaves the fallback out. A nested router that has no
+//! fallback of its own answers with the one outside, which its layers do not
+//! guard.
 
 mod future;
 mod require;
@@ -73,7 +76,7 @@ pub use self::{
     service::JwtAuth,
 };
 use crate::{
-    response::{Challenge, DefaultRespond, Respond},
+    response::{Challenge, DefaultRespond},
     source::{Sources, TokenSource},
     verifier::Verifier,
 };
@@ -194,10 +197,4 @@ impl<C, R> fmt::Debug for JwtAuthLayer<C, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JwtAuthLayer").field("gate", &self.gate).finish_non_exhaustive()
     }
-}
-
-/// Says at compile time, and in one place, what a responder must be.
-#[allow(dead_code, reason = "it is only compiled")]
-fn responders_are<B: Default>(responder: DefaultRespond) -> impl Respond<B> {
-    responder
 }

@@ -17,7 +17,7 @@ use crate::{
     authorize::{Policy, Scopes},
     error::{Error, ErrorKind},
     observe,
-    response::{Challenge, DefaultRespond, Rejection, Respond},
+    response::{Challenge, DefaultRespond, Rejection, Respond, Withheld},
     verifier::Claims,
 };
 
@@ -104,7 +104,7 @@ where
 {
     fn decide<B>(&self, request: &Request<B>) -> Result<(), Rejection> {
         let extensions = request.extensions();
-        let error = match (extensions.get::<Claims<C>>(), extensions.get::<Rejection>()) {
+        let error = match (extensions.get::<Claims<C>>(), Withheld::<C>::find(extensions)) {
             (Some(claims), _) => match self.policy.authorize(claims) {
                 Ok(()) => return Ok(()),
                 Err(error) => error,

@@ -14,7 +14,7 @@ use super::future::ResponseFuture;
 use crate::{
     error::{Error, ErrorKind},
     observe,
-    response::{Challenge, DefaultRespond, Rejection, Respond},
+    response::{Challenge, DefaultRespond, Rejection, Respond, Withheld},
     source::Sources,
     step::Step,
     verifier::{Claims, Verifier},
@@ -122,8 +122,9 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
     /// Takes away claims that stood there before, and says why there are none.
     #[cold]
     fn leave_without_claims<B>(&self, error: Error, request: &mut Request<B>) {
+        let rejection = Rejection::new(error, self.challenge.clone());
         request.extensions_mut().remove::<Claims<C>>();
-        request.extensions_mut().insert(Rejection::new(error, self.challenge.clone()));
+        Withheld::<C>::leave(rejection, request.extensions_mut());
     }
 
     /// What every request goes through that is passed on.

@@ -35,17 +35,24 @@ impl Challenge {
         }))
     }
 
+    /// The challenge without an error.
+    pub(super) fn bare(&self) -> HeaderValue {
+        self.0.bare.clone()
+    }
+
     /// The challenge for an error; none where the client's token is not what
     /// is wrong.
     pub(super) fn header(&self, kind: &ErrorKind) -> Option<HeaderValue> {
         match kind.class() {
-            Class::NoToken => Some(self.0.bare.clone()),
+            Class::NoToken => Some(self.bare()),
             Class::InvalidRequest => Some(self.0.invalid_request.clone()),
             Class::InvalidToken => Some(self.0.invalid_token.clone()),
             Class::InsufficientScope => {
                 let bare = self.0.bare.to_str().unwrap_or("Bearer");
                 let mut text = with_error(bare, Class::InsufficientScope);
-                if let ErrorKind::InsufficientScope { required, .. } = kind {
+                if let ErrorKind::InsufficientScope { required, .. } = kind
+                    && !required.is_empty()
+                {
                     write_parameter(&mut text, "scope", &required.join(" "));
                 }
                 Some(value(text))
@@ -132,6 +139,8 @@ mod tests {
             "Bearer error=\"insufficient_scope\", \
              error_description=\"the access token does not allow this\", scope=\"a b\""
         );
+        let none = ErrorKind::InsufficientScope { required: [].into(), missing: [].into() };
+        assert!(!text(None, none).unwrap().contains("scope=\"\""));
     }
 
     #[test]

@@ -28,11 +28,12 @@
 
 mod body;
 mod challenge;
+mod withheld;
 
 use http::{HeaderValue, Response, StatusCode, header};
 
 pub use self::body::{DefaultRespond, ProblemJson};
-pub(crate) use self::challenge::Challenge;
+pub(crate) use self::{challenge::Challenge, withheld::Withheld};
 use crate::error::{Class, Error, ErrorKind};
 
 /// Makes the response to a request that was refused.
@@ -111,7 +112,7 @@ impl Rejection {
             && !response.headers().contains_key(header::WWW_AUTHENTICATE)
         {
             let value = self.challenge.header(self.error.kind());
-            let value = value.unwrap_or(HeaderValue::from_static("Bearer"));
+            let value = value.unwrap_or_else(|| self.challenge.bare());
             response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
         }
         response.extensions_mut().insert(self.error);

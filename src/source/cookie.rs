@@ -48,9 +48,12 @@ impl CookieSource {
     }
 
     /// Settings that take protection away.
-    #[must_use]
     pub fn dangerous(self) -> DangerousCookieSource {
         DangerousCookieSource(self)
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
     /// The cookie's value (RFC 6265 §4.2.1), without the one pair of quotes

@@ -31,6 +31,21 @@ pub(super) fn other<'h>(
     }
 }
 
+/// Takes bearer credentials out, and leaves those of another scheme.
+pub(super) fn strip(headers: &mut HeaderMap) {
+    let is_ours = |value: &HeaderValue| bearer(value.as_bytes()).is_some();
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    if !values.any(is_ours) {
+        return;
+    }
+    let values = headers.get_all(header::AUTHORIZATION).iter();
+    let others: Vec<_> = values.filter(|value| !is_ours(value)).cloned().collect();
+    headers.remove(header::AUTHORIZATION);
+    for other in others {
+        headers.append(header::AUTHORIZATION, other);
+    }
+}
+
 fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h HeaderValue>, Error> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
@@ -57,7 +72,10 @@ fn token(credentials: &[u8]) -> Result<&str, Error> {
     if text.is_empty() {
         return Err(empty());
     }
-    if text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',') {
+    // Looks at every byte, which is many times as fast as stopping early: it
+    // becomes vector instructions.
+    let plain = |byte: u8| byte.is_ascii_graphic() & (byte != b',');
+    if text.bytes().fold(true, |all, byte| all & plain(byte)) {
         return Ok(text);
     }
     if text.bytes().any(|byte| !byte.is_ascii_graphic() && byte != b' ') {
@@ -122,6 +140,17 @@ mod tests {
             assert_eq!(find(&[bytes.as_bytes()]), Err(MalformedCredentials), "{bytes}");
         }
         assert_eq!(find(&[b"Bearer \xff\xfe"]), Err(MalformedCredentials));
+    }
+
+    #[test]
+    fn stripped_alone() {
+        let mut headers = HeaderMap::new();
+        for value in ["Basic a", "bearer b", "Bearer"] {
+            headers.append(header::AUTHORIZATION, value.parse().unwrap());
+        }
+        strip(&mut headers);
+        let left: Vec<_> = headers.get_all(header::AUTHORIZATION).iter().collect();
+        assert_eq!(left, ["Basic a"]);
     }
 
     #[test]

@@ -72,6 +72,9 @@ impl TokenSource {
     /// front of it.
     #[must_use]
     pub fn header(name: HeaderName) -> Self {
+        if name == names::AUTHORIZATION {
+            return Self::authorization();
+        }
         Self(Place::Header(name))
     }
 
@@ -110,6 +113,18 @@ impl TokenSource {
         F: Fn(&Method, &Uri, &HeaderMap) -> Option<String> + Send + Sync + 'static,
     {
         Self(Place::Custom(Arc::new(find)))
+    }
+}
+
+impl TokenSource {
+    fn is_same_place(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Place::Authorization, Place::Authorization) | (Place::Query, Place::Query) => true,
+            (Place::Header(one), Place::Header(other)) => one == other,
+            (Place::Cookie(one), Place::Cookie(other)) => one.name() == other.name(),
+            (Place::WebSocket(one), Place::WebSocket(other)) => one == other,
+            _ => false,
+        }
     }
 }
 
@@ -164,8 +179,13 @@ impl Sources {
         Self(vec![TokenSource::authorization()])
     }
 
+    /// Adds a source, or replaces the one that looks at the same place: a
+    /// place that was looked at twice would always hold two tokens.
     pub(crate) fn add(&mut self, source: TokenSource) {
-        self.0.push(source);
+        match self.0.iter_mut().find(|other| other.is_same_place(&source)) {
+            Some(same) => *same = source,
+            None => self.0.push(source),
+        }
     }
 
     pub(crate) fn remove_authorization(&mut self) {
@@ -245,9 +265,7 @@ impl Sources {
     pub(crate) fn strip(&self, uri: &mut Uri, headers: &mut HeaderMap) {
         for source in &self.0 {
             match &source.0 {
-                Place::Authorization => {
-                    headers.remove(names::AUTHORIZATION);
-                }
+                Place::Authorization => header::strip(headers),
                 Place::Header(name) => {
                     headers.remove(name);
                 }
@@ -274,4 +292,25 @@ fn empty() -> Error {
 #[cold]
 fn malformed() -> Error {
     Error::new(ErrorKind::InvalidRequest(InvalidRequest::MalformedCredentials))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_place_is_looked_at_twice() {
+        let mut sources = Sources::new();
+        sources.add(TokenSource::header(names::AUTHORIZATION));
+        assert_eq!(sources.0.len(), 1);
+        for _ in 0..2 {
+            sources.add(TokenSource::cookie("at").into());
+            sources.add(TokenSource::query());
+            sources.add(TokenSource::header(HeaderName::from_static("x-token")));
+            sources.add(TokenSource::websocket_protocol("bearer"));
+        }
+        assert_eq!(sources.0.len(), 5);
+        sources.add(TokenSource::cookie("other").into());
+        assert_eq!(sources.0.len(), 6);
+    }
 }

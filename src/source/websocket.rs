@@ -24,17 +24,22 @@ pub(super) fn find<'h>(headers: &'h HeaderMap, marker: &str) -> Result<Option<&'
     Ok(found)
 }
 
-/// Takes the token out, and leaves the marker for the handler to accept.
+/// Takes out what stands behind the marker, also where [`find`] refuses it, and
+/// leaves the marker for the handler to accept.
 pub(super) fn strip(headers: &mut HeaderMap, marker: &str) {
-    let Ok(Some(token)) = find(headers, marker) else { return };
-    let left: Vec<_> = headers
-        .get_all(SEC_WEBSOCKET_PROTOCOL)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(',').map(str::trim))
-        .filter(|protocol| *protocol != token)
+    let values = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+    let protocols: Vec<_> = values
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii)
         .collect();
-    if let Ok(value) = HeaderValue::try_from(left.join(", ")) {
+    let behind = protocols.windows(2).filter(|pair| pair.first() == Some(&marker.as_bytes()));
+    let tokens: Vec<_> = behind.filter_map(|pair| pair.last()).collect();
+    if tokens.is_empty() {
+        return;
+    }
+    let left: Vec<_> =
+        protocols.iter().filter(|protocol| !tokens.contains(protocol)).copied().collect();
+    if let Ok(value) = HeaderValue::from_bytes(&left.join(&b", "[..])) {
         headers.insert(SEC_WEBSOCKET_PROTOCOL, value);
     }
 }
@@ -65,8 +70,15 @@ mod tests {
 
     #[test]
     fn stripped_alone() {
-        let mut headers = headers(&["chat, bearer", "a.b.c, other"]);
-        strip(&mut headers, "bearer");
-        assert_eq!(headers[SEC_WEBSOCKET_PROTOCOL], "chat, bearer, other");
+        for (before, after) in [
+            (&["chat, bearer", "a.b.c, other"][..], "chat, bearer, other"),
+            (&["a.b.c, bearer, a.b.c"], "bearer"),
+            (&["bearer, a, bearer,b", "chat"], "bearer, bearer, chat"),
+            (&["chat,bearer"], "chat,bearer"),
+        ] {
+            let mut headers = headers(before);
+            strip(&mut headers, "bearer");
+            assert_eq!(headers[SEC_WEBSOCKET_PROTOCOL], after);
+        }
     }
 }

@@ -69,7 +69,7 @@ impl<'a> Header<'a> {
 }
 
 /// A media type without its `application/`, where nothing else has a slash.
-fn essence(media_type: &str) -> &str {
+pub(crate) fn essence(media_type: &str) -> &str {
     match media_type.split_at_checked("application/".len()) {
         Some((prefix, rest)) if prefix.eq_ignore_ascii_case("application/") => rest,
         _ => media_type,

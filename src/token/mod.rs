@@ -5,7 +5,7 @@ mod header;
 
 use base64_simd::{AsOut, URL_SAFE_NO_PAD};
 
-pub(crate) use self::header::Header;
+pub(crate) use self::header::{Header, essence};
 use crate::error::{Error, ErrorKind};
 
 /// A JSON Web Signature in compact form (RFC 7515 §7.1), cut at its two dots.

@@ -9,6 +9,7 @@ use crate::{
     error::ConfigError,
     keys::{IntoKeySet, KeySet},
     rules::{self, Rules, Types},
+    token,
 };
 
 /// Builds a [`Verifier`].
@@ -156,11 +157,8 @@ impl<C> VerifierBuilder<C> {
     /// Takes tokens with one of these `typ` values alone, and none without
     /// (RFC 8725 §3.11). Case and a leading `application/` do not matter.
     pub fn token_types<T: Into<String>>(mut self, types: impl IntoIterator<Item = T>) -> Self {
-        let essence = |typ: T| {
-            let typ = typ.into();
-            Box::from(typ.strip_prefix("application/").unwrap_or(&typ))
-        };
-        self.types = Types::Only(types.into_iter().map(essence).collect());
+        let types = types.into_iter().map(|typ| Box::from(token::essence(&typ.into())));
+        self.types = Types::Only(types.collect());
         self
     }
 

@@ -101,7 +101,6 @@ struct Config<C> {
 
 impl<C> Verifier<C> {
     /// A builder, which asks for a key, an issuer and an audience at the least.
-    #[must_use]
     pub fn builder() -> VerifierBuilder<C> {
         VerifierBuilder::new()
     }

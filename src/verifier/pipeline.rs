@@ -28,7 +28,7 @@ where
         .map_err(|malformed| Error::new(ErrorKind::MalformedClaims { claim: malformed.0 }))?;
     let within = config.rules.check(&raw, unix_seconds(config.clock.now()))?;
     let binding = config.bindings.check(&raw)?;
-    let registered = RegisteredClaims::new(&raw, &payload);
+    let registered = RegisteredClaims::keep(&raw, &payload);
 
     let custom = serde_json::from_str(&payload).map_err(|error| misfit(&error))?;
     let claims = Claims::new(authentic, within, binding, registered.own(payload), custom);
@@ -75,9 +75,14 @@ fn misfit(error: &serde_json::Error) -> Error {
         .and_then(|rest| rest.split_once('`'))
         .map(|(field, _)| format!("the field `{field}` is missing"));
     let expected = || {
-        // Behind the last one stands what the type's author wrote.
+        // Serde's own messages have at their end what the type's author wrote;
+        // where others quote the token, nobody knows.
+        let own = OWN_MESSAGES.iter().any(|start| message.starts_with(start));
+        if !own || message.contains(", there are no ") {
+            return None;
+        }
         let (_, expected) = message.rsplit_once(", expected ")?;
-        let (expected, _) = expected.split_once(" at line ")?;
+        let (expected, _) = expected.rsplit_once(" at line ")?;
         Some(format!("expected {expected} at byte {}", error.column()))
     };
     let detail = field
@@ -86,6 +91,69 @@ fn misfit(error: &serde_json::Error) -> Error {
     Error::new(ErrorKind::ClaimsType { detail: detail.into_boxed_str() })
 }
 
+/// How serde's messages begin that end in what was expected.
+const OWN_MESSAGES: [&str; 5] = [
+    "invalid type: ",
+    "invalid value: ",
+    "invalid length ",
+    "unknown variant `",
+    "unknown field `",
+];
+
 #[cfg(test)]
-#[path = "vectors.rs"]
+mod tests {
+    use serde::{Deserialize, de::Error as _};
+
+    use super::*;
+
+    /// What is said of a payload that does not fit a `C`.
+    fn detail<C: DeserializeOwned>(payload: &str) -> String {
+        match misfit(&serde_json::from_str::<C>(payload).err().unwrap()).kind() {
+            ErrorKind::ClaimsType { detail } => detail.to_string(),
+            _ => unreachable!("no other kind is made here"),
+        }
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Nothing {}
+
+    #[derive(Deserialize)]
+    enum Color {
+        Red,
+        Green,
+    }
+
+    struct Talkative;
+
+    impl<'de> Deserialize<'de> for Talkative {
+        fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+            let text = String::deserialize(from)?;
+            Err(D::Error::custom(format!("what is {text}")))
+        }
+    }
+
+    #[test]
+    fn a_misfit_is_described_by_the_type_and_never_by_the_token() {
+        assert_eq!(detail::<u8>("\"x\""), "expected u8 at byte 3");
+        assert_eq!(detail::<Color>("\"x\""), "expected `Red` or `Green` at byte 3");
+        for text in
+            ["hunter2", ", expected hunter2", ", expected hunter2 at line ", "`, there are no "]
+        {
+            let text = format!("\"{text}\"");
+            for detail in [
+                detail::<u8>(&text),
+                detail::<Color>(&text),
+                detail::<Talkative>(&text),
+                detail::<Nothing>(&format!("{{{text}:1}}")),
+            ] {
+                assert!(!detail.contains("hunter2"), "{text}: {detail}");
+            }
+        }
+        let _ = [Color::Red, Color::Green];
+    }
+}
+
+#[cfg(test)]
+#[path = "vectors/mod.rs"]
 mod vectors;

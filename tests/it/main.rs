@@ -1,5 +1,22 @@
 //! The promises of the crate, seen from outside: a module for each.
 
+mod algorithm;
+#[cfg(feature = "axum")]
+mod axum;
+mod browser;
+mod claims;
+mod form;
+#[allow(dead_code, reason = "not every feature set uses all of it")]
+mod gate;
+mod keys;
+mod privacy;
+mod properties;
+mod requests;
+mod server;
+mod service;
+mod signature;
 #[allow(dead_code, reason = "not every feature set uses all of it")]
 mod support;
 mod tokens;
+mod traits;
+mod transport;

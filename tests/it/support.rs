@@ -6,7 +6,7 @@ use std::{
 };
 
 use aws_lc_rs::{
-    encoding::AsDer,
+    encoding::{AsDer, Pkcs8V1Der, Pkcs8V2Der},
     hmac,
     rand::SystemRandom,
     rsa::KeySize,
@@ -16,7 +16,9 @@ use aws_lc_rs::{
 };
 use base64_simd::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
-use tower_jwt_auth::{Algorithm, Key, Verifier, clock::Clock, verifier::VerifierBuilder};
+use tower_jwt_auth::{
+    Algorithm, Key, Verifier, clock::Clock, keys::IntoKeySet, verifier::VerifierBuilder,
+};
 
 pub(crate) const ISSUER: &str = "https://login.example.com";
 pub(crate) const AUDIENCE: &str = "https://api.example.com";
@@ -31,7 +33,7 @@ pub(crate) struct TestKey {
 }
 
 enum Signer {
-    Hmac(hmac::Key, Vec<u8>),
+    Hmac(Box<hmac::Key>, Vec<u8>),
     Rsa(Arc<RsaKeyPair>, &'static dyn RsaEncoding),
     Ec(EcdsaKeyPair, &'static str),
     Ed(Ed25519KeyPair),
@@ -56,7 +58,7 @@ impl TestKey {
     fn new(algorithm: Algorithm, rsa: &Arc<RsaKeyPair>) -> Self {
         let hmac = |algorithm, length| {
             let secret = vec![0x5a; length];
-            Signer::Hmac(hmac::Key::new(algorithm, &secret), secret)
+            Signer::Hmac(Box::new(hmac::Key::new(algorithm, &secret)), secret)
         };
         let rsa = |encoding| Signer::Rsa(Arc::clone(rsa), encoding);
         let ec = |algorithm: &'static EcdsaSigningAlgorithm, curve| {
@@ -84,16 +86,7 @@ impl TestKey {
     /// Another key of the same algorithm.
     pub(crate) fn fresh(algorithm: Algorithm) -> Self {
         match algorithm.name().as_bytes() {
-            [b'H', ..] => {
-                let secret = vec![0xa5; 64];
-                let algorithm_of = match algorithm {
-                    Algorithm::HS256 => hmac::HMAC_SHA256,
-                    Algorithm::HS384 => hmac::HMAC_SHA384,
-                    _ => hmac::HMAC_SHA512,
-                };
-                let signer = Signer::Hmac(hmac::Key::new(algorithm_of, &secret), secret);
-                Self { algorithm, kid: algorithm.name(), signer }
-            }
+            [b'H', ..] => secret_key(algorithm, &[0xa5; 64]),
             _ => Self::new(algorithm, &Arc::new(RsaKeyPair::generate(KeySize::Rsa2048).unwrap())),
         }
     }
@@ -167,14 +160,53 @@ impl TestKey {
 
     /// The same in PEM.
     pub(crate) fn pem(&self) -> Option<String> {
-        let text = STANDARD.encode_to_string(self.spki()?);
-        let lines: Vec<_> =
-            text.as_bytes().chunks(64).map(|line| str::from_utf8(line).unwrap()).collect();
-        Some(format!(
-            "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
-            lines.join("\n")
-        ))
+        Some(pem("PUBLIC KEY", &self.spki()?))
     }
+
+    /// The private key in DER, in each of its forms, with its name in PEM.
+    pub(crate) fn private(&self) -> Vec<(&'static str, Vec<u8>)> {
+        let pkcs8 = |der: &[u8]| ("PRIVATE KEY", der.to_vec());
+        match &self.signer {
+            Signer::Hmac(..) => Vec::new(),
+            Signer::Rsa(key, _) => {
+                let der: Pkcs8V1Der<'_> = key.as_der().unwrap();
+                // The PKCS #1 form is what stands in the PKCS #8 one, behind
+                // 26 bytes.
+                vec![pkcs8(der.as_ref()), ("RSA PRIVATE KEY", der.as_ref()[26..].to_vec())]
+            }
+            Signer::Ec(key, _) => {
+                let sec1 = key.private_key().as_der().unwrap();
+                vec![
+                    pkcs8(key.to_pkcs8v1().unwrap().as_ref()),
+                    ("EC PRIVATE KEY", sec1.as_ref().to_vec()),
+                ]
+            }
+            Signer::Ed(key) => {
+                let first: Pkcs8V1Der<'_> = key.as_der().unwrap();
+                let second: Pkcs8V2Der<'_> = key.as_der().unwrap();
+                vec![pkcs8(first.as_ref()), pkcs8(second.as_ref())]
+            }
+        }
+    }
+}
+
+/// A PEM text with this label.
+pub(crate) fn pem(label: &str, der: &[u8]) -> String {
+    let text = STANDARD.encode_to_string(der);
+    let lines: Vec<_> =
+        text.as_bytes().chunks(64).map(|line| str::from_utf8(line).unwrap()).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+}
+
+/// A key that signs with any bytes as its secret, however few.
+pub(crate) fn secret_key(algorithm: Algorithm, secret: &[u8]) -> TestKey {
+    let hash = match algorithm {
+        Algorithm::HS256 => hmac::HMAC_SHA256,
+        Algorithm::HS384 => hmac::HMAC_SHA384,
+        _ => hmac::HMAC_SHA512,
+    };
+    let signer = Signer::Hmac(Box::new(hmac::Key::new(hash, secret)), secret.to_vec());
+    TestKey { algorithm, kid: algorithm.name(), signer }
 }
 
 pub(crate) fn b64(bytes: impl AsRef<[u8]>) -> String {
@@ -204,11 +236,12 @@ pub(crate) fn claims_with(changes: Value) -> Value {
 /// A builder with the usual issuer and audience, all [`KEYS`] and a clock at
 /// [`NOW`].
 pub(crate) fn builder<C>() -> VerifierBuilder<C> {
-    Verifier::builder()
-        .issuer(ISSUER)
-        .audience(AUDIENCE)
-        .keys(KEYS.iter().map(TestKey::key).collect::<Vec<_>>())
-        .clock(FixedClock::default())
+    trusting(KEYS.iter().map(TestKey::key).collect::<Vec<_>>())
+}
+
+/// The same with these keys alone.
+pub(crate) fn trusting<C>(keys: impl IntoKeySet) -> VerifierBuilder<C> {
+    Verifier::builder().issuer(ISSUER).audience(AUDIENCE).keys(keys).clock(FixedClock::default())
 }
 
 /// A clock that stands where it is put.

@@ -1,0 +1,35 @@
+//! Why a request passed without claims.
+
+use std::marker::PhantomData;
+
+use http::Extensions;
+
+use super::Rejection;
+
+/// In a request's extensions: why there are no claims of the type `C`.
+///
+/// A bare [`Rejection`] would speak for every type: a layer for one would make
+/// up for a missing layer for another, or hide what it has found.
+pub(crate) struct Withheld<C> {
+    rejection: Rejection,
+    claims: PhantomData<fn() -> C>,
+}
+
+impl<C: 'static> Withheld<C> {
+    /// Leaves a refusal, for what is of this crate and, as it is, for others.
+    pub(crate) fn leave(rejection: Rejection, extensions: &mut Extensions) {
+        extensions.insert(rejection.clone());
+        extensions.insert(Self { rejection, claims: PhantomData });
+    }
+
+    /// The refusal that was left for this type.
+    pub(crate) fn find(extensions: &Extensions) -> Option<&Rejection> {
+        extensions.get::<Self>().map(|withheld| &withheld.rejection)
+    }
+}
+
+impl<C> Clone for Withheld<C> {
+    fn clone(&self) -> Self {
+        Self { rejection: self.rejection.clone(), claims: PhantomData }
+    }
+}

@@ -1,0 +1,122 @@
+//! How often a request makes the layer allocate, held down by exact bounds.
+//!
+//! What is counted is what the layer adds to the service that it stands
+//! around, on this thread and by Rust's allocator: what a C library allocates
+//! for itself is not seen.
+
+use std::{
+    convert::Infallible, future::Ready, future::ready, pin::pin, task::Context, task::Waker,
+};
+
+use allocation_counter::{AllocationInfo, measure};
+use http::{Request, Response, header};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::json;
+use tower::{Layer, Service, service_fn};
+use tower_jwt_auth::{Algorithm, Claims, JwtAuthLayer, RegisteredClaims};
+
+#[allow(dead_code, reason = "the tests in `it` use the rest")]
+#[path = "it/support.rs"]
+mod support;
+
+use support::{builder, claims_with, key};
+
+/// Nothing in it is on the heap.
+#[derive(Deserialize)]
+struct Flag {
+    admin: bool,
+}
+
+/// One thing in it is.
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
+
+fn handle(_: Request<String>) -> Ready<Result<Response<String>, Infallible>> {
+    ready(Ok(Response::new(String::new())))
+}
+
+/// What one request allocates in a service that is warm. The request is made
+/// before, and the response is dropped after.
+fn allocated<S>(mut service: S, authorization: Option<&str>, status: u16) -> AllocationInfo
+where
+    S: Service<Request<String>, Response = Response<String>, Error = Infallible>,
+{
+    let mut once = || {
+        let mut request = Request::new(String::new());
+        if let Some(value) = authorization {
+            request.headers_mut().insert(header::AUTHORIZATION, value.parse().unwrap());
+        }
+        let mut context = Context::from_waker(Waker::noop());
+        let mut response = None;
+        let info = measure(|| {
+            assert!(service.poll_ready(&mut context).is_ready());
+            let mut future = pin!(service.call(request));
+            response = Some(future.as_mut().poll(&mut context));
+        });
+        let Some(std::task::Poll::Ready(Ok(response))) = response else {
+            panic!("nothing here has to wait")
+        };
+        assert_eq!(response.status(), status);
+        info
+    };
+    once();
+    let info = once();
+    assert_eq!(info, once(), "the third request is as the second");
+    info
+}
+
+fn layer<C>() -> JwtAuthLayer<C> {
+    JwtAuthLayer::new(builder().build().unwrap())
+}
+
+/// What a good token costs on its way to claims of the type `C`.
+fn accepted<C>(algorithm: Algorithm) -> AllocationInfo
+where
+    C: DeserializeOwned + Send + Sync + 'static,
+{
+    let claims = claims_with(json!({"admin": true, "name": "Alice"}));
+    let authorization = format!("Bearer {}", key(algorithm).token(&claims));
+    allocated(layer::<C>().layer(service_fn(handle)), Some(&authorization), 200)
+}
+
+#[test]
+fn a_request_allocates_no_more_than_it_must() {
+    let bare = allocated(service_fn(handle), None, 200);
+    assert_eq!(bare.count_total, 0, "what stands within allocates nothing");
+
+    // The payload, the `Arc` of the claims, and three for the extensions: their
+    // map, its table, and the box of the claims.
+    const LEAST: u64 = 5;
+    let mut rows = Vec::new();
+    for algorithm in [Algorithm::HS256, Algorithm::ES256, Algorithm::EdDSA] {
+        let of = |claims: &str| format!("{algorithm}, {claims}");
+        // What jsonwebtoken's provider takes to verify a signature.
+        let verify = if cfg!(feature = "aws_lc_rs") { 0 } else { 2 };
+        rows.push((of("a flag"), accepted::<Flag>(algorithm), LEAST + verify));
+        rows.push((of("a string"), accepted::<Named>(algorithm), LEAST + 1 + verify));
+        rows.push((of("registered"), accepted::<RegisteredClaims>(algorithm), LEAST + 1 + verify));
+    }
+    // The error, two for the headers of the response and three for its extensions.
+    let layer = layer::<RegisteredClaims>;
+    for (what, authorization) in [("no token", None), ("a bad token", Some("Bearer x"))] {
+        let refused = allocated(layer().layer(service_fn(handle)), authorization, 401);
+        rows.push((what.into(), refused, 6));
+    }
+    let guest = allocated(layer().optional().layer(service_fn(handle)), None, 200);
+    rows.push(("a guest".into(), guest, 5));
+
+    for (what, info, most) in &rows {
+        println!("{what:>18}: {} allocations, {} bytes", info.count_total, info.bytes_total);
+        assert!(info.count_total <= *most, "{what}: at most {most}");
+    }
+}
+
+#[test]
+fn types_are_read() {
+    let token = key(Algorithm::HS256).token(&claims_with(json!({"admin": true, "name": "Alice"})));
+    let flag: Claims<Flag> = builder().build().unwrap().verify(&token).now().unwrap().unwrap();
+    let named: Claims<Named> = builder().build().unwrap().verify(&token).now().unwrap().unwrap();
+    assert!(flag.admin && named.name == "Alice");
+}

@@ -1,0 +1,425 @@
+//! Extractors and policies in axum.
+
+use axum::{Router, body::Body, routing::get as on_get};
+use http::{HeaderName, Request, Response, header};
+use http_body_util::BodyExt;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tower::{Layer, ServiceExt};
+use tower_jwt_auth::{
+    Algorithm, Claims, Error, JwtAuthLayer, RegisteredClaims, RequireLayer, TokenSource, Verifier,
+    authorize::{Policy, PolicyExt, Roles, Scopes},
+    extract::Authorized,
+    response::Rejection,
+};
+
+use crate::{
+    requests::{bearer, challenge, get, get_as, verifiers},
+    support::{builder, claims_with, key},
+};
+
+const AUTHORIZATION: HeaderName = header::AUTHORIZATION;
+
+#[derive(Deserialize)]
+struct User {
+    sub: String,
+}
+
+fn users() -> Verifier<User> {
+    builder().build().unwrap()
+}
+
+/// The answer of an application to a request for a path.
+async fn ask(app: &Router, path: &str, mut request: Request<Body>) -> Response<String> {
+    *request.uri_mut() = path.parse().unwrap();
+    let (parts, body) = app.clone().oneshot(request).await.unwrap().into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    Response::from_parts(parts, String::from_utf8(body.to_vec()).unwrap())
+}
+
+async fn status(app: &Router, path: &str, request: Request<Body>) -> u16 {
+    ask(app, path, request).await.status().as_u16()
+}
+
+// ----- where the layer stands
+
+#[tokio::test]
+async fn the_layer_guards_what_it_stands_around() {
+    for verifier in verifiers() {
+        let auth = JwtAuthLayer::new(verifier);
+        let routes = || Router::new().route("/in", on_get(async || "in"));
+        let app = Router::new()
+            .nest("/all", routes().layer(auth.clone()))
+            .nest("/own", routes().fallback(async || "own").layer(auth.clone()))
+            .nest("/routes", routes().route_layer(auth.clone()))
+            .nest("/outside", Router::new().nest("/deep", routes()).layer(auth.clone()))
+            .route("/open", on_get(async || "open"))
+            .merge(routes().route("/merged", on_get(async || "merged")).route_layer(auth))
+            .fallback(async || (http::StatusCode::NOT_FOUND, "fallback"));
+        for (path, without, with) in [
+            ("/all/in", 401, 200),
+            // Without a fallback of its own, it is the one outside.
+            ("/all/none", 404, 404),
+            ("/own/in", 401, 200),
+            ("/own/none", 401, 200),
+            ("/routes/in", 401, 200),
+            ("/routes/none", 404, 404),
+            ("/outside/deep/in", 401, 200),
+            ("/outside/deep/none", 404, 404),
+            ("/merged", 401, 200),
+            ("/open", 200, 200),
+            ("/none", 404, 404),
+        ] {
+            assert_eq!(status(&app, path, get(&[])).await, without, "{path}");
+            assert_eq!(status(&app, path, get_as("alice")).await, with, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_layer_around_everything_guards_the_fallback_too() {
+    let app = Router::new()
+        .route("/in", on_get(async || "in"))
+        .fallback(async || "fallback")
+        .layer(JwtAuthLayer::new(users()));
+    for path in ["/in", "/none"] {
+        assert_eq!(status(&app, path, get(&[])).await, 401, "{path}");
+        assert_eq!(status(&app, path, get_as("alice")).await, 200, "{path}");
+    }
+}
+
+// ----- extractors
+
+/// Alice may pass.
+#[derive(Default)]
+struct IsAlice;
+
+impl Policy<User> for IsAlice {
+    fn authorize(&self, claims: &Claims<User>) -> Result<(), Error> {
+        (|user: &Claims<User>| user.sub == "alice").authorize(claims)
+    }
+}
+
+fn handlers() -> Router {
+    async fn claims(user: Claims<User>) -> String {
+        format!("{} {:?}", user.sub, user.registered().subject())
+    }
+    async fn option(user: Option<Claims<User>>) -> String {
+        user.map_or("guest".into(), |user| user.sub.clone())
+    }
+    async fn result(user: Result<Claims<User>, Rejection>) -> String {
+        user.map_or_else(|why| why.error().to_string(), |user| user.sub.clone())
+    }
+    async fn authorized(user: Authorized<IsAlice, User>) -> String {
+        let name = user.sub.clone();
+        format!("{name} {}", user.into_claims().sub)
+    }
+    Router::new()
+        .route("/claims", on_get(claims))
+        .route("/option", on_get(option))
+        .route("/result", on_get(result))
+        .route("/authorized", on_get(authorized))
+}
+
+#[tokio::test]
+async fn what_each_extractor_answers() {
+    let none = "the request has no token";
+    let malformed = "the token is not three parts of unpadded base64url";
+    let layer = JwtAuthLayer::new(users());
+    let [required, optional, report] =
+        [layer.clone(), layer.clone().optional(), layer.report()].map(|one| handlers().layer(one));
+    let (alice, bob) = (bearer("alice"), bearer("bob"));
+    for (path, missing, bad, alices, bobs) in [
+        ("/claims", (401, ""), (401, ""), "alice Some(\"alice\")", (200, "bob Some(\"bob\")")),
+        ("/option", (200, "guest"), (401, ""), "alice", (200, "bob")),
+        ("/result", (200, none), (200, malformed), "alice", (200, "bob")),
+        ("/authorized", (401, ""), (401, ""), "alice alice", (403, "")),
+    ] {
+        for (headers, [required_is, optional_is, report_is]) in [
+            (&[][..], [(401, ""), missing, missing]),
+            (&[(AUTHORIZATION, "Bearer x")], [(401, ""), (401, ""), bad]),
+            (&[(AUTHORIZATION, &*alice)], [(200, alices); 3]),
+            (&[(AUTHORIZATION, &*bob)], [bobs; 3]),
+        ] {
+            for (app, expected) in
+                [(&required, required_is), (&optional, optional_is), (&report, report_is)]
+            {
+                let response = ask(app, path, get(headers)).await;
+                assert_eq!((response.status().as_u16(), &**response.body()), expected, "{path}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn extractors_challenge_as_the_layer_does() {
+    let layer = JwtAuthLayer::new(users()).realm("api");
+    let outside = handlers().layer(layer.clone());
+    let within = handlers().layer(layer.report());
+    for headers in [&[][..], &[(AUTHORIZATION, "Bearer x")]] {
+        for path in ["/claims", "/authorized"] {
+            let [layers, own] =
+                [ask(&outside, path, get(headers)).await, ask(&within, path, get(headers)).await];
+            assert_eq!(layers.status(), own.status());
+            assert!(challenge(&own).unwrap().starts_with(r#"Bearer realm="api""#));
+            assert_eq!(challenge(&layers), challenge(&own));
+            assert_eq!(layers.headers()["cache-control"], own.headers()["cache-control"]);
+            let kind = |response: &Response<String>| {
+                response.extensions().get::<Error>().unwrap().kind().clone()
+            };
+            assert_eq!(kind(&layers), kind(&own));
+        }
+    }
+    let forbidden = ask(&outside, "/authorized", get_as("bob")).await;
+    assert_eq!(
+        challenge(&forbidden),
+        Some(
+            "Bearer realm=\"api\", error=\"insufficient_scope\", \
+             error_description=\"the access token does not allow this\""
+        )
+    );
+}
+
+// ----- wiring
+
+#[tokio::test]
+async fn without_the_layer_the_answer_is_500() {
+    let others = || JwtAuthLayer::new(builder::<RegisteredClaims>().build().unwrap());
+    for app in [
+        handlers(),
+        // Layers of another type are no help, whatever their mode.
+        handlers().layer(others().optional()),
+        handlers().layer(others().report()),
+    ] {
+        for request in [|| get(&[]), || get_as("alice"), || get(&[(AUTHORIZATION, "Basic x")])] {
+            for path in ["/claims", "/option", "/authorized"] {
+                let response = ask(&app, path, request()).await;
+                assert_eq!((response.status().as_u16(), &**response.body()), (500, ""), "{path}");
+                assert_eq!(challenge(&response), None);
+            }
+            let response = ask(&app, "/result", request()).await;
+            assert!(response.body().contains("JwtAuthLayer"), "{}", response.body());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_of_one_type_does_not_speak_for_another() {
+    // The token for `User` is bad, the one for `RegisteredClaims` is missing.
+    let inner = JwtAuthLayer::new(builder::<RegisteredClaims>().build().unwrap())
+        .without_authorization_header()
+        .source(TokenSource::cookie("at"))
+        .optional();
+    let app = handlers().layer(inner).layer(JwtAuthLayer::new(users()).report());
+    let bad = || get(&[(AUTHORIZATION, "Bearer x")]);
+    assert_eq!(status(&app, "/option", bad()).await, 401);
+    assert_eq!(ask(&app, "/option", get(&[])).await.body(), "guest");
+}
+
+#[tokio::test]
+async fn require_without_the_layer_around_it_is_500() {
+    let auth = JwtAuthLayer::new(users());
+    let require = RequireLayer::<User>::scopes(["read"]);
+    let route = || Router::new().route("/", on_get(async || "in"));
+    for (app, with, without) in [
+        (route().layer(require.clone()).layer(auth.clone()), 200, 401),
+        (route().layer(auth).layer(require.clone()), 500, 500),
+        (route().layer(require), 500, 500),
+    ] {
+        assert_eq!(status(&app, "/", get_as("alice")).await, with);
+        assert_eq!(status(&app, "/", get(&[])).await, without);
+    }
+}
+
+/// What is logged while a future runs.
+#[cfg(feature = "tracing")]
+async fn logged(future: impl Future) -> String {
+    use std::sync::{Arc, Mutex};
+
+    use tracing_subscriber::{fmt, util::SubscriberInitExt};
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let log = Log::default();
+    let writer = log.clone();
+    // While there is only one subscriber, another thread without any decides
+    // which events are of interest; so there are two.
+    let _other = fmt().with_writer(std::io::sink).set_default();
+    let _this = fmt().with_ansi(false).with_writer(move || writer.clone()).set_default();
+    future.await;
+    let bytes = log.0.lock().unwrap().clone();
+    String::from_utf8(bytes).unwrap()
+}
+
+#[cfg(feature = "tracing")]
+#[tokio::test]
+async fn the_log_names_the_layer_that_is_missing() {
+    let app = handlers();
+    let require = Router::new()
+        .route("/claims", on_get(async || "in"))
+        .layer(RequireLayer::<User>::scopes(["read"]));
+    for app in [app, require] {
+        let log = logged(status(&app, "/claims", get_as("alice"))).await;
+        assert!(log.contains("ERROR"), "{log}");
+        assert!(log.contains("JwtAuthLayer") && log.contains("axum::User"), "{log}");
+        assert_eq!(log.lines().count(), 1, "{log}");
+        assert!(!log.contains(&bearer("alice")["Bearer ".len()..]), "{log}");
+    }
+}
+
+// ----- policies
+
+fn granted(roles: &str) -> Value {
+    json!({
+        "scope": "read write",
+        "roles": [roles],
+        "realm_access": {"roles": ["user", roles]},
+        "permissions": ["read:orders", roles],
+        "cognito:groups": [roles],
+        "https://example.com/roles": roles,
+        "a.b": {"c": [roles]},
+    })
+}
+
+#[tokio::test]
+async fn policies_decide() {
+    fn policy(policy: impl Policy<User> + Send + Sync + 'static) -> RequireLayer<User> {
+        RequireLayer::new(policy)
+    }
+    let roles = |path: &str| Roles::at(path).any_of(["admin", "root"]);
+    let is_alice = |user: &Claims<User>| user.sub == "alice";
+    let yes = |_: &Claims<User>| true;
+    let no = |_: &Claims<User>| false;
+    for (at, (layer, passes)) in [
+        (RequireLayer::scopes(["read"]), true),
+        (RequireLayer::scopes(["read", "write"]), true),
+        (RequireLayer::scopes(["read write"]), true),
+        (RequireLayer::scopes(["read", "admin"]), false),
+        (RequireLayer::scopes(["READ"]), false),
+        (RequireLayer::scopes(["rea"]), false),
+        (RequireLayer::scopes([""; 0]), true),
+        (policy(Scopes::any_of(["admin", "write"])), true),
+        (policy(Scopes::any_of(["admin", "root"])), false),
+        (policy(Scopes::any_of([""; 0])), false),
+        (policy(roles("roles")), true),
+        (policy(roles("realm_access.roles")), true),
+        (policy(roles("permissions")), true),
+        (policy(roles("cognito:groups")), true),
+        (policy(roles("https://example.com/roles")), true),
+        (policy(Roles::at(["a.b", "c"]).any_of(["admin"])), true),
+        (policy(roles("a.b.c")), false),
+        (policy(roles("realm_access")), false),
+        (policy(roles("sub")), false),
+        (policy(roles("none")), false),
+        (policy(Roles::at("realm_access.roles").all_of(["admin", "user"])), true),
+        (policy(Roles::at("realm_access.roles").all_of(["admin", "root"])), false),
+        (policy(Roles::at("permissions").any_of(["read:orders"])), true),
+        (policy(Roles::at("roles").any_of([""; 0])), false),
+        (policy(is_alice), true),
+        (policy(is_alice.not()), false),
+        (policy(yes.and(no)), false),
+        (policy(yes.and(yes)), true),
+        (policy(no.or(yes)), true),
+        (policy(no.or(no)), false),
+        (policy(no.or(no).not()), true),
+        (policy(Scopes::all_of(["admin"]).or(roles("roles")).and(is_alice)), true),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let app = Router::new()
+            .route("/", on_get(async || "in"))
+            .route_layer(layer)
+            .layer(JwtAuthLayer::new(users()));
+        let token = key(Algorithm::HS256).token(&claims_with(granted("admin")));
+        let request = get(&[(AUTHORIZATION, &*format!("Bearer {token}"))]);
+        let response = ask(&app, "/", request).await;
+        assert_eq!(response.status(), if passes { 200 } else { 403 }, "row {at}");
+        assert_eq!(challenge(&response).is_some(), !passes, "row {at}");
+        assert_eq!(status(&app, "/", get(&[])).await, 401, "row {at}");
+    }
+}
+
+#[tokio::test]
+async fn missing_scopes_are_named() {
+    let app = Router::new()
+        .route("/", on_get(async || "in"))
+        .route_layer(RequireLayer::<User>::scopes(["read", "admin"]))
+        .layer(JwtAuthLayer::new(users()));
+    let response = ask(&app, "/", get_as("alice")).await;
+    assert_eq!(response.status(), 403);
+    assert!(challenge(&response).unwrap().ends_with(r#", scope="read admin""#));
+}
+
+#[tokio::test]
+async fn c09_a_malformed_scope_counts_only_where_scopes_do() {
+    let read = || Scopes::any_of(["read"]);
+    let admin = || Scopes::all_of(["admin"]);
+    let no = |_: &Claims<User>| false;
+    let mut app = Router::new().route("/none", on_get(async || "in"));
+    for (path, layer) in [
+        ("/scopes", RequireLayer::new(read())),
+        ("/scopes-or", RequireLayer::new(read().or(no))),
+        ("/or-scopes", RequireLayer::new(no.or(read()))),
+        ("/not", RequireLayer::new(admin().not())),
+        ("/neither", RequireLayer::new(admin().or(no).not())),
+        ("/nor", RequireLayer::new(no.or(admin()).not())),
+        ("/roles", RequireLayer::<User>::new(Roles::at("scope").any_of(["7"]))),
+    ] {
+        app = app.route(path, on_get(async || "in").layer(layer));
+    }
+    let app = app.layer(JwtAuthLayer::new(users()));
+    for (claims, scopes, not) in [
+        (json!({"scope": "read"}), 200, 200),
+        (json!({"scope": "read admin"}), 200, 403),
+        (json!({"scope": null, "scp": ["read"]}), 200, 200),
+        (json!({"scope": "write", "scp": ["read"]}), 200, 200),
+        (json!({"scope": null}), 403, 200),
+        (json!({"scope": 7}), 401, 401),
+        (json!({"scope": ["read"]}), 401, 401),
+        (json!({"scope": "read", "scp": {"read": true}}), 401, 401),
+        (json!({"scope": "read", "scp": ["read", 7]}), 401, 401),
+    ] {
+        let token = key(Algorithm::HS256).token(&claims_with(claims.clone()));
+        let authorization = format!("Bearer {token}");
+        let request = || get(&[(AUTHORIZATION, &*authorization)]);
+        for (paths, expected) in [
+            (&["/scopes", "/scopes-or", "/or-scopes"][..], scopes),
+            (&["/not", "/neither", "/nor"], not),
+            (&["/roles"], 403),
+            (&["/none"], 200),
+        ] {
+            for path in paths {
+                assert_eq!(status(&app, path, request()).await, expected, "{path} {claims}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn require_takes_a_responder_of_its_own() {
+    let require = RequireLayer::<User>::scopes(["admin"])
+        .respond_with(|rejection: &Rejection| rejection.to_response(String::from("own")));
+    let inner = tower::service_fn(async |_: Request<String>| {
+        Ok::<_, std::convert::Infallible>(Response::new(String::from("in")))
+    });
+    let layer = JwtAuthLayer::new(users()).report();
+    let service = layer.layer(require.layer(inner));
+    for (request, status) in [(get_as("alice"), 403), (get(&[]), 401)] {
+        let response = service.clone().oneshot(request).await.unwrap();
+        assert_eq!((response.status().as_u16(), &**response.body()), (status, "own"));
+        assert!(response.extensions().get::<Error>().is_some());
+    }
+}

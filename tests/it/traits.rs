@@ -1,0 +1,130 @@
+//! What may be sent, shared, moved and cloned.
+
+use std::{
+    cell::Cell, convert::Infallible, error::Error as StdError, fmt::Debug, future::Ready,
+    marker::PhantomPinned, rc::Rc,
+};
+
+use http::{Request, Response};
+use tower::{Service, util::BoxCloneSyncService};
+use tower_jwt_auth::{
+    Algorithm, Claims, ConfigError, Error, ErrorKind, JwtAuthLayer, Key, KeySet, RegisteredClaims,
+    RequireLayer, TokenSource, Verifier,
+    alg::UnknownAlgorithm,
+    authorize::{And, AnyRole, EveryRole, Not, Or, Roles, Scopes},
+    claims::{Audience, ClaimPath, NumericDate, ScopeSet},
+    clock::SystemClock,
+    error::InvalidRequest,
+    keys::SkippedKey,
+    layer::{JwtAuth, Require, RequireFuture, ResponseFuture},
+    response::{DefaultRespond, ProblemJson, Rejection},
+    source::{CookieSource, DangerousCookieSource},
+    step::{Step, StepFuture},
+    verifier::{DangerousVerifierBuilder, RuleError, VerifierBuilder},
+};
+
+fn data<T: Send + Sync + Unpin + Debug>() {}
+fn shared<T: Send + Sync + Unpin + Debug + Clone>() {}
+fn error<T: Send + Sync + Unpin + StdError + 'static>() {}
+fn sent<T: Send + Unpin + Debug>() {}
+fn any<T: Debug>() {}
+
+/// Claims of an application: shared among threads, and no more.
+#[derive(Debug)]
+struct User;
+
+/// A service as axum has it inside, and one that stays on its thread.
+type Inner = BoxCloneSyncService<Request<String>, Response<String>, Infallible>;
+
+#[derive(Clone, Debug)]
+struct Local(Rc<PhantomPinned>);
+
+impl Service<Request<Rc<Cell<u8>>>> for Local {
+    type Response = Response<String>;
+    type Error = Rc<str>;
+    type Future = Ready<Result<Response<String>, Rc<str>>>;
+
+    fn poll_ready(
+        &mut self,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Result<(), Rc<str>>> {
+        std::task::Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<Rc<Cell<u8>>>) -> Self::Future {
+        std::future::ready(Err(Rc::from(format!("{:?}", self.0))))
+    }
+}
+
+#[test]
+fn traits() {
+    shared::<Verifier<User>>();
+    shared::<Claims<User>>();
+    data::<VerifierBuilder<User>>();
+    data::<DangerousVerifierBuilder<User>>();
+
+    shared::<JwtAuthLayer<User>>();
+    shared::<JwtAuthLayer<User, ProblemJson>>();
+    shared::<JwtAuth<Inner, User>>();
+    shared::<RequireLayer<User>>();
+    shared::<Require<Inner, User>>();
+
+    shared::<TokenSource>();
+    shared::<CookieSource>();
+    data::<DangerousCookieSource>();
+    shared::<Key>();
+    shared::<KeySet>();
+    data::<SkippedKey>();
+    shared::<SystemClock>();
+    shared::<Algorithm>();
+
+    shared::<RegisteredClaims>();
+    shared::<Audience<'_>>();
+    shared::<ScopeSet<'_>>();
+    shared::<ClaimPath>();
+    shared::<NumericDate>();
+
+    shared::<Scopes>();
+    shared::<Roles>();
+    shared::<AnyRole>();
+    shared::<EveryRole>();
+    shared::<And<Scopes, Or<AnyRole, Not<EveryRole>>>>();
+
+    shared::<Error>();
+    shared::<ErrorKind>();
+    shared::<InvalidRequest>();
+    shared::<Rejection>();
+    shared::<DefaultRespond>();
+    shared::<ProblemJson>();
+    error::<Error>();
+    error::<ConfigError>();
+    error::<UnknownAlgorithm>();
+    data::<RuleError>();
+}
+
+/// What waits is sent and not shared: a boxed future is not `Sync`.
+#[test]
+fn futures_are_sent_when_their_parts_are() {
+    sent::<Step<Result<Claims<User>, Error>>>();
+    sent::<StepFuture<Result<Claims<User>, Error>>>();
+    sent::<ResponseFuture<Inner, User, DefaultRespond, String, String>>();
+    sent::<RequireFuture<<Inner as Service<Request<String>>>::Future, String>>();
+
+    any::<ResponseFuture<Local, User, DefaultRespond, Rc<Cell<u8>>, String>>();
+    any::<RequireFuture<<Local as Service<Request<Rc<Cell<u8>>>>>::Future, String>>();
+    any::<JwtAuth<Local, User>>();
+}
+
+#[cfg(feature = "axum")]
+#[test]
+fn extractors() {
+    data::<tower_jwt_auth::extract::Authorized<Rc<()>, User>>();
+}
+
+#[test]
+fn sizes() {
+    assert_eq!(size_of::<Claims<[u8; 100]>>(), size_of::<usize>());
+    assert_eq!(size_of::<Verifier<User>>(), size_of::<usize>());
+    assert_eq!(size_of::<JwtAuthLayer<User>>(), size_of::<usize>());
+    assert_eq!(size_of::<JwtAuth<Inner, User>>(), size_of::<(usize, Inner)>());
+}
