@@ -111,18 +111,18 @@ impl<'de> Visitor<'de> for TextVisitor {
 
 /// The member names of one object, each once.
 ///
-/// The first few stand in place and are compared one by one; an object with
-/// more of them goes on in a hash set with a secret seed, so that no choice of
-/// names costs more than linear time.
+/// The first few stand in place and are compared one by one. What does not fit
+/// there, and names with escapes, go into a hash set with a secret seed, so that
+/// no choice of names costs more than linear time.
 pub(crate) struct Names<'a> {
-    few: [Option<Cow<'a, str>>; FEW],
+    few: [&'a str; FEW],
     count: usize,
     many: Option<HashSet<Cow<'a, str>>>,
 }
 
 impl<'a> Names<'a> {
     pub(crate) fn new() -> Self {
-        Self { few: [const { None }; FEW], count: 0, many: None }
+        Self { few: [""; FEW], count: 0, many: None }
     }
 
     /// Takes a name; an error if it was there already, or is none to take.
@@ -130,17 +130,21 @@ impl<'a> Names<'a> {
         if name == RAW_JSON {
             return Err(E::custom("a member name has a meaning of its own"));
         }
-        let known = self.few.iter().take(self.count).flatten().any(|other| *other == name);
-        let new = match self.few.get_mut(self.count) {
-            _ if known => false,
-            Some(place) => {
-                *place = Some(name);
+        let known = self.few.iter().take(self.count).any(|other| *other == name)
+            || self.many.as_ref().is_some_and(|many| many.contains(&name));
+        if known {
+            return Err(repeated());
+        }
+        match (name, self.few.get_mut(self.count)) {
+            (Cow::Borrowed(name), Some(place)) => {
+                *place = name;
                 self.count += 1;
-                true
             }
-            None => self.many.get_or_insert_default().insert(name),
-        };
-        if new { Ok(()) } else { Err(repeated()) }
+            (name, _) => {
+                self.many.get_or_insert_default().insert(name);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -186,6 +190,8 @@ mod tests {
         for text in [
             r#"{"a":1,"a":1}"#,
             r#"{"a":1,"\u0061":1}"#,
+            r#"{"\u0061":1,"a":1}"#,
+            r#"{"\u0061":1,"b":2,"\u0061":1}"#,
             r#"{"x":{"a":1,"a":2}}"#,
             r#"[{"x":[{"a":1,"b":0,"a":2}]}]"#,
         ] {
