@@ -216,7 +216,7 @@ async fn stopped() {
 async fn main() -> ExitCode {
     // The log says why a token was refused; the client is not told.
     tracing_subscriber::fmt().with_writer(io::stderr).init();
-    // With both back ends in the build, jsonwebtoken signs with none unasked.
+    // With both back ends in the build, jsonwebtoken panics unless it is told one.
     let _ = aws_lc::DEFAULT_PROVIDER.install_default();
     match run().await {
         Ok(()) => ExitCode::SUCCESS,

@@ -97,9 +97,8 @@ fn print_tour(url: &str, secret: &[u8]) -> Result<(), Box<dyn Error>> {
     println!("# with a token: 200 hello Alice (alice)\ncurl -i {url}/ {header}\n");
     println!("# HTTP/2: 200 HTTP/2 200\ncurl -i --http2-prior-knowledge {url}/ {header}\n");
     println!("# without a token: 401 www-authenticate: Bearer\ncurl -i {url}/\n");
-    println!(
-        "# wrong token: 401 error=\"invalid_token\"\ncurl -i {url}/ -H \"Authorization: Bearer a.b.c\"\n"
-    );
+    println!("# wrong token: 401 error=\"invalid_token\"");
+    println!("curl -i {url}/ -H \"Authorization: Bearer a.b.c\"\n");
     Ok(())
 }
 
@@ -124,7 +123,7 @@ async fn stopped() {
 async fn main() -> ExitCode {
     // The log says why a token was refused; the client is not told.
     tracing_subscriber::fmt().with_writer(io::stderr).init();
-    // With both back ends in the build, jsonwebtoken signs with none unasked.
+    // With both back ends in the build, jsonwebtoken panics unless it is told one.
     let _ = aws_lc::DEFAULT_PROVIDER.install_default();
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
