@@ -23,12 +23,13 @@
 //! use serde::Deserialize;
 //! use tower_jwt_auth::{Key, Verifier};
 //!
-//! #[derive(Deserialize)]
+//! #[derive(Debug, Deserialize)]
 //! struct User {
 //!     sub: String,
 //! }
 //!
-//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let verifier = Verifier::<User>::builder()
 //!     .issuer("https://login.example.com")
 //!     .audience("https://api.example.com")
