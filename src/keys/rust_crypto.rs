@@ -14,6 +14,8 @@ use crate::{alg::Algorithm, error::ConfigError};
 pub(super) struct Verifier {
     name: Name,
     key: DecodingKey,
+    /// The modulus of an RSA key.
+    modulus: Option<Box<[u8]>>,
 }
 
 impl Verifier {
@@ -35,6 +37,10 @@ impl Verifier {
                 return Err(ConfigError::UnsupportedKey("P-521 needs the feature `aws_lc_rs`"));
             }
         };
+        let modulus = match material {
+            Material::Rsa { n, .. } => Some(Box::from(&**n)),
+            _ => None,
+        };
         let key = match material {
             Material::Secret(secret) => DecodingKey::from_secret(secret.expose()),
             Material::Rsa { n, .. } if n.len() > LARGEST_RSA => {
@@ -49,11 +55,17 @@ impl Verifier {
         // Refuses a point that is not on its curve.
         (DEFAULT_PROVIDER.verifier_factory)(&name, &key)
             .map_err(|_| ConfigError::MalformedKey("its numbers are no key of its type"))?;
-        Ok(Self { name, key })
+        Ok(Self { name, key, modulus })
     }
 
     pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-        (DEFAULT_PROVIDER.verifier_factory)(&self.name, &self.key)
+        // RFC 8017 §8.1.2 and §5.2.2. For PSS the provider takes other spellings
+        // of a signature too.
+        let fits = self.modulus.as_ref().is_none_or(|modulus| {
+            // Of the same length, bytes compare as the numbers do.
+            signature.len() == modulus.len() && *signature < **modulus
+        });
+        fits && (DEFAULT_PROVIDER.verifier_factory)(&self.name, &self.key)
             .is_ok_and(|verifier| verifier.verify(message, &signature.to_vec()).is_ok())
     }
 }

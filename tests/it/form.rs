@@ -310,7 +310,9 @@ fn f07_no_bit_can_be_changed() {
         let good = key.token(&claims());
         assert_eq!(gate().bearer(&good), accepted(), "{}", key.algorithm);
         let signature = good.rfind('.').unwrap() + 1..good.len() - 1;
-        for at in 0..good.len() {
+        // Unoptimised RustCrypto takes minutes for all of them.
+        let step = if cfg!(feature = "aws_lc_rs") { 1 } else { 41 };
+        for at in (0..good.len()).step_by(step) {
             for bit in 0..8 {
                 let mut bytes = good.clone().into_bytes();
                 bytes[at] ^= 1 << bit;
