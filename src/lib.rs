@@ -1,6 +1,8 @@
 #![cfg_attr(feature = "axum", doc = include_str!("../README.md"))]
 #![cfg_attr(not(feature = "axum"), doc = "JWT bearer authentication for every Tower service.")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
 
 #[cfg(not(any(feature = "aws_lc_rs", feature = "rust_crypto")))]
 compile_error!(
