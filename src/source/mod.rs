@@ -70,10 +70,16 @@ impl TokenSource {
 
     /// Another header, whose value is the token, with or without `Bearer` in
     /// front of it.
+    ///
+    /// `Cookie` counts as a cookie without a name, since browsers send it by
+    /// themselves: it is guarded like every other one.
     #[must_use]
     pub fn header(name: HeaderName) -> Self {
         if name == names::AUTHORIZATION {
             return Self::authorization();
+        }
+        if name == names::COOKIE {
+            return Self::cookie("").into();
         }
         Self(Place::Header(name))
     }

@@ -245,6 +245,20 @@ fn w02_no_mode_of_the_layer_lets_it_pass() {
 }
 
 #[test]
+fn w02_the_cookie_header_is_no_way_around() {
+    let header = TokenSource::header(http::header::COOKIE);
+    let layer = JwtAuthLayer::new(builder::<RegisteredClaims>().build().unwrap());
+    let gate = Gate::new(layer.source(header));
+    let cookie = ("cookie", good());
+    let send = |method, headers: &[_]| gate.send(request(method, headers));
+    assert_eq!(send("GET", std::slice::from_ref(&cookie)), accepted());
+    assert_eq!(send("POST", std::slice::from_ref(&cookie)), cross_site());
+    let site = |site: &str| ("sec-fetch-site", site.to_owned());
+    assert_eq!(send("POST", &[cookie.clone(), site("cross-site")]), cross_site());
+    assert_eq!(send("POST", &[cookie, site("same-origin")]), accepted());
+}
+
+#[test]
 fn w07_a_header_is_not_sent_by_itself() {
     let bearer = format!("Bearer {}", good());
     let token = ("authorization", &*bearer);
