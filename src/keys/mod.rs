@@ -13,8 +13,8 @@
 //!    has no `kid`, all whose algorithms fit. At most four are tried.
 //! 4. RSA has 2048 to 8192 bits (4096 with `rust_crypto` alone) and an odd
 //!    exponent of at least 3; an HMAC secret is at least as long as its hash
-//!    (RFC 7518 §3.2, §3.3); a point lies on its curve and is not of small
-//!    order.
+//!    (RFC 7518 §3.2, §3.3); an EC point lies on its curve; an Ed25519 key is in
+//!    canonical form and not of small order.
 //! 5. A shared secret or a private key never comes from a document of public
 //!    keys, unless it is read by a name that says so.
 //!

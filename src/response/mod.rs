@@ -41,7 +41,8 @@ use crate::error::{Class, Error, ErrorKind};
 /// It is implemented for [`DefaultRespond`], for [`ProblemJson`] and for
 /// functions from `&Rejection` to a response.
 pub trait Respond<B> {
-    /// The response. A 401 that lacks `WWW-Authenticate` is given it.
+    /// The response. A 401 that lacks `WWW-Authenticate` is given it, and what
+    /// lacks `Cache-Control` is given `no-store`.
     fn respond(&self, rejection: &Rejection) -> Response<B>;
 }
 
@@ -114,6 +115,10 @@ impl Rejection {
             let value = self.challenge.header(self.error.kind());
             let value = value.unwrap_or_else(|| self.challenge.bare());
             response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+        }
+        if !response.headers().contains_key(header::CACHE_CONTROL) {
+            let no_store = HeaderValue::from_static("no-store");
+            response.headers_mut().insert(header::CACHE_CONTROL, no_store);
         }
         response.extensions_mut().insert(self.error);
         response

@@ -214,6 +214,7 @@ async fn a_401_without_a_challenge_is_given_one() {
     ] {
         let response = service.clone().oneshot(get(headers)).await.unwrap();
         assert!(challenge(&response).unwrap().starts_with(expected), "{expected}");
+        assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
     }
     // Where no challenge belongs to the error, the bare one.
     let mut forged = get(&[(header::COOKIE, "at=x")]);
