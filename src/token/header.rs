@@ -16,9 +16,9 @@ use crate::{
 /// Key material and addresses of it (`jwk`, `jku`, `x5c`, `x5u`, `x5t`) are
 /// ignored: a token never brings its own key (RFC 8725 §3.10).
 pub(crate) struct Header<'a> {
-    algorithm: Algorithm,
-    typ: Option<Cow<'a, str>>,
-    kid: Option<Cow<'a, str>>,
+    pub(super) algorithm: Algorithm,
+    pub(super) typ: Option<Cow<'a, str>>,
+    pub(super) kid: Option<Cow<'a, str>>,
 }
 
 impl<'a> Header<'a> {

@@ -2,10 +2,14 @@
 //! nobody sees a piece of the text that was not checked.
 
 mod header;
+mod memo;
 
 use base64_simd::{AsOut, URL_SAFE_NO_PAD};
 
-pub(crate) use self::header::{Header, essence};
+pub(crate) use self::{
+    header::{Header, essence},
+    memo::HeaderMemo,
+};
 use crate::error::{Error, ErrorKind};
 
 /// A JSON Web Signature in compact form (RFC 7515 §7.1), cut at its two dots.

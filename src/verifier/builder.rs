@@ -9,7 +9,7 @@ use crate::{
     error::ConfigError,
     keys::{IntoKeySet, KeySet},
     rules::{self, Rules, Types},
-    token,
+    token::{self, HeaderMemo},
 };
 
 /// Builds a [`Verifier`].
@@ -309,6 +309,7 @@ impl<C> VerifierBuilder<C> {
             keys,
             algorithms,
             rules,
+            headers: HeaderMemo::default(),
             user_rules: self.user_rules,
             bindings: self.bindings,
             max_token_len: self.max_token_len,

@@ -82,7 +82,7 @@ pub use self::{
 };
 use crate::{
     alg::AlgorithmSet, claims::RegisteredClaims, clock::Clock, error::Error, keys::KeySet,
-    rules::Rules, step::Step,
+    rules::Rules, step::Step, token::HeaderMemo,
 };
 
 /// Verifies tokens and gives their claims as a `C`; cheap to clone.
@@ -94,6 +94,7 @@ struct Config<C> {
     keys: KeySet,
     algorithms: AlgorithmSet,
     rules: Rules,
+    headers: HeaderMemo,
     user_rules: UserRules<C>,
     bindings: Bindings,
     max_token_len: usize,

@@ -11,7 +11,7 @@ use crate::{
     error::{Error, ErrorKind},
     keys::{Authentic, KeySet},
     rules::Rules,
-    token::{Compact, Space},
+    token::{Compact, Header, HeaderMemo, Space},
 };
 
 /// Verifies a token up to the rules that may wait.
@@ -21,7 +21,7 @@ where
     C: DeserializeOwned,
 {
     let token = Compact::parse(token, config.max_token_len)?;
-    let authentic = authenticate(token, &config.keys, config.algorithms, &config.rules)?;
+    let authentic = authenticate(token, config.into())?;
     let payload = text(token)?;
 
     let raw = RawClaims::read(&payload, &config.rules.required)
@@ -38,22 +38,51 @@ where
 
 /// Header, then key and signature.
 #[inline]
-fn authenticate(
-    token: Compact<'_>,
-    keys: &KeySet,
-    algorithms: AlgorithmSet,
-    rules: &Rules,
-) -> Result<Authentic, Error> {
+fn authenticate(token: Compact<'_>, trust: Trust<'_>) -> Result<Authentic, Error> {
+    if let Some(known) = trust.headers.find(token) {
+        return verify_signature(token, &known.header(), trust);
+    }
     let mut space = Space::new();
     let header = token.header(&mut space)?;
-    if !algorithms.contains(header.algorithm()) {
+    let authentic = verify_signature(token, &header, trust)?;
+    trust.headers.learn(token, &header);
+    Ok(authentic)
+}
+
+#[inline]
+fn verify_signature(
+    token: Compact<'_>,
+    header: &Header<'_>,
+    trust: Trust<'_>,
+) -> Result<Authentic, Error> {
+    if !trust.algorithms.contains(header.algorithm()) {
         return Err(Error::new(ErrorKind::AlgorithmNotAllowed));
     }
-    rules.check_type(header.typ())?;
+    trust.rules.check_type(header.typ())?;
 
     let mut space = Space::new();
     let signature = token.signature(&mut space)?;
-    keys.verify(header.kid(), header.algorithm(), token.signing_input(), signature)
+    trust.keys.verify(header.kid(), header.algorithm(), token.signing_input(), signature)
+}
+
+/// What decides whether a token is authentic.
+#[derive(Clone, Copy)]
+struct Trust<'v> {
+    keys: &'v KeySet,
+    algorithms: AlgorithmSet,
+    rules: &'v Rules,
+    headers: &'v HeaderMemo,
+}
+
+impl<'v, C> From<&'v Config<C>> for Trust<'v> {
+    fn from(config: &'v Config<C>) -> Self {
+        Self {
+            keys: &config.keys,
+            algorithms: config.algorithms,
+            rules: &config.rules,
+            headers: &config.headers,
+        }
+    }
 }
 
 /// The payload as the text that it must be.

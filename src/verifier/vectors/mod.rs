@@ -4,13 +4,13 @@ mod primitives;
 mod rfc;
 mod web;
 
-use super::authenticate;
+use super::{Trust, authenticate};
 use crate::{
     alg::Algorithm,
     error::Error,
     keys::KeySet,
     rules::{Rules, Types},
-    token::Compact,
+    token::{Compact, HeaderMemo},
 };
 
 /// A token's payload, if its form, its header and its signature are good. What
@@ -26,7 +26,12 @@ fn open(keys: &KeySet, token: &str) -> Result<Vec<u8>, Error> {
         required: Box::default(),
     };
     let token = Compact::parse(token, LONGEST)?;
-    authenticate(token, keys, Algorithm::ALL.iter().copied().collect(), &rules)?;
+    let algorithms = Algorithm::ALL.iter().copied().collect();
+    let headers = HeaderMemo::default();
+    let trust = Trust { keys, algorithms, rules: &rules, headers: &headers };
+    authenticate(token, trust)?;
+    // Again, with the header known.
+    authenticate(token, trust)?;
     token.payload()
 }
 
