@@ -84,8 +84,12 @@ impl<C> VerifierBuilder<C> {
     }
 
     /// Trusts this issuer: `iss` is then required, and equal to it byte for
-    /// byte (RFC 7519 §4.1.1). Called again, it adds another one with the same
-    /// keys.
+    /// byte (RFC 7519 §4.1.1). Called again, it adds another one.
+    ///
+    /// # Security
+    ///
+    /// Each key may sign for each of the issuers, unless it is bound to its own
+    /// with [`KeySet::with_issuer`].
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.issuers.add(issuer.into());
         self

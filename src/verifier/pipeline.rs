@@ -21,12 +21,14 @@ where
     C: DeserializeOwned,
 {
     let token = Compact::parse(token, config.max_token_len)?;
-    let authentic = authenticate(token, &config.keys, config.algorithms, &config.rules)?;
+    let (authentic, speaks_for) =
+        authenticate(token, &config.keys, config.algorithms, &config.rules)?;
     let payload = text(token)?;
 
     let raw = RawClaims::read(&payload, &config.rules.required)
         .map_err(|malformed| Error::new(ErrorKind::MalformedClaims { claim: malformed.0 }))?;
     let within = config.rules.check(&raw, unix_seconds(config.clock.now()))?;
+    check_speaker(&raw, speaks_for)?;
     let binding = config.bindings.check(&raw)?;
     let registered = RegisteredClaims::keep(&raw, &payload);
 
@@ -38,12 +40,12 @@ where
 
 /// Header, then key and signature.
 #[inline]
-fn authenticate(
+fn authenticate<'k>(
     token: Compact<'_>,
-    keys: &KeySet,
+    keys: &'k KeySet,
     algorithms: AlgorithmSet,
     rules: &Rules,
-) -> Result<Authentic, Error> {
+) -> Result<(Authentic, Option<&'k str>), Error> {
     let mut space = Space::new();
     let header = token.header(&mut space)?;
     if !algorithms.contains(header.algorithm()) {
@@ -54,6 +56,14 @@ fn authenticate(
     let mut space = Space::new();
     let signature = token.signature(&mut space)?;
     keys.verify(header.kid(), header.algorithm(), token.signing_input(), signature)
+}
+
+/// The key of one issuer does not vouch for tokens of another (RFC 8725 §3.8).
+fn check_speaker(claims: &RawClaims<'_>, speaks_for: Option<&str>) -> Result<(), Error> {
+    match speaks_for {
+        Some(issuer) if claims.iss.as_deref() != Some(issuer) => Err(Error::new(ErrorKind::Issuer)),
+        _ => Ok(()),
+    }
 }
 
 /// The payload as the text that it must be.
