@@ -19,7 +19,7 @@ pub struct RuleError(Why);
 #[derive(Debug)]
 enum Why {
     Refused(Cow<'static, str>),
-    Unavailable(Option<Box<dyn StdError + Send + Sync>>),
+    Unavailable(Box<dyn StdError + Send + Sync>),
     Failed(Box<dyn StdError + Send + Sync>),
 }
 
@@ -32,7 +32,7 @@ impl RuleError {
 
     /// It cannot be decided now: 503 with `Retry-After`.
     pub fn unavailable(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self(Why::Unavailable(Some(cause.into())))
+        Self(Why::Unavailable(cause.into()))
     }
 
     /// The rule is broken: 500.
@@ -49,11 +49,11 @@ impl<E: StdError + Send + Sync + 'static> From<E> for RuleError {
 
 impl From<RuleError> for Error {
     fn from(error: RuleError) -> Self {
-        let unavailable = ErrorKind::Unavailable { retry_after: RETRY_AFTER };
         match error.0 {
             Why::Refused(reason) => Self::new(ErrorKind::Rule { reason }),
-            Why::Unavailable(None) => Self::new(unavailable),
-            Why::Unavailable(Some(cause)) => Self::with_source(unavailable, cause),
+            Why::Unavailable(cause) => {
+                Self::with_source(ErrorKind::Unavailable { retry_after: RETRY_AFTER }, cause)
+            }
             Why::Failed(cause) => Self::with_source(ErrorKind::Failed, cause),
         }
     }
