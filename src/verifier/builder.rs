@@ -279,9 +279,13 @@ impl<C> VerifierBuilder<C> {
         if algorithms.is_empty() {
             return Err(ConfigError::NoUsableAlgorithm);
         }
-        let issuers = self.issuers.check(ConfigError::NoIssuer, "an issuer is not empty")?;
-        let audiences =
-            self.audiences.check(ConfigError::NoAudience, "an audience is not empty")?;
+        let issuers = self
+            .issuers
+            .check(ConfigError::NoIssuer, "the issuer is empty, give it the `iss` of its tokens")?;
+        let audiences = self.audiences.check(
+            ConfigError::NoAudience,
+            "the audience is empty, give it the `aud` that names this service",
+        )?;
         if self.leeway > MOST_LEEWAY && !self.any_leeway {
             return Err(ConfigError::OutOfRange(
                 "a leeway of more than 300 s keeps expired tokens alive, \
@@ -295,10 +299,14 @@ impl<C> VerifierBuilder<C> {
             return Err(ConfigError::OutOfRange("at most 64 claims can be required"));
         }
         if self.required.iter().any(String::is_empty) {
-            return Err(ConfigError::InvalidName("a required claim has a name"));
+            return Err(ConfigError::InvalidName(
+                "the name of a required claim is empty, leave it out",
+            ));
         }
         if self.types == Types::Only(Box::default()) {
-            return Err(ConfigError::InvalidName("the list of token types is empty"));
+            return Err(ConfigError::InvalidName(
+                "the list of token types is empty, name one such as `at+jwt`",
+            ));
         }
         let rules = Rules {
             issuers,
