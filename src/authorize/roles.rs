@@ -82,7 +82,7 @@ impl Wanted {
     }
 
     fn held(&self, claims: &RegisteredClaims) -> Vec<String> {
-        match claims.get(self.path.clone()) {
+        match claims.at(&self.path) {
             Some(Held::One(role)) => vec![role],
             Some(Held::Many(roles)) => roles,
             None => Vec::new(),

@@ -114,7 +114,12 @@ impl RegisteredClaims {
     /// ```
     #[must_use]
     pub fn get<T: DeserializeOwned>(&self, path: impl Into<ClaimPath>) -> Option<T> {
-        path.into().read(&self.payload)
+        self.at(&path.into())
+    }
+
+    /// The same for a path that is kept.
+    pub(crate) fn at<T: DeserializeOwned>(&self, path: &ClaimPath) -> Option<T> {
+        path.read(&self.payload)
     }
 
     /// What is kept of the claims of `payload`.
