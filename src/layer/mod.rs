@@ -145,7 +145,7 @@ impl<C, R> JwtAuthLayer<C, R> {
     }
 
     /// Lets CORS preflights pass, without claims: `OPTIONS` with `Origin` and
-    /// `Access-Control-Request-Method` (Fetch §3.2.2). Not needed where the
+    /// `Access-Control-Request-Method` (Fetch, CORS protocol). Not needed where the
     /// CORS layer stands outside of this one, which is better.
     pub fn allow_preflight(self) -> Self {
         self.with(|gate| gate.preflight = true)
