@@ -68,7 +68,7 @@ fn is_websocket(headers: &HeaderMap) -> bool {
     })
 }
 
-/// The origin of a page (RFC 6454 §6.1), with its port written out.
+/// The origin of a page (RFC 6454 §6.2), with its port written out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Origin {
     scheme: Box<str>,

@@ -3,7 +3,7 @@
 //!
 //! | event | level |
 //! |---|---|
-//! | a request without a token | debug |
+//! | a request without a token; a request that passes without claims | debug |
 //! | a request or a token that was refused | info |
 //! | a fault of the server, and its cause | error |
 
@@ -29,4 +29,21 @@ pub(crate) fn refused(error: &Error) {
 #[cfg(not(feature = "tracing"))]
 pub(crate) fn refused(error: &Error) {
     let _ = error.kind().name();
+}
+
+/// A request passes without claims, as the layer's mode has it.
+#[cfg(feature = "tracing")]
+pub(crate) fn passed(error: &Error) {
+    if error.is_server_fault() {
+        refused(error);
+    } else {
+        let kind = error.kind().name();
+        tracing::debug!(kind, reason = %error, "request passes without claims");
+    }
+}
+
+/// A request passes without claims, as the layer's mode has it.
+#[cfg(not(feature = "tracing"))]
+pub(crate) fn passed(error: &Error) {
+    refused(error);
 }

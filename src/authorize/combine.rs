@@ -1,5 +1,7 @@
 //! Policies made of policies.
 
+use std::error::Error as _;
+
 use super::{Policy, forbidden};
 use crate::{error::Error, verifier::Claims};
 
@@ -35,7 +37,7 @@ impl<C, A: Policy<C>, B: Policy<C>> Policy<C> for Or<A, B> {
         let Err(first) = self.0.authorize(claims) else { return Ok(()) };
         let Err(second) = self.1.authorize(claims) else { return Ok(()) };
         // One that could not decide may have said yes: `Not` must hear of it.
-        Err(if first.is_forbidden() && !second.is_forbidden() { second } else { first })
+        Err(if is_no(&first) && !is_no(&second) { second } else { first })
     }
 }
 
@@ -54,8 +56,14 @@ impl<C, P: Policy<C>> Policy<C> for Not<P> {
         match self.0.authorize(claims) {
             Ok(()) => Err(forbidden("the contrary of a policy")),
             // A policy that could not decide has not said no.
-            Err(error) if !error.is_forbidden() => Err(error),
+            Err(error) if !is_no(&error) => Err(error),
             Err(_) => Ok(()),
         }
     }
+}
+
+/// Whether a refusal says no. One with a cause, or of another kind, comes from a
+/// policy that could not decide.
+fn is_no(error: &Error) -> bool {
+    error.is_forbidden() && error.source().is_none()
 }

@@ -5,9 +5,9 @@
 //!
 //! 1. A policy sees only claims that were verified: 401 comes before 403.
 //! 2. Scopes and roles are compared byte for byte.
-//! 3. A claim that has the wrong type gives nothing: a `scope` that is no
-//!    string makes a token invalid where scopes are needed, a role claim that
-//!    is neither a string nor an array of strings has no role.
+//! 3. A claim that has the wrong type gives nothing, and its contrary neither: a
+//!    `scope` that is no string makes a token invalid where scopes are needed, a
+//!    role claim that is neither a string nor an array of strings is refused.
 //!
 //! # Example: scopes, roles and a condition
 //! ```

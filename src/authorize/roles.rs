@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
 use super::{Policy, forbidden};
 use crate::{
     claims::{ClaimPath, RegisteredClaims},
-    error::Error,
+    error::{Error, ErrorKind},
     verifier::Claims,
 };
 
@@ -56,7 +56,7 @@ pub struct EveryRole(Wanted);
 
 impl<C> Policy<C> for AnyRole {
     fn authorize(&self, claims: &Claims<C>) -> Result<(), Error> {
-        let has = self.0.held(claims.registered());
+        let has = self.0.held(claims.registered())?;
         let enough = self.0.roles.iter().any(|role| has.contains(role));
         if enough { Ok(()) } else { Err(forbidden(format!("any of the {}", self.0))) }
     }
@@ -64,7 +64,7 @@ impl<C> Policy<C> for AnyRole {
 
 impl<C> Policy<C> for EveryRole {
     fn authorize(&self, claims: &Claims<C>) -> Result<(), Error> {
-        let has = self.0.held(claims.registered());
+        let has = self.0.held(claims.registered())?;
         let enough = self.0.roles.iter().all(|role| has.contains(role));
         if enough { Ok(()) } else { Err(forbidden(format!("all of the {}", self.0))) }
     }
@@ -81,11 +81,18 @@ impl Wanted {
         Self { path, roles: roles.into_iter().map(Into::into).collect() }
     }
 
-    fn held(&self, claims: &RegisteredClaims) -> Vec<String> {
-        match claims.get(self.path.clone()) {
-            Some(Held::One(role)) => vec![role],
-            Some(Held::Many(roles)) => roles,
-            None => Vec::new(),
+    /// The roles of a token. A claim that is there in no form that is known is
+    /// not the absence of roles, for a policy may ask for that: it is a refusal
+    /// with a cause, which `Not` does not turn round.
+    fn held(&self, claims: &RegisteredClaims) -> Result<Vec<String>, Error> {
+        match claims.at(&self.path) {
+            Some(Held::One(role)) => Ok(vec![role]),
+            Some(Held::Many(roles)) => Ok(roles),
+            Some(Held::Unknown(_)) => {
+                let kind = ErrorKind::Forbidden { policy: self.to_string().into() };
+                Err(Error::with_source(kind, "the claim is no string and no array of strings"))
+            }
+            None => Ok(Vec::new()),
         }
     }
 }
@@ -101,4 +108,5 @@ impl fmt::Display for Wanted {
 enum Held {
     One(String),
     Many(Vec<String>),
+    Unknown(IgnoredAny),
 }

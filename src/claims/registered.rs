@@ -20,6 +20,9 @@ use super::{
 /// Strings are shared with the payload, which is kept: reading them allocates
 /// nothing. Where an application needs no more than these, it is a type for
 /// [`Verifier`](crate::Verifier) too: `Verifier::<RegisteredClaims>::builder()`.
+/// It reads a payload as a whole, so it cannot be a `#[serde(flatten)]` field of
+/// another type, nor need it be:
+/// [`Claims::registered`](crate::Claims::registered) has it beside every type.
 #[derive(Clone)]
 pub struct RegisteredClaims {
     payload: Box<str>,
@@ -114,7 +117,12 @@ impl RegisteredClaims {
     /// ```
     #[must_use]
     pub fn get<T: DeserializeOwned>(&self, path: impl Into<ClaimPath>) -> Option<T> {
-        path.into().read(&self.payload)
+        self.at(&path.into())
+    }
+
+    /// The same for a path that is kept.
+    pub(crate) fn at<T: DeserializeOwned>(&self, path: &ClaimPath) -> Option<T> {
+        path.read(&self.payload)
     }
 
     /// What is kept of the claims of `payload`.

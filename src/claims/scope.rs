@@ -1,4 +1,4 @@
-//! ScopeSet (RFC 6749 §3.3): words with single blanks between them.
+//! Scopes (RFC 6749 §3.3): words with single blanks between them.
 
 use std::{borrow::Cow, fmt};
 
@@ -10,7 +10,7 @@ use crate::json::Checked;
 /// The scopes of a token: the words of the string claim `scope` (RFC 9068
 /// §2.2.3) and of `scp`, which may be a string or an array.
 ///
-/// ScopeSet are compared byte for byte, and only U+0020 parts them (RFC 6749
+/// Scopes are compared byte for byte, and only U+0020 parts them (RFC 6749
 /// §3.3). An issuer that writes `scope` as an array is read with
 /// [`Roles::at("scope")`](crate::authorize::Roles::at).
 #[derive(Clone, Copy)]

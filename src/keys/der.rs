@@ -29,9 +29,7 @@ pub(super) fn from_pem(text: &[u8]) -> Result<Material, ConfigError> {
     match block.tag() {
         "PUBLIC KEY" => from_spki(block.contents()),
         "RSA PUBLIC KEY" => from_pkcs1(block.contents(), RsaScheme::Any),
-        "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => {
-            from_certificate(block.contents())
-        }
+        "CERTIFICATE" | "X509 CERTIFICATE" => from_certificate(block.contents()),
         _ => Err(ConfigError::MalformedKey(
             "the PEM block is none of PUBLIC KEY, RSA PUBLIC KEY and CERTIFICATE",
         )),

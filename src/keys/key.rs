@@ -20,6 +20,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Key {
     kid: Option<Box<str>>,
+    issuer: Option<Box<str>>,
     prepared: Box<[Arc<Prepared>]>,
 }
 
@@ -107,6 +108,15 @@ impl Key {
         self
     }
 
+    /// Binds the key to an issuer: it then verifies only tokens whose `iss` is
+    /// this one, byte for byte (RFC 8725 §3.8). Needed where a verifier trusts
+    /// several issuers that are not to speak for each other.
+    #[must_use]
+    pub fn with_issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.issuer = Some(issuer.into().into_boxed_str());
+        self
+    }
+
     /// Allows the key these of its algorithms only. A key that is left without
     /// any serves nothing; `build()` then says so.
     #[must_use]
@@ -121,6 +131,12 @@ impl Key {
     #[must_use]
     pub fn kid(&self) -> Option<&str> {
         self.kid.as_deref()
+    }
+
+    /// The issuer that the key is bound to.
+    #[must_use]
+    pub fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
     }
 
     /// The algorithms that the key may verify.
@@ -162,7 +178,7 @@ impl Key {
     ) -> Result<Self, ConfigError> {
         let prepared: Result<_, _> =
             algorithms.into_iter().map(|one| Prepared::new(one, material).map(Arc::new)).collect();
-        Ok(Self { kid: None, prepared: prepared? })
+        Ok(Self { kid: None, issuer: None, prepared: prepared? })
     }
 }
 
@@ -170,6 +186,7 @@ impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Key")
             .field("kid", &self.kid)
+            .field("issuer", &self.issuer)
             .field("algorithms", &self.algorithms().collect::<AlgorithmSet>())
             .finish_non_exhaustive()
     }

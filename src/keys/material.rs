@@ -75,7 +75,10 @@ impl Material {
             Some((4, coordinates)) if coordinates.len() == coordinate * 2 => {
                 Ok(Self::Ec { curve, point: point.to_vec() })
             }
-            _ => Err(ConfigError::MalformedKey("the point is not uncompressed, of its curve")),
+            Some((2 | 3, x)) if x.len() == coordinate => Err(ConfigError::UnsupportedKey(
+                "its point is compressed, write it with `openssl ec -conv_form uncompressed`",
+            )),
+            _ => Err(ConfigError::MalformedKey("the point is not one of its curve")),
         }
     }
 

@@ -17,6 +17,8 @@
 //!    canonical form and not of small order.
 //! 5. A shared secret or a private key never comes from a document of public
 //!    keys, unless it is read by a name that says so.
+//! 6. A key that is bound to an issuer ([`Key::with_issuer`]) verifies tokens of
+//!    that issuer alone (RFC 8725 §3.8).
 //!
 //! # Example: one key
 //! ```

@@ -60,6 +60,14 @@ impl KeySet {
         Self::read(document.as_ref(), Trust::Private)
     }
 
+    /// Binds all keys to an issuer; see [`Key::with_issuer`].
+    #[must_use]
+    pub fn with_issuer(mut self, issuer: impl Into<String>) -> Self {
+        let issuer = issuer.into();
+        self.keys = self.iter().map(|key| key.clone().with_issuer(&*issuer)).collect();
+        self
+    }
+
     /// The keys of a document that were left out, and why.
     #[must_use]
     pub fn skipped(&self) -> &[SkippedKey] {
@@ -99,7 +107,8 @@ impl KeySet {
         self.iter().flat_map(Key::algorithms).collect()
     }
 
-    /// Finds the key whose signature this is.
+    /// Finds the key whose signature this is, and the issuer that it speaks for
+    /// alone.
     #[inline]
     pub(crate) fn verify(
         &self,
@@ -107,7 +116,7 @@ impl KeySet {
         algorithm: Algorithm,
         message: &[u8],
         signature: &[u8],
-    ) -> Result<Authentic, Error> {
+    ) -> Result<(Authentic, Option<&str>), Error> {
         // A key of that id is the one that is meant, also if it does not fit.
         let named = kid.filter(|kid| self.iter().any(|key| key.kid() == Some(kid)));
         let candidates = self
@@ -117,12 +126,12 @@ impl KeySet {
                 (Some(_), Some(named)) => key.kid() == Some(named),
                 (Some(_), None) => key.kid().is_none(),
             })
-            .filter_map(|key| key.prepared(algorithm));
+            .filter_map(|key| Some((key, key.prepared(algorithm)?)));
         let mut tried = false;
-        for key in candidates.take(MOST_TRIED) {
+        for (key, prepared) in candidates.take(MOST_TRIED) {
             tried = true;
-            if let Some(authentic) = key.verify(message, signature) {
-                return Ok(authentic);
+            if let Some(authentic) = prepared.verify(message, signature) {
+                return Ok((authentic, key.issuer()));
             }
         }
         Err(Error::new(if tried { ErrorKind::Signature } else { ErrorKind::UnknownKey }))

@@ -145,13 +145,15 @@ impl<C, R> JwtAuthLayer<C, R> {
     }
 
     /// Lets CORS preflights pass, without claims: `OPTIONS` with `Origin` and
-    /// `Access-Control-Request-Method` (Fetch §3.2.2). Not needed where the
+    /// `Access-Control-Request-Method` (Fetch, CORS protocol). Not needed where the
     /// CORS layer stands outside of this one, which is better.
     pub fn allow_preflight(self) -> Self {
         self.with(|gate| gate.preflight = true)
     }
 
-    /// Takes the token out of the request before it is passed on.
+    /// Takes the token out of the request before it is passed on, from all
+    /// sources but [`TokenSource::custom`]. What outer layers or axum's
+    /// `OriginalUri` have copied before is not reached.
     pub fn strip_token(self) -> Self {
         self.with(|gate| gate.strip = true)
     }

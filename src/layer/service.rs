@@ -110,11 +110,12 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
             Mode::Optional => error.is_missing_token(),
             Mode::Report => true,
         };
-        observe::refused(&error);
         if passes {
+            observe::passed(&error);
             self.leave_without_claims(error, request);
             Ok(())
         } else {
+            observe::refused(&error);
             Err(Rejection::new(error, self.challenge.clone()))
         }
     }
@@ -132,6 +133,9 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
     fn hand_over<B>(&self, request: &mut Request<B>) {
         if self.own_challenge {
             request.extensions_mut().insert(self.challenge.clone());
+        } else if request.extensions().get::<Challenge>().is_some() {
+            // That of a layer outside of this one.
+            request.extensions_mut().remove::<Challenge>();
         }
         self.sources.mark_sensitive(request.headers_mut());
         if self.strip {

@@ -73,6 +73,10 @@ impl CookieSource {
             [b'"', value @ .., b'"'] => value,
             value => value,
         };
+        // What a logout leaves that blanks a cookie and does not remove it.
+        if value.is_empty() {
+            return Ok(None);
+        }
         match std::str::from_utf8(value) {
             Ok(text) if text.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(Some(text)),
             _ => Err(malformed()),
@@ -145,7 +149,7 @@ impl DangerousCookieSource {
 
 /// Names and values, as bytes, without any decoding.
 fn pairs(header: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    header.split(|byte| *byte == b';').map(|pair| cut(trim(pair)))
+    header.split(|byte| *byte == b';').map(trim).filter(|pair| !pair.is_empty()).map(cut)
 }
 
 fn cut(pair: &[u8]) -> (&[u8], &[u8]) {
@@ -196,7 +200,8 @@ mod tests {
         assert_eq!(find(&[b"a=1", b"at=x"]), Ok(Some("x".into())));
         assert_eq!(find(&[b"\xff=1; at=x"]), Ok(Some("x".into())));
         assert_eq!(find(&[b"at=x=y"]), Ok(Some("x=y".into())));
-        assert_eq!(find(&[b"at="]), Ok(Some(String::new())));
+        assert_eq!(find(&[b"at="]), Ok(None));
+        assert_eq!(find(&[b"at=\"\""]), Ok(None));
     }
 
     #[test]

@@ -83,7 +83,8 @@ fn token(credentials: &[u8]) -> Result<&str, Error> {
     }
     // Blanks and commas part credentials (RFC 9110 §11.4), so the request is
     // wrong. Two things look like it and are one token that is wrong: a JWS in
-    // JSON serialization, and a token with a blank within one of its parts.
+    // JSON serialization, and a token with a blank within its first two parts;
+    // within the third, it looks like something behind a token.
     let first = text.split(' ').next().unwrap_or_default();
     let dots = |text: &str| text.bytes().filter(|byte| *byte == b'.').count();
     let json = text.starts_with('{');

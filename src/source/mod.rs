@@ -9,7 +9,8 @@
 //!    `invalid_request`. The scheme's case does not matter, and one or more
 //!    spaces follow it (RFC 9110 §11.1, §11.4).
 //! 3. A cookie is found by its exact name, without decoding (RFC 6265 §4.2). The
-//!    same name twice is refused: one of the two may be planted.
+//!    same name twice is refused: one of the two may be planted. An empty one is
+//!    no token.
 //! 4. A cookie counts on an unsafe method, or for a WebSocket, only if the
 //!    request is shown to be same-origin. [`CookieSource`] says how.
 //! 5. The query and the WebSocket subprotocol are looked at only when asked

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use http::{Uri, uri::PathAndQuery};
 
-use super::{malformed, several};
+use super::{empty, malformed, several};
 use crate::error::Error;
 
 pub(super) fn find(uri: &Uri) -> Result<Option<Cow<'_, str>>, Error> {
@@ -12,6 +12,7 @@ pub(super) fn find(uri: &Uri) -> Result<Option<Cow<'_, str>>, Error> {
     let mut values = query.split('&').filter_map(ours);
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
+        (Some(""), None) => Err(empty()),
         (Some(value), None) => decode(value).ok_or_else(malformed).map(Some),
         (Some(_), Some(_)) => Err(several()),
     }
@@ -74,7 +75,8 @@ mod tests {
     fn found_once_and_decoded() {
         assert_eq!(found("access_token=a.b.c"), Ok(Some("a.b.c".into())));
         assert_eq!(found("x=1&access_token=a%2Eb%2ec&y"), Ok(Some("a.b.c".into())));
-        assert_eq!(found("access_token"), Ok(Some(String::new())));
+        assert_eq!(found("access_token"), Err(()));
+        assert_eq!(found("access_token="), Err(()));
         for query in ["", "x=access_token", "Access_Token=a", "access_token2=a", "token=a"] {
             assert_eq!(found(query), Ok(None), "{query}");
         }

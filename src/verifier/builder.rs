@@ -84,8 +84,12 @@ impl<C> VerifierBuilder<C> {
     }
 
     /// Trusts this issuer: `iss` is then required, and equal to it byte for
-    /// byte (RFC 7519 §4.1.1). Called again, it adds another one with the same
-    /// keys.
+    /// byte (RFC 7519 §4.1.1). Called again, it adds another one.
+    ///
+    /// # Security
+    ///
+    /// Each key may sign for each of the issuers, unless it is bound to its own
+    /// with [`KeySet::with_issuer`].
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.issuers.add(issuer.into());
         self
@@ -155,7 +159,8 @@ impl<C> VerifierBuilder<C> {
     }
 
     /// Takes tokens with one of these `typ` values alone, and none without
-    /// (RFC 8725 §3.11). Case and a leading `application/` do not matter.
+    /// (RFC 8725 §3.11). Case and a leading `application/` do not matter. Of this
+    /// and [`Self::access_tokens_only`], the last call counts for `typ`.
     pub fn token_types<T: Into<String>>(mut self, types: impl IntoIterator<Item = T>) -> Self {
         let types = types.into_iter().map(|typ| Box::from(token::essence(&typ.into())));
         self.types = Types::Only(types.collect());
@@ -275,9 +280,13 @@ impl<C> VerifierBuilder<C> {
         if algorithms.is_empty() {
             return Err(ConfigError::NoUsableAlgorithm);
         }
-        let issuers = self.issuers.check(ConfigError::NoIssuer, "an issuer is not empty")?;
-        let audiences =
-            self.audiences.check(ConfigError::NoAudience, "an audience is not empty")?;
+        let issuers = self
+            .issuers
+            .check(ConfigError::NoIssuer, "the issuer is empty, give it the `iss` of its tokens")?;
+        let audiences = self.audiences.check(
+            ConfigError::NoAudience,
+            "the audience is empty, give it the `aud` that names this service",
+        )?;
         if self.leeway > MOST_LEEWAY && !self.any_leeway {
             return Err(ConfigError::OutOfRange(
                 "a leeway of more than 300 s keeps expired tokens alive, \
@@ -291,10 +300,14 @@ impl<C> VerifierBuilder<C> {
             return Err(ConfigError::OutOfRange("at most 64 claims can be required"));
         }
         if self.required.iter().any(String::is_empty) {
-            return Err(ConfigError::InvalidName("a required claim has a name"));
+            return Err(ConfigError::InvalidName(
+                "the name of a required claim is empty, leave it out",
+            ));
         }
         if self.types == Types::Only(Box::default()) {
-            return Err(ConfigError::InvalidName("the list of token types is empty"));
+            return Err(ConfigError::InvalidName(
+                "the list of token types is empty, name one such as `at+jwt`",
+            ));
         }
         let rules = Rules {
             issuers,

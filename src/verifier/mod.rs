@@ -87,6 +87,10 @@ use crate::{
 
 /// Verifies tokens and gives their claims as a `C`; cheap to clone.
 ///
+/// `C` is read from the claims as an object: a struct or a map. Where the
+/// application has no type of its own, [`RegisteredClaims`] is one; `()` is none,
+/// and no token fits it.
+///
 /// See the [module docs](self) for what is checked, and when.
 pub struct Verifier<C = RegisteredClaims>(Arc<Config<C>>);
 

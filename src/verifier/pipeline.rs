@@ -21,12 +21,13 @@ where
     C: DeserializeOwned,
 {
     let token = Compact::parse(token, config.max_token_len)?;
-    let authentic = authenticate(token, config.into())?;
+    let (authentic, speaks_for) = authenticate(token, config.into())?;
     let payload = text(token)?;
 
     let raw = RawClaims::read(&payload, &config.rules.required)
         .map_err(|malformed| Error::new(ErrorKind::MalformedClaims { claim: malformed.0 }))?;
     let within = config.rules.check(&raw, unix_seconds(config.clock.now()))?;
+    check_speaker(&raw, speaks_for)?;
     let binding = config.bindings.check(&raw)?;
     let registered = RegisteredClaims::keep(&raw, &payload);
 
@@ -38,23 +39,23 @@ where
 
 /// Header, then key and signature.
 #[inline]
-fn authenticate(token: Compact<'_>, trust: Trust<'_>) -> Result<Authentic, Error> {
+fn authenticate<'k>(token: Compact<'_>, trust: Trust<'k>) -> Result<Vouched<'k>, Error> {
     if let Some(known) = trust.headers.find(token) {
         return verify_signature(token, &known.header(), trust);
     }
     let mut space = Space::new();
     let header = token.header(&mut space)?;
-    let authentic = verify_signature(token, &header, trust)?;
+    let vouched = verify_signature(token, &header, trust)?;
     trust.headers.learn(token, &header);
-    Ok(authentic)
+    Ok(vouched)
 }
 
 #[inline]
-fn verify_signature(
+fn verify_signature<'k>(
     token: Compact<'_>,
     header: &Header<'_>,
-    trust: Trust<'_>,
-) -> Result<Authentic, Error> {
+    trust: Trust<'k>,
+) -> Result<Vouched<'k>, Error> {
     if !trust.algorithms.contains(header.algorithm()) {
         return Err(Error::new(ErrorKind::AlgorithmNotAllowed));
     }
@@ -64,6 +65,9 @@ fn verify_signature(
     let signature = token.signature(&mut space)?;
     trust.keys.verify(header.kid(), header.algorithm(), token.signing_input(), signature)
 }
+
+/// That a token is authentic, and the issuer that its key speaks for alone.
+type Vouched<'k> = (Authentic, Option<&'k str>);
 
 /// What decides whether a token is authentic.
 #[derive(Clone, Copy)]
@@ -82,6 +86,14 @@ impl<'v, C> From<&'v Config<C>> for Trust<'v> {
             rules: &config.rules,
             headers: &config.headers,
         }
+    }
+}
+
+/// The key of one issuer does not vouch for tokens of another (RFC 8725 §3.8).
+fn check_speaker(claims: &RawClaims<'_>, speaks_for: Option<&str>) -> Result<(), Error> {
+    match speaks_for {
+        Some(issuer) if claims.iss.as_deref() != Some(issuer) => Err(Error::new(ErrorKind::Issuer)),
+        _ => Ok(()),
     }
 }
 

@@ -12,14 +12,15 @@ use crate::{
 ///
 /// Every [`std::error::Error`] becomes one by `?`, and means that the rule
 /// could not decide: the client is answered 503 with `Retry-After`, not 401,
-/// for a client that sees 401 throws its token away.
+/// for a client that sees 401 throws its token away. An [`Error`] of this crate,
+/// such as the refusal of a [policy](crate::authorize::Policy), keeps its meaning.
 #[derive(Debug)]
 pub struct RuleError(Why);
 
 #[derive(Debug)]
 enum Why {
     Refused(Cow<'static, str>),
-    Unavailable(Option<Box<dyn StdError + Send + Sync>>),
+    Unavailable(Box<dyn StdError + Send + Sync>),
     Failed(Box<dyn StdError + Send + Sync>),
 }
 
@@ -32,7 +33,7 @@ impl RuleError {
 
     /// It cannot be decided now: 503 with `Retry-After`.
     pub fn unavailable(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self(Why::Unavailable(Some(cause.into())))
+        Self(Why::Unavailable(cause.into()))
     }
 
     /// The rule is broken: 500.
@@ -49,12 +50,16 @@ impl<E: StdError + Send + Sync + 'static> From<E> for RuleError {
 
 impl From<RuleError> for Error {
     fn from(error: RuleError) -> Self {
-        let unavailable = ErrorKind::Unavailable { retry_after: RETRY_AFTER };
-        match error.0 {
-            Why::Refused(reason) => Self::new(ErrorKind::Rule { reason }),
-            Why::Unavailable(None) => Self::new(unavailable),
-            Why::Unavailable(Some(cause)) => Self::with_source(unavailable, cause),
-            Why::Failed(cause) => Self::with_source(ErrorKind::Failed, cause),
+        let (kind, cause) = match error.0 {
+            Why::Refused(reason) => return Self::new(ErrorKind::Rule { reason }),
+            Why::Unavailable(cause) => (ErrorKind::Unavailable { retry_after: RETRY_AFTER }, cause),
+            Why::Failed(cause) => (ErrorKind::Failed, cause),
+        };
+        // An error of this crate, such as a policy's refusal, says itself what it
+        // means.
+        match cause.downcast::<Self>() {
+            Ok(own) => *own,
+            Err(cause) => Self::with_source(kind, cause),
         }
     }
 }
@@ -118,3 +123,19 @@ impl<C: Send + Sync + 'static> UserRules<C> {
 
 /// Long enough for a store to come back, short enough for a user to wait.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_our_own_keeps_its_meaning() {
+        let kind = ErrorKind::Forbidden { policy: "a policy".into() };
+        for wrap in [RuleError::from, RuleError::unavailable, RuleError::fail] {
+            let error = Error::from(wrap(Error::new(kind.clone())));
+            assert_eq!(*error.kind(), kind);
+        }
+        let other = Error::from(RuleError::from(std::fmt::Error));
+        assert!(matches!(other.kind(), ErrorKind::Unavailable { .. }));
+    }
+}

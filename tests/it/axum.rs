@@ -334,6 +334,10 @@ async fn policies_decide() {
         (policy(no.or(yes)), true),
         (policy(no.or(no)), false),
         (policy(no.or(no).not()), true),
+        (policy(roles("none").not()), true),
+        (policy(roles("roles").not()), false),
+        (policy(roles("realm_access").not()), false),
+        (policy(no.or(roles("realm_access")).not()), false),
         (policy(Scopes::all_of(["admin"]).or(roles("roles")).and(is_alice)), true),
     ]
     .into_iter()

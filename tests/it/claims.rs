@@ -460,3 +460,17 @@ fn c11_a_bound_token_is_no_bearer_token() {
     // Elsewhere it is but a name.
     assert_eq!(gate().claims(&claims_with(json!({"x": {"cnf": {"jkt": "a"}}}))), accepted());
 }
+
+#[test]
+fn what_is_empty_in_a_configuration_is_named_and_can_be_mended() {
+    let usual = builder::<RegisteredClaims>;
+    for (builder, message) in [
+        (usual().issuer(""), "the issuer is empty, give it"),
+        (usual().audience(""), "the audience is empty, give it"),
+        (usual().required_claim(""), "the name of a required claim is empty, leave"),
+        (usual().token_types([""; 0]), "the list of token types is empty, name one"),
+    ] {
+        let error = builder.build().unwrap_err().to_string();
+        assert!(error.starts_with(message), "{error}");
+    }
+}

@@ -10,7 +10,7 @@ use tower_jwt_auth::{
 
 use crate::{
     gate::{Gate, accepted, gate, invalid_token},
-    support::{KEYS, TestKey, b64, claims, key, pem, trusting},
+    support::{KEYS, TestKey, b64, claims, claims_with, key, pem, trusting},
 };
 
 fn build(keys: impl IntoKeySet) -> Result<Verifier, ConfigError> {
@@ -453,5 +453,35 @@ fn k07_a_private_key_is_refused_as_what_it_is() {
     }
     for bytes in [&b""[..], b"x", &[0x30], &[0x30, 0x84, 0xff, 0xff, 0xff, 0xff], &[0; 64]] {
         assert!(Key::from_der(bytes).is_err(), "{bytes:?}");
+    }
+}
+
+#[test]
+fn c04_the_keys_of_one_issuer_do_not_sign_for_another() {
+    let [one, other] = [Algorithm::ES256, Algorithm::ES384].map(key);
+    let bound = |key: &TestKey, issuer| KeySet::new([key.key()]).with_issuer(issuer);
+    let verifier = trusting::<RegisteredClaims>(bound(one, "https://one"))
+        .issuer("https://one")
+        .keys(bound(other, "https://other"))
+        .issuer("https://other");
+    let gate = Gate::of(verifier);
+    let with =
+        |key: &TestKey, issuer| gate.bearer(&key.token(&claims_with(json!({"iss": issuer}))));
+    assert_eq!(with(one, "https://one"), accepted());
+    assert_eq!(with(other, "https://other"), accepted());
+    for issuer in ["https://other", "https://one/", "https://ONE", crate::support::ISSUER] {
+        assert_eq!(with(one, issuer), invalid_token(), "{issuer}");
+    }
+    assert_eq!(with(other, "https://one"), invalid_token());
+
+    // Also where every issuer is welcome, with or without an `iss`.
+    let any = trusting::<RegisteredClaims>(bound(one, "https://one")).any_issuer();
+    let gate = Gate::of(any);
+    for (claims, answer) in [
+        (json!({"iss": "https://one"}), accepted()),
+        (json!({"iss": "https://other"}), invalid_token()),
+        (json!({"iss": null}), invalid_token()),
+    ] {
+        assert_eq!(gate.bearer(&one.token(&claims_with(claims))), answer);
     }
 }
