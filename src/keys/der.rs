@@ -3,8 +3,8 @@
 use x509_cert::{
     Certificate,
     der::{
-        Decode, DecodeValue, FixedTag, Reader, SliceReader, TagMode, TagNumber,
-        asn1::{ObjectIdentifier, UintRef},
+        Decode, DecodeValue, FixedTag, Reader, SliceReader, Tag, TagMode, TagNumber, Tagged,
+        asn1::{AnyRef, ObjectIdentifier, UintRef},
     },
     spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef},
 };
@@ -149,19 +149,25 @@ where
     reader.context_specific(TagNumber(number), TagMode::Explicit)
 }
 
-/// Whether the bytes begin as private keys do: a sequence whose first element
-/// is a version of 0 or 1 (PKCS #1, PKCS #8, RFC 5915).
+/// Whether the bytes begin as private keys do: a sequence of a version of 0 or 1
+/// and more (PKCS #1, PKCS #8, RFC 5915), or of an algorithm and an octet string,
+/// which is one that is encrypted (RFC 5958 §3).
 fn is_private(bytes: &[u8]) -> bool {
-    let version = || {
+    let begins = || {
         let mut reader = SliceReader::new(bytes)?;
         reader.sequence(|reader| {
-            let version = UintRef::decode(reader)?.as_bytes().to_vec();
+            let first = AnyRef::decode(reader)?;
+            let second = AnyRef::decode(reader)?;
             let rest = reader.remaining_len();
             reader.read_slice(rest)?;
-            Ok::<_, x509_cert::der::Error>(version)
+            Ok::<_, x509_cert::der::Error>(match first.tag() {
+                Tag::Integer => matches!(first.value(), [0 | 1]),
+                Tag::Sequence => second.tag() == Tag::OctetString,
+                _ => false,
+            })
         })
     };
-    matches!(version().as_deref(), Ok([0 | 1]))
+    begins().unwrap_or(false)
 }
 
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
@@ -175,3 +181,21 @@ const SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.
 const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
 const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 const P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn private_keys_are_told_by_how_they_begin() {
+        let encrypted = [0x30, 0x0c, 0x30, 0x05, 0x06, 0x03, 0x2a, 0x03, 0x04, 0x04, 0x03, 1, 2, 3];
+        let pkcs8 = [0x30, 0x0a, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70];
+        let sec1 = [0x30, 0x06, 0x02, 0x01, 0x01, 0x04, 0x01, 0x07];
+        for private in [&encrypted[..], &pkcs8, &sec1] {
+            assert_eq!(from_der(private).unwrap_err(), ConfigError::PrivateKey);
+        }
+        for other in [&[][..], &[0x30, 0x00], &[0x30, 0x03, 0x02, 0x01, 0x00], b"text"] {
+            assert!(matches!(from_der(other), Err(ConfigError::MalformedKey(_))), "{other:?}");
+        }
+    }
+}
