@@ -1,6 +1,6 @@
-//! One table of ratios: this crate beside `jsonwebtoken::decode`, on the same
-//! tokens and in the same run. The two take turns round by round, so that what
-//! the machine does beside them hits both.
+//! One table of ratios: this crate beside `jsonwebtoken::decode`, for the same
+//! facts of the same tokens, in the same run. The two take turns round by round,
+//! so that what the machine does beside them hits both.
 
 mod shared;
 
