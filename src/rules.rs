@@ -38,7 +38,7 @@ pub(crate) enum Types {
 pub(crate) struct WithinRules(());
 
 impl Rules {
-    pub(crate) const MOST_REQUIRED: usize = 64;
+    pub(crate) const MOST_REQUIRED: usize = u64::BITS as usize;
 
     /// Whether a token of this type is welcome (RFC 8725 §3.11).
     #[inline]

@@ -103,7 +103,8 @@ impl<'de> Visitor<'de> for Reader<'_, 'de> {
         }
 
         while let Some(Text(name)) = map.next_key()? {
-            let wanted = self.wanted.iter().take(64).position(|wanted| **wanted == *name);
+            let wanted =
+                self.wanted.iter().take(u64::BITS as usize).position(|wanted| **wanted == *name);
             let present = match &*name {
                 "iss" => text!("iss", iss),
                 "sub" => text!("sub", sub),

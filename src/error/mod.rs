@@ -160,6 +160,13 @@ impl Error {
         Self::new(ErrorKind::MissingClaim(Cow::Borrowed(name)))
     }
 
+    /// A service that asks for the claims `C` without the layer for them.
+    #[cold]
+    pub(crate) fn missing_layer<C>() -> Self {
+        let claims = std::any::type_name::<C>();
+        Self::new(ErrorKind::MissingLayer { layer: "JwtAuthLayer", claims })
+    }
+
     /// What happened.
     #[must_use]
     pub fn kind(&self) -> &ErrorKind {

@@ -4,9 +4,9 @@ use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::{Extensions, request::Parts};
 
 use crate::{
-    error::{Error, ErrorKind},
+    error::Error,
     observe,
-    response::{Challenge, Rejection, Withheld},
+    response::{Rejection, Withheld},
     verifier::Claims,
 };
 
@@ -45,16 +45,12 @@ pub(super) fn claims<C: Send + Sync + 'static>(
     match (extensions.get::<Claims<C>>(), Withheld::<C>::find(extensions)) {
         (Some(claims), _) => Ok(claims.clone()),
         (None, Some(rejection)) => Err(rejection.clone()),
-        (None, None) => {
-            let (layer, claims) = ("JwtAuthLayer", std::any::type_name::<C>());
-            Err(refuse(Error::new(ErrorKind::MissingLayer { layer, claims }), extensions))
-        }
+        (None, None) => Err(refuse(Error::missing_layer::<C>(), extensions)),
     }
 }
 
 /// A refusal of the extractor's own, with the layer's challenge.
 pub(super) fn refuse(error: Error, extensions: &Extensions) -> Rejection {
     observe::refused(&error);
-    let challenge = extensions.get::<Challenge>().cloned();
-    Rejection::new(error, challenge.unwrap_or_else(|| Challenge::new(None)))
+    Rejection::inside(error, extensions)
 }

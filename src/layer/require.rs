@@ -15,9 +15,9 @@ use tower_service::Service;
 
 use crate::{
     authorize::{Policy, Scopes},
-    error::{Error, ErrorKind},
+    error::Error,
     observe,
-    response::{Challenge, DefaultRespond, Rejection, Respond, Withheld},
+    response::{DefaultRespond, Rejection, Respond, Withheld},
     verifier::Claims,
 };
 
@@ -111,14 +111,10 @@ where
             },
             // The layer outside has said it in the log already.
             (None, Some(rejection)) => return Err(rejection.clone()),
-            (None, None) => Error::new(ErrorKind::MissingLayer {
-                layer: "JwtAuthLayer",
-                claims: std::any::type_name::<C>(),
-            }),
+            (None, None) => Error::missing_layer::<C>(),
         };
         observe::refused(&error);
-        let challenge = extensions.get::<Challenge>().cloned();
-        Err(Rejection::new(error, challenge.unwrap_or_else(|| Challenge::new(None))))
+        Err(Rejection::inside(error, extensions))
     }
 }
 

@@ -30,7 +30,7 @@ mod body;
 mod challenge;
 mod withheld;
 
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{Extensions, HeaderValue, Response, StatusCode, header};
 
 pub use self::body::{DefaultRespond, ProblemJson};
 pub(crate) use self::{challenge::Challenge, withheld::Withheld};
@@ -65,6 +65,12 @@ pub struct Rejection {
 impl Rejection {
     pub(crate) fn new(error: Error, challenge: Challenge) -> Self {
         Self { error, challenge }
+    }
+
+    /// A refusal by what stands inside of the layer, with the layer's challenge.
+    pub(crate) fn inside(error: Error, extensions: &Extensions) -> Self {
+        let challenge = extensions.get::<Challenge>().cloned();
+        Self::new(error, challenge.unwrap_or_else(|| Challenge::new(None)))
     }
 
     /// The reason.

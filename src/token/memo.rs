@@ -29,10 +29,12 @@ impl HeaderMemo {
         self.0.iter().map_while(OnceLock::get).find(|known| *known.text == *token.header)
     }
 
-    /// Keeps the header of a token whose signature was found to be good.
+    /// Keeps the header, not known so far, of a token whose signature was found
+    /// to be good.
     #[cold]
     pub(crate) fn learn(&self, token: Compact<'_>, header: &Header<'_>) {
-        if token.header.len() > LONGEST || self.find(token).is_some() {
+        let full = self.0.last().is_some_and(|place| place.get().is_some());
+        if full || token.header.len() > LONGEST {
             return;
         }
         let mut known = Known {
