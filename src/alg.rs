@@ -1,6 +1,8 @@
 //! The signature algorithms of JSON Web Signature (RFC 7518 §3, RFC 8037).
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
+
+use serde::de::{Deserialize, Deserializer, Error as _};
 
 /// A signature algorithm of JSON Web Signature, as named in the `alg` header.
 ///
@@ -139,6 +141,13 @@ impl FromStr for Algorithm {
 
     fn from_str(name: &str) -> Result<Self, UnknownAlgorithm> {
         Self::from_name(name).ok_or(UnknownAlgorithm(()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Algorithm {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = Cow::<str>::deserialize(deserializer)?;
+        name.parse().map_err(|unknown: UnknownAlgorithm| D::Error::custom(unknown))
     }
 }
 

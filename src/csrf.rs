@@ -14,7 +14,8 @@ use crate::error::{ConfigError, Error, ErrorKind};
 ///    handshake, which opens more than it reads. Only the real method counts.
 /// 2. `Sec-Fetch-Site: same-origin` passes, unless an `Origin` contradicts it.
 /// 3. Without `Sec-Fetch-Site`, an `Origin` that is the request's own or a
-///    trusted one passes.
+///    trusted one passes. Its own is `public`, or where that is not known, that of
+///    the host that the request was sent to.
 /// 4. With `same-site` or `cross-site`, a trusted `Origin` passes that is not
 ///    the request's own.
 /// 5. All else is refused: neither header, one of them twice, `Origin: null`.
@@ -22,24 +23,33 @@ pub(crate) fn check(
     method: &Method,
     uri: &Uri,
     headers: &HeaderMap,
+    public: Option<&Origin>,
     trusted: &[Origin],
 ) -> Result<(), Error> {
     if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) && !is_websocket(headers) {
         return Ok(());
     }
-    match evidence(uri, headers, trusted) {
+    match evidence(uri, headers, public, trusted) {
         Some(()) => Ok(()),
         None => Err(Error::new(ErrorKind::CrossSite)),
     }
 }
 
-fn evidence(uri: &Uri, headers: &HeaderMap, trusted: &[Origin]) -> Option<()> {
+fn evidence(
+    uri: &Uri,
+    headers: &HeaderMap,
+    public: Option<&Origin>,
+    trusted: &[Origin],
+) -> Option<()> {
     let site = once(headers, "sec-fetch-site")?;
     let origin = match once(headers, header::ORIGIN.as_str())? {
         None => None,
         Some(text) => Some(Origin::parse(text)?),
     };
-    let own = origin.as_ref().map(|origin| origin.is_of(uri, headers));
+    let own = origin.as_ref().map(|origin| match public {
+        Some(public) => origin == public,
+        None => origin.is_of(uri, headers),
+    });
     let listed = origin.as_ref().is_some_and(|origin| trusted.contains(origin));
     let passes = match (site, own) {
         (Some("same-origin"), None) => true,
@@ -154,7 +164,7 @@ mod tests {
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let trusted: Vec<_> = trusted.iter().map(|text| Origin::new(text).unwrap()).collect();
-        check(&parts.method, &parts.uri, &parts.headers, &trusted).is_ok()
+        check(&parts.method, &parts.uri, &parts.headers, None, &trusted).is_ok()
     }
 
     #[test]
@@ -223,12 +233,26 @@ mod tests {
     }
 
     #[test]
+    fn with_a_public_origin_the_host_has_no_say() {
+        let public = Origin::new("https://app.example").unwrap();
+        let with = |origin: &str, host: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("origin", origin.parse().unwrap());
+            headers.insert("host", host.parse().unwrap());
+            check(&Method::POST, &Uri::from_static("/"), &headers, Some(&public), &[]).is_ok()
+        };
+        assert!(with("https://app.example", "inside:3000"));
+        assert!(!with("https://evil.example", "evil.example"));
+        assert!(!with("http://app.example", "app.example"));
+    }
+
+    #[test]
     fn http_2_names_its_host_in_the_uri() {
         let uri: Uri = "https://app.example/x".parse().unwrap();
         let with = |origin: &str| {
             let mut headers = HeaderMap::new();
             headers.insert("origin", origin.parse().unwrap());
-            check(&Method::POST, &uri, &headers, &[]).is_ok()
+            check(&Method::POST, &uri, &headers, None, &[]).is_ok()
         };
         assert!(with("https://app.example"));
         assert!(!with("http://app.example"), "the request came over TLS, the page did not");

@@ -16,6 +16,8 @@ pub mod claims;
 pub mod clock;
 mod csrf;
 pub mod error;
+#[cfg(feature = "remote")]
+mod expiring;
 #[cfg(feature = "axum")]
 pub mod extract;
 mod json;
@@ -25,6 +27,8 @@ mod observe;
 pub mod response;
 mod rules;
 mod secret;
+#[cfg(feature = "remote")]
+pub mod settings;
 pub mod source;
 pub mod step;
 mod token;
@@ -32,6 +36,8 @@ pub mod verifier;
 
 // The paved path: what most applications name. All else has one path in its
 // module.
+#[cfg(feature = "remote")]
+pub use crate::keys::remote::RemoteKeys;
 pub use crate::{
     alg::Algorithm,
     claims::RegisteredClaims,

@@ -4,10 +4,18 @@
 //! | event | level |
 //! |---|---|
 //! | a request without a token; a request that passes without claims | debug |
-//! | a request or a token that was refused | info |
+//! | a request or a token that was refused, also for want of keys | info |
 //! | a fault of the server, and its cause | error |
+//! | keys were fetched | debug |
+//! | keys can be fetched again | info |
+//! | keys cannot be fetched any more; a key in a document cannot be used | warn |
+//!
+//! What concerns keys is told when it changes, not for each attempt, and never
+//! has anything of a request in it.
 
 use crate::error::Error;
+#[cfg(feature = "tracing")]
+use crate::error::ErrorKind;
 
 /// A request was refused.
 #[cfg(feature = "tracing")]
@@ -15,7 +23,10 @@ pub(crate) fn refused(error: &Error) {
     use std::error::Error as _;
 
     let kind = error.kind().name();
-    if error.is_server_fault() {
+    if let ErrorKind::KeysUnavailable { .. } = error.kind() {
+        // What ails the keys was told when it began.
+        tracing::info!(kind, reason = %error, "request not decided");
+    } else if error.is_server_fault() {
         let cause = error.source().map(tracing::field::display);
         tracing::error!(kind, reason = %error, cause, "request not decided");
     } else if error.is_missing_token() {
@@ -47,3 +58,44 @@ pub(crate) fn passed(error: &Error) {
 pub(crate) fn passed(error: &Error) {
     refused(error);
 }
+
+/// Keys were fetched: again, where the last fetch failed.
+#[cfg(all(feature = "tracing", feature = "remote"))]
+pub(crate) fn keys_fetched(from: &str, again: bool) {
+    if again {
+        tracing::info!(from, "keys can be fetched again");
+    } else {
+        tracing::debug!(from, "keys were fetched");
+    }
+}
+
+/// A key of a document cannot be used. One that is not for signatures is nothing
+/// to worry about.
+#[cfg(all(feature = "tracing", feature = "remote"))]
+pub(crate) fn key_skipped(from: &str, skipped: &impl std::fmt::Display, harmless: bool) {
+    if harmless {
+        tracing::debug!(from, %skipped, "a key is left out");
+    } else {
+        tracing::warn!(from, %skipped, "a key is left out");
+    }
+}
+
+/// Keys cannot be fetched any more.
+#[cfg(all(feature = "tracing", feature = "remote"))]
+pub(crate) fn keys_not_fetched(error: &crate::error::FetchError) {
+    tracing::warn!(from = error.url(), reason = %error.kind(), "keys cannot be fetched");
+}
+
+#[cfg(all(not(feature = "tracing"), feature = "remote"))]
+mod silent {
+    //! The same, where nobody listens.
+
+    pub(crate) fn keys_fetched(_: &str, _: bool) {}
+
+    pub(crate) fn key_skipped(_: &str, _: &impl std::fmt::Display, _: bool) {}
+
+    pub(crate) fn keys_not_fetched(_: &crate::error::FetchError) {}
+}
+
+#[cfg(all(not(feature = "tracing"), feature = "remote"))]
+pub(crate) use self::silent::{key_skipped, keys_fetched, keys_not_fetched};

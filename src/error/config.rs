@@ -2,6 +2,8 @@
 
 use std::{error::Error as StdError, fmt};
 
+use super::FetchError;
+
 /// A configuration that is wrong or not safe.
 ///
 /// `Display` says what is wrong and what to write instead; it never has key
@@ -24,6 +26,13 @@ pub enum ConfigError {
     InvalidName(&'static str),
     /// A number is outside of what is sensible; the message says which.
     OutOfRange(&'static str),
+    /// An address is malformed or not safe to fetch keys from.
+    InvalidUrl(&'static str),
+    /// The keys could not be fetched.
+    Fetch(FetchError),
+    /// Settings contradict each other, or a file of theirs cannot be read; the
+    /// message says which.
+    Settings(String),
     /// An HMAC secret is shorter than its hash (RFC 7518 §3.2).
     SecretTooShort {
         /// The algorithm that the secret is for.
@@ -79,6 +88,12 @@ impl fmt::Display for ConfigError {
             ),
             Self::InvalidName(what) => write!(f, "{what}"),
             Self::OutOfRange(what) => write!(f, "{what}"),
+            Self::InvalidUrl(what) => write!(f, "{what}"),
+            Self::Fetch(error) => write!(
+                f,
+                "the keys cannot be fetched from {error}; to start without them, say `.lazy()`"
+            ),
+            Self::Settings(what) => write!(f, "{what}"),
             Self::SecretTooShort { algorithm, needed, given } => write!(
                 f,
                 "the secret for {algorithm} has {given} bytes, use at least {needed} random ones \

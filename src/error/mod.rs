@@ -1,10 +1,14 @@
 //! Why a request or a token was refused.
 
 mod config;
+mod fetch;
 
 use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc, time::Duration};
 
-pub use self::config::ConfigError;
+pub use self::{
+    config::ConfigError,
+    fetch::{FetchError, FetchErrorKind},
+};
 
 /// Why a request or a token was refused.
 ///
@@ -82,6 +86,8 @@ pub enum ErrorKind {
     Issuer,
     /// The token is meant for somebody else (`aud`).
     Audience,
+    /// The token is that of another client (`client_id`).
+    Client,
     /// The token is bound to a key of its sender (`cnf`, RFC 7800), which
     /// nothing here checks.
     SenderConstrained,
@@ -111,6 +117,12 @@ pub enum ErrorKind {
     },
 
     // ----- the server
+    /// The keys to check the token with cannot be had from the identity provider
+    /// now.
+    KeysUnavailable {
+        /// When it is sensible to ask again.
+        retry_after: Duration,
+    },
     /// A part that is needed for the decision cannot be reached now.
     Unavailable {
         /// When it is sensible to ask again.
@@ -251,11 +263,12 @@ impl ErrorKind {
             | Self::TooOld
             | Self::Issuer
             | Self::Audience
+            | Self::Client
             | Self::SenderConstrained
             | Self::ClaimsType { .. }
             | Self::Rule { .. } => Class::InvalidToken,
             Self::InsufficientScope { .. } | Self::Forbidden { .. } => Class::InsufficientScope,
-            Self::Unavailable { .. } => Class::Unavailable,
+            Self::KeysUnavailable { .. } | Self::Unavailable { .. } => Class::Unavailable,
             Self::Failed | Self::Clock | Self::MissingLayer { .. } => Class::Failed,
         }
     }
@@ -282,11 +295,13 @@ impl ErrorKind {
             Self::TooOld => "too_old",
             Self::Issuer => "issuer",
             Self::Audience => "audience",
+            Self::Client => "client",
             Self::SenderConstrained => "sender_constrained",
             Self::ClaimsType { .. } => "claims_type",
             Self::Rule { .. } => "rule",
             Self::InsufficientScope { .. } => "insufficient_scope",
             Self::Forbidden { .. } => "forbidden",
+            Self::KeysUnavailable { .. } => "keys_unavailable",
             Self::Unavailable { .. } => "unavailable",
             Self::Failed => "failed",
             Self::Clock => "clock",
@@ -339,6 +354,9 @@ impl fmt::Display for ErrorKind {
             Self::TooOld => f.write_str("the token is older than the maximum age"),
             Self::Issuer => f.write_str("the token's issuer is not trusted here"),
             Self::Audience => f.write_str("the token is meant for another audience"),
+            Self::Client => {
+                f.write_str("the token's client is not one of those that are named here")
+            }
             Self::SenderConstrained => f.write_str(
                 "the token is bound to its sender's key (`cnf`), which is not checked here",
             ),
@@ -350,6 +368,11 @@ impl fmt::Display for ErrorKind {
                 write!(f, "the token lacks the scope {}", missing.join(" "))
             }
             Self::Forbidden { policy } => write!(f, "the token does not satisfy {policy}"),
+            Self::KeysUnavailable { retry_after } => write!(
+                f,
+                "the keys to check the token with cannot be had now, try again in {} s",
+                retry_after.as_secs()
+            ),
             Self::Unavailable { retry_after } => write!(
                 f,
                 "the token cannot be decided on now, try again in {} s",

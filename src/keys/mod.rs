@@ -55,6 +55,8 @@ mod key;
 mod material;
 mod set;
 mod signature;
+mod source;
+mod trusted;
 
 #[cfg(feature = "aws_lc_rs")]
 #[path = "aws_lc.rs"]
@@ -63,8 +65,21 @@ mod backend;
 #[path = "rust_crypto.rs"]
 mod backend;
 
-pub(crate) use self::signature::Authentic;
+#[cfg(feature = "remote")]
+pub mod remote;
+#[cfg(not(feature = "remote"))]
+#[path = "no_remote.rs"]
+mod remote;
+
 pub use self::{
     key::Key,
-    set::{IntoKeySet, KeySet, SkippedKey},
+    set::{KeySet, SkippedKey},
+    source::{IntoKeySource, KeySource},
+};
+pub(crate) use self::{
+    remote::{Asked, Deadline, Waiting},
+    set::Miss,
+    signature::Authentic,
+    source::Sources,
+    trusted::Trusted,
 };

@@ -42,7 +42,7 @@ impl KeySet {
     ///
     /// The text is not a JWK set.
     pub fn from_jwks(document: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
-        Self::read(document.as_ref(), Trust::Public)
+        Self::read(&documents_keys(document.as_ref())?, Trust::Public)
     }
 
     /// The keys of a JWK set document that may hold shared secrets (`kty: oct`)
@@ -57,7 +57,18 @@ impl KeySet {
     ///
     /// The text is not a JWK set.
     pub fn from_private_jwks(document: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
-        Self::read(document.as_ref(), Trust::Private)
+        Self::read(&documents_keys(document.as_ref())?, Trust::Private)
+    }
+
+    /// The public keys of a document that may have at most so many; `None` if it
+    /// has more.
+    #[allow(dead_code, reason = "for what fetches, which the feature `remote` brings")]
+    pub(crate) fn from_jwks_of_at_most(
+        limit: usize,
+        document: &[u8],
+    ) -> Result<Option<Self>, ConfigError> {
+        let keys = documents_keys(document)?;
+        if keys.len() > limit { Ok(None) } else { Self::read(&keys, Trust::Public).map(Some) }
     }
 
     /// Binds all keys to an issuer; see [`Key::with_issuer`].
@@ -116,7 +127,7 @@ impl KeySet {
         algorithm: Algorithm,
         message: &[u8],
         signature: &[u8],
-    ) -> Result<(Authentic, Option<&str>), Error> {
+    ) -> Result<(Authentic, Option<&str>), Miss> {
         // A key of that id is the one that is meant, also if it does not fit.
         let named = kid.filter(|kid| self.iter().any(|key| key.kid() == Some(kid)));
         let candidates = self
@@ -134,24 +145,14 @@ impl KeySet {
                 return Ok((authentic, key.issuer()));
             }
         }
-        Err(Error::new(if tried { ErrorKind::Signature } else { ErrorKind::UnknownKey }))
+        let error = Error::new(if tried { ErrorKind::Signature } else { ErrorKind::UnknownKey });
+        let public = algorithm.shortest_secret().is_none();
+        Err(Miss { error, may_come: named.is_none() && public })
     }
 
-    fn read(document: &[u8], trust: Trust) -> Result<Self, ConfigError> {
-        #[derive(Deserialize)]
-        struct Document<'a> {
-            #[serde(borrow)]
-            keys: Vec<&'a RawValue>,
-        }
-        let malformed = ConfigError::MalformedKey("the document is no JWK set (RFC 7517 §5)");
-        let document = str::from_utf8(document)
-            .ok()
-            .filter(|text| json::is_object(text))
-            .and_then(|text| serde_json::from_str::<Document<'_>>(text).ok())
-            .ok_or(malformed)?;
-
+    fn read(document: &[&RawValue], trust: Trust) -> Result<Self, ConfigError> {
         let (mut keys, mut skipped) = (Vec::new(), Vec::new());
-        for (index, text) in document.keys.into_iter().enumerate() {
+        for (index, text) in document.iter().enumerate() {
             let (jwk, kid) = jwk::read(text.get(), trust);
             match jwk.and_then(Key::from_jwk_parts) {
                 Ok(key) => keys.push(key),
@@ -160,6 +161,21 @@ impl KeySet {
         }
         Ok(Self { keys: keys.into(), skipped: skipped.into() })
     }
+}
+
+/// The keys of a JWK set, each as it stands.
+fn documents_keys(document: &[u8]) -> Result<Vec<&RawValue>, ConfigError> {
+    #[derive(Deserialize)]
+    struct Document<'a> {
+        #[serde(borrow)]
+        keys: Vec<&'a RawValue>,
+    }
+    str::from_utf8(document)
+        .ok()
+        .filter(|text| json::is_object(text))
+        .and_then(|text| serde_json::from_str::<Document<'_>>(text).ok())
+        .map(|document| document.keys)
+        .ok_or(ConfigError::MalformedKey("the document is no JWK set (RFC 7517 §5)"))
 }
 
 impl fmt::Debug for KeySet {
@@ -172,6 +188,15 @@ impl FromIterator<Key> for KeySet {
     fn from_iter<I: IntoIterator<Item = Key>>(keys: I) -> Self {
         Self::new(keys)
     }
+}
+
+/// No key of a set vouches for a token.
+#[derive(Debug)]
+pub(crate) struct Miss {
+    pub(crate) error: Error,
+    /// Whether a published set may have the key one day: this one has none that the
+    /// token names, and it is one that is published.
+    pub(crate) may_come: bool,
 }
 
 /// A key of a document that cannot be used.
@@ -209,48 +234,6 @@ impl fmt::Display for SkippedKey {
             write!(f, " ({kid:?})")?;
         }
         write!(f, ": {}", self.reason)
-    }
-}
-
-/// What [`VerifierBuilder::keys`](crate::verifier::VerifierBuilder::keys) takes: a key,
-/// several, a set, or the `Result` of making one, whose error `build()` then
-/// gives.
-pub trait IntoKeySet {
-    /// The set, or why there is none.
-    ///
-    /// # Errors
-    ///
-    /// What went wrong when the key was made.
-    fn into_key_set(self) -> Result<KeySet, ConfigError>;
-}
-
-impl IntoKeySet for KeySet {
-    fn into_key_set(self) -> Result<KeySet, ConfigError> {
-        Ok(self)
-    }
-}
-
-impl IntoKeySet for Key {
-    fn into_key_set(self) -> Result<KeySet, ConfigError> {
-        Ok(KeySet::new([self]))
-    }
-}
-
-impl IntoKeySet for Vec<Key> {
-    fn into_key_set(self) -> Result<KeySet, ConfigError> {
-        Ok(KeySet::new(self))
-    }
-}
-
-impl<const N: usize> IntoKeySet for [Key; N] {
-    fn into_key_set(self) -> Result<KeySet, ConfigError> {
-        Ok(KeySet::new(self))
-    }
-}
-
-impl<K: IntoKeySet> IntoKeySet for Result<K, ConfigError> {
-    fn into_key_set(self) -> Result<KeySet, ConfigError> {
-        self?.into_key_set()
     }
 }
 

@@ -106,8 +106,11 @@ impl Rejection {
         if let Some(value) = self.challenge.header(self.error.kind()) {
             headers.insert(header::WWW_AUTHENTICATE, value);
         }
-        if let ErrorKind::Unavailable { retry_after } = self.error.kind() {
-            headers.insert(header::RETRY_AFTER, retry_after.as_secs().max(1).into());
+        if let ErrorKind::Unavailable { retry_after } | ErrorKind::KeysUnavailable { retry_after } =
+            self.error.kind()
+        {
+            let seconds = retry_after.as_millis().div_ceil(1000).max(1);
+            headers.insert(header::RETRY_AFTER, u64::try_from(seconds).unwrap_or(u64::MAX).into());
         }
         response
     }

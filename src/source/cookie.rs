@@ -22,18 +22,31 @@ use crate::{
 /// # Deployment
 ///
 /// "Its own" is the host that the request was sent to, as the service sees it.
-/// Behind a proxy that changes `Host`, name the outside origin with
-/// [`trusted_origin`](Self::trusted_origin).
+/// Behind a proxy, which may change `Host`, name the origin that browsers see with
+/// [`public_origin`](Self::public_origin).
 #[derive(Clone)]
 pub struct CookieSource {
     name: Box<str>,
+    public: Option<Origin>,
     trusted: Vec<Origin>,
     guarded: bool,
 }
 
 impl CookieSource {
     pub(super) fn new(name: String) -> Self {
-        Self { name: name.into_boxed_str(), trusted: Vec::new(), guarded: true }
+        Self { name: name.into_boxed_str(), public: None, trusted: Vec::new(), guarded: true }
+    }
+
+    /// Names the origin of this service as browsers see it, such as
+    /// `https://api.example.com`. What a request says of its host then has no say in
+    /// whether it comes from the same origin.
+    ///
+    /// # Errors
+    ///
+    /// The text is not a scheme, a host and perhaps a port.
+    pub fn public_origin(mut self, origin: &str) -> Result<Self, ConfigError> {
+        self.public = Some(Origin::new(origin)?);
+        Ok(self)
     }
 
     /// Lets pages of this origin, such as `https://app.example.com`, send
@@ -89,7 +102,11 @@ impl CookieSource {
         uri: &Uri,
         headers: &HeaderMap,
     ) -> Result<(), Error> {
-        if self.guarded { csrf::check(method, uri, headers, &self.trusted) } else { Ok(()) }
+        if self.guarded {
+            csrf::check(method, uri, headers, self.public.as_ref(), &self.trusted)
+        } else {
+            Ok(())
+        }
     }
 
     /// Takes the cookie out, and leaves the others.

@@ -1,15 +1,15 @@
 //! What is configured once, and refused here if it is not safe.
 
-use std::{fmt, future::Future, sync::Arc, time::Duration};
+use std::{fmt, future::Future, time::Duration};
 
 use super::{Bindings, Claims, Config, RuleError, UserRules, Verifier};
 use crate::{
     alg::{Algorithm, AlgorithmSet},
     clock::{Clock, SystemClock},
     error::ConfigError,
-    keys::{IntoKeySet, KeySet},
+    keys::{IntoKeySource, KeySource, Sources},
     rules::{self, Rules, Types},
-    token::{self, HeaderMemo},
+    token,
 };
 
 /// Builds a [`Verifier`].
@@ -17,7 +17,8 @@ use crate::{
 /// # Defaults
 ///
 /// - keys, issuer, audience: none, and `build()` asks for them
-/// - algorithms: all that the keys may verify
+/// - clients: all
+/// - algorithms: all that the keys may verify; of keys that are fetched, those of public keys
 /// - `exp`: required; `nbf`, `iat`: checked where they are
 /// - `sub`: required
 /// - leeway for the three: 60 s
@@ -28,9 +29,10 @@ use crate::{
 /// - clock: that of the system
 #[must_use = "a builder does nothing until it is built"]
 pub struct VerifierBuilder<C> {
-    keys: Result<Option<KeySet>, ConfigError>,
+    keys: Result<Vec<KeySource>, ConfigError>,
     issuers: Names,
     audiences: Names,
+    clients: Vec<String>,
     algorithms: Option<AlgorithmSet>,
     subject: bool,
     leeway: Duration,
@@ -55,9 +57,10 @@ enum Names {
 impl<C> VerifierBuilder<C> {
     pub(super) fn new() -> Self {
         Self {
-            keys: Ok(None),
+            keys: Ok(Vec::new()),
             issuers: Names::Only(Vec::new()),
             audiences: Names::Only(Vec::new()),
+            clients: Vec::new(),
             algorithms: None,
             subject: true,
             leeway: Duration::from_secs(60),
@@ -72,24 +75,25 @@ impl<C> VerifierBuilder<C> {
         }
     }
 
-    /// Trusts these keys: a [`Key`](crate::Key), several, a [`KeySet`], or the
-    /// `Result` of making one. Called again, it adds to them.
-    pub fn keys(mut self, keys: impl IntoKeySet) -> Self {
-        self.keys = match (self.keys, keys.into_key_set()) {
-            (Err(error), _) | (Ok(_), Err(error)) => Err(error),
-            (Ok(None), Ok(keys)) => Ok(Some(keys)),
-            (Ok(Some(old)), Ok(new)) => Ok(Some(old.and(new))),
-        };
+    /// Trusts these keys: a [`Key`](crate::Key), several, a
+    /// [`KeySet`](crate::KeySet), the `Result` of making one, or with the feature
+    /// `remote` a `RemoteKeys`. Called again, it adds to them.
+    pub fn keys(mut self, keys: impl IntoKeySource) -> Self {
+        self.keys = self.keys.and_then(|mut sources| {
+            sources.push(keys.into_key_source()?);
+            Ok(sources)
+        });
         self
     }
 
     /// Trusts this issuer: `iss` is then required, and equal to it byte for
-    /// byte (RFC 7519 §4.1.1). Called again, it adds another one.
+    /// byte (RFC 7519 §4.1.1). Called again, it adds another one. Keys that are all
+    /// bound to an issuer bring it along: it need not be named then.
     ///
     /// # Security
     ///
     /// Each key may sign for each of the issuers, unless it is bound to its own
-    /// with [`KeySet::with_issuer`].
+    /// with [`KeySet::with_issuer`](crate::KeySet::with_issuer).
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.issuers.add(issuer.into());
         self
@@ -122,6 +126,20 @@ impl<C> VerifierBuilder<C> {
     /// service (RFC 8725 §2.7).
     pub fn any_audience(mut self) -> Self {
         self.audiences = Names::Any;
+        self
+    }
+
+    /// Takes tokens of this client alone. Called again, it adds another one, any of
+    /// which will do. Default: of all.
+    ///
+    /// The client is read from `client_id` (RFC 9068 §2.2), or where that is not there,
+    /// from `azp` (OpenID Connect Core 1.0 §2), `cid` or `appid`, as some providers call
+    /// it. A token without any is refused.
+    ///
+    /// With an issuer whose access tokens have no `aud`, this takes the place of the
+    /// audience: `.any_audience().client("my-app")`.
+    pub fn client(mut self, id: impl Into<String>) -> Self {
+        self.clients.push(id.into());
         self
     }
 
@@ -264,16 +282,7 @@ impl<C> VerifierBuilder<C> {
     /// What is missing, contradicts itself or is not safe, and what to write
     /// instead.
     pub fn build(self) -> Result<Verifier<C>, ConfigError> {
-        let keys = self.keys?.ok_or(ConfigError::NoKeys)?;
-        if keys.is_empty() {
-            let reasons: Vec<_> = keys.skipped().iter().map(ToString::to_string).collect();
-            let none = if reasons.is_empty() {
-                ConfigError::NoKeys
-            } else {
-                ConfigError::NoUsableKeys(reasons)
-            };
-            return Err(none);
-        }
+        let keys = Sources::new(self.keys?)?;
         let allowed = self.algorithms.unwrap_or(AlgorithmSet::ALL);
         let algorithms: AlgorithmSet =
             keys.algorithms().iter().filter(|one| allowed.contains(*one)).collect();
@@ -282,11 +291,17 @@ impl<C> VerifierBuilder<C> {
         }
         let issuers = self
             .issuers
+            .of_keys(&keys)?
             .check(ConfigError::NoIssuer, "the issuer is empty, give it the `iss` of its tokens")?;
         let audiences = self.audiences.check(
             ConfigError::NoAudience,
             "the audience is empty, give it the `aud` that names this service",
         )?;
+        if self.clients.iter().any(String::is_empty) {
+            return Err(ConfigError::InvalidName(
+                "the client is empty, give it the `client_id` of its tokens",
+            ));
+        }
         if self.leeway > MOST_LEEWAY && !self.any_leeway {
             return Err(ConfigError::OutOfRange(
                 "a leeway of more than 300 s keeps expired tokens alive, \
@@ -318,16 +333,16 @@ impl<C> VerifierBuilder<C> {
             types: self.types,
             required: self.required.into_iter().map(String::into_boxed_str).collect(),
         };
-        Ok(Verifier(Arc::new(Config {
+        Ok(Verifier::of(Config {
             keys,
             algorithms,
             rules,
-            headers: HeaderMemo::default(),
+            clients: self.clients.into(),
             user_rules: self.user_rules,
             bindings: self.bindings,
             max_token_len: self.max_token_len,
             clock: self.clock,
-        })))
+        }))
     }
 }
 
@@ -336,6 +351,26 @@ impl Names {
         match self {
             Self::Only(names) => names.push(name),
             Self::Any => *self = Self::Only(vec![name]),
+        }
+    }
+
+    /// The issuers, or where none is named, those that all keys are bound to.
+    fn of_keys(self, keys: &Sources) -> Result<Self, ConfigError> {
+        let mut bound: Vec<_> = keys.issuers().flatten().map(String::from).collect();
+        bound.dedup();
+        match self {
+            Self::Only(names) if names.is_empty() && keys.issuers().all(|one| one.is_some()) => {
+                Ok(Self::Only(bound))
+            }
+            Self::Only(names)
+                if !names.is_empty() && bound.iter().any(|issuer| !names.contains(issuer)) =>
+            {
+                Err(ConfigError::InvalidName(
+                    "keys are bound to an issuer that `.issuer(…)` does not name, write it the \
+                     same in both places, to the last slash, or leave out `.issuer(…)`",
+                ))
+            }
+            names => Ok(names),
         }
     }
 

@@ -16,7 +16,8 @@
 //!    (RFC 7519 §4.1, RFC 8725 §3.8, §3.9).
 //! 5. Sender constraint: a token with `cnf` is no bearer token (RFC 7800 §3.1)
 //!    and is refused.
-//! 6. The application's type, then its rules, then its asynchronous rules.
+//! 6. The client, if any are named: `client_id`, `azp`, `cid` or `appid`.
+//! 7. The application's type, then its rules, then its asynchronous rules.
 //!
 //! # Example: a token without any HTTP
 //! ```
@@ -67,22 +68,38 @@
 mod binding;
 mod builder;
 mod claims;
+#[cfg(feature = "remote")]
+mod issuers;
+#[cfg(feature = "remote")]
+mod pattern;
+#[cfg(feature = "remote")]
+mod peek;
 mod pipeline;
+#[cfg(feature = "remote")]
+mod resolve;
 mod rule;
+mod wait;
 
 use std::{fmt, sync::Arc};
 
 use serde::de::DeserializeOwned;
 
-use self::{binding::Bindings, rule::UserRules};
+use self::{binding::Bindings, pipeline::Failure, rule::UserRules};
 pub use self::{
     builder::{DangerousVerifierBuilder, VerifierBuilder},
     claims::Claims,
     rule::RuleError,
 };
+#[cfg(feature = "remote")]
+pub use self::{
+    issuers::{Issuers, IssuersBuilder},
+    pattern::IssuerPattern,
+};
+#[cfg(feature = "remote")]
+use crate::keys::remote::RemoteKeys;
 use crate::{
-    alg::AlgorithmSet, claims::RegisteredClaims, clock::Clock, error::Error, keys::KeySet,
-    rules::Rules, step::Step, token::HeaderMemo,
+    alg::AlgorithmSet, claims::RegisteredClaims, clock::Clock, error::Error, keys::Sources,
+    rules::Rules, step::Step,
 };
 
 /// Verifies tokens and gives their claims as a `C`; cheap to clone.
@@ -92,13 +109,24 @@ use crate::{
 /// and no token fits it.
 ///
 /// See the [module docs](self) for what is checked, and when.
-pub struct Verifier<C = RegisteredClaims>(Arc<Config<C>>);
+pub struct Verifier<C = RegisteredClaims>(Arc<Kind<C>>);
+
+/// Whose tokens are verified.
+#[allow(clippy::large_enum_variant, reason = "there is one of it, in an `Arc`")]
+enum Kind<C> {
+    /// Those of issuers that share keys and rules.
+    One(Config<C>),
+    /// Those of issuers that each have their own.
+    #[cfg(feature = "remote")]
+    Many(Issuers<C>),
+}
 
 struct Config<C> {
-    keys: KeySet,
+    keys: Sources,
     algorithms: AlgorithmSet,
     rules: Rules,
-    headers: HeaderMemo,
+    /// Whose tokens are taken; of all if there are none.
+    clients: Box<[String]>,
     user_rules: UserRules<C>,
     bindings: Bindings,
     max_token_len: usize,
@@ -111,26 +139,77 @@ impl<C> Verifier<C> {
         VerifierBuilder::new()
     }
 
-    /// The keys.
+    fn of(config: Config<C>) -> Self {
+        Self(Arc::new(Kind::One(config)))
+    }
+
+    /// What is configured; of several issuers, each has its own.
+    #[inline]
+    fn config(&self) -> Option<&Config<C>> {
+        match &*self.0 {
+            Kind::One(config) => Some(config),
+            #[cfg(feature = "remote")]
+            Kind::Many(_) => None,
+        }
+    }
+}
+
+#[cfg(feature = "remote")]
+impl<C> Verifier<C> {
+    /// A verifier for the tokens that this issuer makes for this audience, with the
+    /// keys that its metadata names and all other [defaults](VerifierBuilder).
+    ///
+    /// # Example
+    /// ```no_run
+    /// # async fn start() -> Result<(), tower_jwt_auth::ConfigError> {
+    /// use tower_jwt_auth::{RegisteredClaims, Verifier};
+    ///
+    /// let verifier = Verifier::<RegisteredClaims>::discover(
+    ///     "https://login.example.com",
+    ///     "https://api.example.com",
+    /// )
+    /// .await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The keys cannot be fetched, or a name is not one.
+    pub async fn discover(
+        issuer: impl AsRef<str>,
+        audience: impl Into<String>,
+    ) -> Result<Self, crate::error::ConfigError> {
+        let keys = RemoteKeys::discover(issuer).build().await?;
+        Self::builder().audience(audience).keys(keys).build()
+    }
+
+    /// The keys that are fetched, such as for a health page: none where all are given
+    /// once. Of [`Issuers`], each verifier has its own.
     #[must_use]
-    pub fn keys(&self) -> &KeySet {
-        &self.0.keys
+    pub fn remote_keys(&self) -> &[RemoteKeys] {
+        self.config().map_or(&[], |config| config.keys.remote())
     }
 }
 
 impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     /// Verifies one token in compact form, without a scheme in front of it.
     ///
-    /// The answer is [`Step::Ready`] unless there are asynchronous rules and
-    /// everything before them passed.
+    /// The answer is [`Step::Ready`] unless everything passed and there are
+    /// asynchronous rules, or the token's key is not known and may come: then a look
+    /// for it is under way.
     ///
     /// # Errors
     ///
     /// The first check that failed; see the [module docs](self).
     pub fn verify(&self, token: &str) -> Step<Result<Claims<C>, Error>> {
-        match pipeline::verify(&self.0, token) {
-            Ok(claims) => self.0.user_rules.ask(claims),
-            Err(error) => Step::Ready(Err(error)),
+        match &*self.0 {
+            Kind::One(config) => match pipeline::verify(config, token) {
+                Ok(claims) => config.user_rules.ask(claims),
+                Err(Failure::Final(error)) => Step::Ready(Err(error)),
+                Err(Failure::Undecided(error)) => self.look_for_keys(config, token, error, None),
+            },
+            #[cfg(feature = "remote")]
+            Kind::Many(issuers) => issuers.verify(token),
         }
     }
 }
@@ -143,11 +222,16 @@ impl<C> Clone for Verifier<C> {
 
 impl<C> fmt::Debug for Verifier<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Verifier")
-            .field("keys", &self.0.keys)
-            .field("algorithms", &self.0.algorithms)
-            .field("rules", &self.0.rules)
-            .field("max_token_len", &self.0.max_token_len)
-            .finish_non_exhaustive()
+        match &*self.0 {
+            Kind::One(config) => f
+                .debug_struct("Verifier")
+                .field("keys", &config.keys)
+                .field("algorithms", &config.algorithms)
+                .field("rules", &config.rules)
+                .field("max_token_len", &config.max_token_len)
+                .finish_non_exhaustive(),
+            #[cfg(feature = "remote")]
+            Kind::Many(issuers) => f.debug_tuple("Verifier").field(issuers).finish(),
+        }
     }
 }

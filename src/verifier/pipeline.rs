@@ -9,44 +9,130 @@ use crate::{
     claims::{RawClaims, RegisteredClaims},
     clock::unix_seconds,
     error::{Error, ErrorKind},
-    keys::{Authentic, KeySet},
+    keys::{Authentic, Miss, Trusted},
     rules::Rules,
-    token::{Compact, Header, HeaderMemo, Space},
+    token::{Compact, Header, Space},
 };
+
+/// Why a token does not pass.
+pub(super) enum Failure {
+    /// And never will.
+    Final(Error),
+    /// As far as the keys that are there can tell; others may come.
+    Undecided(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Final(error)
+    }
+}
 
 /// Verifies a token up to the rules that may wait.
 #[inline]
-pub(super) fn verify<C>(config: &Config<C>, token: &str) -> Result<Claims<C>, Error>
+pub(super) fn verify<C>(config: &Config<C>, token: &str) -> Result<Claims<C>, Failure>
 where
     C: DeserializeOwned,
 {
     let token = Compact::parse(token, config.max_token_len)?;
-    let (authentic, speaks_for) = authenticate(token, config.into())?;
-    let payload = text(token)?;
+    let mut failure = None;
+    let settled = config.keys.each(|trusted, changes| {
+        let Some(trusted) = trusted else {
+            failure = Some(Failure::Undecided(Error::new(ErrorKind::UnknownKey)));
+            return None;
+        };
+        match authenticate(token, trusted, config.into()) {
+            Ok(vouched) => Some(accept(config, token, vouched)),
+            Err(Doubt::Token(error)) => Some(Err(error)),
+            Err(Doubt::Keys(miss)) => {
+                if changes && miss.may_come {
+                    failure = Some(Failure::Undecided(miss.error));
+                } else {
+                    failure.get_or_insert(Failure::Final(miss.error));
+                }
+                None
+            }
+        }
+    });
+    match settled {
+        Some(result) => result.map_err(Failure::Final),
+        None => Err(failure.unwrap_or_else(|| Error::new(ErrorKind::UnknownKey).into())),
+    }
+}
 
-    let raw = RawClaims::read(&payload, &config.rules.required)
-        .map_err(|malformed| Error::new(ErrorKind::MalformedClaims { claim: malformed.0 }))?;
+/// What else must hold of a token that is authentic.
+#[inline]
+fn accept<C>(
+    config: &Config<C>,
+    token: Compact<'_>,
+    (authentic, speaks_for): Vouched<'_>,
+) -> Result<Claims<C>, Error>
+where
+    C: DeserializeOwned,
+{
+    let payload = text(token)?;
+    let raw = read(&payload, &config.rules)?;
     let within = config.rules.check(&raw, unix_seconds(config.clock.now()))?;
     check_speaker(&raw, speaks_for)?;
     let binding = config.bindings.check(&raw)?;
     let registered = RegisteredClaims::keep(&raw, &payload);
 
     let custom = serde_json::from_str(&payload).map_err(|error| misfit(&error))?;
-    let claims = Claims::new(authentic, within, binding, registered.own(payload), custom);
+    let registered = registered.own(payload);
+    check_client(&registered, &config.clients)?;
+    let claims = Claims::new(authentic, within, binding, registered, custom);
     config.user_rules.check(&claims)?;
     Ok(claims)
 }
 
+/// What the issuer of a token is that nobody can vouch for yet, if all that can be
+/// known without a key is in order; the evidence is thrown away.
+#[cold]
+pub(super) fn plausible<C>(config: &Config<C>, token: &str) -> Result<Option<String>, Error> {
+    let token = Compact::parse(token, config.max_token_len)?;
+    let mut space = Space::new();
+    let header = token.header(&mut space)?;
+    Welcome::from(config).check(&header)?;
+    if header.algorithm().shortest_secret().is_some() {
+        // Secrets are not published.
+        return Err(Error::new(ErrorKind::UnknownKey));
+    }
+    // Bytes that are no signature are none with any key.
+    token.signature(&mut Space::new())?;
+    let payload = text(token)?;
+    let raw = read(&payload, &config.rules)?;
+    config.rules.check(&raw, unix_seconds(config.clock.now()))?;
+    config.bindings.check(&raw)?;
+    Ok(raw.iss.map(String::from))
+}
+
+/// Why a set of keys does not vouch for a token.
+enum Doubt {
+    /// The token is at fault, whatever the keys.
+    Token(Error),
+    Keys(Miss),
+}
+
+impl From<Error> for Doubt {
+    fn from(error: Error) -> Self {
+        Self::Token(error)
+    }
+}
+
 /// Header, then key and signature.
 #[inline]
-fn authenticate<'k>(token: Compact<'_>, trust: Trust<'k>) -> Result<Vouched<'k>, Error> {
-    if let Some(known) = trust.headers.find(token) {
-        return verify_signature(token, &known.header(), trust);
+fn authenticate<'k>(
+    token: Compact<'_>,
+    trusted: &'k Trusted,
+    welcome: Welcome<'_>,
+) -> Result<Vouched<'k>, Doubt> {
+    if let Some(known) = trusted.headers.find(token) {
+        return verify_signature(token, &known.header(), trusted, welcome);
     }
     let mut space = Space::new();
     let header = token.header(&mut space)?;
-    let vouched = verify_signature(token, &header, trust)?;
-    trust.headers.learn(token, &header);
+    let vouched = verify_signature(token, &header, trusted, welcome)?;
+    trusted.headers.learn(token, &header);
     Ok(vouched)
 }
 
@@ -54,39 +140,48 @@ fn authenticate<'k>(token: Compact<'_>, trust: Trust<'k>) -> Result<Vouched<'k>,
 fn verify_signature<'k>(
     token: Compact<'_>,
     header: &Header<'_>,
-    trust: Trust<'k>,
-) -> Result<Vouched<'k>, Error> {
-    if !trust.algorithms.contains(header.algorithm()) {
-        return Err(Error::new(ErrorKind::AlgorithmNotAllowed));
-    }
-    trust.rules.check_type(header.typ())?;
-
+    trusted: &'k Trusted,
+    welcome: Welcome<'_>,
+) -> Result<Vouched<'k>, Doubt> {
+    welcome.check(header)?;
     let mut space = Space::new();
     let signature = token.signature(&mut space)?;
-    trust.keys.verify(header.kid(), header.algorithm(), token.signing_input(), signature)
+    trusted
+        .keys
+        .verify(header.kid(), header.algorithm(), token.signing_input(), signature)
+        .map_err(Doubt::Keys)
+}
+
+/// Which headers are welcome, whatever the keys.
+#[derive(Clone, Copy)]
+struct Welcome<'v> {
+    algorithms: AlgorithmSet,
+    rules: &'v Rules,
+}
+
+impl Welcome<'_> {
+    #[inline]
+    fn check(self, header: &Header<'_>) -> Result<(), Error> {
+        if !self.algorithms.contains(header.algorithm()) {
+            return Err(Error::new(ErrorKind::AlgorithmNotAllowed));
+        }
+        self.rules.check_type(header.typ())
+    }
+}
+
+impl<'v, C> From<&'v Config<C>> for Welcome<'v> {
+    fn from(config: &'v Config<C>) -> Self {
+        Self { algorithms: config.algorithms, rules: &config.rules }
+    }
 }
 
 /// That a token is authentic, and the issuer that its key speaks for alone.
 type Vouched<'k> = (Authentic, Option<&'k str>);
 
-/// What decides whether a token is authentic.
-#[derive(Clone, Copy)]
-struct Trust<'v> {
-    keys: &'v KeySet,
-    algorithms: AlgorithmSet,
-    rules: &'v Rules,
-    headers: &'v HeaderMemo,
-}
-
-impl<'v, C> From<&'v Config<C>> for Trust<'v> {
-    fn from(config: &'v Config<C>) -> Self {
-        Self {
-            keys: &config.keys,
-            algorithms: config.algorithms,
-            rules: &config.rules,
-            headers: &config.headers,
-        }
-    }
+#[inline]
+pub(super) fn read<'a>(payload: &'a str, rules: &Rules) -> Result<RawClaims<'a>, Error> {
+    RawClaims::read(payload, &rules.required)
+        .map_err(|malformed| Error::new(ErrorKind::MalformedClaims { claim: malformed.0 }))
 }
 
 /// The key of one issuer does not vouch for tokens of another (RFC 8725 §3.8).
@@ -97,9 +192,24 @@ fn check_speaker(claims: &RawClaims<'_>, speaks_for: Option<&str>) -> Result<(),
     }
 }
 
+/// Whether the token is one of these clients'; the first of the claims that name one
+/// counts.
+#[inline]
+fn check_client(claims: &RegisteredClaims, clients: &[String]) -> Result<(), Error> {
+    if clients.is_empty() {
+        return Ok(());
+    }
+    let elsewhere = || ["azp", "cid", "appid"].iter().find_map(|name| claims.get(*name));
+    match claims.client_id().map(String::from).or_else(elsewhere) {
+        None => Err(Error::missing_claim("client_id")),
+        Some(client) if clients.contains(&client) => Ok(()),
+        Some(_) => Err(Error::new(ErrorKind::Client)),
+    }
+}
+
 /// The payload as the text that it must be.
 #[inline]
-fn text(token: Compact<'_>) -> Result<Box<str>, Error> {
+pub(super) fn text(token: Compact<'_>) -> Result<Box<str>, Error> {
     match String::from_utf8(token.payload()?) {
         Ok(text) => Ok(text.into_boxed_str()),
         Err(_) => Err(Error::new(ErrorKind::MalformedClaims { claim: None })),

@@ -5,7 +5,7 @@ use std::{env, process::Command};
 
 use serde_json::{Value, json};
 use tower_jwt_auth::{
-    Algorithm, ConfigError, Key, KeySet, RegisteredClaims, Verifier, keys::IntoKeySet,
+    Algorithm, ConfigError, Key, KeySet, RegisteredClaims, Verifier, keys::IntoKeySource,
 };
 
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     support::{KEYS, TestKey, b64, claims, claims_with, key, pem, trusting},
 };
 
-fn build(keys: impl IntoKeySet) -> Result<Verifier, ConfigError> {
+fn build(keys: impl IntoKeySource) -> Result<Verifier, ConfigError> {
     trusting(keys).build()
 }
 

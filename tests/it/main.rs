@@ -11,6 +11,8 @@ mod gate;
 mod keys;
 mod privacy;
 mod properties;
+#[cfg(feature = "remote")]
+mod remote;
 mod requests;
 mod server;
 mod service;

@@ -17,7 +17,7 @@ use aws_lc_rs::{
 use base64_simd::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use tower_jwt_auth::{
-    Algorithm, Key, Verifier, clock::Clock, keys::IntoKeySet, verifier::VerifierBuilder,
+    Algorithm, Key, Verifier, clock::Clock, keys::IntoKeySource, verifier::VerifierBuilder,
 };
 
 pub(crate) const ISSUER: &str = "https://login.example.com";
@@ -81,6 +81,12 @@ impl TestKey {
             other => panic!("no test key for {other}"),
         };
         Self { algorithm, kid: algorithm.name(), signer }
+    }
+
+    /// The same key under another id.
+    #[allow(dead_code, reason = "not every test binary and feature set needs it")]
+    pub(crate) fn with_kid(self, kid: &'static str) -> Self {
+        Self { kid, ..self }
     }
 
     /// Another key of the same algorithm.
@@ -240,7 +246,7 @@ pub(crate) fn builder<C>() -> VerifierBuilder<C> {
 }
 
 /// The same with these keys alone.
-pub(crate) fn trusting<C>(keys: impl IntoKeySet) -> VerifierBuilder<C> {
+pub(crate) fn trusting<C>(keys: impl IntoKeySource) -> VerifierBuilder<C> {
     Verifier::builder().issuer(ISSUER).audience(AUDIENCE).keys(keys).clock(FixedClock::default())
 }
 

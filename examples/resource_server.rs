@@ -1,0 +1,200 @@
+//! A resource server for the tokens of your identity provider, set by the
+//! environment: the one to copy for a service of your own.
+//!
+//! ```sh
+//! ISSUER=https://login.example.com AUDIENCE=https://api.example.com \
+//!     cargo run --example resource_server --features remote
+//! ```
+//!
+//! | variable | meaning |
+//! |---|---|
+//! | `BIND` | the address to listen on; default `127.0.0.1:3000` |
+//! | `PUBLIC_URL` | the origin that clients use, such as `https://api.example.com` |
+//! | `ISSUER`, `AUDIENCE` | required; `AUDIENCE` may be several, with commas |
+//! | `JWKS_URL` | where the keys are; without it, where the issuer's metadata says |
+//! | `HMAC_SECRET` | a shared secret, base64url, in place of fetched keys |
+//! | `KEY_PEM_FILE` | a file with a public key, in place of fetched keys |
+//! | `ALGORITHMS` | only these, with commas |
+//! | `TOKEN_COOKIE` | a cookie that may carry the token |
+//! | `CLIENTS` | only tokens of these clients, with commas |
+//! | `LEEWAY_SECS` | how far clocks may differ |
+//! | `JWKS_TTL_SECS` | the longest time from one fetch of the keys to the next |
+//! | `JWKS_COOLDOWN_SECS` | the shortest time between two fetches that tokens cause |
+//! | `JWKS_TIMEOUT_SECS` | how long a fetch may take |
+//! | `JWKS_MAX_STALE_SECS` | how long keys serve while the provider is down |
+//! | `LAZY=1` | start without the provider |
+//! | `ALLOW_HTTP=0` | refuse `http:` on loopback, too; elsewhere it always is |
+//!
+//! | route | answer |
+//! |---|---|
+//! | `GET /` | 200, without a token |
+//! | `GET`, `POST /me` | who the token speaks of |
+//! | `GET /admin` | the same, with the scope `admin` |
+//! | `GET /health` | how the keys are: 200, or 503 if there are none |
+
+use std::{env, error::Error, io, process::ExitCode, time::Duration};
+
+use axum::{
+    Json, Router,
+    extract::State,
+    http::StatusCode,
+    routing::{MethodFilter, get, on},
+};
+use serde_json::{Map, Value, json};
+use tokio::{net::TcpListener, signal};
+use tower_jwt_auth::{
+    Claims, RegisteredClaims, RequireLayer, Verifier, response::ProblemJson, settings::Settings,
+};
+
+/// The names of the environment, those of the settings, and the unit where there is
+/// none.
+const VARIABLES: [(&str, &str, &str); 13] = [
+    ("ISSUER", "issuer", ""),
+    ("AUDIENCE", "audience", ""),
+    ("JWKS_URL", "jwks_url", ""),
+    ("HMAC_SECRET", "hmac_secret", ""),
+    ("KEY_PEM_FILE", "public_key_file", ""),
+    ("ALGORITHMS", "algorithms", ""),
+    ("TOKEN_COOKIE", "token_cookie", ""),
+    ("CLIENTS", "client", ""),
+    ("LEEWAY_SECS", "leeway", "s"),
+    ("JWKS_TTL_SECS", "jwks_max_refresh", "s"),
+    ("JWKS_COOLDOWN_SECS", "jwks_cooldown", "s"),
+    ("JWKS_TIMEOUT_SECS", "jwks_timeout", "s"),
+    ("JWKS_MAX_STALE_SECS", "jwks_max_stale", "s"),
+];
+
+/// A variable that is set and not empty.
+fn variable(name: &str) -> Result<Option<String>, Box<dyn Error>> {
+    match env::var(name) {
+        Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
+        Err(env::VarError::NotPresent) => Ok(None),
+        Err(env::VarError::NotUnicode(_)) => Err(format!("{name} is no text").into()),
+    }
+}
+
+fn switch(name: &str) -> Result<Option<bool>, Box<dyn Error>> {
+    match variable(name)?.as_deref() {
+        None => Ok(None),
+        Some("0" | "false") => Ok(Some(false)),
+        Some("1" | "true") => Ok(Some(true)),
+        Some(other) => Err(format!("{name} is 0 or 1 and not {other:?}").into()),
+    }
+}
+
+/// The settings that stand in the environment. A service with a file of settings
+/// needs no more than `toml::from_str`.
+fn settings() -> Result<Settings, Box<dyn Error>> {
+    let mut settings = Map::new();
+    for (variable_name, name, unit) in VARIABLES {
+        let Some(mut value) = variable(variable_name)? else { continue };
+        if unit == "s" {
+            let seconds: u64 = value
+                .parse()
+                .map_err(|_| format!("{variable_name} is whole seconds and not {value:?}"))?;
+            value = format!("{seconds}{unit}");
+        }
+        settings.insert(name.into(), value.into());
+    }
+    for required in ["ISSUER", "AUDIENCE"] {
+        variable(required)?.ok_or_else(|| format!("set {required}"))?;
+    }
+    if let Some(url) = variable("PUBLIC_URL")? {
+        settings.insert("public_url".into(), url.into());
+    }
+    settings.insert("lazy".into(), switch("LAZY")?.unwrap_or_default().into());
+    if switch("ALLOW_HTTP")? == Some(false) {
+        let fetched = [variable("ISSUER")?, variable("JWKS_URL")?];
+        if fetched.iter().flatten().any(|url| url.starts_with("http:")) {
+            return Err("ALLOW_HTTP=0: ISSUER and JWKS_URL are to be https".into());
+        }
+    }
+    // What the contract of this server allows, and no identity provider needs.
+    settings.insert("jwks_max_body".into(), (2 * 1024 * 1024).into());
+    settings.insert("required_claim".into(), json!(["sub"]));
+    Ok(serde_json::from_value(Value::Object(settings))?)
+}
+
+async fn me(claims: Claims) -> Json<Value> {
+    let audience: Vec<_> = claims.audience().iter().map(str::to_owned).collect();
+    let scopes: Vec<_> = claims.scopes().iter().collect();
+    Json(json!({
+        "sub": claims.subject(),
+        "iss": claims.issuer(),
+        "aud": audience,
+        "scope": scopes.join(" "),
+        "client_id": claims.client_id(),
+    }))
+}
+
+/// How the keys are, for whoever watches this service.
+async fn health(State(verifier): State<Verifier>) -> (StatusCode, Json<Value>) {
+    let keys: Vec<_> = verifier.remote_keys().iter().map(|keys| keys.status()).collect();
+    let usable = keys.iter().all(|keys| keys.state.is_usable());
+    let status = if usable { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(json!({ "usable": usable, "keys": keys })))
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
+    let settings = settings()?;
+    let verifier: Verifier = settings.verifier().await?;
+    let layer = settings.layer_of(verifier.clone())?.respond_with(ProblemJson);
+
+    let app = Router::new()
+        .route("/admin", get(me))
+        .route_layer(RequireLayer::<RegisteredClaims>::scopes(["admin"]).respond_with(ProblemJson))
+        .route("/me", on(MethodFilter::GET.or(MethodFilter::POST), me))
+        .route_layer(layer)
+        .route("/", get(async || "GET /me needs a token\n"))
+        .route("/health", get(health))
+        .with_state(verifier);
+
+    let bind = variable("BIND")?.unwrap_or_else(|| "127.0.0.1:3000".into());
+    let listener = TcpListener::bind(&bind)
+        .await
+        .map_err(|error| format!("cannot listen on BIND={bind}: {error}"))?;
+    println!("listening on http://{}, stop with ctrl-c", listener.local_addr()?);
+    let server = axum::serve(listener, app).with_graceful_shutdown(stopped());
+    tokio::select! {
+        ended = server => ended?,
+        // Connections that stay open do not keep the process.
+        () = late() => {}
+    }
+    Ok(())
+}
+
+/// Waits for ctrl-c or, on Unix, for SIGTERM.
+async fn stopped() {
+    #[cfg(unix)]
+    let terminated = async {
+        match signal::unix::signal(signal::unix::SignalKind::terminate()) {
+            Ok(mut terminate) => terminate.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminated = std::future::pending::<()>();
+    tokio::select! {
+        _ = signal::ctrl_c() => {}
+        _ = terminated => {}
+    }
+}
+
+/// Waits for the same, and then as long as requests under way are given.
+async fn late() {
+    stopped().await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    // The log says why a token was refused; the client is not told.
+    tracing_subscriber::fmt().with_writer(io::stderr).init();
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("resource_server: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

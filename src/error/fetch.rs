@@ -1,0 +1,138 @@
+//! Why keys could not be fetched.
+
+use std::{error::Error as StdError, fmt};
+
+/// Why a fetch from an identity provider failed; the keys that were there before
+/// stay.
+///
+/// `Display` names the address, without its query, and what went wrong. It is for
+/// logs and health pages of your own, and says nothing of any request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchError {
+    url: Box<str>,
+    kind: FetchErrorKind,
+}
+
+/// What went wrong, as plain data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FetchErrorKind {
+    /// It took longer than the time that it is given.
+    Timeout,
+    /// No connection, no TLS session, or an answer that broke off; the cause.
+    Transport(Box<str>),
+    /// A redirect, which is not followed.
+    Redirect,
+    /// A status other than 200.
+    Status(u16),
+    /// An answer with `Content-Encoding`, which was not asked for.
+    Encoded,
+    /// More bytes than are accepted.
+    TooLarge {
+        /// The most that is accepted, in bytes.
+        limit: usize,
+    },
+    /// More keys than are accepted.
+    TooManyKeys {
+        /// The most that is accepted.
+        limit: usize,
+    },
+    /// The answer is no JWK set (RFC 7517 §5).
+    NotKeySet,
+    /// The answer has no key that can be used; the reasons, one a key.
+    NoUsableKeys(Box<[String]>),
+    /// The answer is no metadata document (OpenID Connect Discovery §4.2,
+    /// RFC 8414 §3.2).
+    NotMetadata,
+    /// The metadata is that of another issuer (OpenID Connect Discovery §4.3,
+    /// RFC 8414 §3.3).
+    Issuer {
+        /// The issuer that it names, cut to 200 characters.
+        found: Box<str>,
+    },
+    /// The metadata's `jwks_uri` is not an address that may be used.
+    KeysUrl(&'static str),
+    /// There is no tokio runtime to fetch on.
+    NoRuntime,
+}
+
+impl FetchError {
+    #[cold]
+    #[allow(dead_code, reason = "made by what fetches, which the feature `remote` brings")]
+    pub(crate) fn new(url: impl Into<Box<str>>, kind: FetchErrorKind) -> Self {
+        Self { url: url.into(), kind }
+    }
+
+    /// The address, without its query.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What went wrong.
+    #[must_use]
+    pub fn kind(&self) -> &FetchErrorKind {
+        &self.kind
+    }
+}
+
+impl fmt::Display for FetchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.url, self.kind)
+    }
+}
+
+impl StdError for FetchError {}
+
+impl fmt::Display for FetchErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Timeout => f.write_str("no whole answer in the time that it is given"),
+            Self::Transport(cause) => write!(f, "cannot be reached: {cause}"),
+            Self::Redirect => f.write_str(
+                "the answer is a redirect, which is not followed, configure the address it leads to",
+            ),
+            Self::Status(status) => write!(f, "the status is {status} and not 200"),
+            Self::Encoded => f.write_str("the answer is compressed, which was not asked for"),
+            Self::TooLarge { limit } => write!(f, "the answer has more than {limit} bytes"),
+            Self::TooManyKeys { limit } => write!(f, "the answer has more than {limit} keys"),
+            Self::NotKeySet => f.write_str("the answer is no JWK set (RFC 7517 §5)"),
+            Self::NoUsableKeys(reasons) => {
+                f.write_str("the answer has no key that can be used")?;
+                for (at, reason) in reasons.iter().enumerate() {
+                    write!(f, "{} {reason}", if at == 0 { ":" } else { ";" })?;
+                }
+                Ok(())
+            }
+            Self::NotMetadata => f.write_str(
+                "the answer is no metadata of an issuer, or lacks `issuer` or `jwks_uri`",
+            ),
+            Self::Issuer { found } => write!(
+                f,
+                "the document is that of the issuer {found:?}, write the configured one just so, \
+                 to the last slash"
+            ),
+            Self::KeysUrl(what) => write!(f, "its `jwks_uri` cannot be used: {what}"),
+            Self::NoRuntime => f.write_str("there is no tokio runtime to fetch on"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_names_the_address_and_the_reason() {
+        let reasons = ["key 0: weak".to_owned(), "key 1: no".to_owned()];
+        let kind = FetchErrorKind::NoUsableKeys(reasons.into());
+        let error = FetchError::new("https://login.example.com/jwks", kind);
+        assert_eq!(
+            error.to_string(),
+            "https://login.example.com/jwks: the answer has no key that can be used: key 0: weak; \
+             key 1: no"
+        );
+        let found = "https://a\r\nb".into();
+        assert!(!FetchErrorKind::Issuer { found }.to_string().contains('\n'));
+    }
+}

@@ -1,0 +1,209 @@
+//! One bounded `GET`.
+
+use std::{
+    error::Error as _,
+    time::{Duration, SystemTime},
+};
+
+use headers::{Age, CacheControl, Date, Expires, HeaderMapExt};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use reqwest::{Client, redirect};
+use url::Url;
+
+use super::policy::Policy;
+use crate::error::{ConfigError, FetchError, FetchErrorKind};
+
+/// Fetches documents.
+#[derive(Debug)]
+pub(super) struct Fetcher {
+    client: Client,
+    max_body: usize,
+}
+
+/// An answer.
+pub(super) enum Fetched {
+    /// A document.
+    New { body: Vec<u8>, etag: Option<HeaderValue>, fresh: Option<Duration> },
+    /// The one that the given `ETag` names (RFC 9110 §15.4.5).
+    Unchanged { fresh: Option<Duration> },
+}
+
+impl Fetcher {
+    pub(super) fn new(client: Option<Client>, policy: &Policy) -> Result<Self, ConfigError> {
+        let client = match client {
+            Some(client) => client,
+            None => own_client(policy)?,
+        };
+        Ok(Self { client, max_body: policy.max_body })
+    }
+
+    /// Gets a document, or learns that it is still that of `etag`. How long it may
+    /// take is the caller's to say.
+    pub(super) async fn get(
+        &self,
+        url: &Url,
+        etag: Option<&HeaderValue>,
+    ) -> Result<Fetched, FetchError> {
+        self.try_get(url, etag).await.map_err(|kind| error(url, kind))
+    }
+
+    async fn try_get(
+        &self,
+        url: &Url,
+        etag: Option<&HeaderValue>,
+    ) -> Result<Fetched, FetchErrorKind> {
+        let mut request = self.client.get(url.clone()).header(header::ACCEPT, ACCEPTED);
+        if let Some(etag) = etag {
+            request = request.header(header::IF_NONE_MATCH, etag);
+        }
+        let mut response = request.send().await.map_err(failure)?;
+        // A client of the application's own may follow redirects.
+        if response.url() != url {
+            return Err(FetchErrorKind::Redirect);
+        }
+        match response.status() {
+            StatusCode::OK => {}
+            StatusCode::NOT_MODIFIED if etag.is_some() => {
+                return Ok(Fetched::Unchanged { fresh: freshness(response.headers()) });
+            }
+            status if status.is_redirection() && status != StatusCode::NOT_MODIFIED => {
+                return Err(FetchErrorKind::Redirect);
+            }
+            status => return Err(FetchErrorKind::Status(status.as_u16())),
+        }
+        let headers = response.headers();
+        if headers.get(header::CONTENT_ENCODING).is_some_and(|value| value != "identity") {
+            return Err(FetchErrorKind::Encoded);
+        }
+        let fresh = freshness(headers);
+        let etag = headers.get(header::ETAG).filter(|etag| etag.len() <= LONGEST_ETAG).cloned();
+
+        let too_large = FetchErrorKind::TooLarge { limit: self.max_body };
+        let announced = response.content_length().unwrap_or_default();
+        if announced > self.max_body as u64 {
+            return Err(too_large);
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(failure)? {
+            if body.len().saturating_add(chunk.len()) > self.max_body {
+                return Err(too_large);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Fetched::New { body, etag, fresh })
+    }
+}
+
+/// An error at this address.
+#[cold]
+pub(super) fn error(url: &Url, kind: FetchErrorKind) -> FetchError {
+    FetchError::new(shown(url), kind)
+}
+
+/// An address without its query, which may hold what is not for a log.
+pub(super) fn shown(url: &Url) -> String {
+    let mut url = url.clone();
+    url.set_query(None);
+    url.into()
+}
+
+/// A client that does what it is asked and no more: no redirects, no proxy from
+/// the environment, no compression, no second try, no connection kept for later.
+fn own_client(policy: &Policy) -> Result<Client, ConfigError> {
+    Client::builder()
+        .connect_timeout(policy.connect_timeout)
+        .timeout(policy.timeout)
+        .redirect(redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .no_proxy()
+        .no_gzip()
+        .no_brotli()
+        .no_zstd()
+        .no_deflate()
+        .referer(false)
+        .pool_max_idle_per_host(0)
+        .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| {
+            ConfigError::Settings(format!("no HTTP client can be made: {}", cause(&error)))
+        })
+}
+
+#[cold]
+fn failure(error: reqwest::Error) -> FetchErrorKind {
+    if error.is_timeout() {
+        FetchErrorKind::Timeout
+    } else {
+        FetchErrorKind::Transport(cause(&error).into())
+    }
+}
+
+/// What lies at the bottom of an error, such as "connection refused"; what lies
+/// above it repeats the address.
+fn cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    if cause.source().is_none() && error.source().is_none() {
+        return "the request failed".into();
+    }
+    cause.to_string().chars().take(200).collect()
+}
+
+/// How long the answer is good for, by its own word (RFC 9111 §4.2.1).
+fn freshness(headers: &HeaderMap) -> Option<Duration> {
+    if let Some(control) = headers.typed_get::<CacheControl>() {
+        if control.no_store() || control.no_cache() {
+            return Some(Duration::ZERO);
+        }
+        if let Some(max_age) = control.max_age() {
+            let age = headers.typed_get::<Age>().map_or(0, |age| age.as_secs());
+            return Some(max_age.saturating_sub(Duration::from_secs(age)));
+        }
+    }
+    // One that is no date has passed (RFC 9111 §5.3).
+    headers.get(header::EXPIRES)?;
+    let Some(expires) = headers.typed_get::<Expires>() else { return Some(Duration::ZERO) };
+    let (expires, date) = (SystemTime::from(expires), headers.typed_get::<Date>()?.into());
+    Some(expires.duration_since(date).unwrap_or_default())
+}
+
+const ACCEPTED: &str = "application/jwk-set+json, application/json;q=0.9";
+
+/// More than any `ETag` in use.
+const LONGEST_ETAG: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fresh(headers: &[(&'static str, &str)]) -> Option<u64> {
+        let headers: HeaderMap = headers
+            .iter()
+            .map(|(name, value)| {
+                (http::HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())
+            })
+            .collect();
+        freshness(&headers).map(|time| time.as_secs())
+    }
+
+    #[test]
+    fn an_answer_says_how_long_it_is_good_for() {
+        const DATE: (&str, &str) = ("date", "Tue, 24 Nov 2026 12:00:00 GMT");
+        const EXPIRES: (&str, &str) = ("expires", "Tue, 24 Nov 2026 13:00:00 GMT");
+        assert_eq!(fresh(&[]), None);
+        assert_eq!(fresh(&[("cache-control", "public, max-age=300")]), Some(300));
+        assert_eq!(fresh(&[("cache-control", "max-age=300"), ("age", "100")]), Some(200));
+        assert_eq!(fresh(&[("cache-control", "max-age=300"), ("age", "900")]), Some(0));
+        assert_eq!(fresh(&[("cache-control", "no-store, max-age=300")]), Some(0));
+        assert_eq!(fresh(&[("cache-control", "no-cache")]), Some(0));
+        assert_eq!(fresh(&[DATE, EXPIRES]), Some(3600));
+        assert_eq!(fresh(&[DATE, EXPIRES, ("cache-control", "max-age=5")]), Some(5));
+        assert_eq!(fresh(&[EXPIRES, ("date", EXPIRES.1)]), Some(0));
+        assert_eq!(fresh(&[DATE, ("expires", "0")]), Some(0));
+        for odd in ["max-age=-1", "max-age=x", "max-age=99999999999999999999999", "=,;"] {
+            assert_eq!(fresh(&[("cache-control", odd)]), None, "{odd}");
+        }
+    }
+}

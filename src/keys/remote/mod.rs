@@ -1,0 +1,265 @@
+//! Keys from an identity provider, which rotate while the service runs (feature
+//! `remote`).
+//!
+//! # Rules
+//!
+//! 1. The keys come from a JWK set (RFC 7517 §5): at an address, or where the
+//!    issuer's metadata says (OpenID Connect Discovery 1.0 §4, else RFC 8414 §3). The
+//!    metadata's `issuer` is the configured one, byte for byte.
+//! 2. Addresses are `https`, or `http` to loopback. Redirects are not followed, and a
+//!    token never has a say in what is fetched.
+//! 3. A task fetches again before the keys are due. Requests verify with the keys
+//!    that are there, without a lock and without waiting for a fetch.
+//! 4. A new document replaces all keys at once: a key that is gone is refused from
+//!    then on. A document that cannot be read, or has no key that can be used,
+//!    changes nothing; a bad key in it does not spoil the others.
+//! 5. A token whose key nobody knows, and which is good in all that can be known
+//!    without the key, causes one fetch, shared by all who wait for it, and then
+//!    none until a cool-down is over. The first token after a rotation is so
+//!    verified within its own request.
+//! 6. While the provider cannot be reached, the keys that are there serve until they
+//!    are too old. What cannot be decided is answered 503 with `Retry-After`, not
+//!    401: a client that sees 401 throws its grant away.
+//! 7. The keys verify tokens of their issuer alone.
+//!
+//! The numbers, all of which can be set, stand at [`RemoteKeysBuilder`].
+//!
+//! # Example: by discovery
+//! ```no_run
+//! use tower_jwt_auth::{RegisteredClaims, RemoteKeys, Verifier};
+//!
+//! # async fn start() -> Result<(), tower_jwt_auth::ConfigError> {
+//! let keys = RemoteKeys::discover("https://login.example.com").build().await?;
+//! let verifier = Verifier::<RegisteredClaims>::builder()
+//!     .audience("https://api.example.com")
+//!     .keys(keys.clone()) // they bring their issuer along
+//!     .build()?;
+//! println!("{:?}", keys.status());
+//! # Ok(()) }
+//! ```
+//!
+//! # Example: from an address, without waiting for it
+//! ```no_run
+//! use std::time::Duration;
+//! use tower_jwt_auth::{RegisteredClaims, RemoteKeys, Verifier};
+//!
+//! # fn start() -> Result<(), tower_jwt_auth::ConfigError> {
+//! let minute = Duration::from_secs(60);
+//! let keys = RemoteKeys::at("https://login.example.com/jwks.json")
+//!     .issuer("https://login.example.com")
+//!     .refresh_interval(minute..=5 * minute)
+//!     .lazy()?;
+//! # Ok(()) }
+//! ```
+//!
+//! # Deployment
+//!
+//! One `RemoteKeys` serves a whole process: clone it. It needs a tokio runtime with
+//! time and I/O, as `#[tokio::main]` makes it. When its runtime ends, the next
+//! request starts the task on its own.
+//!
+//! How long a key still serves that the provider has taken back is the longest
+//! [`refresh_interval`](RemoteKeysBuilder::refresh_interval), and while the provider
+//! cannot be reached, [`max_stale`](RemoteKeysBuilder::max_stale).
+
+mod builder;
+mod discover;
+mod fetch;
+mod policy;
+mod provider;
+mod rotate;
+mod status;
+mod tend;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout_at},
+};
+
+pub use self::{
+    builder::RemoteKeysBuilder,
+    status::{KeyState, KeyStatus},
+};
+use self::{
+    provider::Location,
+    tend::{Hope, Shared},
+};
+use super::{IntoKeySource, KeySource, Trusted};
+use crate::error::{ConfigError, FetchError, FetchErrorKind};
+
+/// Keys that are fetched from an identity provider, and kept fresh; cheap to clone.
+///
+/// The task that fetches ends when the last clone, and the last verifier with one,
+/// is dropped. See the [module docs](self).
+#[derive(Clone)]
+pub struct RemoteKeys(Arc<Owner>);
+
+/// Stops the task when it is dropped.
+struct Owner(Arc<Shared>);
+
+impl RemoteKeys {
+    /// Keys from where this issuer's metadata says: `/.well-known/openid-configuration`
+    /// behind it, else `/.well-known/oauth-authorization-server` before its path
+    /// (OpenID Connect Discovery 1.0 §4.1, RFC 8414 §3.1).
+    ///
+    /// The issuer is written as it stands in the tokens' `iss`, to the last slash.
+    pub fn discover(issuer: impl AsRef<str>) -> RemoteKeysBuilder {
+        let issuer = issuer.as_ref();
+        RemoteKeysBuilder::new(Location::discovered(issuer), Some(issuer.into()))
+    }
+
+    /// Keys from a JWK set at this address, the `jwks_uri` of the provider.
+    ///
+    /// # Security
+    ///
+    /// They vouch for every issuer that the verifier trusts, unless
+    /// [`issuer`](RemoteKeysBuilder::issuer) binds them to theirs.
+    pub fn at(jwks_url: impl AsRef<str>) -> RemoteKeysBuilder {
+        RemoteKeysBuilder::new(Location::keys(jwks_url.as_ref()), None)
+    }
+
+    /// How the keys are: fit for a health page.
+    #[must_use]
+    pub fn status(&self) -> KeyStatus {
+        self.shared().status()
+    }
+
+    /// The issuer that the keys are bound to.
+    #[must_use]
+    pub fn issuer(&self) -> Option<&str> {
+        self.shared().issuer.as_deref()
+    }
+
+    /// Fetches now, or waits for the fetch that is under way.
+    ///
+    /// For operators, such as behind an endpoint of theirs: it does not heed the
+    /// cool-down, so do not call it for requests of anybody.
+    ///
+    /// # Errors
+    ///
+    /// The fetch failed; the keys that were there stay.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it leaves the fetch to go on.
+    pub async fn refresh(&self) -> Result<(), FetchError> {
+        self.outcome(self.shared().demand()).await
+    }
+
+    fn start(shared: Arc<Shared>) -> Self {
+        shared.tend();
+        Self(Arc::new(Owner(shared)))
+    }
+
+    /// Starts, and waits for the first fetch.
+    async fn start_and_wait(shared: Arc<Shared>) -> Result<Self, FetchError> {
+        let ended = shared.ended();
+        let keys = Self::start(shared);
+        keys.outcome(Some(ended).filter(|_| keys.shared().tend())).await.map(|()| keys)
+    }
+
+    /// How a fetch ends that is under way, if there is one.
+    async fn outcome(&self, ended: Option<watch::Receiver<u64>>) -> Result<(), FetchError> {
+        let shared = self.shared();
+        let Some(ended) = ended else { return Err(shared.error(FetchErrorKind::NoRuntime)) };
+        let at_most = shared.policy.timeout.saturating_add(GRACE);
+        if !changes(ended, Instant::now() + at_most).await {
+            return Err(shared.error(FetchErrorKind::Timeout));
+        }
+        shared.last_error().map_or(Ok(()), Err)
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.0.0
+    }
+
+    /// Shows the keys that may be used, if there are any.
+    #[inline]
+    pub(super) fn with<T>(&self, look: impl FnOnce(Option<&Trusted>) -> T) -> T {
+        self.shared().with(look)
+    }
+
+    /// A token needs keys that are not there; whoever waits for them already does
+    /// so until `deadline`.
+    #[cold]
+    pub(super) fn ask(&self, deadline: Option<Deadline>) -> Asked {
+        match self.shared().hope() {
+            Hope::Wait(ended) => {
+                let keys = self.clone();
+                let deadline =
+                    deadline.unwrap_or_else(|| Instant::now() + self.shared().policy.max_wait);
+                Asked::Wait(Waiting { keys, ended, deadline })
+            }
+            Hope::Failing(retry_after) => Asked::Unavailable { retry_after },
+            Hope::None => Asked::Unknown,
+        }
+    }
+}
+
+/// The answer to a wish for keys.
+pub(crate) enum Asked {
+    /// Some may come.
+    Wait(Waiting),
+    /// The provider has no others.
+    Unknown,
+    /// Nobody knows: the provider cannot be reached.
+    Unavailable { retry_after: Duration },
+}
+
+/// When a request stops waiting.
+pub(crate) type Deadline = Instant;
+
+/// A fetch that is under way, or begins.
+pub(crate) struct Waiting {
+    keys: RemoteKeys,
+    ended: watch::Receiver<u64>,
+    deadline: Deadline,
+}
+
+impl Waiting {
+    pub(crate) fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
+    /// Waits for its end; if it brings nothing, or takes too long, the error is the
+    /// time after which to ask again.
+    pub(crate) async fn done(self) -> Result<(), Duration> {
+        let shared = self.keys.shared();
+        if changes(self.ended, self.deadline).await && shared.last_error().is_none() {
+            Ok(())
+        } else {
+            Err(shared.pause())
+        }
+    }
+}
+
+/// Whether the value changes in time.
+async fn changes(mut value: watch::Receiver<u64>, deadline: Instant) -> bool {
+    timeout_at(deadline, value.changed()).await.is_ok_and(|changed| changed.is_ok())
+}
+
+impl IntoKeySource for RemoteKeys {
+    fn into_key_source(self) -> Result<KeySource, ConfigError> {
+        Ok(KeySource::remote(self))
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+impl fmt::Debug for RemoteKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteKeys")
+            .field("location", self.shared().location())
+            .field("issuer", &self.issuer())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a fetch takes beyond the time that it is given, to be ended and noted.
+const GRACE: Duration = Duration::from_secs(1);

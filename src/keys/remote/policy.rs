@@ -1,0 +1,70 @@
+//! How often, how long and how much: the numbers of a [`RemoteKeys`](super::RemoteKeys).
+
+use std::{ops::RangeInclusive, time::Duration};
+
+use crate::error::ConfigError;
+
+/// The numbers; what each means, its setter in the builder says.
+#[derive(Clone, Debug)]
+pub(super) struct Policy {
+    pub(super) connect_timeout: Duration,
+    pub(super) timeout: Duration,
+    pub(super) max_body: usize,
+    pub(super) max_keys: usize,
+    pub(super) refresh: RangeInclusive<Duration>,
+    pub(super) default_refresh: Duration,
+    pub(super) jitter: f64,
+    pub(super) cooldown: Duration,
+    pub(super) max_wait: Duration,
+    pub(super) retry: RangeInclusive<Duration>,
+    pub(super) max_stale: Duration,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(2),
+            timeout: Duration::from_secs(5),
+            max_body: 512 * 1024,
+            max_keys: 100,
+            refresh: Duration::from_secs(60)..=Duration::from_secs(24 * 3600),
+            default_refresh: Duration::from_secs(600),
+            jitter: 0.1,
+            cooldown: Duration::from_secs(30),
+            max_wait: Duration::from_secs(5),
+            retry: Duration::from_secs(1)..=Duration::from_secs(60),
+            max_stale: Duration::from_secs(24 * 3600),
+        }
+    }
+}
+
+impl Policy {
+    /// Refuses numbers by which the service would fetch without a pause, or never.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        let refuse = |what| Err(ConfigError::OutOfRange(what));
+        for range in [&self.refresh, &self.retry] {
+            if range.start() > range.end() || *range.start() < SHORTEST || *range.end() > LONGEST {
+                return refuse(
+                    "the time between two fetches is from 10 ms to 30 days, the shorter one first",
+                );
+            }
+        }
+        let times = [self.default_refresh, self.connect_timeout, self.timeout, self.max_wait];
+        if times.iter().any(|time| *time < SHORTEST || *time > LONGEST) {
+            return refuse("a time-out, and a time between two fetches, is from 10 ms to 30 days");
+        }
+        if self.cooldown > LONGEST || self.max_stale > LONGEST {
+            return refuse("the cool-down, and how long keys may be stale, is at most 30 days");
+        }
+        if self.max_body == 0 || self.max_keys == 0 {
+            return refuse("the limits on a document's bytes and keys are at least 1");
+        }
+        if !(0.0..=0.5).contains(&self.jitter) {
+            return refuse("the jitter is from 0 to 0.5");
+        }
+        Ok(())
+    }
+}
+
+const SHORTEST: Duration = Duration::from_millis(10);
+const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);

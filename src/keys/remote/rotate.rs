@@ -1,0 +1,306 @@
+//! When keys are fetched again. No I/O, no clock: `now` is an argument, the time
+//! since the keys were set up.
+//!
+//! | what happens | the next fetch |
+//! |---|---|
+//! | a fetch succeeds | when its answer says, within bounds |
+//! | a fetch fails that was due | after a pause that doubles each time |
+//! | a token has a key that nobody knows | now, and then not for that reason until the cool-down is over |
+//! | that fetch fails, and none was due | at the end of the cool-down |
+//!
+//! So tokens, which anybody can make up, cause one fetch in each cool-down at
+//! most, whatever the provider answers.
+
+use std::time::Duration;
+
+use super::policy::Policy;
+
+/// The plan.
+#[derive(Debug)]
+pub(super) struct Rotation {
+    /// When the next fetch begins.
+    next: Duration,
+    /// When it would, had no token and nobody else asked for one: the keys are due.
+    due: Duration,
+    under_way: bool,
+    /// Whether the fetch that comes, or is under way, is there for a token.
+    for_token: bool,
+    /// Until when no token causes a fetch.
+    cool: Duration,
+    /// How many fetches have failed since one succeeded.
+    failures: u32,
+}
+
+/// What becomes of a wish for new keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// A fetch is under way, or begins now.
+    Granted,
+    /// None begins for so long.
+    Denied(Duration),
+}
+
+impl Rotation {
+    /// A fetch is due at once.
+    pub(super) fn new() -> Self {
+        Self {
+            next: Duration::ZERO,
+            due: Duration::ZERO,
+            under_way: false,
+            for_token: false,
+            cool: Duration::ZERO,
+            failures: 0,
+        }
+    }
+
+    /// When the next fetch begins.
+    pub(super) fn next(&self) -> Duration {
+        self.next
+    }
+
+    /// How long until the next fetch; none while one is under way.
+    pub(super) fn pause(&self, now: Duration) -> Option<Duration> {
+        (!self.under_way).then(|| self.next.saturating_sub(now))
+    }
+
+    /// A token needs keys that are not there.
+    pub(super) fn wish(&mut self, now: Duration) -> Wish {
+        if self.under_way || self.next <= now {
+            return Wish::Granted;
+        }
+        if now < self.cool {
+            return Wish::Denied(self.cool.min(self.next).saturating_sub(now));
+        }
+        self.for_token = true;
+        self.next = now;
+        Wish::Granted
+    }
+
+    /// The application wants a fetch.
+    pub(super) fn demand(&mut self, now: Duration) {
+        if !self.under_way {
+            self.next = self.next.min(now);
+        }
+    }
+
+    /// A fetch begins, if one is to begin now.
+    pub(super) fn begin(&mut self, now: Duration, policy: &Policy) -> bool {
+        if now < self.next {
+            return false;
+        }
+        self.under_way = true;
+        self.cool_down(now, policy);
+        true
+    }
+
+    /// The fetch that was under way is lost: whoever did it has gone.
+    pub(super) fn abandon(&mut self, now: Duration) {
+        self.under_way = false;
+        self.next = self.next.min(now);
+    }
+
+    /// The fetch has brought keys, which are good for `fresh` by their provider's
+    /// word. `chance` is from -1 to 1.
+    pub(super) fn succeeded(
+        &mut self,
+        now: Duration,
+        fresh: Option<Duration>,
+        chance: f64,
+        policy: &Policy,
+    ) {
+        self.end(now, policy);
+        self.failures = 0;
+        let (shortest, longest) = (*policy.refresh.start(), *policy.refresh.end());
+        let pause = fresh.unwrap_or(policy.default_refresh).clamp(shortest, longest);
+        // What is said to be the longest is not made longer by chance.
+        self.due = now.saturating_add(spread(pause, chance, policy).min(longest));
+        self.next = self.due;
+    }
+
+    /// The fetch has brought nothing.
+    pub(super) fn failed(&mut self, now: Duration, chance: f64, policy: &Policy) {
+        let for_token = self.for_token;
+        self.end(now, policy);
+        self.failures = self.failures.saturating_add(1);
+        if for_token && now < self.due {
+            self.for_token = true;
+            self.next = self.due.min(self.cool);
+            return;
+        }
+        let (first, last) = (*policy.retry.start(), *policy.retry.end());
+        // Never slower than it would fetch if all were well.
+        let last = last.min(*policy.refresh.end()).max(first);
+        let doubled = 1_u32.checked_shl(self.failures.saturating_sub(1)).unwrap_or(u32::MAX);
+        let pause = spread(first.saturating_mul(doubled).min(last), chance, policy);
+        self.next = now.saturating_add(pause.clamp(first, last));
+    }
+
+    fn end(&mut self, now: Duration, policy: &Policy) {
+        self.under_way = false;
+        self.cool_down(now, policy);
+        self.for_token = false;
+    }
+
+    fn cool_down(&mut self, now: Duration, policy: &Policy) {
+        if self.for_token {
+            self.cool = now.saturating_add(policy.cooldown);
+        }
+    }
+}
+
+/// A little more or less, so that machines that began together do not stay
+/// together.
+fn spread(pause: Duration, chance: f64, policy: &Policy) -> Duration {
+    pause.mul_f64(1.0 + policy.jitter * chance.clamp(-1.0, 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn s(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    /// A plan whose first fetch ended well at 0, and the next is due after 600 s.
+    fn fetched(policy: &Policy) -> Rotation {
+        let mut plan = Rotation::new();
+        assert!(plan.begin(s(0), policy));
+        plan.succeeded(s(0), None, 0.0, policy);
+        plan
+    }
+
+    #[test]
+    fn the_provider_says_when_within_bounds() {
+        let policy = Policy::default();
+        for (fresh, chance, next) in [
+            (None, 0.0, 600),
+            (None, -1.0, 540),
+            (None, 1.0, 660),
+            (Some(0), 0.0, 60),
+            (Some(3600), 0.0, 3600),
+            (Some(u64::MAX), 0.0, 86_400),
+            (Some(u64::MAX), 1.0, 86_400),
+        ] {
+            let mut plan = Rotation::new();
+            assert!(plan.begin(s(0), &policy));
+            plan.succeeded(s(0), fresh.map(s), chance, &policy);
+            assert_eq!(plan.next(), s(next), "{fresh:?}, {chance}");
+        }
+    }
+
+    #[test]
+    fn tokens_cause_one_fetch_in_a_cool_down() {
+        let policy = Policy::default();
+        let mut plan = fetched(&policy);
+        assert_eq!(plan.wish(s(5)), Wish::Granted, "the first fetch of all does not count");
+        assert_eq!(plan.wish(s(5)), Wish::Granted, "shared");
+        assert!(plan.begin(s(5), &policy));
+        assert_eq!(plan.wish(s(6)), Wish::Granted, "under way");
+        plan.succeeded(s(7), None, 0.0, &policy);
+        assert_eq!(plan.wish(s(8)), Wish::Denied(s(29)));
+        assert_eq!(plan.wish(s(37)), Wish::Granted);
+    }
+
+    #[test]
+    fn a_failure_counts_as_well() {
+        let policy = Policy::default();
+        let mut plan = fetched(&policy);
+        let mut fetches = 0;
+        for now in (10..130).map(s) {
+            let _ = plan.wish(now);
+            if plan.begin(now, &policy) {
+                fetches += 1;
+                plan.failed(now, 0.0, &policy);
+            }
+        }
+        assert_eq!(fetches, 4, "at 10, 40, 70 and 100 s");
+    }
+
+    #[test]
+    fn the_last_wish_is_tried_again_without_another_one() {
+        let policy = Policy::default();
+        let mut plan = fetched(&policy);
+        assert_eq!(plan.wish(s(10)), Wish::Granted);
+        assert!(plan.begin(s(10), &policy));
+        plan.failed(s(12), 0.0, &policy);
+        assert_eq!(plan.next(), s(42));
+        assert!(plan.begin(s(42), &policy));
+        plan.succeeded(s(42), None, 0.0, &policy);
+        assert_eq!(plan.next(), s(642));
+        assert_eq!(plan.wish(s(43)), Wish::Denied(s(29)), "it was for a token, too");
+    }
+
+    #[test]
+    fn what_is_due_is_tried_faster_and_for_ever() {
+        let policy = Policy::default();
+        let mut plan = Rotation::new();
+        let mut now = s(0);
+        let mut pauses = Vec::new();
+        for _ in 0..40 {
+            assert!(plan.begin(now, &policy));
+            plan.failed(now, 0.0, &policy);
+            pauses.push((plan.next() - now).as_secs());
+            now = plan.next();
+        }
+        assert_eq!(pauses[..8], [1, 2, 4, 8, 16, 32, 60, 60]);
+        assert_eq!(pauses[39], 60);
+        plan.succeeded(now, None, 0.0, &policy);
+        assert!(plan.begin(plan.next(), &policy));
+        plan.failed(plan.next(), 0.0, &policy);
+        assert_eq!(plan.next() - now, s(601), "it begins at the first pause again");
+    }
+
+    #[test]
+    fn a_fast_rhythm_is_kept_in_failure() {
+        let policy = Policy { refresh: s(2)..=s(2), ..Policy::default() };
+        let mut plan = Rotation::new();
+        for at in 0..10 {
+            let now = plan.next();
+            assert!(plan.begin(now, &policy));
+            plan.failed(now, 1.0, &policy);
+            assert!(plan.next() - now <= s(2), "failure {at}");
+        }
+    }
+
+    #[test]
+    fn the_application_may_always_ask() {
+        let policy = Policy::default();
+        let mut plan = fetched(&policy);
+        for now in [1, 2, 3].map(s) {
+            plan.demand(now);
+            assert!(plan.begin(now, &policy));
+            plan.demand(now);
+            plan.succeeded(now, None, 0.0, &policy);
+            assert_eq!(plan.next(), now + s(600));
+        }
+        assert_eq!(plan.wish(s(4)), Wish::Granted, "the application spends no token's turn");
+    }
+
+    #[test]
+    fn a_fetch_that_was_lost_is_done_again() {
+        let policy = Policy::default();
+        let mut plan = fetched(&policy);
+        assert_eq!(plan.wish(s(10)), Wish::Granted);
+        assert!(plan.begin(s(10), &policy));
+        plan.abandon(s(11));
+        assert_eq!(plan.wish(s(11)), Wish::Granted);
+        assert!(plan.begin(s(11), &policy));
+    }
+
+    #[test]
+    fn numbers_are_checked() {
+        assert!(Policy::default().check().is_ok());
+        for policy in [
+            Policy { refresh: s(0)..=s(1), ..Policy::default() },
+            Policy { refresh: s(2)..=s(1), ..Policy::default() },
+            Policy { retry: s(1)..=Duration::MAX, ..Policy::default() },
+            Policy { timeout: s(0), ..Policy::default() },
+            Policy { max_stale: Duration::MAX, ..Policy::default() },
+            Policy { max_keys: 0, ..Policy::default() },
+            Policy { jitter: f64::NAN, ..Policy::default() },
+        ] {
+            assert!(policy.check().is_err(), "{policy:?}");
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! How the keys are, for a health page.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Serialize, Serializer};
+
+use crate::error::FetchError;
+
+/// How the keys of a [`RemoteKeys`](super::RemoteKeys) are.
+///
+/// As JSON, times are text in UTC (RFC 3339), and the error is its text:
+///
+/// ```json
+/// {"state":"healthy","keys":2,"ids":["2026-10","2026-11"],"skipped":[],
+///  "last_success":"2026-11-24T12:00:00Z","last_error":null,
+///  "next_refresh":"2026-11-24T12:10:00Z"}
+/// ```
+///
+/// Nothing in it is secret, but for who reads how your provider is doing.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct KeyStatus {
+    /// Whether tokens can be verified.
+    pub state: KeyState,
+    /// How many keys there are.
+    pub keys: usize,
+    /// Their ids, of those that have one.
+    pub ids: Vec<String>,
+    /// The keys of the document that cannot be used, with the reasons.
+    pub skipped: Vec<String>,
+    /// When keys were last fetched, or found to be unchanged.
+    #[serde(serialize_with = "time")]
+    pub last_success: Option<SystemTime>,
+    /// Why the last fetch failed; `None` if it did not.
+    #[serde(serialize_with = "text")]
+    pub last_error: Option<FetchError>,
+    /// When the next fetch begins, unless a token asks for one before; `None` if one
+    /// is under way.
+    #[serde(serialize_with = "time")]
+    pub next_refresh: Option<SystemTime>,
+}
+
+/// Whether tokens can be verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum KeyState {
+    /// No keys have been there yet: all tokens are answered 503.
+    Starting,
+    /// There are keys, and the last fetch succeeded.
+    Healthy,
+    /// There are keys, and the last fetch failed.
+    Degraded,
+    /// The last success is longer ago than keys may be stale: all tokens are
+    /// answered 503.
+    Stale,
+}
+
+impl KeyState {
+    /// Whether there are keys to verify tokens with.
+    #[must_use]
+    pub fn is_usable(self) -> bool {
+        match self {
+            Self::Healthy | Self::Degraded => true,
+            Self::Starting | Self::Stale => false,
+        }
+    }
+}
+
+fn time<S: Serializer>(time: &Option<SystemTime>, serializer: S) -> Result<S::Ok, S::Error> {
+    match time {
+        // Before 1970 and after 9999 there is no such text.
+        Some(time) => {
+            let time = (*time).clamp(UNIX_EPOCH, UNIX_EPOCH + LAST);
+            serializer.collect_str(&humantime::format_rfc3339_seconds(time))
+        }
+        None => serializer.serialize_none(),
+    }
+}
+
+fn text<S: Serializer>(error: &Option<FetchError>, serializer: S) -> Result<S::Ok, S::Error> {
+    match error {
+        Some(error) => serializer.collect_str(error),
+        None => serializer.serialize_none(),
+    }
+}
+
+/// 9999-12-31T23:59:59Z.
+const LAST: Duration = Duration::from_secs(253_402_300_799);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::FetchErrorKind;
+
+    #[test]
+    fn it_is_json_for_a_health_page() {
+        let status = KeyStatus {
+            state: KeyState::Degraded,
+            keys: 1,
+            ids: vec!["a".into()],
+            skipped: Vec::new(),
+            last_success: Some(UNIX_EPOCH + Duration::from_secs(1_795_521_600)),
+            last_error: Some(FetchError::new("https://a.example/", FetchErrorKind::Timeout)),
+            next_refresh: None,
+        };
+        assert_eq!(
+            serde_json::to_value(&status).unwrap(),
+            serde_json::json!({
+                "state": "degraded",
+                "keys": 1,
+                "ids": ["a"],
+                "skipped": [],
+                "last_success": "2026-11-24T12:00:00Z",
+                "last_error": "https://a.example/: no whole answer in the time that it is given",
+                "next_refresh": null,
+            })
+        );
+        // A clock that is wrong does no harm.
+        for (time, text) in [
+            (UNIX_EPOCH - Duration::from_secs(1), "1970-01-01T00:00:00Z"),
+            (UNIX_EPOCH + LAST * 2, "9999-12-31T23:59:59Z"),
+        ] {
+            let status = KeyStatus { last_success: Some(time), ..status.clone() };
+            assert_eq!(serde_json::to_value(&status).unwrap()["last_success"], text);
+        }
+    }
+}

@@ -1,0 +1,382 @@
+//! The task that keeps keys fresh, and what it shares with those who use them.
+//!
+//! Readers look at a snapshot, and take no lock. The lock here guards the plan and
+//! the status; who holds it only moves numbers.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use arc_swap::ArcSwapOption;
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, watch},
+    task::AbortHandle,
+    time::{Instant, timeout, timeout_at},
+};
+use url::Url;
+
+use super::{
+    fetch::{self, Fetched, Fetcher},
+    policy::Policy,
+    provider::{Location, Provider},
+    rotate::{Rotation, Wish},
+    status::{KeyState, KeyStatus},
+};
+use crate::{
+    clock::{Clock, unix_seconds},
+    error::{ConfigError, FetchError, FetchErrorKind},
+    keys::{KeySet, Trusted},
+    observe,
+};
+
+pub(super) struct Shared {
+    pub(super) issuer: Option<Box<str>>,
+    pub(super) policy: Policy,
+    location: Location,
+    fetcher: Fetcher,
+    clock: Box<dyn Clock>,
+    /// What the plan's times count from.
+    start: Instant,
+    current: ArcSwapOption<Snapshot>,
+    /// Whether the task runs.
+    tended: AtomicBool,
+    state: Mutex<State>,
+    /// Changes when a fetch has ended.
+    ended: watch::Sender<u64>,
+    /// Wakes the task when the plan has changed.
+    changed: Notify,
+}
+
+struct State {
+    plan: Rotation,
+    task: Option<AbortHandle>,
+    last_success: Option<SystemTime>,
+    last_error: Option<FetchError>,
+    /// Whether the last handle is gone.
+    closed: bool,
+}
+
+/// One generation of keys.
+pub(super) struct Snapshot {
+    trusted: Trusted,
+    /// The last second, since 1970, at which the keys may be used; it moves on when
+    /// the provider says that nothing has changed.
+    good_until: AtomicI64,
+}
+
+/// Whether there is hope for new keys.
+pub(super) enum Hope {
+    /// A fetch is under way or begins: the receiver changes when it has ended.
+    Wait(watch::Receiver<u64>),
+    /// Not for so long, and the last fetch failed.
+    Failing(Duration),
+    /// The provider was asked, and has no others.
+    None,
+}
+
+impl Shared {
+    pub(super) fn new(
+        location: Location,
+        issuer: Option<Box<str>>,
+        policy: Policy,
+        fetcher: Fetcher,
+        clock: Box<dyn Clock>,
+    ) -> Arc<Self> {
+        let issuer = issuer.or_else(|| location.issuer().map(Box::from));
+        Arc::new(Self {
+            issuer,
+            policy,
+            location,
+            fetcher,
+            clock,
+            start: Instant::now(),
+            current: ArcSwapOption::empty(),
+            tended: AtomicBool::new(false),
+            state: Mutex::new(State {
+                plan: Rotation::new(),
+                task: None,
+                last_success: None,
+                last_error: None,
+                closed: false,
+            }),
+            ended: watch::Sender::new(0),
+            changed: Notify::new(),
+        })
+    }
+
+    /// Shows the keys, if there are any that may be used.
+    #[inline]
+    pub(super) fn with<T>(self: &Arc<Self>, look: impl FnOnce(Option<&Trusted>) -> T) -> T {
+        if !self.tended.load(Ordering::Relaxed) {
+            self.tend();
+        }
+        let current = self.current.load();
+        let usable = current.as_ref().filter(|snapshot| self.is_good(snapshot));
+        look(usable.map(|snapshot| &snapshot.trusted))
+    }
+
+    /// Starts the task, if it does not run and there is a runtime to run on.
+    #[cold]
+    pub(super) fn tend(self: &Arc<Self>) -> bool {
+        let Ok(runtime) = Handle::try_current() else { return false };
+        let mut state = self.state();
+        let runs = state.task.as_ref().is_some_and(|task| !task.is_finished());
+        if !runs && !state.closed {
+            // Its runtime may have gone while it was fetching.
+            state.plan.abandon(self.now());
+            let tended = Tended(Arc::clone(self));
+            state.task = Some(runtime.spawn(run(tended)).abort_handle());
+        }
+        true
+    }
+
+    /// The last handle is gone.
+    pub(super) fn close(&self) {
+        let mut state = self.state();
+        state.closed = true;
+        if let Some(task) = state.task.take() {
+            task.abort();
+        }
+    }
+
+    /// A token needs keys that are not there: causes a fetch, where the plan allows.
+    #[cold]
+    pub(super) fn hope(self: &Arc<Self>) -> Hope {
+        if !self.tend() {
+            return Hope::Failing(*self.policy.retry.start());
+        }
+        let mut state = self.state();
+        match state.plan.wish(self.now()) {
+            // So many wait that one more would be one too many to serve.
+            Wish::Granted if self.ended.receiver_count() >= MOST_WAITING => {
+                Hope::Failing(*self.policy.retry.start())
+            }
+            Wish::Granted => {
+                let ended = self.ended.subscribe();
+                self.changed.notify_one();
+                Hope::Wait(ended)
+            }
+            Wish::Denied(pause) if state.last_error.is_some() => Hope::Failing(pause),
+            Wish::Denied(pause) => {
+                drop(state);
+                // Keys that became stale although nothing failed: a clock has jumped.
+                match self.current.load().as_ref() {
+                    Some(snapshot) if self.is_good(snapshot) => Hope::None,
+                    _ => Hope::Failing(pause),
+                }
+            }
+        }
+    }
+
+    /// The application wants a fetch; the receiver changes when one has ended.
+    pub(super) fn demand(self: &Arc<Self>) -> Option<watch::Receiver<u64>> {
+        if !self.tend() {
+            return None;
+        }
+        let mut state = self.state();
+        state.plan.demand(self.now());
+        let ended = self.ended.subscribe();
+        self.changed.notify_one();
+        Some(ended)
+    }
+
+    /// A receiver that changes when a fetch has ended.
+    pub(super) fn ended(&self) -> watch::Receiver<u64> {
+        self.ended.subscribe()
+    }
+
+    /// How long until the next fetch, or until one that is under way has failed.
+    pub(super) fn pause(&self) -> Duration {
+        self.state().plan.pause(self.now()).unwrap_or(*self.policy.retry.start())
+    }
+
+    /// Why the last fetch failed, if it did.
+    pub(super) fn last_error(&self) -> Option<FetchError> {
+        self.state().last_error.clone()
+    }
+
+    pub(super) fn error(&self, kind: FetchErrorKind) -> FetchError {
+        fetch::error(self.location.url(), kind)
+    }
+
+    pub(super) fn status(&self) -> KeyStatus {
+        let current = self.current.load();
+        let (last_success, last_error, next) = {
+            let state = self.state();
+            let next = state.plan.pause(self.now());
+            (state.last_success, state.last_error.clone(), next)
+        };
+        let snapshot = current.as_ref();
+        let state = match snapshot {
+            None => KeyState::Starting,
+            Some(snapshot) if !self.is_good(snapshot) => KeyState::Stale,
+            Some(_) if last_error.is_some() => KeyState::Degraded,
+            Some(_) => KeyState::Healthy,
+        };
+        let keys = snapshot.map(|snapshot| &snapshot.trusted.keys);
+        let ids = keys.into_iter().flat_map(KeySet::iter).filter_map(|key| key.kid());
+        let skipped = keys.into_iter().flat_map(KeySet::skipped);
+        KeyStatus {
+            state,
+            keys: keys.map_or(0, KeySet::len),
+            ids: ids.map(String::from).collect(),
+            skipped: skipped.map(ToString::to_string).collect(),
+            last_success,
+            last_error,
+            next_refresh: next.and_then(|pause| self.clock.now().checked_add(pause)),
+        }
+    }
+
+    pub(super) fn location(&self) -> &Location {
+        &self.location
+    }
+
+    #[inline]
+    fn is_good(&self, snapshot: &Snapshot) -> bool {
+        unix_seconds(self.clock.now()) <= snapshot.good_until.load(Ordering::Relaxed)
+    }
+
+    fn good_until(&self) -> i64 {
+        let stale = i64::try_from(self.policy.max_stale.as_secs()).unwrap_or(i64::MAX);
+        unix_seconds(self.clock.now()).saturating_add(stale)
+    }
+
+    fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing that panics is done under it; if it were, the plan would be whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes what was fetched; an error keeps what there is.
+    fn take(
+        &self,
+        provider: &mut Provider,
+        fetched: Fetched,
+        url: &Url,
+    ) -> Result<Taken, FetchError> {
+        let (body, etag, fresh) = match fetched {
+            Fetched::Unchanged { fresh } => {
+                // Asked for with the `ETag` of the document that is in use.
+                if let Some(current) = self.current.load().as_ref() {
+                    current.good_until.store(self.good_until(), Ordering::Relaxed);
+                }
+                return Ok(Taken { fresh, news: None });
+            }
+            Fetched::New { body, etag, fresh } => (body, etag, fresh),
+        };
+        let limit = self.policy.max_keys;
+        let keys = KeySet::from_jwks_of_at_most(limit, &body)
+            .map_err(|_| FetchErrorKind::NotKeySet)
+            .and_then(|keys| keys.ok_or(FetchErrorKind::TooManyKeys { limit }))
+            .and_then(|keys| {
+                if keys.is_empty() {
+                    let reasons = keys.skipped().iter().map(ToString::to_string).collect();
+                    return Err(FetchErrorKind::NoUsableKeys(reasons));
+                }
+                Ok(keys)
+            })
+            .map_err(|kind| fetch::error(url, kind))?;
+        let keys = match &self.issuer {
+            Some(issuer) => keys.with_issuer(&**issuer),
+            None => keys,
+        };
+        let same = |old: &Arc<Snapshot>| old.trusted.keys.skipped() == keys.skipped();
+        let news = !self.current.load().as_ref().is_some_and(same);
+        let taken = Taken { fresh, news: news.then(|| keys.clone()) };
+        self.current.store(Some(Arc::new(Snapshot {
+            trusted: Trusted::new(keys),
+            good_until: AtomicI64::new(self.good_until()),
+        })));
+        provider.took(etag);
+        Ok(taken)
+    }
+
+    /// Notes how a fetch ended, and tells those who wait.
+    fn end(&self, outcome: Result<Taken, FetchError>) {
+        let now = self.now();
+        let wall = self.clock.now();
+        let chance = fastrand::f64() * 2.0 - 1.0;
+        let mut state = self.state();
+        let failed_before = state.last_error.is_some();
+        match &outcome {
+            Ok(taken) => {
+                state.plan.succeeded(now, taken.fresh, chance, &self.policy);
+                state.last_success = Some(wall);
+                state.last_error = None;
+            }
+            Err(error) => {
+                state.plan.failed(now, chance, &self.policy);
+                state.last_error = Some(error.clone());
+            }
+        }
+        drop(state);
+        self.ended.send_modify(|ended| *ended = ended.wrapping_add(1));
+        match &outcome {
+            Ok(taken) => self.tell(taken, failed_before),
+            Err(error) if !failed_before => observe::keys_not_fetched(error),
+            Err(_) => {}
+        }
+    }
+
+    fn tell(&self, taken: &Taken, failed_before: bool) {
+        let from = fetch::shown(self.location.url());
+        observe::keys_fetched(&from, failed_before);
+        for skipped in taken.news.iter().flat_map(KeySet::skipped) {
+            let reason = skipped.reason();
+            let harmless =
+                matches!(reason, ConfigError::KeyUse(_) | ConfigError::UnsupportedKey(_));
+            observe::key_skipped(&from, skipped, harmless);
+        }
+    }
+}
+
+/// What became of a document.
+struct Taken {
+    fresh: Option<Duration>,
+    /// The keys, if others are left out of them than before.
+    news: Option<KeySet>,
+}
+
+/// That the task runs: while this is there, it does.
+struct Tended(Arc<Shared>);
+
+impl Drop for Tended {
+    fn drop(&mut self) {
+        self.0.tended.store(false, Ordering::Relaxed);
+    }
+}
+
+async fn run(tended: Tended) {
+    let shared = &tended.0;
+    shared.tended.store(true, Ordering::Relaxed);
+    let mut provider = Provider::new(shared.location.clone());
+    loop {
+        let next = shared.state().plan.next();
+        // What has changed may be the plan, so look at it again.
+        if timeout_at(shared.start + next, shared.changed.notified()).await.is_ok() {
+            continue;
+        }
+        if !shared.state().plan.begin(shared.now(), &shared.policy) {
+            continue;
+        }
+        let fetched = timeout(shared.policy.timeout, provider.fetch(&shared.fetcher)).await;
+        let outcome = match fetched {
+            Err(_) => Err(shared.error(FetchErrorKind::Timeout)),
+            Ok(Err(error)) => Err(error),
+            Ok(Ok((url, fetched))) => shared.take(&mut provider, fetched, &url),
+        };
+        shared.end(outcome);
+    }
+}
+
+/// How many requests wait for a fetch at a time: each holds a connection and its
+/// request.
+const MOST_WAITING: usize = 1000;

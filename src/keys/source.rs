@@ -1,0 +1,170 @@
+//! Where keys come from: given once, or fetched again and again.
+
+use std::fmt;
+
+use super::{
+    Key, KeySet,
+    remote::{Asked, Deadline, RemoteKeys},
+    trusted::Trusted,
+};
+use crate::{
+    alg::{Algorithm, AlgorithmSet},
+    error::ConfigError,
+};
+
+/// What a verifier takes its keys from, made by [`IntoKeySource`].
+#[derive(Clone, Debug)]
+pub struct KeySource(Source);
+
+#[derive(Clone, Debug)]
+enum Source {
+    Fixed(KeySet),
+    #[allow(dead_code, reason = "made by the feature `remote`")]
+    Remote(RemoteKeys),
+}
+
+impl KeySource {
+    #[allow(dead_code, reason = "for the feature `remote`")]
+    pub(super) fn remote(keys: RemoteKeys) -> Self {
+        Self(Source::Remote(keys))
+    }
+}
+
+/// What [`VerifierBuilder::keys`](crate::verifier::VerifierBuilder::keys) takes: a
+/// key, several, a set, the `Result` of making one, whose error `build()` then
+/// gives, and with the feature `remote` a `RemoteKeys`.
+pub trait IntoKeySource {
+    /// The keys, or why there are none.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong when the key was made.
+    fn into_key_source(self) -> Result<KeySource, ConfigError>;
+}
+
+impl IntoKeySource for KeySource {
+    fn into_key_source(self) -> Result<KeySource, ConfigError> {
+        Ok(self)
+    }
+}
+
+impl IntoKeySource for KeySet {
+    fn into_key_source(self) -> Result<KeySource, ConfigError> {
+        Ok(KeySource(Source::Fixed(self)))
+    }
+}
+
+impl IntoKeySource for Key {
+    fn into_key_source(self) -> Result<KeySource, ConfigError> {
+        KeySet::new([self]).into_key_source()
+    }
+}
+
+impl IntoKeySource for Vec<Key> {
+    fn into_key_source(self) -> Result<KeySource, ConfigError> {
+        KeySet::new(self).into_key_source()
+    }
+}
+
+impl<const N: usize> IntoKeySource for [Key; N] {
+    fn into_key_source(self) -> Result<KeySource, ConfigError> {
+        KeySet::new(self).into_key_source()
+    }
+}
+
+impl<K: IntoKeySource> IntoKeySource for Result<K, ConfigError> {
+    fn into_key_source(self) -> Result<KeySource, ConfigError> {
+        self?.into_key_source()
+    }
+}
+
+/// All keys of a verifier.
+#[derive(Default)]
+pub(crate) struct Sources {
+    fixed: Option<Trusted>,
+    remote: Box<[RemoteKeys]>,
+}
+
+impl Sources {
+    /// # Errors
+    ///
+    /// There is no key that can be used.
+    pub(crate) fn new(sources: Vec<KeySource>) -> Result<Self, ConfigError> {
+        let (mut fixed, mut remote) = (None::<KeySet>, Vec::new());
+        for source in sources {
+            match source.0 {
+                Source::Fixed(keys) => fixed = Some(fixed.unwrap_or_default().and(keys)),
+                Source::Remote(keys) => remote.push(keys),
+            }
+        }
+        let unusable = fixed.as_ref().filter(|keys| keys.is_empty());
+        if let Some(keys) = unusable {
+            let reasons: Vec<_> = keys.skipped().iter().map(ToString::to_string).collect();
+            return Err(if reasons.is_empty() {
+                ConfigError::NoKeys
+            } else {
+                ConfigError::NoUsableKeys(reasons)
+            });
+        }
+        if fixed.is_none() && remote.is_empty() {
+            return Err(ConfigError::NoKeys);
+        }
+        Ok(Self { fixed: fixed.map(Trusted::new), remote: remote.into() })
+    }
+
+    /// The keys that were given once.
+    pub(crate) fn fixed(&self) -> Option<&KeySet> {
+        self.fixed.as_ref().map(|trusted| &trusted.keys)
+    }
+
+    /// The keys that are fetched.
+    pub(crate) fn remote(&self) -> &[RemoteKeys] {
+        &self.remote
+    }
+
+    /// All algorithms that some key may verify, now or after a rotation: never
+    /// those of shared secrets, where the keys are fetched.
+    pub(crate) fn algorithms(&self) -> AlgorithmSet {
+        let public = Algorithm::ALL.iter().copied().filter(|one| one.shortest_secret().is_none());
+        let remote = public.filter(|_| !self.remote.is_empty());
+        let fixed = self.fixed().map(KeySet::algorithms);
+        remote.chain(fixed.iter().flat_map(|set| set.iter())).collect()
+    }
+
+    /// The issuer that each key is bound to, if it is to one.
+    pub(crate) fn issuers(&self) -> impl Iterator<Item = Option<&str>> {
+        let fixed = self.fixed().into_iter().flat_map(KeySet::iter).map(Key::issuer);
+        fixed.chain(self.remote.iter().map(RemoteKeys::issuer))
+    }
+
+    /// Shows one source after the other to `attempt`, until one settles it, and says
+    /// whether it is one whose keys change. None is shown where such a source has no
+    /// keys that may be used. Takes no lock and waits for nothing.
+    #[inline]
+    pub(crate) fn each<T>(
+        &self,
+        mut attempt: impl FnMut(Option<&Trusted>, bool) -> Option<T>,
+    ) -> Option<T> {
+        if let Some(fixed) = &self.fixed
+            && let Some(settled) = attempt(Some(fixed), false)
+        {
+            return Some(settled);
+        }
+        self.remote.iter().find_map(|remote| remote.with(|trusted| attempt(trusted, true)))
+    }
+
+    /// Asks the sources that may have keys for this issuer to look for new ones.
+    #[cold]
+    pub(crate) fn ask(&self, issuer: Option<&str>, deadline: Option<Deadline>) -> Vec<Asked> {
+        let may_speak =
+            |remote: &&RemoteKeys| remote.issuer().is_none_or(|bound| issuer == Some(bound));
+        self.remote.iter().filter(may_speak).map(|remote| remote.ask(deadline)).collect()
+    }
+}
+
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut list = f.debug_list();
+        list.entries(self.fixed()).entries(&self.remote).finish()
+    }
+}

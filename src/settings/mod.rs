@@ -1,0 +1,328 @@
+//! A verifier and a layer from a file or the environment (feature `remote`).
+//!
+//! [`Settings`] is what an operator writes; what is not there has the default of its
+//! builder. Names that are not known are refused, so that a slip of the pen does not
+//! take a protection away.
+//!
+//! | setting | meaning |
+//! |---|---|
+//! | `issuer` | the tokens' `iss`, to the last slash; required |
+//! | `audience` | one or several names of this service; required, unless `any_audience = true` |
+//! | `client` | one or several clients whose tokens are taken |
+//! | *keys*: nothing | by discovery from the issuer |
+//! | `jwks_url` | the keys stand there |
+//! | `public_key`, `public_key_file` | a key in PEM, or a file with it |
+//! | `hmac_secret` | a shared secret, base64url |
+//! | `algorithms` | only these |
+//! | `leeway`, `max_age` | durations |
+//! | `access_tokens_only`, `token_type` | only RFC 9068 access tokens; only these `typ` |
+//! | `required_claim`, `without_subject`, `max_token_len` | as in the [builder](VerifierBuilder) |
+//! | `token_cookie` | a cookie that may carry the token |
+//! | `public_url`, `trusted_origin` | for the cookie: this service's origin, and others that may send unsafe requests |
+//! | `realm` | the challenge's realm |
+//! | `lazy` | start without the provider |
+//! | `jwks_min_refresh`, `jwks_max_refresh`, `jwks_default_refresh`, `jwks_cooldown`, `jwks_timeout`, `jwks_connect_timeout`, `jwks_max_wait`, `jwks_max_stale` | durations, as in [`RemoteKeysBuilder`] |
+//! | `jwks_max_body`, `jwks_max_keys` | limits, as there |
+//!
+//! Durations are text, `"10m"` or `"1h 30m"`, or whole seconds. Where several values
+//! may stand, they are a list, or one text with commas.
+//!
+//! # Example: from a file
+//! ```no_run
+//! use tower_jwt_auth::{JwtAuthLayer, RegisteredClaims, settings::Settings};
+//!
+//! # async fn start() -> Result<(), Box<dyn std::error::Error>> {
+//! // With `toml` in the place of `serde_json`, and so on.
+//! let settings: Settings = serde_json::from_str(
+//!     r#"{
+//!         "issuer": "https://login.example.com",
+//!         "audience": "https://api.example.com",
+//!         "leeway": "30s",
+//!         "token_cookie": "__Host-at"
+//!     }"#,
+//! )?;
+//! let layer: JwtAuthLayer<RegisteredClaims> = settings.layer().await?;
+//! # Ok(()) }
+//! ```
+//!
+//! # Example: with a rule of your own
+//! ```no_run
+//! use tower_jwt_auth::{Claims, RegisteredClaims, settings::Settings, verifier::RuleError};
+//!
+//! # async fn start(settings: Settings) -> Result<(), tower_jwt_auth::ConfigError> {
+//! let verifier = settings
+//!     .verifier_builder::<RegisteredClaims>()
+//!     .await?
+//!     .rule(|claims: &Claims| match claims.session_id() {
+//!         Some(_) => Ok(()),
+//!         None => Err(RuleError::refuse("no session")),
+//!     })
+//!     .build()?;
+//! let layer = settings.layer_of(verifier)?;
+//! # Ok(()) }
+//! ```
+
+mod text;
+
+use std::{path::PathBuf, time::Duration};
+
+use base64_simd::URL_SAFE_NO_PAD;
+use http::HeaderName;
+use serde::{Deserialize, de::DeserializeOwned};
+
+use self::text::{List, SecretText, Span};
+use crate::{
+    alg::Algorithm,
+    error::ConfigError,
+    keys::{
+        IntoKeySource, Key, KeySource,
+        remote::{RemoteKeys, RemoteKeysBuilder},
+    },
+    layer::JwtAuthLayer,
+    source::TokenSource,
+    verifier::{Verifier, VerifierBuilder},
+};
+
+/// What an operator sets. See the [module docs](self) for the names.
+///
+/// `Debug` does not show the secret.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    issuer: String,
+    #[serde(default)]
+    audience: List,
+    #[serde(default)]
+    any_audience: bool,
+    #[serde(default)]
+    client: List,
+    jwks_url: Option<String>,
+    public_key: Option<String>,
+    public_key_file: Option<PathBuf>,
+    hmac_secret: Option<SecretText>,
+    algorithms: Option<List<Algorithm>>,
+    leeway: Option<Span>,
+    max_age: Option<Span>,
+    #[serde(default)]
+    access_tokens_only: bool,
+    token_type: Option<List>,
+    #[serde(default)]
+    required_claim: List,
+    #[serde(default)]
+    without_subject: bool,
+    max_token_len: Option<usize>,
+    token_cookie: Option<String>,
+    public_url: Option<String>,
+    #[serde(default)]
+    trusted_origin: List,
+    realm: Option<String>,
+    #[serde(default)]
+    lazy: bool,
+    jwks_min_refresh: Option<Span>,
+    jwks_max_refresh: Option<Span>,
+    jwks_default_refresh: Option<Span>,
+    jwks_cooldown: Option<Span>,
+    jwks_timeout: Option<Span>,
+    jwks_connect_timeout: Option<Span>,
+    jwks_max_wait: Option<Span>,
+    jwks_max_stale: Option<Span>,
+    jwks_max_body: Option<usize>,
+    jwks_max_keys: Option<usize>,
+}
+
+impl Settings {
+    /// The layer: token from `Authorization`, and from the cookie if there is one.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::verifier_builder`] and [`Self::layer_of`].
+    pub async fn layer<C>(&self) -> Result<JwtAuthLayer<C>, ConfigError>
+    where
+        C: DeserializeOwned + Send + Sync + 'static,
+    {
+        self.layer_of(self.verifier().await?)
+    }
+
+    /// The layer around a verifier, such as one with rules of your own.
+    ///
+    /// # Errors
+    ///
+    /// The cookie's name or an origin is malformed.
+    pub fn layer_of<C>(&self, verifier: Verifier<C>) -> Result<JwtAuthLayer<C>, ConfigError> {
+        let mut layer = JwtAuthLayer::new(verifier);
+        if let Some(realm) = &self.realm {
+            layer = layer.realm(realm);
+        }
+        let Some(name) = &self.token_cookie else { return Ok(layer) };
+        // The grammar is the same (RFC 6265 §4.1.1, RFC 9110 §5.6.2).
+        if HeaderName::from_bytes(name.as_bytes()).is_err() {
+            return Err(ConfigError::InvalidName("`token_cookie` is not the name of a cookie"));
+        }
+        let mut cookie = TokenSource::cookie(&**name);
+        if let Some(url) = &self.public_url {
+            cookie = cookie.public_origin(url.strip_suffix('/').unwrap_or(url))?;
+        }
+        for origin in self.trusted_origin.iter() {
+            cookie = cookie.trusted_origin(origin)?;
+        }
+        Ok(layer.source(cookie))
+    }
+
+    /// The verifier.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::verifier_builder`], and what a verifier refuses to be built with.
+    pub async fn verifier<C>(&self) -> Result<Verifier<C>, ConfigError> {
+        self.verifier_builder().await?.build()
+    }
+
+    /// A builder with all that is set, for more.
+    ///
+    /// # Errors
+    ///
+    /// Settings contradict each other, a key cannot be used, or the keys cannot be
+    /// fetched.
+    pub async fn verifier_builder<C>(&self) -> Result<VerifierBuilder<C>, ConfigError> {
+        let mut builder = Verifier::builder().issuer(&*self.issuer);
+        for audience in self.audience.iter() {
+            builder = builder.audience(audience);
+        }
+        if self.any_audience {
+            if !self.audience.is_empty() {
+                return contradiction("`audience` and `any_audience` are both set, leave one out");
+            }
+            builder = builder.any_audience();
+        }
+        for client in self.client.iter() {
+            builder = builder.client(client);
+        }
+        if let Some(algorithms) = &self.algorithms {
+            builder = builder.algorithms(algorithms.iter().copied());
+        }
+        if let Some(Span(leeway)) = self.leeway {
+            builder = builder.leeway(leeway);
+        }
+        if let Some(Span(max_age)) = self.max_age {
+            builder = builder.max_age(max_age);
+        }
+        if self.without_subject {
+            builder = builder.without_subject();
+        }
+        if self.access_tokens_only {
+            if self.token_type.is_some() || self.without_subject {
+                return contradiction(
+                    "`access_tokens_only` says what `typ` and `sub` must be, leave out \
+                     `token_type` and `without_subject`",
+                );
+            }
+            builder = builder.access_tokens_only();
+        }
+        if let Some(types) = &self.token_type {
+            builder = builder.token_types(types.iter());
+        }
+        for claim in self.required_claim.iter() {
+            builder = builder.required_claim(claim);
+        }
+        if let Some(bytes) = self.max_token_len {
+            builder = builder.max_token_len(bytes);
+        }
+        Ok(builder.keys(self.keys().await?))
+    }
+
+    /// Where the keys come from: from one place alone.
+    async fn keys(&self) -> Result<KeySource, ConfigError> {
+        let fixed = [
+            self.public_key.is_some(),
+            self.public_key_file.is_some(),
+            self.hmac_secret.is_some(),
+            self.jwks_url.is_some(),
+        ];
+        if fixed.into_iter().filter(|set| *set).count() > 1 {
+            return contradiction(
+                "of `jwks_url`, `public_key`, `public_key_file` and `hmac_secret`, set one at most",
+            );
+        }
+        if let Some(pem) = &self.public_key {
+            return Key::from_pem(pem).into_key_source();
+        }
+        if let Some(file) = &self.public_key_file {
+            let pem = std::fs::read(file).map_err(|error| {
+                let file = file.display();
+                ConfigError::Settings(format!("the key file {file} cannot be read: {error}"))
+            })?;
+            return Key::from_pem(pem).into_key_source();
+        }
+        if let Some(secret) = &self.hmac_secret {
+            return self.secret_keys(secret)?.into_key_source();
+        }
+        let keys = self.remote_keys();
+        if self.lazy { keys.lazy() } else { keys.build().await }.into_key_source()
+    }
+
+    /// The secret, for each of its algorithms that are allowed; HS256 if none is named.
+    fn secret_keys(&self, secret: &SecretText) -> Result<Vec<Key>, ConfigError> {
+        let text = secret.expose().trim_end_matches('=');
+        let bytes = URL_SAFE_NO_PAD
+            .decode_to_vec(text)
+            .map(zeroize::Zeroizing::new)
+            .map_err(|_| ConfigError::Settings("`hmac_secret` is not base64url".into()))?;
+        let named = self.algorithms.as_ref().map(|list| list.iter().copied().collect::<Vec<_>>());
+        named
+            .unwrap_or_else(|| vec![Algorithm::HS256])
+            .into_iter()
+            .filter_map(|algorithm| match algorithm {
+                Algorithm::HS256 => Some(Key::hs256(&*bytes)),
+                Algorithm::HS384 => Some(Key::hs384(&*bytes)),
+                Algorithm::HS512 => Some(Key::hs512(&*bytes)),
+                // Not one that a secret serves.
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn remote_keys(&self) -> RemoteKeysBuilder {
+        let mut keys = match &self.jwks_url {
+            Some(url) => RemoteKeys::at(url).issuer(&*self.issuer),
+            None => RemoteKeys::discover(&self.issuer),
+        };
+        let set = |span: &Option<Span>| span.as_ref().map(|span| span.0);
+        if let Some(timeout) = set(&self.jwks_timeout) {
+            keys = keys.timeout(timeout);
+        }
+        if let Some(timeout) = set(&self.jwks_connect_timeout) {
+            keys = keys.connect_timeout(timeout);
+        }
+        if let Some(cooldown) = set(&self.jwks_cooldown) {
+            keys = keys.cooldown(cooldown);
+        }
+        if let Some(wait) = set(&self.jwks_max_wait) {
+            keys = keys.max_wait(wait);
+        }
+        if let Some(stale) = set(&self.jwks_max_stale) {
+            keys = keys.max_stale(stale);
+        }
+        if let Some(bytes) = self.jwks_max_body {
+            keys = keys.max_body(bytes);
+        }
+        if let Some(most) = self.jwks_max_keys {
+            keys = keys.max_keys(most);
+        }
+        // A bound that is set moves the defaults that it would contradict.
+        let (shortest, longest) = (set(&self.jwks_min_refresh), set(&self.jwks_max_refresh));
+        let most = longest.unwrap_or(LONGEST_REFRESH.max(shortest.unwrap_or_default()));
+        let least = shortest.unwrap_or(SHORTEST_REFRESH.min(most));
+        let between = set(&self.jwks_default_refresh);
+        keys.refresh_interval(least..=most)
+            .default_refresh(between.unwrap_or(DEFAULT_REFRESH.min(most).max(least)))
+    }
+}
+
+fn contradiction<T>(what: &str) -> Result<T, ConfigError> {
+    Err(ConfigError::Settings(what.into()))
+}
+
+// Those of `RemoteKeysBuilder`.
+const SHORTEST_REFRESH: Duration = Duration::from_secs(60);
+const LONGEST_REFRESH: Duration = Duration::from_secs(24 * 3600);
+const DEFAULT_REFRESH: Duration = Duration::from_secs(600);

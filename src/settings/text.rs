@@ -1,0 +1,173 @@
+//! How values are written: lists, durations, secrets.
+
+use std::{fmt, marker::PhantomData, slice, str::FromStr, time::Duration};
+
+use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
+use zeroize::Zeroizing;
+
+/// Several values: a list, or one text with commas.
+#[derive(Clone, Debug)]
+pub(super) struct List<T = String>(Vec<T>);
+
+impl<T> List<T> {
+    pub(super) fn iter(&self) -> slice::Iter<'_, T> {
+        self.0.iter()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for List<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ListVisitor(PhantomData))
+    }
+}
+
+struct ListVisitor<T>(PhantomData<T>);
+
+impl<T: FromStr<Err: fmt::Display>> ListVisitor<T> {
+    fn one<E: de::Error>(text: &str) -> Result<T, E> {
+        match text.trim() {
+            "" => Err(E::custom("a value in the list is empty")),
+            text => text.parse().map_err(|error| E::custom(format_args!("{text:?}: {error}"))),
+        }
+    }
+}
+
+impl<'de, T: FromStr<Err: fmt::Display>> Visitor<'de> for ListVisitor<T> {
+    type Value = List<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of texts, or one text with commas")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<List<T>, E> {
+        text.split(',').map(Self::one).collect::<Result<_, _>>().map(List)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<List<T>, A::Error> {
+        let mut list = Vec::new();
+        while let Some(text) = seq.next_element::<String>()? {
+            list.push(Self::one(&text)?);
+        }
+        Ok(List(list))
+    }
+}
+
+/// A duration: `"10m"`, or whole seconds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span(pub(super) Duration);
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(SpanVisitor)
+    }
+}
+
+struct SpanVisitor;
+
+impl Visitor<'_> for SpanVisitor {
+    type Value = Span;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a duration such as \"10m\", or whole seconds")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Span, E> {
+        // The environment knows no numbers.
+        let read = match text.parse() {
+            Ok(seconds) => Ok(Duration::from_secs(seconds)),
+            Err(_) => humantime::parse_duration(text),
+        };
+        read.map(Span).map_err(|_| E::invalid_value(de::Unexpected::Str(text), &self))
+    }
+
+    fn visit_u64<E>(self, seconds: u64) -> Result<Span, E> {
+        Ok(Span(Duration::from_secs(seconds)))
+    }
+
+    fn visit_i64<E: de::Error>(self, seconds: i64) -> Result<Span, E> {
+        let number = u64::try_from(seconds);
+        let invalid = || E::invalid_value(de::Unexpected::Signed(seconds), &self);
+        number.map_err(|_| invalid()).and_then(|seconds| self.visit_u64(seconds))
+    }
+}
+
+/// A text that is not shown, and wiped when dropped.
+#[derive(Clone)]
+pub(super) struct SecretText(Zeroizing<String>);
+
+impl SecretText {
+    pub(super) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretText(..)")
+    }
+}
+
+impl<'de> Deserialize<'de> for SecretText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // The reason would quote what was found.
+        let text = String::deserialize(deserializer);
+        text.map(|text| Self(Zeroizing::new(text)))
+            .map_err(|_| de::Error::custom("the secret is a text"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, from_value, json};
+
+    use super::*;
+    use crate::alg::Algorithm;
+
+    #[test]
+    fn lists_are_lists_or_texts() {
+        let read = |value: Value| from_value::<List>(value).map(|list| list.0).map_err(drop);
+        assert_eq!(read(json!("a")), Ok(vec!["a".into()]));
+        assert_eq!(read(json!("a, b")), Ok(vec!["a".into(), "b".into()]));
+        assert_eq!(read(json!(["a", "b"])), Ok(vec!["a".into(), "b".into()]));
+        for bad in [json!(""), json!("a,,b"), json!([""]), json!([7]), json!(7), json!(null)] {
+            assert_eq!(read(bad.clone()), Err(()), "{bad}");
+        }
+        let algorithms: List<Algorithm> = from_value(json!("RS256,EdDSA")).unwrap();
+        assert_eq!(algorithms.0, [Algorithm::RS256, Algorithm::EdDSA]);
+        let error = from_value::<List<Algorithm>>(json!("RS256,none")).unwrap_err();
+        assert!(error.to_string().contains("\"none\": unknown algorithm"), "{error}");
+    }
+
+    #[test]
+    fn durations_are_readable() {
+        let read = |value: Value| from_value::<Span>(value).map(|span| span.0.as_millis());
+        assert_eq!(read(json!("10m")).unwrap(), 600_000);
+        assert_eq!(read(json!("1h 30m")).unwrap(), 5_400_000);
+        assert_eq!(read(json!("250ms")).unwrap(), 250);
+        assert_eq!(read(json!("5")).unwrap(), 5000);
+        assert_eq!(read(json!(5)).unwrap(), 5000);
+        for bad in [json!("ten"), json!(""), json!("-1s"), json!(-1), json!(1.5), json!(null)] {
+            let error = read(bad.clone()).unwrap_err().to_string();
+            assert!(error.contains("such as \"10m\""), "{bad}: {error}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let secret: SecretText = from_value(json!("hunter2")).unwrap();
+        assert_eq!(secret.expose(), "hunter2");
+        assert_eq!(format!("{secret:?}"), "SecretText(..)");
+        let error = from_value::<SecretText>(json!(["hunter2"])).unwrap_err();
+        assert!(!error.to_string().contains("hunter2"));
+    }
+}

@@ -1,0 +1,398 @@
+//! Several issuers, each with keys, audience and rules of its own.
+
+use std::{
+    collections::HashMap,
+    error::Error as StdError,
+    fmt,
+    future::Future,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use serde::de::DeserializeOwned;
+
+use super::{
+    Claims, IssuerPattern, Kind, Verifier, peek,
+    resolve::{Resolve, Resolver},
+};
+use crate::{
+    clock::{Clock, SystemClock, unix_seconds},
+    error::{ConfigError, Error, ErrorKind},
+    rules::seconds,
+    step::Step,
+};
+
+/// Issuers that each have keys, audience and rules of their own, and all give the same
+/// `C`; cheap to clone.
+///
+/// # Rules
+///
+/// 1. The token's `iss`, not verified yet, picks the verifier; that one then checks
+///    everything, `iss` included, with its own keys alone (RFC 8725 §3.8). A key of one
+///    issuer vouches for no other, whatever its `kid`.
+/// 2. An issuer that is not there is refused, and nothing is fetched for it.
+/// 3. Issuers are added and removed while requests are served: each request sees them
+///    as they were at one moment, without a lock.
+/// 4. With [a resolver](IssuersBuilder::resolve), an issuer that is not there and is
+///    allowed by name is asked for, once for all that wait, and kept for a while.
+///
+/// # Example: two issuers
+/// ```
+/// use tower_jwt_auth::{JwtAuthLayer, Key, RegisteredClaims, Verifier, verifier::Issuers};
+///
+/// let verifier = |issuer, secret: [u8; 32]| {
+///     Verifier::<RegisteredClaims>::builder()
+///         .issuer(issuer)
+///         .audience("https://api.example.com")
+///         .keys(Key::hs256(secret))
+///         .build()
+/// };
+/// let issuers = Issuers::new();
+/// issuers.add(verifier("https://login.example.com", [1; 32])?)?;
+/// issuers.add(verifier("https://partner.example.org", [2; 32])?)?;
+/// let layer = JwtAuthLayer::new(issuers.verifier());
+///
+/// // Later, while the layer serves:
+/// assert!(issuers.remove("https://partner.example.org"));
+/// # Ok::<(), tower_jwt_auth::ConfigError>(())
+/// ```
+///
+/// # Example: a tenant for each customer
+/// ```
+/// use tower_jwt_auth::{RegisteredClaims, RemoteKeys, Verifier, verifier::Issuers};
+///
+/// # async fn is_customer(_: &str) -> Result<bool, std::io::Error> { Ok(true) }
+/// let issuers = Issuers::<RegisteredClaims>::builder()
+///     .resolve(["https://login.example.com/{tenant}/v2.0"], |issuer: String| async move {
+///         if !is_customer(&issuer).await? {
+///             return Ok(None);
+///         }
+///         let keys = RemoteKeys::discover(&issuer).build().await?;
+///         let verifier = Verifier::builder().audience("my-client-id").keys(keys).build()?;
+///         Ok::<_, Box<dyn std::error::Error + Send + Sync>>(Some(verifier))
+///     })
+///     .build()?;
+/// # Ok::<(), tower_jwt_auth::ConfigError>(())
+/// ```
+pub struct Issuers<C>(Arc<Shared<C>>);
+
+pub(super) struct Shared<C> {
+    table: ArcSwap<HashMap<Box<str>, Entry<C>>>,
+    /// Who changes the table holds this; how often it was changed by hand.
+    changes: Mutex<u64>,
+    pub(super) resolver: Option<Resolver<C>>,
+    max_token_len: usize,
+    clock: Box<dyn Clock>,
+}
+
+struct Entry<C> {
+    verifier: Verifier<C>,
+    /// When it is to be resolved again, in seconds since 1970; never if it was added
+    /// by hand.
+    until: Option<i64>,
+}
+
+impl<C> Issuers<C> {
+    /// None yet.
+    #[must_use]
+    pub fn new() -> Self {
+        IssuersBuilder::new().issuers()
+    }
+
+    /// A builder, for issuers that are resolved when they are needed.
+    pub fn builder() -> IssuersBuilder<C> {
+        IssuersBuilder::new()
+    }
+
+    /// Adds a verifier, for each of the issuers that it trusts; it takes the place of
+    /// the one that was there for that issuer.
+    ///
+    /// # Errors
+    ///
+    /// It trusts any issuer, or is itself one of several.
+    pub fn add(&self, verifier: Verifier<C>) -> Result<(), ConfigError> {
+        let issuers = verifier.issuers().ok_or(ConfigError::InvalidName(
+            "a verifier among several is picked by its issuer, name it with `.issuer(…)`",
+        ))?;
+        let issuers: Vec<Box<str>> = issuers.to_vec();
+        self.change(|table| {
+            for issuer in issuers {
+                table.insert(issuer, Entry { verifier: verifier.clone(), until: None });
+            }
+        });
+        Ok(())
+    }
+
+    /// Removes an issuer, and says whether it was there. From then on its tokens are
+    /// refused; where there is a resolver, it is asked again.
+    pub fn remove(&self, issuer: &str) -> bool {
+        if let Some(resolver) = &self.0.resolver {
+            resolver.forget(issuer);
+        }
+        self.change(|table| table.remove(issuer).is_some())
+    }
+
+    /// The issuers that are there, in no order.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.0.table.load().keys().map(|issuer| issuer.to_string()).collect()
+    }
+
+    /// The verifier of one issuer, such as for the status of its keys.
+    #[must_use]
+    pub fn get(&self, issuer: &str) -> Option<Verifier<C>> {
+        self.0.table.load().get(issuer).map(|entry| entry.verifier.clone())
+    }
+
+    /// One verifier for all of them, for a [`JwtAuthLayer`](crate::JwtAuthLayer): it
+    /// sees those that come and go later, too.
+    #[must_use]
+    pub fn verifier(&self) -> Verifier<C> {
+        Verifier(Arc::new(Kind::Many(self.clone())))
+    }
+
+    /// Changes a copy of the table, and puts it in place of the old one.
+    fn change<T>(&self, change: impl FnOnce(&mut HashMap<Box<str>, Entry<C>>) -> T) -> T {
+        let mut changes = self.0.changes();
+        *changes = changes.wrapping_add(1);
+        self.0.replace(change)
+    }
+}
+
+impl<C: DeserializeOwned + Send + Sync + 'static> Issuers<C> {
+    /// Hands the token to the verifier of its issuer.
+    pub(super) fn verify(&self, token: &str) -> Step<Result<Claims<C>, Error>> {
+        let issuer = match peek::issuer(token, self.0.max_token_len) {
+            Ok(issuer) => issuer,
+            Err(error) => return Step::Ready(Err(error)),
+        };
+        let table = self.0.table.load();
+        match table.get(&*issuer) {
+            Some(entry) if entry.until.is_none_or(|until| self.0.now() < until) => {
+                entry.verifier.verify(token)
+            }
+            _ => self.resolve(&issuer, token),
+        }
+    }
+}
+
+impl<C> Shared<C> {
+    pub(super) fn now(&self) -> i64 {
+        unix_seconds(self.clock.now())
+    }
+
+    /// How often the table was changed by hand.
+    pub(super) fn age(&self) -> u64 {
+        *self.changes()
+    }
+
+    pub(super) fn max_token_len(&self) -> usize {
+        self.max_token_len
+    }
+
+    /// Keeps what was resolved, unless an issuer was added or removed since `age`.
+    pub(super) fn keep(&self, issuer: &str, verifier: &Verifier<C>, resolve: &Resolve, age: u64) {
+        let changes = self.changes();
+        if *changes != age {
+            return;
+        }
+        let now = self.now();
+        let until = now.saturating_add(seconds(resolve.lifetime));
+        self.replace(|table| {
+            table.retain(|_, entry| entry.until.is_none_or(|until| now < until));
+            let resolved = table.iter().filter_map(|(name, entry)| Some((entry.until?, name)));
+            if resolved.clone().count() >= resolve.most
+                && let Some(first) = resolved.min().map(|(_, name)| name.clone())
+            {
+                table.remove(&first);
+            }
+            table.insert(issuer.into(), Entry { verifier: verifier.clone(), until: Some(until) });
+        });
+    }
+
+    fn changes(&self) -> MutexGuard<'_, u64> {
+        // A number is whole, whatever happened to who held it.
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Called by who holds `changes`.
+    fn replace<T>(&self, change: impl FnOnce(&mut HashMap<Box<str>, Entry<C>>) -> T) -> T {
+        let mut table = HashMap::clone(&self.table.load());
+        let result = change(&mut table);
+        self.table.store(Arc::new(table));
+        result
+    }
+}
+
+impl<C> Issuers<C> {
+    pub(super) fn shared(&self) -> &Arc<Shared<C>> {
+        &self.0
+    }
+}
+
+impl<C> Verifier<C> {
+    /// The issuers that are trusted; none where any is, or where there are several
+    /// verifiers.
+    pub(super) fn issuers(&self) -> Option<&[Box<str>]> {
+        self.config()?.rules.issuers.as_deref()
+    }
+}
+
+impl<C> Default for Issuers<C> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<C> Clone for Issuers<C> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<C> Clone for Entry<C> {
+    fn clone(&self) -> Self {
+        Self { verifier: self.verifier.clone(), until: self.until }
+    }
+}
+
+impl<C> fmt::Debug for Issuers<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Issuers")
+            .field("names", &self.names())
+            .field("resolver", &self.0.resolver)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Builds [`Issuers`] that are resolved when they are needed.
+///
+/// # Defaults
+///
+/// - resolver: none
+/// - a resolved issuer is kept for 1 h, at most 1000 of them
+/// - length of a token: at most 8 KiB, and what the issuer's own verifier says
+/// - clock: that of the system
+#[must_use = "a builder does nothing until it is built"]
+pub struct IssuersBuilder<C> {
+    resolver: Result<Option<Resolver<C>>, ConfigError>,
+    resolve: Resolve,
+    max_token_len: usize,
+    clock: Box<dyn Clock>,
+}
+
+impl<C> IssuersBuilder<C> {
+    fn new() -> Self {
+        Self {
+            resolver: Ok(None),
+            resolve: Resolve::default(),
+            max_token_len: 8 * 1024,
+            clock: Box::new(SystemClock),
+        }
+    }
+
+    /// Asks `resolve` for the verifier of an issuer that is not there, if it is one of
+    /// those that are `allowed`, each an [`IssuerPattern`].
+    ///
+    /// It answers with a verifier that trusts the issuer; with `None` for one that it
+    /// does not know, which is refused, and not asked for again for a minute; or with
+    /// an error, for which the answer is 503. It has 5 s.
+    ///
+    /// # Security
+    ///
+    /// Anybody can make up names that a pattern with braces allows. At most 16 are
+    /// asked for at a time; others are answered 503 meanwhile. Look the name up among
+    /// your customers before you fetch anything for it.
+    pub fn resolve<P, F, Fut, E>(mut self, allowed: P, resolve: F) -> Self
+    where
+        P: IntoIterator<Item: Into<String>>,
+        F: Fn(String) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Option<Verifier<C>>, E>> + Send + 'static,
+        E: Into<Box<dyn StdError + Send + Sync>> + 'static,
+    {
+        let allowed: Result<Vec<_>, _> = allowed.into_iter().map(IssuerPattern::new).collect();
+        self.resolver = allowed.map(|allowed| Some(Resolver::new(allowed, resolve)));
+        self
+    }
+
+    /// For how long a resolved issuer is kept before it is asked for again. Default:
+    /// 1 h.
+    pub fn lifetime(mut self, lifetime: Duration) -> Self {
+        self.resolve.lifetime = lifetime;
+        self
+    }
+
+    /// How many resolved issuers are kept; beyond, the one goes first that is to be
+    /// asked for again first. Default: 1000.
+    pub fn max_resolved(mut self, most: usize) -> Self {
+        self.resolve.most = most;
+        self
+    }
+
+    /// How long a token may be whose issuer is looked for, in bytes. Default: 8192.
+    pub fn max_token_len(mut self, bytes: usize) -> Self {
+        self.max_token_len = bytes;
+        self
+    }
+
+    /// Takes the time by which issuers are kept from this clock.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Box::new(clock);
+        self
+    }
+
+    /// The issuers: none yet.
+    ///
+    /// # Errors
+    ///
+    /// A pattern is malformed, or a number is not sensible.
+    pub fn build(mut self) -> Result<Issuers<C>, ConfigError> {
+        if let Some(resolver) = std::mem::replace(&mut self.resolver, Ok(None))? {
+            if resolver.allows_none() {
+                return Err(ConfigError::InvalidName(
+                    "no issuer may be resolved, name one such as \
+                     `https://login.example.com/{tenant}`",
+                ));
+            }
+            self.resolver = Ok(Some(resolver));
+        }
+        if self.resolve.lifetime < Duration::from_secs(1) || self.resolve.most == 0 {
+            return Err(ConfigError::OutOfRange(
+                "a resolved issuer is kept for at least 1 s, and at least one of them",
+            ));
+        }
+        Ok(self.issuers())
+    }
+
+    fn issuers(self) -> Issuers<C> {
+        let mut resolver = self.resolver.ok().flatten();
+        if let Some(resolver) = &mut resolver {
+            resolver.resolve = self.resolve;
+        }
+        Issuers(Arc::new(Shared {
+            table: ArcSwap::default(),
+            changes: Mutex::new(0),
+            resolver,
+            max_token_len: self.max_token_len,
+            clock: self.clock,
+        }))
+    }
+}
+
+impl<C> fmt::Debug for IssuersBuilder<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IssuersBuilder")
+            .field("resolver", &self.resolver)
+            .field("resolve", &self.resolve)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<C> Issuers<C> {
+    /// What is said of an issuer that nobody trusts.
+    #[cold]
+    pub(super) fn unknown() -> Error {
+        ErrorKind::Issuer.into()
+    }
+}

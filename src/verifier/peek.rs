@@ -1,0 +1,46 @@
+//! What a token says of itself before anybody has verified it.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+use super::pipeline::{read, text};
+use crate::{
+    error::{Error, ErrorKind},
+    json,
+    rules::Rules,
+    token::{Compact, Space},
+};
+
+/// The issuer that a token says it has: good to pick who verifies it, and nothing
+/// else.
+pub(super) fn issuer(token: &str, limit: usize) -> Result<Box<str>, Error> {
+    #[derive(Deserialize)]
+    struct Peek<'a> {
+        #[serde(borrow)]
+        iss: Option<Cow<'a, str>>,
+    }
+    let payload = text(Compact::parse(token, limit)?)?;
+    match serde_json::from_str::<Peek<'_>>(&payload) {
+        // An array would be read as a claims set, too.
+        Ok(peek) if json::is_object(&payload) => {
+            peek.iss.map(Box::from).ok_or_else(|| Error::missing_claim("iss"))
+        }
+        _ => Err(Error::new(ErrorKind::MalformedClaims { claim: None })),
+    }
+}
+
+/// Whether a token could be a good one for some verifier; whoever asks for that
+/// verifier goes to some trouble.
+#[cold]
+pub(super) fn plausible(token: &str, limit: usize, now: i64) -> Result<(), Error> {
+    let token = Compact::parse(token, limit)?;
+    token.header(&mut Space::new())?;
+    token.signature(&mut Space::new())?;
+    let payload = text(token)?;
+    let rules = Rules::of_anybody(MOST_LEEWAY);
+    rules.check(&read(&payload, &rules)?, now).map(drop)
+}
+
+/// The leeway, in seconds, that no verifier exceeds that is not dangerous.
+const MOST_LEEWAY: i64 = 300;

@@ -1,0 +1,141 @@
+//! From the issuer to its keys.
+
+use tower_jwt_auth::{ConfigError, error::FetchErrorKind};
+
+use super::{
+    provider::{Answer, Provider},
+    *,
+};
+use crate::support::{AUDIENCE, FixedClock, key};
+
+const OIDC: &str = "/.well-known/openid-configuration";
+
+fn metadata(issuer: &str, jwks_uri: &str) -> Answer {
+    let document = json!({"issuer": issuer, "jwks_uri": jwks_uri}).to_string();
+    Answer::Body(document.into_bytes(), Vec::new())
+}
+
+/// Why the keys cannot be fetched.
+fn cause(result: Result<RemoteKeys, ConfigError>) -> FetchErrorKind {
+    match result {
+        Err(ConfigError::Fetch(error)) => error.kind().clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn the_issuer_is_enough() {
+    let good = key(Algorithm::ES256);
+    let provider = Provider::new([good]);
+    let keys = RemoteKeys::discover(provider.issuer()).build().await.unwrap();
+    let verifier: Verifier = Verifier::builder()
+        .audience(AUDIENCE)
+        .keys(keys.clone())
+        .clock(FixedClock::default())
+        .build()
+        .unwrap();
+    let token = |iss: &str| good.token(&claims_with(json!({"iss": iss})));
+    accepted(now(&verifier, &token(&provider.issuer())));
+    refused(now(&verifier, &token("https://evil.example")), &ErrorKind::Issuer);
+    assert_eq!((provider.hits(OIDC), provider.fetches()), (1, 1));
+
+    // What was discovered is not asked for each time.
+    keys.refresh().await.unwrap();
+    assert_eq!((provider.hits(OIDC), provider.fetches()), (1, 2));
+    // Only after a failure: perhaps they have moved.
+    provider.answer(Answer::Status(410));
+    keys.refresh().await.unwrap_err();
+    provider.answer_at(OIDC, metadata(&provider.issuer(), &format!("{}/new", provider.issuer())));
+    let document = json!({"keys": [key(Algorithm::EdDSA).jwk()]}).to_string();
+    provider.answer_at("/new", Answer::Body(document.into_bytes(), Vec::new()));
+    keys.refresh().await.unwrap();
+    assert_eq!(keys.status().ids, ["EdDSA"]);
+
+    let by_name =
+        Verifier::<tower_jwt_auth::RegisteredClaims>::discover(provider.issuer(), AUDIENCE);
+    assert_eq!(by_name.await.unwrap().remote_keys()[0].issuer(), Some(&*provider.issuer()));
+}
+
+#[tokio::test]
+async fn j04_the_issuer_in_the_document_is_the_same_to_the_letter() {
+    let provider = Provider::new([key(Algorithm::ES256)]);
+    let with_slash = format!("{}/", provider.issuer());
+    let result = RemoteKeys::discover(&with_slash).build().await;
+    assert_eq!(cause(result), FetchErrorKind::Issuer { found: provider.issuer().into() });
+    provider.answer_at(OIDC, metadata(&with_slash, &provider.jwks_url()));
+    let result = RemoteKeys::discover(provider.issuer()).build().await;
+    assert_eq!(cause(result), FetchErrorKind::Issuer { found: with_slash.into() });
+    assert_eq!(provider.fetches(), 0);
+}
+
+#[tokio::test]
+async fn metadata_of_an_authorization_server_stands_before_its_path() {
+    let provider = Provider::new([key(Algorithm::ES256)]);
+    let issuer = format!("{}/tenant/one", provider.issuer());
+    let place = "/.well-known/oauth-authorization-server/tenant/one";
+    provider.answer_at(place, metadata(&issuer, &provider.jwks_url()));
+    let keys = RemoteKeys::discover(&issuer).build().await.unwrap();
+    assert_eq!(keys.status().ids, ["ES256"]);
+    assert_eq!(provider.hits("/tenant/one/.well-known/openid-configuration"), 1);
+
+    // A provider that fails is not asked twice.
+    let first = "/tenant/one/.well-known/openid-configuration";
+    provider.answer_at(first, Answer::Status(500));
+    let result = RemoteKeys::discover(&issuer).build().await;
+    assert_eq!(cause(result), FetchErrorKind::Status(500));
+    assert_eq!(provider.hits(place), 1);
+}
+
+#[tokio::test]
+async fn j02_metadata_that_is_bad_is_refused() {
+    let provider = Provider::new([key(Algorithm::ES256)]);
+    let issuer = provider.issuer();
+    let other = Provider::new([]);
+    for (answer, expected) in [
+        (Answer::Redirect(other.issuer()), FetchErrorKind::Redirect),
+        (metadata(&issuer, "http://keys.example.com/"), FetchErrorKind::KeysUrl("")),
+        (metadata(&issuer, "file:///etc/passwd"), FetchErrorKind::KeysUrl("")),
+        (metadata(&issuer, "https://a:b@keys.example.com/"), FetchErrorKind::KeysUrl("")),
+        (Answer::Body(b"<html>".to_vec(), Vec::new()), FetchErrorKind::NotMetadata),
+        (Answer::Endless, FetchErrorKind::TooLarge { limit: 512 * 1024 }),
+    ] {
+        provider.answer_at(OIDC, answer.clone());
+        let found = cause(RemoteKeys::discover(&issuer).timeout(ms(2000)).build().await);
+        match (&found, &expected) {
+            (FetchErrorKind::KeysUrl(_), FetchErrorKind::KeysUrl(_)) => {}
+            _ => assert_eq!(found, expected, "{answer:?}"),
+        }
+    }
+    assert_eq!(other.hits("/"), 0);
+    assert_eq!(provider.fetches(), 0);
+}
+
+#[tokio::test]
+async fn keys_and_verifier_agree_on_the_issuer() {
+    let provider = Provider::new([key(Algorithm::ES256)]);
+    let keys = RemoteKeys::discover(provider.issuer()).lazy().unwrap();
+    let error = trusting::<tower_jwt_auth::RegisteredClaims>(keys).build().unwrap_err();
+    assert!(error.to_string().contains("to the last slash"), "{error}");
+    let unbound = RemoteKeys::at(provider.jwks_url()).lazy().unwrap();
+    let builder = Verifier::<tower_jwt_auth::RegisteredClaims>::builder();
+    let error = builder.audience(AUDIENCE).keys(unbound).build().unwrap_err();
+    assert_eq!(error, ConfigError::NoIssuer);
+    assert!(
+        RemoteKeys::discover(provider.issuer()).issuer("https://other.example").lazy().is_err()
+    );
+}
+
+#[tokio::test]
+async fn a_client_of_ones_own_is_used() {
+    let provider = Provider::new([key(Algorithm::ES256)]);
+    let client = reqwest::Client::builder().user_agent("mine/1").build().unwrap();
+    let keys = provider.remote().client(client).timeout(ms(300)).build().await.unwrap();
+    assert!(provider.last_request().contains(&"user-agent: mine/1".into()));
+    // It follows redirects; what it comes back with is refused.
+    let other = Provider::new([key(Algorithm::EdDSA)]);
+    provider.answer(Answer::Redirect(other.jwks_url()));
+    assert_eq!(*keys.refresh().await.unwrap_err().kind(), FetchErrorKind::Redirect);
+    provider.answer(Answer::Hang);
+    assert_eq!(*keys.refresh().await.unwrap_err().kind(), FetchErrorKind::Timeout);
+    assert_eq!(keys.status().ids, ["ES256"]);
+}

@@ -1,0 +1,257 @@
+//! Several issuers, none of whom speaks for another.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::UNIX_EPOCH,
+};
+
+use tower_jwt_auth::{ConfigError, RegisteredClaims, verifier::Issuers};
+
+use super::{provider::Provider, *};
+use crate::support::{AUDIENCE, FixedClock, ISSUER, NOW, builder, key};
+
+const ONE: &str = "https://one.example";
+const TWO: &str = "https://two.example";
+
+fn of(issuer: &str, audience: &str, keys: impl IntoKeySource) -> Verifier {
+    let builder = Verifier::builder().issuer(issuer).audience(audience).keys(keys);
+    builder.clock(FixedClock::default()).build().unwrap()
+}
+
+fn token_of(key: &TestKey, issuer: &str) -> String {
+    key.token(&claims_with(json!({"iss": issuer})))
+}
+
+#[tokio::test]
+async fn j07_the_keys_of_one_vouch_for_no_other() {
+    // The same id in both.
+    let (first, second) = (fresh(Algorithm::ES256, "k"), fresh(Algorithm::ES256, "k"));
+    let (one, two) = (Provider::new([&first]), Provider::new([&second]));
+    let issuers = Issuers::new();
+    for (issuer, provider) in [(ONE, &one), (TWO, &two)] {
+        let keys = RemoteKeys::at(provider.jwks_url()).issuer(issuer).build().await.unwrap();
+        issuers.add(of(issuer, AUDIENCE, keys)).unwrap();
+    }
+    let verifier = issuers.verifier();
+    accepted(now(&verifier, &token_of(&first, ONE)));
+    accepted(now(&verifier, &token_of(&second, TWO)));
+    refused(now(&verifier, &token_of(&first, TWO)), &ErrorKind::Signature);
+    refused(now(&verifier, &token_of(&second, ONE)), &ErrorKind::Signature);
+    assert_eq!(answer(&verifier, &token_of(&first, ONE)).await.status(), 200);
+
+    // An issuer that nobody knows costs nothing.
+    let other = fresh(Algorithm::ES256, "other");
+    refused(now(&verifier, &token_of(&other, "https://evil.example")), &ErrorKind::Issuer);
+    refused(now(&verifier, &token_of(&other, "")), &ErrorKind::Issuer);
+    assert_eq!((one.fetches(), two.fetches()), (1, 1));
+    // An unknown id costs a fetch at its own issuer alone.
+    refused(verifier.verify(&token_of(&other, TWO)).await, &ErrorKind::UnknownKey);
+    assert_eq!((one.fetches(), two.fetches()), (1, 2));
+}
+
+#[tokio::test]
+async fn j07_sources_of_one_verifier_are_bound_to_their_issuers() {
+    let (first, second) = (fresh(Algorithm::ES256, "k"), fresh(Algorithm::ES256, "k"));
+    let (one, two) = (Provider::new([&first]), Provider::new([&second]));
+    let keys = |provider: &Provider, issuer| RemoteKeys::at(provider.jwks_url()).issuer(issuer);
+    let verifier: Verifier = Verifier::builder()
+        .audience(AUDIENCE)
+        .keys(keys(&one, ONE).build().await.unwrap())
+        .keys(keys(&two, TWO).build().await.unwrap())
+        .clock(FixedClock::default())
+        .build()
+        .unwrap();
+    accepted(now(&verifier, &token_of(&first, ONE)));
+    accepted(now(&verifier, &token_of(&second, TWO)));
+    for (key, issuer) in [(&first, TWO), (&second, ONE), (&first, "https://three.example")] {
+        assert!(now(&verifier, &token_of(key, issuer)).unwrap_err().is_invalid_token());
+    }
+    let other = fresh(Algorithm::ES256, "other");
+    refused(verifier.verify(&token_of(&other, TWO)).await, &ErrorKind::UnknownKey);
+    assert_eq!((one.fetches(), two.fetches()), (1, 2));
+}
+
+#[test]
+fn each_has_rules_of_its_own_and_comes_and_goes() {
+    let (one, two) = (key(Algorithm::ES256), key(Algorithm::EdDSA));
+    let issuers = Issuers::new();
+    let verifier = issuers.verifier();
+    refused(now(&verifier, &token_of(one, ONE)), &ErrorKind::Issuer);
+    issuers.add(of(ONE, AUDIENCE, one.key())).unwrap();
+    issuers.add(of(TWO, "https://other.example.com", two.key())).unwrap();
+    accepted(now(&verifier, &token_of(one, ONE)));
+    refused(now(&verifier, &token_of(two, TWO)), &ErrorKind::Audience);
+    let mut names = issuers.names();
+    names.sort();
+    assert_eq!(names, [ONE, TWO]);
+
+    // Another one in its place, and none.
+    issuers.add(of(TWO, AUDIENCE, two.key())).unwrap();
+    accepted(now(&verifier, &token_of(two, TWO)));
+    assert!(issuers.remove(TWO) && !issuers.remove(TWO));
+    refused(now(&verifier, &token_of(two, TWO)), &ErrorKind::Issuer);
+    accepted(now(&verifier, &token_of(one, ONE)));
+    assert!(issuers.get(ONE).is_some() && issuers.get(TWO).is_none());
+
+    // One that is not picked by an issuer has no place among them.
+    let any = Verifier::<RegisteredClaims>::builder().any_issuer().any_audience();
+    let error = issuers.add(any.keys(one.key()).build().unwrap()).unwrap_err();
+    assert!(matches!(error, ConfigError::InvalidName(_)));
+    assert!(issuers.add(issuers.verifier()).is_err());
+}
+
+#[test]
+fn what_is_no_token_is_refused() {
+    let issuers = Issuers::new();
+    issuers.add(builder().build().unwrap()).unwrap();
+    let verifier: Verifier = issuers.verifier();
+    let key = key(Algorithm::ES256);
+    accepted(now(&verifier, &token(key)));
+    let long = key.token(&claims_with(json!({"x": "x".repeat(9000)})));
+    refused(now(&verifier, &long), &ErrorKind::TokenTooLong { limit: 8192 });
+    for token in ["", "a.b.c", "....", "e30.e30.e30"] {
+        assert!(now(&verifier, token).unwrap_err().is_invalid_token(), "{token}");
+    }
+    for payload in [
+        "{}",
+        "[]",
+        "null",
+        r#"["https://login.example.com"]"#,
+        r#"{"iss":7}"#,
+        r#"{"iss":null}"#,
+        r#"{"iss":"https://login.example.com","iss":"https://evil.example"}"#,
+        &format!(r#"{{"x":{}{},"iss":"{ISSUER}"}}"#, "[".repeat(3000), "]".repeat(3000)),
+    ] {
+        let token = key.token_of(key.header().to_string(), payload);
+        assert!(now(&verifier, &token).unwrap_err().is_invalid_token(), "{payload}");
+    }
+}
+
+/// Issuers of tenants whose resolver counts, and answers as the tenant's name says.
+fn tenants(clock: &FixedClock) -> (Issuers<RegisteredClaims>, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let resolve = move |issuer: String| {
+        count.fetch_add(1, Ordering::SeqCst);
+        async move {
+            tokio::time::sleep(ms(20)).await;
+            match issuer.rsplit('/').next().unwrap_or_default() {
+                "unknown" => Ok(None),
+                "down" => Err(io::Error::other("the database is down")),
+                "wrong" => Ok(Some(of(ONE, AUDIENCE, key(Algorithm::ES256).key()))),
+                "panic" => panic!("a resolver of this kind"),
+                _ => Ok(Some(of(&issuer, AUDIENCE, key(Algorithm::ES256).key()))),
+            }
+        }
+    };
+    let builder = Issuers::builder().resolve(["https://t.example/{tenant}"], resolve);
+    let builder = builder.lifetime(Duration::from_secs(100)).max_resolved(2).clock(clock.clone());
+    (builder.build().unwrap(), asked)
+}
+
+#[tokio::test]
+async fn a_tenant_is_resolved_once_and_kept_for_a_while() {
+    let clock = FixedClock::default();
+    let (issuers, asked) = tenants(&clock);
+    let (verifier, good) = (issuers.verifier(), key(Algorithm::ES256));
+    let tenant = |name: &str| token_of(good, &format!("https://t.example/{name}"));
+    let asked = || asked.load(Ordering::SeqCst);
+
+    let waiting: Vec<_> = (0..50).map(|_| verifier.verify(&tenant("a"))).collect();
+    for result in waiting {
+        accepted(result.await);
+    }
+    assert_eq!(asked(), 1, "shared");
+    accepted(now(&verifier, &tenant("a")));
+    assert_eq!(answer(&verifier, &tenant("a")).await.status(), 200);
+
+    // Over after a while, and then asked for again.
+    clock.set(UNIX_EPOCH + Duration::from_secs(NOW + 100));
+    accepted(verifier.verify(&tenant("a")).await);
+    assert_eq!(asked(), 2);
+    // At once, if it was removed by hand.
+    issuers.remove("https://t.example/a");
+    accepted(verifier.verify(&tenant("a")).await);
+    assert_eq!(asked(), 3);
+    // No more than two are kept; one that was added by hand is not among them.
+    issuers.add(of(ONE, AUDIENCE, good.key())).unwrap();
+    for name in ["b", "c", "d"] {
+        accepted(verifier.verify(&tenant(name)).await);
+    }
+    let mut names = issuers.names();
+    names.sort();
+    assert_eq!(names.len(), 3, "{names:?}");
+    assert!(names.contains(&"https://t.example/d".into()) && names.contains(&ONE.into()));
+}
+
+#[tokio::test]
+async fn a_tenant_that_is_none_is_asked_for_once() {
+    let clock = FixedClock::default();
+    let (issuers, asked) = tenants(&clock);
+    let (verifier, good) = (issuers.verifier(), key(Algorithm::ES256));
+    let tenant = |name: &str| token_of(good, &format!("https://t.example/{name}"));
+    let asked = || asked.load(Ordering::SeqCst);
+
+    refused(verifier.verify(&tenant("unknown")).await, &ErrorKind::Issuer);
+    refused(now(&verifier, &tenant("unknown")), &ErrorKind::Issuer);
+    assert_eq!(asked(), 1);
+    clock.set(UNIX_EPOCH + Duration::from_secs(NOW + 60));
+    refused(verifier.verify(&tenant("unknown")).await, &ErrorKind::Issuer);
+    assert_eq!(asked(), 2);
+
+    let response = answer(&verifier, &tenant("down")).await;
+    assert_eq!((response.status().as_u16(), asked()), (503, 3));
+    assert_eq!(response.headers()["retry-after"], "5");
+    assert_eq!(answer(&verifier, &tenant("down")).await.status(), 503);
+    assert_eq!(asked(), 3);
+    assert_eq!(answer(&verifier, &tenant("wrong")).await.status(), 500);
+    unavailable(verifier.verify(&tenant("panic")).await);
+
+    // Not even asked for: other names, and tokens that are bad anyway.
+    let before = asked();
+    for issuer in ["https://evil.example/a", "https://t.example/a/b", "https://t.example/..", "x"] {
+        refused(now(&verifier, &token_of(good, issuer)), &ErrorKind::Issuer);
+    }
+    let expired = claims_with(json!({"iss": "https://t.example/a", "exp": 1_700_000_000}));
+    refused(now(&verifier, &good.token(&expired)), &ErrorKind::Expired);
+    assert_eq!(asked(), before);
+}
+
+#[tokio::test]
+async fn made_up_tenants_are_asked_for_a_few_at_a_time() {
+    let (issuers, asked) = tenants(&FixedClock::default());
+    let (verifier, good) = (issuers.verifier(), key(Algorithm::ES256));
+    let steps: Vec<_> = (0..200)
+        .map(|n| verifier.verify(&token_of(good, &format!("https://t.example/{n}"))))
+        .collect();
+    tokio::time::sleep(ms(5)).await;
+    assert_eq!(asked.load(Ordering::SeqCst), 16);
+    let mut passed = 0;
+    for step in steps {
+        match step.await {
+            Ok(_) => passed += 1,
+            Err(error) => drop(unavailable(Err(error))),
+        }
+    }
+    assert_eq!(passed, 16);
+    assert_eq!(issuers.names().len(), 2);
+}
+
+#[test]
+fn a_resolver_needs_names_and_a_runtime() {
+    let none = Issuers::<RegisteredClaims>::builder();
+    let none = none.resolve([""; 0], async |_| Ok::<_, io::Error>(None));
+    assert!(none.build().is_err());
+    let bad = Issuers::<RegisteredClaims>::builder();
+    let bad = bad.resolve(["https://{host}/"], async |_| Ok::<_, io::Error>(None));
+    assert!(bad.build().is_err());
+
+    let (issuers, asked) = tenants(&FixedClock::default());
+    let token = token_of(key(Algorithm::ES256), "https://t.example/a");
+    unavailable(now(&issuers.verifier(), &token));
+    assert_eq!(asked.load(Ordering::SeqCst), 0);
+}

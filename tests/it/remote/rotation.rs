@@ -1,0 +1,215 @@
+//! Keys come and go while requests are served.
+
+use super::{
+    provider::{Answer, Provider},
+    *,
+};
+use crate::support::{key, secret_key};
+
+#[tokio::test]
+async fn j01_the_first_token_after_a_rotation_passes_in_its_own_request() {
+    let (old, new) = (key(Algorithm::ES256), fresh(Algorithm::ES256, "new"));
+    let provider = Provider::new([old]);
+    let keys = provider.remote().build().await.unwrap();
+    let verifier = verifier(keys.clone());
+    accepted(now(&verifier, &token(old)));
+    assert_eq!(provider.fetches(), 1);
+
+    provider.publish([old, &new]);
+    assert_eq!(answer(&verifier, &token(&new)).await.status(), 200);
+    assert_eq!(provider.fetches(), 2);
+    accepted(now(&verifier, &token(&new)));
+    accepted(now(&verifier, &token(old)));
+    assert_eq!(keys.status().ids, ["ES256", "new"]);
+}
+
+#[tokio::test]
+async fn j01_all_who_wait_share_one_fetch() {
+    let new = fresh(Algorithm::ES256, "new");
+    let provider = Provider::new([key(Algorithm::ES256)]);
+    let verifier = verifier(provider.remote().build().await.unwrap());
+    provider.answer(Answer::Hang);
+    provider.publish([&new]);
+
+    let waiting: Vec<_> = (0..100)
+        .map(|_| {
+            let (verifier, token) = (verifier.clone(), token(&new));
+            tokio::spawn(async move { verifier.verify(&token).await })
+        })
+        .collect();
+    until("the fetch begins", || provider.fetches() == 2).await;
+    provider.answer(Answer::Good);
+    for result in waiting {
+        accepted(result.await.unwrap());
+    }
+    assert_eq!(provider.fetches(), 2);
+}
+
+#[tokio::test]
+async fn a_fetch_that_began_before_the_rotation_does_not_count() {
+    let (old, new) = (key(Algorithm::ES256), fresh(Algorithm::ES256, "new"));
+    let provider = Provider::new([old]);
+    let keys = provider.remote().build().await.unwrap();
+    let verifier = verifier(keys.clone());
+    // A fetch is under way whose answer is the old set.
+    provider.answer_at("/jwks", Answer::Hang);
+    let refresh = tokio::spawn(async move { keys.refresh().await });
+    until("the fetch begins", || provider.fetches() == 2).await;
+    let verified = verifier.verify(&token(&new));
+    let old_set = json!({"keys": [old.jwk()]}).to_string().into_bytes();
+    provider.answer_at("/jwks", Answer::Body(old_set, Vec::new()));
+    refresh.await.unwrap().unwrap();
+    provider.publish([&new]);
+    provider.answer_at("/jwks", Answer::Good);
+    accepted(verified.await);
+    assert_eq!(provider.fetches(), 3);
+}
+
+#[tokio::test]
+async fn j05_a_key_that_is_gone_is_refused_after_the_next_refresh() {
+    let (one, other) = (key(Algorithm::ES256), key(Algorithm::EdDSA));
+    let provider = Provider::new([one, other]);
+    let keys = provider.remote().build().await.unwrap();
+    let verifier = verifier(keys.clone());
+    accepted(now(&verifier, &token(one)));
+    provider.publish([other]);
+    keys.refresh().await.unwrap();
+    accepted(now(&verifier, &token(other)));
+    refused(verifier.verify(&token(one)).await, &ErrorKind::UnknownKey);
+    assert_eq!(keys.status().keys, 1);
+}
+
+#[tokio::test]
+async fn j05_it_happens_by_itself() {
+    let (one, other) = (key(Algorithm::ES256), key(Algorithm::EdDSA));
+    let provider = Provider::new([one]);
+    let keys = provider.remote().refresh_interval(ms(100)..=ms(100)).build().await.unwrap();
+    let verifier = verifier(keys.clone());
+    accepted(now(&verifier, &token(one)));
+    provider.publish([other]);
+    until("the key is there", || keys.status().ids == ["EdDSA"]).await;
+    accepted(now(&verifier, &token(other)));
+    refused(verifier.verify(&token(one)).await, &ErrorKind::UnknownKey);
+}
+
+#[tokio::test]
+async fn j05_the_same_id_with_another_key_replaces_it() {
+    let (old, new) = (fresh(Algorithm::ES256, "k"), fresh(Algorithm::ES256, "k"));
+    let provider = Provider::new([&old]);
+    let keys = provider.remote().build().await.unwrap();
+    let verifier = verifier(keys.clone());
+    provider.publish([&new]);
+    // The id is known, so nothing is fetched for it.
+    refused(now(&verifier, &token(&new)), &ErrorKind::Signature);
+    assert_eq!(provider.fetches(), 1);
+    keys.refresh().await.unwrap();
+    accepted(now(&verifier, &token(&new)));
+    refused(now(&verifier, &token(&old)), &ErrorKind::Signature);
+}
+
+#[tokio::test]
+async fn keys_without_an_id_rotate_too() {
+    let nameless = |key: &TestKey| {
+        let mut jwk = key.jwk();
+        jwk.as_object_mut().unwrap().remove("kid");
+        jwk
+    };
+    let (old, new) = (key(Algorithm::ES256), fresh(Algorithm::ES256, "new"));
+    let provider = Provider::new([]);
+    provider.publish_jwks(vec![nameless(old)]);
+    let verifier = verifier(provider.remote().build().await.unwrap());
+    accepted(now(&verifier, &token(old)));
+    provider.publish_jwks(vec![nameless(&new)]);
+    accepted(verifier.verify(&token(&new)).await);
+    // Whose signature is nobody's causes no more than one fetch.
+    refused(now(&verifier, &token(old)), &ErrorKind::Signature);
+    assert_eq!(provider.fetches(), 2);
+}
+
+#[tokio::test]
+async fn j01_what_fails_anyway_causes_no_fetch() {
+    let provider = Provider::new([key(Algorithm::ES256)]);
+    let verifier = verifier(provider.remote().build().await.unwrap());
+    let other = fresh(Algorithm::ES256, "nobody's");
+    let with = |changes| other.token(&claims_with(changes));
+    let mut typed = other.header();
+    typed["typ"] = json!("logout+jwt");
+    let mut critical = other.header();
+    critical["crit"] = json!(["exp"]);
+    let good = token(&other);
+    let (front, signature) = good.rsplit_once('.').unwrap();
+    let hmac = secret_key(Algorithm::HS256, &[7; 32]).with_kid("nobody's");
+    for (token, kind) in [
+        (with(json!({"iss": "https://evil.example"})), ErrorKind::Issuer),
+        (with(json!({"iss": null})), ErrorKind::MissingClaim("iss".into())),
+        (with(json!({"aud": "https://other.example.com"})), ErrorKind::Audience),
+        (with(json!({"exp": 1_700_000_000})), ErrorKind::Expired),
+        (with(json!({"nbf": 1_900_000_000})), ErrorKind::NotYetValid),
+        (with(json!({"iat": 1_900_000_000})), ErrorKind::IssuedInFuture),
+        (with(json!({"sub": null})), ErrorKind::MissingClaim("sub".into())),
+        (with(json!({"cnf": {"jkt": "x"}})), ErrorKind::SenderConstrained),
+        (with(json!({"exp": "soon"})), ErrorKind::MalformedClaims { claim: Some("exp") }),
+        (token(&hmac), ErrorKind::AlgorithmNotAllowed),
+        (other.token_of(typed.to_string(), claims().to_string()), ErrorKind::TokenType),
+        (
+            other.token_of(critical.to_string(), claims().to_string()),
+            ErrorKind::UnsupportedHeader("crit"),
+        ),
+        (
+            other.token_of(other.header().to_string(), "[]"),
+            ErrorKind::MalformedClaims { claim: None },
+        ),
+        (format!("{front}.{signature}="), ErrorKind::MalformedToken),
+        // The id is that of a key for another algorithm.
+        (token(&fresh(Algorithm::RS256, "ES256")), ErrorKind::UnknownKey),
+    ] {
+        refused(now(&verifier, &token), &kind);
+    }
+    assert_eq!(provider.fetches(), 1);
+    // And what does not, does.
+    refused(verifier.verify(&good).await, &ErrorKind::UnknownKey);
+    assert_eq!(provider.fetches(), 2);
+}
+
+#[tokio::test]
+async fn etag_and_max_age_are_heeded() {
+    let provider = Provider::new([key(Algorithm::ES256)]);
+    provider.answer(Answer::Etag("\"one\"".into()));
+    let keys = provider.remote().build().await.unwrap();
+    let verifier = verifier(keys.clone());
+    let in_two_minutes = |keys: &RemoteKeys| {
+        let next = keys.status().next_refresh.unwrap();
+        let pause = next.duration_since(std::time::SystemTime::now()).unwrap();
+        (110..=120).contains(&pause.as_secs())
+    };
+    assert!(in_two_minutes(&keys), "{:?}", keys.status());
+    assert!(!provider.last_request().iter().any(|line| line.starts_with("if-none-match")));
+
+    keys.refresh().await.unwrap();
+    assert!(provider.last_request().contains(&"if-none-match: \"one\"".into()));
+    assert!(in_two_minutes(&keys));
+    accepted(now(&verifier, &token(key(Algorithm::ES256))));
+
+    // Another document has another tag.
+    provider.publish([key(Algorithm::EdDSA)]);
+    provider.answer(Answer::Etag("\"two\"".into()));
+    keys.refresh().await.unwrap();
+    accepted(now(&verifier, &token(key(Algorithm::EdDSA))));
+    keys.refresh().await.unwrap();
+    assert!(provider.last_request().contains(&"if-none-match: \"two\"".into()));
+    assert_eq!(keys.status().ids, ["EdDSA"]);
+}
+
+#[tokio::test]
+async fn keys_that_are_given_and_keys_that_are_fetched_serve_together() {
+    let provider = Provider::new([key(Algorithm::ES256)]);
+    let keys = provider.remote().lazy().unwrap();
+    let verifier: Verifier =
+        trusting(key(Algorithm::HS256).key()).keys(keys.clone()).build().unwrap();
+    accepted(now(&verifier, &token(key(Algorithm::HS256))));
+    accepted(verifier.verify(&token(key(Algorithm::ES256))).await);
+    assert_eq!(verifier.remote_keys().len(), 1);
+    // A given key is no way around a fetched one.
+    let forged = secret_key(Algorithm::HS256, &[9; 32]).with_kid("ES256");
+    refused(now(&verifier, &token(&forged)), &ErrorKind::UnknownKey);
+}
