@@ -17,6 +17,7 @@
 //! | `ALGORITHMS` | only these, with commas |
 //! | `TOKEN_COOKIE` | a cookie that may carry the token |
 //! | `CLIENTS` | only tokens of these clients, with commas |
+//! | `ACCESS_TOKENS_ONLY=1` | only tokens of RFC 9068, so that no ID token passes |
 //! | `LEEWAY_SECS` | how far clocks may differ |
 //! | `JWKS_TTL_SECS` | the longest time from one fetch of the keys to the next |
 //! | `JWKS_COOLDOWN_SECS` | the shortest time between two fetches that tokens cause |
@@ -48,9 +49,10 @@ use tower_jwt_auth::{
 
 /// The names of the environment, those of the settings, and the unit where there is
 /// none.
-const VARIABLES: [(&str, &str, &str); 13] = [
+const VARIABLES: [(&str, &str, &str); 14] = [
     ("ISSUER", "issuer", ""),
     ("AUDIENCE", "audience", ""),
+    ("PUBLIC_URL", "public_url", ""),
     ("JWKS_URL", "jwks_url", ""),
     ("HMAC_SECRET", "hmac_secret", ""),
     ("KEY_PEM_FILE", "public_key_file", ""),
@@ -99,10 +101,9 @@ fn settings() -> Result<Settings, Box<dyn Error>> {
     for required in ["ISSUER", "AUDIENCE"] {
         variable(required)?.ok_or_else(|| format!("set {required}"))?;
     }
-    if let Some(url) = variable("PUBLIC_URL")? {
-        settings.insert("public_url".into(), url.into());
+    for (name, setting) in [("LAZY", "lazy"), ("ACCESS_TOKENS_ONLY", "access_tokens_only")] {
+        settings.insert(setting.into(), switch(name)?.unwrap_or_default().into());
     }
-    settings.insert("lazy".into(), switch("LAZY")?.unwrap_or_default().into());
     if switch("ALLOW_HTTP")? == Some(false) {
         let fetched = [variable("ISSUER")?, variable("JWKS_URL")?];
         if fetched.iter().flatten().any(|url| url.starts_with("http:")) {
@@ -111,7 +112,6 @@ fn settings() -> Result<Settings, Box<dyn Error>> {
     }
     // What the contract of this server allows, and no identity provider needs.
     settings.insert("jwks_max_body".into(), (2 * 1024 * 1024).into());
-    settings.insert("required_claim".into(), json!(["sub"]));
     Ok(serde_json::from_value(Value::Object(settings))?)
 }
 

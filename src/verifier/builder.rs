@@ -171,8 +171,9 @@ impl<C> VerifierBuilder<C> {
     pub fn access_tokens_only(mut self) -> Self {
         self.types = Types::Only(Box::new(["at+jwt".into()]));
         self.subject = true;
-        let required = ["iss", "exp", "aud", "sub", "client_id", "iat", "jti"];
-        self.required.extend(required.map(String::from));
+        for name in ["iss", "exp", "aud", "sub", "client_id", "iat", "jti"] {
+            self.require(name.into());
+        }
         self
     }
 
@@ -194,7 +195,7 @@ impl<C> VerifierBuilder<C> {
     /// Refuses tokens without this claim, registered or not, and tokens where
     /// it is `null`. At most 64 claims can be required.
     pub fn required_claim(mut self, name: impl Into<String>) -> Self {
-        self.required.push(name.into());
+        self.require(name.into());
         self
     }
 
@@ -273,6 +274,13 @@ impl<C> VerifierBuilder<C> {
     /// Settings that take protection away.
     pub fn dangerous(self) -> DangerousVerifierBuilder<C> {
         DangerousVerifierBuilder(self)
+    }
+
+    /// Each name once, for a token has it once.
+    fn require(&mut self, name: String) {
+        if !self.required.contains(&name) {
+            self.required.push(name);
+        }
     }
 
     /// The verifier.

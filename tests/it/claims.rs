@@ -239,6 +239,14 @@ fn c06_a_required_claim_is_there() {
 }
 
 #[test]
+fn c06_a_claim_that_is_required_twice_is_required_once() {
+    let twice = builder::<RegisteredClaims>().required_claim("jti").required_claim("jti");
+    let gate = Gate::of(twice);
+    assert_eq!(gate.claims(&claims_with(json!({"jti": "x"}))), accepted());
+    assert_eq!(gate.claims(&claims()), invalid_token());
+}
+
+#[test]
 fn c06_a_subject_is_required_unless_it_is_not_asked_for() {
     for value in ["null", "\"\"", "7", "[\"alice\"]", "{}", "true"] {
         assert_eq!(send("sub", value), invalid_token(), "{value}");

@@ -3,8 +3,12 @@
 mod discovery;
 mod faults;
 mod flood;
+#[cfg(feature = "axum")]
+mod idp;
 mod issuers;
 mod life;
+#[cfg(feature = "axum")]
+mod process;
 pub(crate) mod provider;
 mod rotation;
 mod settings;

@@ -1,0 +1,166 @@
+// A real OpenID provider for the integration tests: `oidc-provider` on a port of
+// 127.0.0.1 (PORT, or any free one), with new keys at each start and nothing
+// kept on disk.
+//
+//   GET  /test/token?alg=ES256&scope=read   an access token, by client credentials
+//   GET  /test/id-token                     an ID token, by login and consent
+//   POST /test/rotate                       new keys; the old ones are gone
+//   POST /test/rotate?keep=1                new keys; the old ones stay published
+//   GET  /test/hits                         requests served so far, by path
+//
+// All other paths are the provider's own. stdout has one line, `listening on
+// ISSUER`, written when it is ready; warnings go to stderr.
+
+import { generateKeyPair, randomBytes } from 'node:crypto';
+import { createServer } from 'node:http';
+import { promisify } from 'node:util';
+import { Provider, errors } from 'oidc-provider';
+import { logIn } from './login.mjs';
+
+console.log = console.info = console.error;
+
+const AUDIENCE = 'https://api.example.com';
+const SERVICE = { id: 'service', secret: 'secret-of-the-service' };
+
+// This client is named like the audience, so an ID token made for it passes a
+// check of the audience. Nothing listens at its redirect URI.
+const WEB = { id: AUDIENCE, redirectUri: 'http://127.0.0.1:9/cb' };
+
+const KEY_TYPES = {
+  RS256: ['rsa', { modulusLength: 2048 }],
+  PS256: ['rsa', { modulusLength: 2048 }],
+  ES256: ['ec', { namedCurve: 'P-256' }],
+  EdDSA: ['ed25519', {}],
+};
+
+// An access token's algorithm is chosen by its resource; the audience is the
+// same for all.
+const RESOURCES = new Map(Object.keys(KEY_TYPES).map((alg) => [`${AUDIENCE}/${alg}`, alg]));
+
+function newKeys() {
+  const generate = promisify(generateKeyPair);
+  return Promise.all(Object.entries(KEY_TYPES).map(async ([alg, [type, options]]) => {
+    const { privateKey } = await generate(type, options);
+    const kid = `${alg}-${randomBytes(6).toString('hex')}`;
+    return { ...privateKey.export({ format: 'jwk' }), kid, use: 'sig', alg };
+  }));
+}
+
+function getResourceServerInfo(ctx, resource) {
+  if (!RESOURCES.has(resource)) throw new errors.InvalidTarget();
+  return {
+    audience: AUDIENCE,
+    scope: 'read write admin',
+    accessTokenFormat: 'jwt',
+    accessTokenTTL: 600,
+    jwt: { sign: { alg: RESOURCES.get(resource) } },
+  };
+}
+
+// Of the keys for one algorithm, the first one signs.
+function newProvider(issuer, keys) {
+  const provider = new Provider(issuer, {
+    jwks: { keys },
+    cookies: { keys: [randomBytes(32).toString('hex')] },
+    features: {
+      clientCredentials: { enabled: true },
+      devInteractions: { enabled: true },
+      resourceIndicators: { enabled: true, getResourceServerInfo },
+    },
+    clients: [
+      {
+        client_id: SERVICE.id,
+        client_secret: SERVICE.secret,
+        grant_types: ['client_credentials'],
+        response_types: [],
+        redirect_uris: [],
+      },
+      {
+        client_id: WEB.id,
+        token_endpoint_auth_method: 'none',
+        grant_types: ['authorization_code'],
+        response_types: ['code'],
+        redirect_uris: [WEB.redirectUri],
+        id_token_signed_response_alg: 'RS256',
+      },
+    ],
+  });
+  provider.on('server_error', (ctx, error) => console.error(error));
+  return provider.callback();
+}
+
+async function accessToken(issuer, alg, scope) {
+  const response = await fetch(`${issuer}/token`, {
+    method: 'POST',
+    headers: { authorization: `Basic ${btoa(`${SERVICE.id}:${SERVICE.secret}`)}` },
+    body: new URLSearchParams({
+      grant_type: 'client_credentials',
+      resource: `${AUDIENCE}/${alg}`,
+      scope,
+    }),
+  });
+  if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
+  return (await response.json()).access_token;
+}
+
+let issuer;
+let keys;
+let provider;
+const hits = {};
+
+async function rotate(keep) {
+  keys = [...await newKeys(), ...(keep ? keys : [])];
+  provider = newProvider(issuer, keys);
+}
+
+// Gives the status, the type and the text of the answer.
+async function control(method, { pathname, searchParams: query }) {
+  switch (`${method} ${pathname}`) {
+    case 'GET /test/token': {
+      const token = await accessToken(issuer, query.get('alg') ?? 'RS256', query.get('scope') ?? 'read');
+      return [200, 'text/plain', token];
+    }
+    case 'GET /test/id-token':
+      return [200, 'text/plain', await logIn(issuer, WEB)];
+    case 'POST /test/rotate':
+      await rotate(query.get('keep') === '1');
+      return [204];
+    case 'GET /test/hits':
+      return [200, 'application/json', JSON.stringify(hits)];
+    default:
+      return [404, 'text/plain', 'no such control endpoint'];
+  }
+}
+
+const server = createServer(async (request, response) => {
+  const [pathname] = request.url.split('?');
+  if (!pathname.startsWith('/test/')) {
+    hits[pathname] = (hits[pathname] ?? 0) + 1;
+    provider(request, response);
+    return;
+  }
+  let answer;
+  try {
+    answer = await control(request.method, new URL(request.url, issuer));
+  } catch (error) {
+    console.error(error);
+    answer = [500, 'text/plain', String(error)];
+  }
+  const [status, type, text] = answer;
+  response.statusCode = status;
+  if (type) response.setHeader('content-type', type);
+  response.end(text);
+});
+
+for (const signal of ['SIGTERM', 'SIGINT']) {
+  process.on(signal, () => {
+    server.close(() => process.exit());
+    server.closeAllConnections();
+  });
+}
+
+server.listen(Number(process.env.PORT ?? 0), '127.0.0.1', async () => {
+  issuer = `http://127.0.0.1:${server.address().port}`;
+  await rotate(false);
+  process.stdout.write(`listening on ${issuer}\n`);
+});

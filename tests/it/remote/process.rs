@@ -1,0 +1,325 @@
+//! The example server as a process of its own, and requests to it.
+
+use std::{
+    collections::HashMap,
+    env,
+    io::{BufRead, BufReader, Read},
+    process::{Child, Command, Output, Stdio},
+    thread,
+    time::Duration,
+};
+
+use reqwest::{Client, RequestBuilder};
+use serde_json::{Value, json};
+use tower_jwt_auth::Algorithm;
+
+use super::{provider::Provider, until};
+use crate::support::{AUDIENCE, TestKey, claims_with, key};
+
+pub(crate) struct Server {
+    process: Child,
+    url: String,
+    client: Client,
+}
+
+/// What the server is started with: nothing of this process's environment.
+fn command(variables: &[(&str, &str)]) -> Command {
+    // `cargo test` builds the examples beside the tests.
+    let tests = env::current_exe().unwrap();
+    let example = tests.parent().unwrap().with_file_name("examples").join("resource_server");
+    assert!(example.exists(), "build it with `cargo build --examples --all-features`");
+    let mut command = Command::new(example);
+    command.env_clear().env("BIND", "127.0.0.1:0");
+    // Of several values of one variable the last counts, and an empty one is none.
+    let variables: HashMap<_, _> = variables.iter().copied().collect();
+    command.envs(variables.into_iter().filter(|(_, value)| !value.is_empty()));
+    command
+}
+
+/// Starts a server that is to end at once, and waits until it does.
+pub(crate) fn refuses(variables: &[(&str, &str)]) -> Output {
+    let mut process =
+        command(variables).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    for _ in 0..200 {
+        if process.try_wait().unwrap().is_some() {
+            return process.wait_with_output().unwrap();
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    process.kill().unwrap();
+    panic!("it serves: {variables:?}, {:?}", process.wait_with_output())
+}
+
+impl Server {
+    pub(crate) fn start(variables: &[(&str, &str)]) -> Self {
+        let mut process =
+            command(variables).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let url = line.strip_prefix("listening on ").and_then(|rest| rest.split(',').next());
+        let Some(url) = url.map(String::from) else {
+            panic!("it does not listen: {line:?}, {:?}", process.wait())
+        };
+        Self { process, url, client: Client::builder().no_proxy().build().unwrap() }
+    }
+
+    /// One that takes the tokens of this provider.
+    pub(crate) fn of(provider: &Provider, variables: &[(&str, &str)]) -> Self {
+        let (issuer, keys) = (provider.issuer(), provider.jwks_url());
+        let all = [("ISSUER", &*issuer), ("AUDIENCE", AUDIENCE), ("JWKS_URL", &*keys)];
+        let all: Vec<_> = all.into_iter().chain(variables.iter().copied()).collect();
+        Self::start(&all)
+    }
+
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
+        self.client.get(format!("{}{path}", self.url))
+    }
+
+    pub(crate) fn post(&self, path: &str) -> RequestBuilder {
+        self.client.post(format!("{}{path}", self.url))
+    }
+
+    /// The answer to a token at `/me`: the status, and the body.
+    pub(crate) async fn me(&self, token: &str) -> (u16, Value) {
+        self.asked(self.get("/me").bearer_auth(token)).await
+    }
+
+    pub(crate) async fn asked(&self, request: RequestBuilder) -> (u16, Value) {
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        let body = response.text().await.unwrap();
+        (status, serde_json::from_str(&body).unwrap_or(Value::String(body)))
+    }
+
+    pub(crate) async fn health(&self) -> (u16, Value) {
+        self.asked(self.get("/health")).await
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A token of this provider that is good by the real clock.
+fn token(provider: &Provider, key: &TestKey, changes: Value) -> String {
+    let mut all = json!({"iss": provider.issuer(), "exp": 4_000_000_000_u64, "iat": null});
+    all.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+    key.token(&claims_with(all))
+}
+
+#[tokio::test]
+async fn the_routes_answer_as_they_say() {
+    let es = key(Algorithm::ES256);
+    let provider = Provider::new([es]);
+    let server = Server::of(&provider, &[("ALGORITHMS", "ES256, EdDSA")]);
+    let good = token(&provider, es, json!({"client_id": "app"}));
+    let me = json!({
+        "sub": "alice", "iss": provider.issuer(), "aud": [AUDIENCE], "scope": "read write",
+        "client_id": "app",
+    });
+    assert_eq!(server.me(&good).await, (200, me.clone()));
+    assert_eq!(server.asked(server.post("/me").bearer_auth(&good)).await, (200, me));
+    assert_eq!(server.asked(server.get("/")).await.0, 200);
+
+    let response = server.get("/me").send().await.unwrap();
+    assert_eq!(response.status(), 401);
+    assert_eq!(response.headers()["www-authenticate"], "Bearer");
+    assert_eq!(response.headers()["content-type"], "application/problem+json");
+    let bad = token(&provider, es, json!({"aud": "https://other.example.com"}));
+    assert_eq!(server.me(&bad).await.1["error"], "invalid_token");
+
+    let response = server.get("/admin").bearer_auth(&good).send().await.unwrap();
+    assert_eq!(response.status(), 403);
+    let challenge = response.headers()["www-authenticate"].to_str().unwrap();
+    assert!(challenge.contains("insufficient_scope") && challenge.contains("scope=\"admin\""));
+    let admin = token(&provider, es, json!({"scope": "read admin"}));
+    assert_eq!(server.asked(server.get("/admin").bearer_auth(admin)).await.0, 200);
+
+    let (status, health) = server.health().await;
+    assert_eq!((status, &health["keys"][0]["state"]), (200, &json!("healthy")));
+    assert_eq!(health["keys"][0]["ids"], json!(["ES256"]));
+}
+
+#[tokio::test]
+async fn keys_rotate_and_go() {
+    let (old, new) = (key(Algorithm::ES256), key(Algorithm::EdDSA));
+    let provider = Provider::new([old]);
+    let ttl = [("JWKS_TTL_SECS", "1"), ("JWKS_COOLDOWN_SECS", "1"), ("JWKS_TIMEOUT_SECS", "1")];
+    let server = Server::of(&provider, &ttl);
+    let (first, second) = (token(&provider, old, json!({})), token(&provider, new, json!({})));
+    assert_eq!(server.me(&first).await.0, 200);
+    provider.publish([new]);
+    assert_eq!(server.me(&second).await.0, 200, "in its own request");
+    assert_eq!(server.me(&first).await.0, 401, "the whole set is replaced");
+    provider.publish([old]);
+    let removed = async || server.me(&second).await.0 == 401;
+    for _ in 0..40 {
+        if removed().await {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(removed().await, "gone without a request for another key");
+}
+
+#[tokio::test]
+async fn it_serves_while_the_provider_is_down_and_says_so() {
+    let es = key(Algorithm::ES256);
+    let provider = Provider::new([es]);
+    let settings = [("JWKS_TTL_SECS", "1"), ("JWKS_MAX_STALE_SECS", "3"), ("LEEWAY_SECS", "0")];
+    let server = Server::of(&provider, &settings);
+    provider.stop();
+    let good = token(&provider, es, json!({}));
+    let mut degraded = false;
+    for _ in 0..100 {
+        let ((status, health), (answer, _)) = (server.health().await, server.me(&good).await);
+        degraded |= health["keys"][0]["state"] == "degraded" && status == 200;
+        if answer == 503 {
+            break;
+        }
+        assert_eq!(answer, 200);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(degraded);
+    assert_eq!(server.health().await.0, 503, "the keys are too old");
+    let response = server.get("/me").bearer_auth(&good).send().await.unwrap();
+    assert!(response.headers().contains_key("retry-after"));
+    provider.start();
+    for _ in 0..100 {
+        if server.me(&good).await.0 == 200 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("it does not recover");
+}
+
+#[tokio::test]
+async fn it_starts_without_the_provider_if_it_is_told_to() {
+    let es = key(Algorithm::ES256);
+    let provider = Provider::new([es]);
+    provider.stop();
+    let server = Server::of(&provider, &[("LAZY", "1"), ("JWKS_URL", "")]);
+    let good = token(&provider, es, json!({}));
+    assert_eq!(server.health().await.0, 503);
+    assert_eq!(server.me(&good).await.0, 503);
+    assert_eq!(server.me("x.y.z").await.0, 401);
+    provider.start();
+    for _ in 0..100 {
+        if server.me(&good).await.0 == 200 {
+            assert_eq!(server.health().await.0, 200);
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("it does not recover");
+}
+
+#[tokio::test]
+async fn the_cookie_counts_where_the_origin_is_its_own() {
+    let es = key(Algorithm::ES256);
+    let provider = Provider::new([es]);
+    let server = Server::of(
+        &provider,
+        &[("TOKEN_COOKIE", "__Host-at"), ("PUBLIC_URL", "https://api.example.com")],
+    );
+    let good = token(&provider, es, json!({}));
+    let cookie = format!("__Host-at={good}");
+    let with = |request: RequestBuilder| request.header("cookie", &cookie);
+    assert_eq!(server.asked(with(server.get("/me"))).await.0, 200);
+    assert_eq!(server.asked(with(server.post("/me"))).await.0, 403);
+    let own = with(server.post("/me")).header("origin", "https://api.example.com");
+    assert_eq!(server.asked(own).await.0, 200);
+    let host = with(server.post("/me")).header("origin", &server.url);
+    assert_eq!(server.asked(host).await.0, 403, "the host has no say");
+    let both = with(server.get("/me")).bearer_auth(&good);
+    assert_eq!(server.asked(both).await.0, 400);
+}
+
+#[tokio::test]
+async fn a_static_key_takes_the_place_of_fetched_ones() {
+    let es = key(Algorithm::ES256);
+    let provider = Provider::new([]);
+    let file = env::temp_dir().join(format!("server-{}.pem", std::process::id()));
+    std::fs::write(&file, es.pem().unwrap()).unwrap();
+    let path = file.to_str().unwrap().to_owned();
+    let server = Server::of(&provider, &[("JWKS_URL", ""), ("KEY_PEM_FILE", &path)]);
+    assert_eq!(server.me(&token(&provider, es, json!({}))).await.0, 200);
+    assert_eq!(server.health().await, (200, json!({"usable": true, "keys": []})));
+    std::fs::remove_file(&file).unwrap();
+
+    let secret = crate::support::b64([0x5a; 32]);
+    let server = Server::of(
+        &provider,
+        &[("JWKS_URL", ""), ("HMAC_SECRET", &secret), ("ALGORITHMS", "HS256")],
+    );
+    assert_eq!(server.me(&token(&provider, key(Algorithm::HS256), json!({}))).await.0, 200);
+    assert_eq!(server.me(&token(&provider, es, json!({}))).await.0, 401);
+    assert_eq!(provider.fetches(), 0);
+}
+
+#[test]
+fn wrong_settings_are_told_in_one_line() {
+    let es = key(Algorithm::ES256);
+    let provider = Provider::new([es]);
+    let (issuer, keys) = (provider.issuer(), provider.jwks_url());
+    let short = crate::support::b64([1; 31]);
+    let folder = env::temp_dir();
+    let private = folder.join(format!("private-{}.pem", std::process::id()));
+    let (label, der) = &es.private()[0];
+    std::fs::write(&private, crate::support::pem(label, der)).unwrap();
+    let private = private.to_str().unwrap();
+    let base = [("ISSUER", &*issuer), ("AUDIENCE", AUDIENCE), ("JWKS_URL", &*keys)];
+    for (changes, said) in [
+        (vec![("ISSUER", "")], "set ISSUER"),
+        (vec![("AUDIENCE", "")], "set AUDIENCE"),
+        (vec![("BIND", "nonsense")], "BIND=nonsense"),
+        (vec![("ALGORITHMS", "none")], "unknown algorithm"),
+        (vec![("ALGORITHMS", "HS256")], "none of the keys"),
+        (vec![("LEEWAY_SECS", "-1")], "LEEWAY_SECS is whole seconds"),
+        (vec![("LEEWAY_SECS", "1000")], "300 s"),
+        (vec![("JWKS_TTL_SECS", "0")], "10 ms"),
+        (vec![("JWKS_URL", "http://keys.example.com")], "`https` URL"),
+        (vec![("JWKS_URL", ""), ("ISSUER", "http://login.example.com")], "`https` URL"),
+        (vec![("ALLOW_HTTP", "0")], "to be https"),
+        (vec![("LAZY", "maybe")], "LAZY is 0 or 1"),
+        (vec![("TOKEN_COOKIE", "a b")], "token_cookie"),
+        (vec![("HMAC_SECRET", "AAAA")], "set one at most"),
+        (vec![("JWKS_URL", ""), ("HMAC_SECRET", &short)], "31 bytes"),
+        (vec![("JWKS_URL", ""), ("KEY_PEM_FILE", "/nowhere.pem")], "/nowhere.pem"),
+        (vec![("JWKS_URL", ""), ("KEY_PEM_FILE", private)], "private key"),
+        (vec![("JWKS_URL", ""), ("ISSUER", &format!("{issuer}/"))], "to the last slash"),
+    ] {
+        let variables: Vec<_> = base.into_iter().chain(changes.iter().copied()).collect();
+        let output = refuses(&variables);
+        let text = String::from_utf8(output.stderr).unwrap();
+        let lines: Vec<_> =
+            text.lines().filter(|line| line.starts_with("resource_server: ")).collect();
+        assert!(!output.status.success() && output.stdout.is_empty(), "{changes:?}");
+        assert!(lines.len() == 1 && lines[0].contains(said), "{changes:?}: {text}");
+        assert!(!text.contains("panicked"), "{text}");
+    }
+    std::fs::remove_file(private).unwrap();
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn it_stops_when_it_is_told_to() {
+    let provider = Provider::new([key(Algorithm::ES256)]);
+    let mut server = Server::of(&provider, &[]);
+    // A connection that stays open does not keep it.
+    assert_eq!(server.asked(server.get("/")).await.0, 200);
+    let id = server.process.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    let mut ended = None;
+    until("it ends", || {
+        ended = server.process.try_wait().unwrap();
+        ended.is_some()
+    })
+    .await;
+    assert!(ended.unwrap().success());
+    let _ = server.process.stdout.take().map(|mut out| out.read_to_string(&mut String::new()));
+}
