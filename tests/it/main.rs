@@ -22,3 +22,8 @@ mod support;
 mod tokens;
 mod traits;
 mod transport;
+
+#[cfg(not(feature = "remote"))]
+#[test]
+#[ignore = "keys that are fetched are tested with `--features remote`, as tests/run does"]
+fn remote() {}

@@ -31,11 +31,11 @@ use crate::{
 };
 
 /// What must not be seen anywhere; it stands in tokens, cookies and keys.
-const MARKER: &str = "hunter2-hunter2-hunter2-hunter2-hunter2";
+pub(crate) const MARKER: &str = "hunter2-hunter2-hunter2-hunter2-hunter2";
 
 /// Fails if the text has the marker in it in any form, or a part of a token.
 #[track_caller]
-fn check(text: &str, tokens: &[String]) {
+pub(crate) fn check(text: &str, tokens: &[String]) {
     let list = format!("{:?}", &MARKER.as_bytes()[..8]);
     let hex: String = MARKER.bytes().take(8).map(|byte| format!("{byte:02x}")).collect();
     let mut forms = vec![MARKER[..7].into(), list[1..list.len() - 1].into(), hex];
@@ -55,7 +55,7 @@ fn check(text: &str, tokens: &[String]) {
 }
 
 /// Every event at every level, as text, while `work` runs.
-fn events(work: impl FnOnce()) -> String {
+pub(crate) fn events(work: impl FnOnce()) -> String {
     #[derive(Clone, Default)]
     struct Buffer(Arc<Mutex<Vec<u8>>>);
 

@@ -12,6 +12,8 @@ mod process;
 pub(crate) mod provider;
 mod rotation;
 mod settings;
+#[cfg(feature = "tracing")]
+mod told;
 
 use std::time::{Duration, Instant};
 
