@@ -1,5 +1,8 @@
-#![cfg_attr(feature = "axum", doc = include_str!("../README.md"))]
-#![cfg_attr(not(feature = "axum"), doc = "JWT bearer authentication for every Tower service.")]
+#![cfg_attr(all(feature = "axum", feature = "remote"), doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(all(feature = "axum", feature = "remote")),
+    doc = "JWT bearer authentication for every Tower service."
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]

@@ -1,6 +1,7 @@
 // A real OpenID provider for the integration tests: `oidc-provider` on a port of
 // 127.0.0.1 (PORT, or any free one), with new keys at each start and nothing
-// kept on disk.
+// kept on disk. With TLS_KEY and TLS_CERT, two files in PEM, it is at
+// https://localhost; NODE_EXTRA_CA_CERTS then names who signed the certificate.
 //
 //   GET  /test/token?alg=ES256&scope=read   an access token, by client credentials
 //   GET  /test/id-token                     an ID token, by login and consent
@@ -12,7 +13,9 @@
 // ISSUER`, written when it is ready; warnings go to stderr.
 
 import { generateKeyPair, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { promisify } from 'node:util';
 import { Provider, errors } from 'oidc-provider';
 import { logIn } from './login.mjs';
@@ -132,7 +135,7 @@ async function control(method, { pathname, searchParams: query }) {
   }
 }
 
-const server = createServer(async (request, response) => {
+async function answerRequest(request, response) {
   const [pathname] = request.url.split('?');
   if (!pathname.startsWith('/test/')) {
     hits[pathname] = (hits[pathname] ?? 0) + 1;
@@ -150,7 +153,12 @@ const server = createServer(async (request, response) => {
   response.statusCode = status;
   if (type) response.setHeader('content-type', type);
   response.end(text);
-});
+}
+
+const { TLS_KEY, TLS_CERT } = process.env;
+const server = TLS_KEY
+  ? createTlsServer({ key: readFileSync(TLS_KEY), cert: readFileSync(TLS_CERT) }, answerRequest)
+  : createServer(answerRequest);
 
 for (const signal of ['SIGTERM', 'SIGINT']) {
   process.on(signal, () => {
@@ -160,7 +168,8 @@ for (const signal of ['SIGTERM', 'SIGINT']) {
 }
 
 server.listen(Number(process.env.PORT ?? 0), '127.0.0.1', async () => {
-  issuer = `http://127.0.0.1:${server.address().port}`;
+  const origin = TLS_KEY ? 'https://localhost' : 'http://127.0.0.1';
+  issuer = `${origin}:${server.address().port}`;
   await rotate(false);
   process.stdout.write(`listening on ${issuer}\n`);
 });

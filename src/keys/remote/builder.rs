@@ -193,7 +193,7 @@ impl RemoteKeysBuilder {
             ));
         }
         self.policy.check()?;
-        let fetcher = Fetcher::new(self.client, &self.policy)?;
+        let fetcher = Fetcher::new(self.client, location.url(), &self.policy)?;
         Ok(Shared::new(location, self.issuer, self.policy, fetcher, self.clock))
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use headers::{Age, CacheControl, Date, Expires, HeaderMapExt};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use reqwest::{Client, redirect};
+use reqwest::{Client, ClientBuilder, redirect};
 use url::Url;
 
 use super::policy::Policy;
@@ -29,11 +29,27 @@ pub(super) enum Fetched {
 }
 
 impl Fetcher {
-    pub(super) fn new(client: Option<Client>, policy: &Policy) -> Result<Self, ConfigError> {
+    /// For documents at or behind this address.
+    pub(super) fn new(
+        client: Option<Client>,
+        url: &Url,
+        policy: &Policy,
+    ) -> Result<Self, ConfigError> {
         let client = match client {
-            Some(client) => client,
-            None => own_client(policy)?,
+            Some(client) => Ok(client),
+            // On loopback there is no TLS, and so no need of certificates.
+            None => own_client(policy).build().or_else(|error| match url.scheme() {
+                "http" => own_client(policy).tls_certs_only([]).build(),
+                _ => Err(error),
+            }),
         };
+        let client = client.map_err(|error| {
+            ConfigError::Settings(format!(
+                "no HTTPS client can be made, install the system's CA certificates or hand over a \
+                 client of your own: {}",
+                cause(&error)
+            ))
+        })?;
         Ok(Self { client, max_body: policy.max_body })
     }
 
@@ -109,7 +125,7 @@ pub(super) fn shown(url: &Url) -> String {
 
 /// A client that does what it is asked and no more: no redirects, no proxy from
 /// the environment, no compression, no second try, no connection kept for later.
-fn own_client(policy: &Policy) -> Result<Client, ConfigError> {
+fn own_client(policy: &Policy) -> ClientBuilder {
     Client::builder()
         .connect_timeout(policy.connect_timeout)
         .timeout(policy.timeout)
@@ -123,10 +139,6 @@ fn own_client(policy: &Policy) -> Result<Client, ConfigError> {
         .referer(false)
         .pool_max_idle_per_host(0)
         .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| {
-            ConfigError::Settings(format!("no HTTP client can be made: {}", cause(&error)))
-        })
 }
 
 #[cold]

@@ -317,8 +317,9 @@ impl Shared {
                 state.last_error = Some(error.clone());
             }
         }
-        drop(state);
+        // Before anybody can ask for the next one, and take this end for that.
         self.ended.send_modify(|ended| *ended = ended.wrapping_add(1));
+        drop(state);
         match &outcome {
             Ok(taken) => self.tell(taken, failed_before),
             Err(error) if !failed_before => observe::keys_not_fetched(error),

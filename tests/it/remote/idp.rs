@@ -5,7 +5,7 @@ use std::env;
 
 use serde_json::Value;
 
-use super::process::Server;
+use super::process::{Server, refuses};
 use crate::support::AUDIENCE;
 
 const ALGORITHMS: [&str; 4] = ["RS256", "PS256", "ES256", "EdDSA"];
@@ -79,6 +79,14 @@ async fn a_real_provider_is_understood() {
     assert_eq!(strict.me(&id_token).await.0, 401);
     let other = idp.server(&[("AUDIENCE", "https://other.example.com")]);
     assert_eq!(other.me(&id_token).await.0, 401);
+
+    // Whose authority nobody knows is no provider.
+    if idp.issuer.starts_with("https:") {
+        let issuer = [("ISSUER", &*idp.issuer), ("AUDIENCE", AUDIENCE)];
+        let output = refuses(&[&issuer[..], &[("SSL_CERT_FILE", "")]].concat());
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(text.contains("cannot be reached: invalid peer certificate"), "{text}");
+    }
 
     // New keys beside the old ones: the first new token passes in its own request.
     idp.rotate("?keep=1").await;

@@ -30,9 +30,16 @@ fn command(variables: &[(&str, &str)]) -> Command {
     assert!(example.exists(), "build it with `cargo build --examples --all-features`");
     let mut command = Command::new(example);
     command.env_clear().env("BIND", "127.0.0.1:0");
+    // Where a test has an authority of its own.
+    command.envs(env::var_os("SSL_CERT_FILE").map(|file| ("SSL_CERT_FILE", file)));
     // Of several values of one variable the last counts, and an empty one is none.
     let variables: HashMap<_, _> = variables.iter().copied().collect();
-    command.envs(variables.into_iter().filter(|(_, value)| !value.is_empty()));
+    for (name, value) in variables {
+        match value {
+            "" => command.env_remove(name),
+            value => command.env(name, value),
+        };
+    }
     command
 }
 
@@ -259,6 +266,19 @@ async fn a_static_key_takes_the_place_of_fetched_ones() {
     assert_eq!(server.me(&token(&provider, key(Algorithm::HS256), json!({}))).await.0, 200);
     assert_eq!(server.me(&token(&provider, es, json!({}))).await.0, 401);
     assert_eq!(provider.fetches(), 0);
+}
+
+#[tokio::test]
+async fn loopback_needs_no_certificates() {
+    let es = key(Algorithm::ES256);
+    let provider = Provider::new([es]);
+    let none = [("SSL_CERT_FILE", "/nowhere"), ("SSL_CERT_DIR", "/nowhere")];
+    let server = Server::of(&provider, &none);
+    assert_eq!(server.me(&token(&provider, es, json!({}))).await.0, 200);
+    let elsewhere = [("ISSUER", "https://login.example.com"), ("AUDIENCE", AUDIENCE)];
+    let output = refuses(&[elsewhere, none].concat());
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("install the system's CA certificates"), "{text}");
 }
 
 #[test]
