@@ -70,6 +70,7 @@ mod builder;
 mod claims;
 #[cfg(feature = "remote")]
 mod issuers;
+mod names;
 #[cfg(feature = "remote")]
 mod pattern;
 #[cfg(feature = "remote")]

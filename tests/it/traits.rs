@@ -14,8 +14,8 @@ use tower_jwt_auth::{
     authorize::{And, AnyRole, EveryRole, Not, Or, Roles, Scopes},
     claims::{Audience, ClaimPath, NumericDate, ScopeSet},
     clock::SystemClock,
-    error::InvalidRequest,
-    keys::SkippedKey,
+    error::{FetchError, FetchErrorKind, InvalidRequest},
+    keys::{KeySource, SkippedKey},
     layer::{JwtAuth, Require, RequireFuture, ResponseFuture},
     response::{DefaultRespond, ProblemJson, Rejection},
     source::{CookieSource, DangerousCookieSource},
@@ -99,6 +99,9 @@ fn traits() {
     error::<Error>();
     error::<ConfigError>();
     error::<UnknownAlgorithm>();
+    error::<FetchError>();
+    shared::<FetchErrorKind>();
+    shared::<KeySource>();
     data::<RuleError>();
 }
 
@@ -113,6 +116,37 @@ fn futures_are_sent_when_their_parts_are() {
     any::<ResponseFuture<Local, User, DefaultRespond, Rc<Cell<u8>>, String>>();
     any::<RequireFuture<<Local as Service<Request<Rc<Cell<u8>>>>>::Future, String>>();
     any::<JwtAuth<Local, User>>();
+}
+
+#[cfg(feature = "remote")]
+#[test]
+fn keys_that_are_fetched() {
+    use tower_jwt_auth::{
+        RemoteKeys,
+        keys::remote::{KeyState, KeyStatus, RemoteKeysBuilder},
+        settings::Settings,
+        verifier::{IssuerPattern, Issuers, IssuersBuilder},
+    };
+
+    shared::<RemoteKeys>();
+    data::<RemoteKeysBuilder>();
+    shared::<KeyStatus>();
+    shared::<KeyState>();
+    shared::<Issuers<User>>();
+    sent::<IssuersBuilder<User>>();
+    shared::<IssuerPattern>();
+    shared::<Settings>();
+    assert_eq!(size_of::<RemoteKeys>(), size_of::<usize>());
+
+    /// Whatever waits may wait on any thread.
+    fn waits<T: Send>(_: fn() -> T) {}
+    waits(|| RemoteKeys::discover("").build());
+    waits(|| Verifier::<User>::discover("", ""));
+    waits(|| async { RemoteKeys::at("").lazy().unwrap().refresh().await });
+    waits(|| async {
+        let settings: Settings = serde_json::from_str("").unwrap();
+        settings.layer::<tower_jwt_auth::RegisteredClaims>().await
+    });
 }
 
 #[cfg(feature = "axum")]

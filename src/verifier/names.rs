@@ -1,0 +1,55 @@
+//! Issuers and audiences, as they are configured.
+
+use crate::{error::ConfigError, keys::Sources};
+
+/// The values that a claim may have.
+pub(super) enum Names {
+    /// These: `build()` wants at least one.
+    Only(Vec<String>),
+    /// All, and none.
+    Any,
+}
+
+impl Names {
+    pub(super) fn add(&mut self, name: String) {
+        match self {
+            Self::Only(names) => names.push(name),
+            Self::Any => *self = Self::Only(vec![name]),
+        }
+    }
+
+    /// The issuers, or where none is named, those that all keys are bound to.
+    pub(super) fn of_keys(self, keys: &Sources) -> Result<Self, ConfigError> {
+        let mut bound: Vec<_> = keys.issuers().flatten().map(String::from).collect();
+        bound.dedup();
+        match self {
+            Self::Only(names) if names.is_empty() && keys.issuers().all(|one| one.is_some()) => {
+                Ok(Self::Only(bound))
+            }
+            Self::Only(names)
+                if !names.is_empty() && bound.iter().any(|issuer| !names.contains(issuer)) =>
+            {
+                Err(ConfigError::InvalidName(
+                    "keys are bound to an issuer that `.issuer(…)` does not name, write it the \
+                     same in both places, to the last slash, or leave out `.issuer(…)`",
+                ))
+            }
+            names => Ok(names),
+        }
+    }
+
+    pub(super) fn check(
+        self,
+        none: ConfigError,
+        empty: &'static str,
+    ) -> Result<Option<Box<[Box<str>]>>, ConfigError> {
+        match self {
+            Self::Any => Ok(None),
+            Self::Only(names) if names.is_empty() => Err(none),
+            Self::Only(names) if names.iter().any(String::is_empty) => {
+                Err(ConfigError::InvalidName(empty))
+            }
+            Self::Only(names) => Ok(Some(names.into_iter().map(String::into_boxed_str).collect())),
+        }
+    }
+}
