@@ -2,8 +2,10 @@
 //!
 //! # Rules
 //!
-//! A token is checked in this order, and the first failure ends it; nothing of
-//! its claims is seen before.
+//! A token is checked in this order, and the first failure ends it. Nothing of its
+//! claims speaks for it before its signature is verified; against it they may speak: for
+//! a key that is not known, nothing is fetched if they show that the token is refused
+//! anyway.
 //!
 //! 1. Size and shape: at most [`max_token_len`](VerifierBuilder::max_token_len)
 //!    bytes, three parts of strict base64url (RFC 7515 §7.1).
