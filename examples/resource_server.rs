@@ -106,7 +106,7 @@ fn settings() -> Result<Settings, Box<dyn Error>> {
     }
     if switch("ALLOW_HTTP")? == Some(false) {
         let fetched = [variable("ISSUER")?, variable("JWKS_URL")?];
-        if fetched.iter().flatten().any(|url| url.starts_with("http:")) {
+        if fetched.iter().flatten().any(|url| url.to_ascii_lowercase().starts_with("http:")) {
             return Err("ALLOW_HTTP=0: ISSUER and JWKS_URL are to be https".into());
         }
     }
@@ -138,6 +138,8 @@ async fn health(State(verifier): State<Verifier>) -> (StatusCode, Json<Value>) {
 async fn run() -> Result<(), Box<dyn Error>> {
     let settings = settings()?;
     let verifier: Verifier = settings.verifier().await?;
+    // The log says why a token was refused; the client is not told.
+    tracing_subscriber::fmt().with_writer(io::stderr).init();
     let layer = settings.layer_of(verifier.clone())?.respond_with(ProblemJson);
 
     let app = Router::new()
@@ -188,8 +190,6 @@ async fn late() {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // The log says why a token was refused; the client is not told.
-    tracing_subscriber::fmt().with_writer(io::stderr).init();
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

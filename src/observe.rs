@@ -8,10 +8,10 @@
 //! | a fault of the server, and its cause | error |
 //! | keys were fetched | debug |
 //! | keys can be fetched again | info |
-//! | keys cannot be fetched any more; a key in a document cannot be used | warn |
+//! | keys cannot be fetched any more; a key in a document cannot be used; an issuer cannot be resolved | warn |
 //!
-//! What concerns keys is told when it changes, not for each attempt, and never
-//! has anything of a request in it.
+//! What is wrong with keys is told when it begins and when it ends, not for each
+//! attempt, and never has anything of a request in it.
 
 use crate::error::Error;
 #[cfg(feature = "tracing")]
@@ -86,6 +86,12 @@ pub(crate) fn keys_not_fetched(error: &crate::error::FetchError) {
     tracing::warn!(from = error.url(), reason = %error.kind(), "keys cannot be fetched");
 }
 
+/// The application's resolver has failed; the cause is its own text.
+#[cfg(all(feature = "tracing", feature = "remote"))]
+pub(crate) fn issuer_not_resolved(cause: &(dyn std::error::Error + 'static)) {
+    tracing::warn!(%cause, "an issuer cannot be resolved");
+}
+
 #[cfg(all(not(feature = "tracing"), feature = "remote"))]
 mod silent {
     //! The same, where nobody listens.
@@ -95,7 +101,9 @@ mod silent {
     pub(crate) fn key_skipped(_: &str, _: &impl std::fmt::Display, _: bool) {}
 
     pub(crate) fn keys_not_fetched(_: &crate::error::FetchError) {}
+
+    pub(crate) fn issuer_not_resolved(_: &(dyn std::error::Error + 'static)) {}
 }
 
 #[cfg(all(not(feature = "tracing"), feature = "remote"))]
-pub(crate) use self::silent::{key_skipped, keys_fetched, keys_not_fetched};
+pub(crate) use self::silent::{issuer_not_resolved, key_skipped, keys_fetched, keys_not_fetched};

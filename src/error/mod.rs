@@ -371,12 +371,12 @@ impl fmt::Display for ErrorKind {
             Self::KeysUnavailable { retry_after } => write!(
                 f,
                 "the keys to check the token with cannot be had now, try again in {} s",
-                retry_after.as_secs()
+                seconds_up(*retry_after)
             ),
             Self::Unavailable { retry_after } => write!(
                 f,
                 "the token cannot be decided on now, try again in {} s",
-                retry_after.as_secs()
+                seconds_up(*retry_after)
             ),
             Self::Failed => f.write_str("a rule for tokens has failed"),
             Self::Clock => f.write_str("the clock of this machine is before 1970, set it"),
@@ -386,6 +386,12 @@ impl fmt::Display for ErrorKind {
             ),
         }
     }
+}
+
+/// Whole seconds in which the time is over, as `Retry-After` has them (RFC 9110
+/// §10.2.3): at least one.
+pub(crate) fn seconds_up(time: Duration) -> u64 {
+    u64::try_from(time.as_millis().div_ceil(1000).max(1)).unwrap_or(u64::MAX)
 }
 
 impl fmt::Display for Error {
@@ -423,6 +429,13 @@ mod tests {
     fn an_error_is_one_word() {
         assert_eq!(size_of::<Error>(), size_of::<usize>());
         assert_eq!(size_of::<Result<(), Error>>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn seconds_are_rounded_up() {
+        let millis = [0, 1, 1000, 1001, u64::MAX].map(Duration::from_millis);
+        assert_eq!(millis.map(seconds_up)[..4], [1, 1, 1, 2]);
+        assert_eq!(seconds_up(Duration::MAX), u64::MAX);
     }
 
     #[test]

@@ -80,6 +80,6 @@ pub(crate) use self::{
     remote::{Asked, Deadline, Waiting},
     set::Miss,
     signature::Authentic,
-    source::Sources,
+    source::{Places, Sources},
     trusted::Trusted,
 };

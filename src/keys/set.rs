@@ -119,10 +119,11 @@ impl KeySet {
     }
 
     /// Finds the key whose signature this is, and the issuer that it speaks for
-    /// alone.
+    /// alone. With an issuer given, keys of others are passed over.
     #[inline]
     pub(crate) fn verify(
         &self,
+        issuer: Option<&str>,
         kid: Option<&str>,
         algorithm: Algorithm,
         message: &[u8],
@@ -136,6 +137,10 @@ impl KeySet {
                 (None, _) => true,
                 (Some(_), Some(named)) => key.kid() == Some(named),
                 (Some(_), None) => key.kid().is_none(),
+            })
+            .filter(|key| match (issuer, key.issuer()) {
+                (Some(issuer), Some(bound)) => issuer == bound,
+                _ => true,
             })
             .filter_map(|key| Some((key, key.prepared(algorithm)?)));
         let mut tried = false;
@@ -231,7 +236,8 @@ impl fmt::Display for SkippedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "key {}", self.index)?;
         if let Some(kid) = &self.kid {
-            write!(f, " ({kid:?})")?;
+            let start: String = kid.chars().take(64).collect();
+            write!(f, " ({start:?}{})", if start.len() < kid.len() { "…" } else { "" })?;
         }
         write!(f, ": {}", self.reason)
     }

@@ -137,28 +137,57 @@ impl Sources {
         fixed.chain(self.remote.iter().map(RemoteKeys::issuer))
     }
 
-    /// Shows one source after the other to `attempt`, until one settles it, and says
-    /// whether it is one whose keys change. None is shown where such a source has no
-    /// keys that may be used. Takes no lock and waits for nothing.
+    /// Shows one source after the other to `attempt`, until one settles it, and where
+    /// it stands among those whose keys change, if it is one. None is shown where such a
+    /// source has no keys that may be used. Takes no lock and waits for nothing.
     #[inline]
     pub(crate) fn each<T>(
         &self,
-        mut attempt: impl FnMut(Option<&Trusted>, bool) -> Option<T>,
+        mut attempt: impl FnMut(Option<&Trusted>, Option<usize>) -> Option<T>,
     ) -> Option<T> {
         if let Some(fixed) = &self.fixed
-            && let Some(settled) = attempt(Some(fixed), false)
+            && let Some(settled) = attempt(Some(fixed), None)
         {
             return Some(settled);
         }
-        self.remote.iter().find_map(|remote| remote.with(|trusted| attempt(trusted, true)))
+        let mut remote = self.remote.iter().enumerate();
+        remote.find_map(|(place, keys)| keys.with(|trusted| attempt(trusted, Some(place))))
     }
 
-    /// Asks the sources that may have keys for this issuer to look for new ones.
+    /// Asks those of these sources that may have keys for this issuer to look for new
+    /// ones.
     #[cold]
-    pub(crate) fn ask(&self, issuer: Option<&str>, deadline: Option<Deadline>) -> Vec<Asked> {
-        let may_speak =
-            |remote: &&RemoteKeys| remote.issuer().is_none_or(|bound| issuer == Some(bound));
-        self.remote.iter().filter(may_speak).map(|remote| remote.ask(deadline)).collect()
+    pub(crate) fn ask(
+        &self,
+        places: Places,
+        issuer: Option<&str>,
+        deadline: Option<Deadline>,
+    ) -> Vec<Asked> {
+        let remote = self.remote.iter().enumerate();
+        remote
+            .filter(|(place, _)| places.contains(*place))
+            .filter(|(_, keys)| keys.issuer().is_none_or(|bound| issuer == Some(bound)))
+            .map(|(_, keys)| keys.ask(deadline))
+            .collect()
+    }
+}
+
+/// Some of the sources whose keys change: a bit each, and the last one for all that are
+/// beyond.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Places(u64);
+
+impl Places {
+    pub(crate) fn add(&mut self, place: usize) {
+        self.0 |= Self::bit(place);
+    }
+
+    fn contains(self, place: usize) -> bool {
+        self.0 & Self::bit(place) != 0
+    }
+
+    fn bit(place: usize) -> u64 {
+        1 << place.min(63)
     }
 }
 

@@ -34,7 +34,7 @@ use http::{Extensions, HeaderValue, Response, StatusCode, header};
 
 pub use self::body::{DefaultRespond, ProblemJson};
 pub(crate) use self::{challenge::Challenge, withheld::Withheld};
-use crate::error::{Class, Error, ErrorKind};
+use crate::error::{Class, Error, ErrorKind, seconds_up};
 
 /// Makes the response to a request that was refused.
 ///
@@ -109,8 +109,7 @@ impl Rejection {
         if let ErrorKind::Unavailable { retry_after } | ErrorKind::KeysUnavailable { retry_after } =
             self.error.kind()
         {
-            let seconds = retry_after.as_millis().div_ceil(1000).max(1);
-            headers.insert(header::RETRY_AFTER, u64::try_from(seconds).unwrap_or(u64::MAX).into());
+            headers.insert(header::RETRY_AFTER, seconds_up(*retry_after).into());
         }
         response
     }

@@ -21,8 +21,8 @@
 //! | `public_url`, `trusted_origin` | for the cookie: this service's origin, and others that may send unsafe requests |
 //! | `realm` | the challenge's realm |
 //! | `lazy` | start without the provider |
-//! | `jwks_min_refresh`, `jwks_max_refresh`, `jwks_default_refresh`, `jwks_cooldown`, `jwks_timeout`, `jwks_connect_timeout`, `jwks_max_wait`, `jwks_max_stale` | durations, as in [`RemoteKeysBuilder`] |
-//! | `jwks_max_body`, `jwks_max_keys` | limits, as there |
+//! | `jwks_min_refresh`, `jwks_max_refresh`, `jwks_default_refresh`, `jwks_min_retry`, `jwks_max_retry`, `jwks_cooldown`, `jwks_timeout`, `jwks_connect_timeout`, `jwks_max_wait`, `jwks_max_stale` | durations, as in [`RemoteKeysBuilder`] |
+//! | `jwks_max_body`, `jwks_max_keys`, `jwks_jitter` | numbers, as there |
 //!
 //! Durations are text, `"10m"` or `"1h 30m"`, or whole seconds. Where several values
 //! may stand, they are a list, or one text with commas.
@@ -121,6 +121,9 @@ pub struct Settings {
     jwks_min_refresh: Option<Span>,
     jwks_max_refresh: Option<Span>,
     jwks_default_refresh: Option<Span>,
+    jwks_jitter: Option<f64>,
+    jwks_min_retry: Option<Span>,
+    jwks_max_retry: Option<Span>,
     jwks_cooldown: Option<Span>,
     jwks_timeout: Option<Span>,
     jwks_connect_timeout: Option<Span>,
@@ -153,17 +156,17 @@ impl Settings {
         if let Some(realm) = &self.realm {
             layer = layer.realm(realm);
         }
-        let Some(name) = &self.token_cookie else { return Ok(layer) };
-        // The grammar is the same (RFC 6265 §4.1.1, RFC 9110 §5.6.2).
-        if HeaderName::from_bytes(name.as_bytes()).is_err() {
-            return Err(ConfigError::InvalidName("`token_cookie` is not the name of a cookie"));
-        }
-        let mut cookie = TokenSource::cookie(&**name);
+        let mut cookie = TokenSource::cookie(self.token_cookie.as_deref().unwrap_or_default());
         if let Some(url) = &self.public_url {
             cookie = cookie.public_origin(url.strip_suffix('/').unwrap_or(url))?;
         }
         for origin in self.trusted_origin.iter() {
             cookie = cookie.trusted_origin(origin)?;
+        }
+        let Some(name) = &self.token_cookie else { return Ok(layer) };
+        // The grammar is the same (RFC 6265 §4.1.1, RFC 9110 §5.6.2).
+        if HeaderName::from_bytes(name.as_bytes()).is_err() {
+            return Err(ConfigError::InvalidName("`token_cookie` is not the name of a cookie"));
         }
         Ok(layer.source(cookie))
     }
@@ -308,6 +311,12 @@ impl Settings {
         if let Some(most) = self.jwks_max_keys {
             keys = keys.max_keys(most);
         }
+        if let Some(part) = self.jwks_jitter {
+            keys = keys.jitter(part);
+        }
+        let (first, last) = (set(&self.jwks_min_retry), set(&self.jwks_max_retry));
+        let first = first.unwrap_or(FIRST_RETRY.min(last.unwrap_or(FIRST_RETRY)));
+        keys = keys.retry_interval(first..=last.unwrap_or(LAST_RETRY.max(first)));
         // A bound that is set moves the defaults that it would contradict.
         let (shortest, longest) = (set(&self.jwks_min_refresh), set(&self.jwks_max_refresh));
         let most = longest.unwrap_or(LONGEST_REFRESH.max(shortest.unwrap_or_default()));
@@ -326,3 +335,5 @@ fn contradiction<T>(what: &str) -> Result<T, ConfigError> {
 const SHORTEST_REFRESH: Duration = Duration::from_secs(60);
 const LONGEST_REFRESH: Duration = Duration::from_secs(24 * 3600);
 const DEFAULT_REFRESH: Duration = Duration::from_secs(600);
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LAST_RETRY: Duration = Duration::from_secs(60);

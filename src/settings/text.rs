@@ -2,7 +2,7 @@
 
 use std::{fmt, marker::PhantomData, slice, str::FromStr, time::Duration};
 
-use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
+use serde::de::{self, Deserialize, Deserializer, Error as _, SeqAccess, Visitor};
 use zeroize::Zeroizing;
 
 /// Several values: a list, or one text with commas.
@@ -57,6 +57,10 @@ impl<'de, T: FromStr<Err: fmt::Display>> Visitor<'de> for ListVisitor<T> {
         let mut list = Vec::new();
         while let Some(text) = seq.next_element::<String>()? {
             list.push(Self::one(&text)?);
+        }
+        if list.is_empty() {
+            // It would restrict nothing, and looks as if it did.
+            return Err(A::Error::invalid_length(0, &"one value, or leave the setting out"));
         }
         Ok(List(list))
     }
@@ -139,7 +143,9 @@ mod tests {
         assert_eq!(read(json!("a")), Ok(vec!["a".into()]));
         assert_eq!(read(json!("a, b")), Ok(vec!["a".into(), "b".into()]));
         assert_eq!(read(json!(["a", "b"])), Ok(vec!["a".into(), "b".into()]));
-        for bad in [json!(""), json!("a,,b"), json!([""]), json!([7]), json!(7), json!(null)] {
+        for bad in
+            [json!(""), json!("a,,b"), json!([]), json!([""]), json!([7]), json!(7), json!(null)]
+        {
             assert_eq!(read(bad.clone()), Err(()), "{bad}");
         }
         let algorithms: List<Algorithm> = from_value(json!("RS256,EdDSA")).unwrap();

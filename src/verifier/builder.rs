@@ -390,4 +390,4 @@ impl<C> DangerousVerifierBuilder<C> {
 const MOST_LEEWAY: Duration = Duration::from_secs(300);
 
 /// More than any server takes in one header.
-const LONGEST_TOKEN: usize = 64 * 1024;
+pub(super) const LONGEST_TOKEN: usize = 64 * 1024;

@@ -73,13 +73,7 @@ mod claims;
 #[cfg(feature = "remote")]
 mod issuers;
 mod names;
-#[cfg(feature = "remote")]
-mod pattern;
-#[cfg(feature = "remote")]
-mod peek;
 mod pipeline;
-#[cfg(feature = "remote")]
-mod resolve;
 mod rule;
 mod wait;
 
@@ -87,16 +81,15 @@ use std::{fmt, sync::Arc};
 
 use serde::de::DeserializeOwned;
 
-use self::{binding::Bindings, pipeline::Failure, rule::UserRules};
+#[cfg(feature = "remote")]
+pub use self::issuers::{IssuerPattern, Issuers, IssuersBuilder};
+use self::{
+    binding::Bindings, builder::LONGEST_TOKEN, pipeline::Failure, rule::UserRules, wait::Look,
+};
 pub use self::{
     builder::{DangerousVerifierBuilder, VerifierBuilder},
     claims::Claims,
     rule::RuleError,
-};
-#[cfg(feature = "remote")]
-pub use self::{
-    issuers::{Issuers, IssuersBuilder},
-    pattern::IssuerPattern,
 };
 #[cfg(feature = "remote")]
 use crate::keys::remote::RemoteKeys;
@@ -209,7 +202,9 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
             Kind::One(config) => match pipeline::verify(config, token) {
                 Ok(claims) => config.user_rules.ask(claims),
                 Err(Failure::Final(error)) => Step::Ready(Err(error)),
-                Err(Failure::Undecided(error)) => self.look_for_keys(config, token, error, None),
+                Err(Failure::Undecided(error, places)) => {
+                    self.look_for_keys(config, token, Look { error, places, waited: None })
+                }
             },
             #[cfg(feature = "remote")]
             Kind::Many(issuers) => issuers.verify(token),

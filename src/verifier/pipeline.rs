@@ -9,7 +9,7 @@ use crate::{
     claims::{RawClaims, RegisteredClaims},
     clock::unix_seconds,
     error::{Error, ErrorKind},
-    keys::{Authentic, Miss, Trusted},
+    keys::{Authentic, Miss, Places, Trusted},
     rules::Rules,
     token::{Compact, Header, Space},
 };
@@ -18,8 +18,9 @@ use crate::{
 pub(super) enum Failure {
     /// And never will.
     Final(Error),
-    /// As far as the keys that are there can tell; others may come.
-    Undecided(Error),
+    /// As far as the keys that are there can tell; these sources may have others one
+    /// day.
+    Undecided(Error, Places),
 }
 
 impl From<Error> for Failure {
@@ -35,28 +36,58 @@ where
     C: DeserializeOwned,
 {
     let token = Compact::parse(token, config.max_token_len)?;
-    let mut failure = None;
-    let settled = config.keys.each(|trusted, changes| {
+    let (mut refusal, mut places) = (None, Places::default());
+    let settled = config.keys.each(|trusted, place| {
         let Some(trusted) = trusted else {
-            failure = Some(Failure::Undecided(Error::new(ErrorKind::UnknownKey)));
+            place.into_iter().for_each(|place| places.add(place));
             return None;
         };
-        match authenticate(token, trusted, config.into()) {
-            Ok(vouched) => Some(accept(config, token, vouched)),
-            Err(Doubt::Token(error)) => Some(Err(error)),
+        match attempt(config, token, trusted) {
+            Ok(claims) => return Some(Ok(claims)),
+            Err(Doubt::Token(error)) => return Some(Err(error)),
+            Err(Doubt::Speaker(_)) => refusal = Some(Error::new(ErrorKind::Issuer)),
             Err(Doubt::Keys(miss)) => {
-                if changes && miss.may_come {
-                    failure = Some(Failure::Undecided(miss.error));
-                } else {
-                    failure.get_or_insert(Failure::Final(miss.error));
+                if let Some(place) = place
+                    && miss.may_come
+                {
+                    places.add(place);
                 }
-                None
+                refusal.get_or_insert(miss.error);
             }
         }
+        None
     });
     match settled {
         Some(result) => result.map_err(Failure::Final),
-        None => Err(failure.unwrap_or_else(|| Error::new(ErrorKind::UnknownKey).into())),
+        None => Err(undecided(refusal, places)),
+    }
+}
+
+#[cold]
+fn undecided(refusal: Option<Error>, places: Places) -> Failure {
+    let error = refusal.unwrap_or_else(|| Error::new(ErrorKind::UnknownKey));
+    if places == Places::default() {
+        Failure::Final(error)
+    } else {
+        Failure::Undecided(error, places)
+    }
+}
+
+/// Verifies a token with the keys of one source.
+#[inline]
+fn attempt<C>(config: &Config<C>, token: Compact<'_>, trusted: &Trusted) -> Result<Claims<C>, Doubt>
+where
+    C: DeserializeOwned,
+{
+    let welcome = Welcome::from(config);
+    let first = authenticate(token, trusted, welcome, None);
+    match first.and_then(|vouched| accept(config, token, vouched)) {
+        // Another key may be the same one, bound to the issuer of this token.
+        Err(Doubt::Speaker(issuer)) => match authenticate(token, trusted, welcome, Some(&issuer)) {
+            Ok(vouched) => accept(config, token, vouched),
+            Err(_) => Err(Doubt::Speaker(issuer)),
+        },
+        result => result,
     }
 }
 
@@ -66,7 +97,7 @@ fn accept<C>(
     config: &Config<C>,
     token: Compact<'_>,
     (authentic, speaks_for): Vouched<'_>,
-) -> Result<Claims<C>, Error>
+) -> Result<Claims<C>, Doubt>
 where
     C: DeserializeOwned,
 {
@@ -110,6 +141,9 @@ pub(super) fn plausible<C>(config: &Config<C>, token: &str) -> Result<Option<Str
 enum Doubt {
     /// The token is at fault, whatever the keys.
     Token(Error),
+    /// Its signature is that of a key which is bound to another issuer than this, its
+    /// own.
+    Speaker(Box<str>),
     Keys(Miss),
 }
 
@@ -119,19 +153,20 @@ impl From<Error> for Doubt {
     }
 }
 
-/// Header, then key and signature.
+/// Header, then key and signature; with an issuer given, of its keys alone.
 #[inline]
 fn authenticate<'k>(
     token: Compact<'_>,
     trusted: &'k Trusted,
     welcome: Welcome<'_>,
+    issuer: Option<&str>,
 ) -> Result<Vouched<'k>, Doubt> {
     if let Some(known) = trusted.headers.find(token) {
-        return verify_signature(token, &known.header(), trusted, welcome);
+        return verify_signature(token, &known.header(), trusted, welcome, issuer);
     }
     let mut space = Space::new();
     let header = token.header(&mut space)?;
-    let vouched = verify_signature(token, &header, trusted, welcome)?;
+    let vouched = verify_signature(token, &header, trusted, welcome, issuer)?;
     trusted.headers.learn(token, &header);
     Ok(vouched)
 }
@@ -142,13 +177,14 @@ fn verify_signature<'k>(
     header: &Header<'_>,
     trusted: &'k Trusted,
     welcome: Welcome<'_>,
+    issuer: Option<&str>,
 ) -> Result<Vouched<'k>, Doubt> {
     welcome.check(header)?;
     let mut space = Space::new();
     let signature = token.signature(&mut space)?;
     trusted
         .keys
-        .verify(header.kid(), header.algorithm(), token.signing_input(), signature)
+        .verify(issuer, header.kid(), header.algorithm(), token.signing_input(), signature)
         .map_err(Doubt::Keys)
 }
 
@@ -185,9 +221,12 @@ pub(super) fn read<'a>(payload: &'a str, rules: &Rules) -> Result<RawClaims<'a>,
 }
 
 /// The key of one issuer does not vouch for tokens of another (RFC 8725 §3.8).
-fn check_speaker(claims: &RawClaims<'_>, speaks_for: Option<&str>) -> Result<(), Error> {
+#[inline]
+fn check_speaker(claims: &RawClaims<'_>, speaks_for: Option<&str>) -> Result<(), Doubt> {
     match speaks_for {
-        Some(issuer) if claims.iss.as_deref() != Some(issuer) => Err(Error::new(ErrorKind::Issuer)),
+        Some(issuer) if claims.iss.as_deref() != Some(issuer) => {
+            Err(Doubt::Speaker(claims.iss.as_deref().unwrap_or_default().into()))
+        }
         _ => Ok(()),
     }
 }

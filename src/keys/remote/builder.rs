@@ -16,8 +16,8 @@ use crate::{
 ///
 /// - time-outs: 2 s for a connection, 5 s for a whole fetch
 /// - limits: 512 KiB, 100 keys
-/// - next fetch: when `Cache-Control` or `Expires` says, within 1 min … 24 h; 10 min
-///   if they say nothing; ±10 %
+/// - next fetch: when `Cache-Control` or `Expires` says, within 1 min … 24 h, and 18 h
+///   at the most while keys may be stale for 24 h; 10 min if they say nothing; ±10 %
 /// - key that nobody knows: a fetch at once, then none for that reason for 30 s; a
 ///   request waits 5 s for it at most
 /// - after a failure: 1 s, 2 s, … 60 s, ±10 %, for ever
@@ -103,7 +103,8 @@ impl RemoteKeysBuilder {
     /// provider's `Cache-Control` says. Default: 1 min to 24 h.
     ///
     /// The longest is also how long a key that the provider has taken back still
-    /// serves.
+    /// serves. Keys are fetched after three quarters of [`Self::max_stale`] at the
+    /// latest, so that there is time to try again.
     pub fn refresh_interval(mut self, interval: RangeInclusive<Duration>) -> Self {
         self.policy.refresh = interval;
         self
@@ -145,7 +146,7 @@ impl RemoteKeysBuilder {
     }
 
     /// For how long keys serve while the provider cannot be reached, since the last
-    /// success; then tokens are answered 503. Default: 24 h.
+    /// success; then tokens are answered 503. Default: 24 h; at least 1 s.
     pub fn max_stale(mut self, stale: Duration) -> Self {
         self.policy.max_stale = stale;
         self

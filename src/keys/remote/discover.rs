@@ -64,8 +64,13 @@ pub(super) fn metadata_urls(issuer: &Url) -> [Url; 2] {
     ]
 }
 
-/// The address of the keys, by the metadata of this issuer.
-pub(super) fn keys_url(document: &[u8], issuer: &str) -> Result<Url, FetchErrorKind> {
+/// The address of the keys, by the metadata of this issuer. Where the issuer is not on
+/// this machine, its keys are not either.
+pub(super) fn keys_url(
+    document: &[u8],
+    issuer: &str,
+    issuer_url: &Url,
+) -> Result<Url, FetchErrorKind> {
     #[derive(Deserialize)]
     struct Metadata {
         issuer: String,
@@ -80,7 +85,13 @@ pub(super) fn keys_url(document: &[u8], issuer: &str) -> Result<Url, FetchErrorK
         let found = metadata.issuer.chars().take(200).collect::<String>().into();
         return Err(FetchErrorKind::Issuer { found });
     }
-    address(&metadata.jwks_uri).map_err(FetchErrorKind::KeysUrl)
+    match address(&metadata.jwks_uri) {
+        Ok(url) if url.scheme() == "http" && issuer_url.scheme() != "http" => {
+            Err(FetchErrorKind::KeysUrl("it is `http`, and the issuer is `https`"))
+        }
+        Ok(url) => Ok(url),
+        Err(what) => Err(FetchErrorKind::KeysUrl(what)),
+    }
 }
 
 #[cfg(test)]
@@ -145,7 +156,7 @@ mod tests {
         const ISSUER: &str = "https://login.example.com";
         let read = |issuer: &str, jwks_uri: &str| {
             let document = format!(r#"{{"x":[],"issuer":"{issuer}","jwks_uri":"{jwks_uri}"}}"#);
-            keys_url(document.as_bytes(), ISSUER)
+            keys_url(document.as_bytes(), ISSUER, &super::issuer(ISSUER).unwrap())
         };
         assert!(read(ISSUER, "https://keys.example.com/jwks").is_ok());
         for other in [
@@ -158,7 +169,13 @@ mod tests {
             let error = read(other, "https://keys.example.com/jwks").unwrap_err();
             assert_eq!(error, FetchErrorKind::Issuer { found: other.into() });
         }
-        for bad in ["http://keys.example.com/", "file:///etc/passwd", "jwks", "https://a:b@c/"] {
+        for bad in [
+            "http://keys.example.com/",
+            "http://localhost/jwks",
+            "file:///etc/passwd",
+            "jwks",
+            "https://a:b@c/",
+        ] {
             assert!(matches!(read(ISSUER, bad), Err(FetchErrorKind::KeysUrl(_))), "{bad}");
         }
         for bad in [
@@ -168,7 +185,8 @@ mod tests {
             br#"{"issuer":"https://login.example.com"}"#,
             br#"{"issuer":"a","issuer":"https://login.example.com","jwks_uri":"https://a/"}"#,
         ] {
-            assert_eq!(keys_url(bad, ISSUER), Err(FetchErrorKind::NotMetadata));
+            let url = super::issuer(ISSUER).unwrap();
+            assert_eq!(keys_url(bad, ISSUER, &url), Err(FetchErrorKind::NotMetadata));
         }
     }
 }

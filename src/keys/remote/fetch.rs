@@ -127,6 +127,8 @@ pub(super) fn shown(url: &Url) -> String {
 /// the environment, no compression, no second try, no connection kept for later.
 fn own_client(policy: &Policy) -> ClientBuilder {
     Client::builder()
+        // Whatever else the features of the build offer.
+        .tls_backend_rustls()
         .connect_timeout(policy.connect_timeout)
         .timeout(policy.timeout)
         .redirect(redirect::Policy::none())

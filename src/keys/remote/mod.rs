@@ -8,8 +8,9 @@
 //!    metadata's `issuer` is the configured one, byte for byte.
 //! 2. Addresses are `https`, or `http` to loopback. Redirects are not followed, and a
 //!    token never has a say in what is fetched.
-//! 3. A task fetches again before the keys are due. Requests verify with the keys
-//!    that are there, without a lock and without waiting for a fetch.
+//! 3. A task fetches again when the keys are due, which is well before they are too
+//!    old. Requests verify with the keys that are there, without a lock and without
+//!    waiting for a fetch.
 //! 4. A new document replaces all keys at once: a key that is gone is refused from
 //!    then on. A document that cannot be read, or has no key that can be used,
 //!    changes nothing; a bad key in it does not spoil the others.
@@ -17,6 +18,8 @@
 //!    without the key, causes one fetch, shared by all who wait for it, and then
 //!    none until a cool-down is over. The first token after a rotation is so
 //!    verified within its own request.
+//!    In the cool-down, a token with such a key is refused if the last fetch
+//!    succeeded: the provider was asked, and has no such key.
 //! 6. While the provider cannot be reached, the keys that are there serve until they
 //!    are too old. What cannot be decided is answered 503 with `Retry-After`, not
 //!    401: a client that sees 401 throws its grant away.
@@ -55,8 +58,11 @@
 //! # Deployment
 //!
 //! One `RemoteKeys` serves a whole process: clone it. It needs a tokio runtime with
-//! time and I/O, as `#[tokio::main]` makes it. When its runtime ends, the next
-//! request starts the task on its own.
+//! time and I/O, as `#[tokio::main]` makes it. When its runtime ends, or is not driven
+//! any more, the next request that needs a key starts the task on its own.
+//!
+//! HTTPS is rustls with aws-lc-rs, also where this crate verifies with RustCrypto, and
+//! trusts the authorities that the system does.
 //!
 //! How long a key still serves that the provider has taken back is the longest
 //! [`refresh_interval`](RemoteKeysBuilder::refresh_interval), and while the provider

@@ -53,8 +53,11 @@ impl Policy {
         if times.iter().any(|time| *time < SHORTEST || *time > LONGEST) {
             return refuse("a time-out, and a time between two fetches, is from 10 ms to 30 days");
         }
-        if self.cooldown > LONGEST || self.max_stale > LONGEST {
-            return refuse("the cool-down, and how long keys may be stale, is at most 30 days");
+        if self.cooldown > LONGEST {
+            return refuse("the cool-down is at most 30 days");
+        }
+        if !(Duration::from_secs(1)..=LONGEST).contains(&self.max_stale) {
+            return refuse("how long keys may be stale is from 1 s to 30 days");
         }
         if self.max_body == 0 || self.max_keys == 0 {
             return refuse("the limits on a document's bytes and keys are at least 1");

@@ -59,8 +59,15 @@ impl fmt::Debug for Location {
 /// A provider, as it is met again and again.
 pub(super) struct Provider {
     location: Location,
-    discovered: Option<(Url, Instant)>,
+    discovered: Option<Discovered>,
     etag: Option<HeaderValue>,
+}
+
+struct Discovered {
+    url: Url,
+    since: Instant,
+    /// Whether a fetch from there has failed.
+    failed: bool,
 }
 
 impl Provider {
@@ -72,15 +79,8 @@ impl Provider {
     /// [taken](Self::took) last.
     pub(super) async fn fetch(&mut self, fetcher: &Fetcher) -> Result<(Url, Fetched), FetchError> {
         let url = self.keys_url(fetcher).await?;
-        let fetched = fetcher.get(&url, self.etag.as_ref()).await;
-        match fetched {
-            Ok(fetched) => Ok((url, fetched)),
-            Err(error) => {
-                // Perhaps they have moved.
-                self.discovered = None;
-                Err(error)
-            }
-        }
+        let fetched = fetcher.get(&url, self.etag.as_ref()).await?;
+        Ok((url, fetched))
     }
 
     /// The last document was taken, and had this `ETag`.
@@ -88,44 +88,81 @@ impl Provider {
         self.etag = etag;
     }
 
+    /// The last fetch brought nothing that could be used: perhaps the keys have moved.
+    pub(super) fn failed(&mut self) {
+        if let Some(discovered) = &mut self.discovered {
+            discovered.failed = true;
+        }
+    }
+
     async fn keys_url(&mut self, fetcher: &Fetcher) -> Result<Url, FetchError> {
         let (issuer, url) = match &self.location {
             Location::Keys(url) => return Ok(url.clone()),
             Location::Issuer { issuer, url } => (issuer, url),
         };
-        if let Some((url, since)) = &self.discovered
-            && since.elapsed() < DISCOVER_AGAIN
+        let known = self.discovered.as_ref().filter(|known| !known.failed);
+        if let Some(known) = known
+            && known.since.elapsed() < DISCOVER_AGAIN
         {
-            return Ok(url.clone());
+            return Ok(known.url.clone());
         }
-        let found = discover(fetcher, issuer, url).await?;
-        if self.discovered.as_ref().is_none_or(|(before, _)| *before != found) {
+        let found = match (discover(fetcher, issuer, url).await, known) {
+            (Ok(found), _) => found,
+            // Where there were keys a while ago, there still may be.
+            (Err(error), Some(known)) if is_unreachable(error.kind()) => known.url.clone(),
+            (Err(error), _) => return Err(error),
+        };
+        if self.discovered.as_ref().is_none_or(|known| known.url != found) {
             self.etag = None;
         }
-        self.discovered = Some((found.clone(), Instant::now()));
+        self.discovered =
+            Some(Discovered { url: found.clone(), since: Instant::now(), failed: false });
         Ok(found)
     }
 }
 
 async fn discover(fetcher: &Fetcher, issuer: &str, url: &Url) -> Result<Url, FetchError> {
     let [first, second] = discover::metadata_urls(url);
-    let (url, answer) = match fetcher.get(&first, None).await {
-        Err(error) if is_elsewhere(error.kind()) => match fetcher.get(&second, None).await {
-            // Neither is there: the first is what most providers have.
-            Err(other) if is_elsewhere(other.kind()) => return Err(error),
-            answer => (second, answer?),
-        },
-        answer => (first, answer?),
-    };
-    let Fetched::New { body, .. } = answer else {
-        return Err(fetch::error(&url, FetchErrorKind::NotMetadata));
-    };
-    discover::keys_url(&body, issuer).map_err(|kind| fetch::error(&url, kind))
+    match metadata(fetcher, issuer, url, &first).await {
+        // Neither is there: the first is what most providers have.
+        Err(error) if is_elsewhere(error.kind()) => {
+            match metadata(fetcher, issuer, url, &second).await {
+                Err(other) if is_elsewhere(other.kind()) => Err(error),
+                answer => answer,
+            }
+        }
+        answer => answer,
+    }
 }
 
-/// Whether the provider is there, and has no such document.
+async fn metadata(
+    fetcher: &Fetcher,
+    issuer: &str,
+    issuer_url: &Url,
+    url: &Url,
+) -> Result<Url, FetchError> {
+    let body = match fetcher.get(url, None).await? {
+        Fetched::New { body, .. } => body,
+        Fetched::Unchanged { .. } => Vec::new(),
+    };
+    discover::keys_url(&body, issuer, issuer_url).map_err(|kind| fetch::error(url, kind))
+}
+
+/// Whether the provider is there, and has no such document: it says so, or answers
+/// everything with a page of its own.
 fn is_elsewhere(kind: &FetchErrorKind) -> bool {
-    matches!(kind, FetchErrorKind::Status(400..500))
+    match kind {
+        FetchErrorKind::Status(status) => (400..500).contains(status) && *status != 429,
+        FetchErrorKind::NotMetadata => true,
+        _ => false,
+    }
+}
+
+fn is_unreachable(kind: &FetchErrorKind) -> bool {
+    matches!(
+        kind,
+        FetchErrorKind::Status(_) | FetchErrorKind::Transport(_) | FetchErrorKind::Timeout
+    )
 }
 
 /// Issuers hardly ever move their keys.

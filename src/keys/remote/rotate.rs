@@ -6,7 +6,7 @@
 //! | a fetch succeeds | when its answer says, within bounds |
 //! | a fetch fails that was due | after a pause that doubles each time |
 //! | a token has a key that nobody knows | now, and then not for that reason until the cool-down is over |
-//! | that fetch fails, and none was due | at the end of the cool-down |
+//! | that fetch fails, and none was due | at the end of the cool-down, and after a pause that doubles |
 //!
 //! So tokens, which anybody can make up, cause one fetch in each cool-down at
 //! most, whatever the provider answers.
@@ -22,13 +22,16 @@ pub(super) struct Rotation {
     next: Duration,
     /// When it would, had no token and nobody else asked for one: the keys are due.
     due: Duration,
-    under_way: bool,
+    /// When the fetch began that is under way.
+    under_way: Option<Duration>,
     /// Whether the fetch that comes, or is under way, is there for a token.
     for_token: bool,
     /// Until when no token causes a fetch.
     cool: Duration,
-    /// How many fetches have failed since one succeeded.
+    /// How many fetches have failed since one succeeded, of those that were due, and
+    /// of those that were there for a token.
     failures: u32,
+    token_failures: u32,
 }
 
 /// What becomes of a wish for new keys.
@@ -46,10 +49,11 @@ impl Rotation {
         Self {
             next: Duration::ZERO,
             due: Duration::ZERO,
-            under_way: false,
+            under_way: None,
             for_token: false,
             cool: Duration::ZERO,
             failures: 0,
+            token_failures: 0,
         }
     }
 
@@ -60,12 +64,22 @@ impl Rotation {
 
     /// How long until the next fetch; none while one is under way.
     pub(super) fn pause(&self, now: Duration) -> Option<Duration> {
-        (!self.under_way).then(|| self.next.saturating_sub(now))
+        self.under_way.is_none().then(|| self.next.saturating_sub(now))
+    }
+
+    /// Whether a fetch should have begun, or ended, so long ago that whoever does it is
+    /// not at work.
+    pub(super) fn is_overdue(&self, now: Duration, policy: &Policy) -> bool {
+        let expected = match self.under_way {
+            Some(began) => began.saturating_add(policy.timeout),
+            None => self.next,
+        };
+        expected.saturating_add(PATIENCE) < now
     }
 
     /// A token needs keys that are not there.
     pub(super) fn wish(&mut self, now: Duration) -> Wish {
-        if self.under_way || self.next <= now {
+        if self.under_way.is_some() || self.next <= now {
             return Wish::Granted;
         }
         if now < self.cool {
@@ -78,7 +92,7 @@ impl Rotation {
 
     /// The application wants a fetch.
     pub(super) fn demand(&mut self, now: Duration) {
-        if !self.under_way {
+        if self.under_way.is_none() {
             self.next = self.next.min(now);
         }
     }
@@ -88,15 +102,17 @@ impl Rotation {
         if now < self.next {
             return false;
         }
-        self.under_way = true;
+        self.under_way = Some(now);
         self.cool_down(now, policy);
         true
     }
 
-    /// The fetch that was under way is lost: whoever did it has gone.
+    /// Whoever fetches has gone. A fetch that was under way is lost; if it was there for
+    /// a token, it was that one's turn.
     pub(super) fn abandon(&mut self, now: Duration) {
-        self.under_way = false;
-        self.next = self.next.min(now);
+        if self.under_way.take().is_some() {
+            self.next = now.max(self.cool);
+        }
     }
 
     /// The fetch has brought keys, which are good for `fresh` by their provider's
@@ -109,8 +125,10 @@ impl Rotation {
         policy: &Policy,
     ) {
         self.end(now, policy);
-        self.failures = 0;
-        let (shortest, longest) = (*policy.refresh.start(), *policy.refresh.end());
+        (self.failures, self.token_failures) = (0, 0);
+        // Early enough to try again before the keys are too old.
+        let longest = (*policy.refresh.end()).min(policy.max_stale * 3 / 4);
+        let shortest = (*policy.refresh.start()).min(longest);
         let pause = fresh.unwrap_or(policy.default_refresh).clamp(shortest, longest);
         // What is said to be the longest is not made longer by chance.
         self.due = now.saturating_add(spread(pause, chance, policy).min(longest));
@@ -119,24 +137,24 @@ impl Rotation {
 
     /// The fetch has brought nothing.
     pub(super) fn failed(&mut self, now: Duration, chance: f64, policy: &Policy) {
-        let for_token = self.for_token;
+        let early = self.for_token && now < self.due;
         self.end(now, policy);
-        self.failures = self.failures.saturating_add(1);
-        if for_token && now < self.due {
-            self.for_token = true;
-            self.next = self.due.min(self.cool);
-            return;
-        }
+        let failures = if early { &mut self.token_failures } else { &mut self.failures };
+        *failures = failures.saturating_add(1);
+        let doubled = 1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);
         let (first, last) = (*policy.retry.start(), *policy.retry.end());
         // Never slower than it would fetch if all were well.
         let last = last.min(*policy.refresh.end()).max(first);
-        let doubled = 1_u32.checked_shl(self.failures.saturating_sub(1)).unwrap_or(u32::MAX);
         let pause = spread(first.saturating_mul(doubled).min(last), chance, policy);
         self.next = now.saturating_add(pause.clamp(first, last));
+        if early {
+            self.for_token = true;
+            self.next = self.next.max(self.cool).min(self.due);
+        }
     }
 
     fn end(&mut self, now: Duration, policy: &Policy) {
-        self.under_way = false;
+        self.under_way = None;
         self.cool_down(now, policy);
         self.for_token = false;
     }
@@ -153,6 +171,9 @@ impl Rotation {
 fn spread(pause: Duration, chance: f64, policy: &Policy) -> Duration {
     pause.mul_f64(1.0 + policy.jitter * chance.clamp(-1.0, 1.0))
 }
+
+/// More than a busy runtime is ever late.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {
@@ -179,8 +200,8 @@ mod tests {
             (None, 1.0, 660),
             (Some(0), 0.0, 60),
             (Some(3600), 0.0, 3600),
-            (Some(u64::MAX), 0.0, 86_400),
-            (Some(u64::MAX), 1.0, 86_400),
+            (Some(u64::MAX), 0.0, 64_800),
+            (Some(u64::MAX), 1.0, 64_800),
         ] {
             let mut plan = Rotation::new();
             assert!(plan.begin(s(0), &policy));
@@ -215,6 +236,10 @@ mod tests {
             }
         }
         assert_eq!(fetches, 4, "at 10, 40, 70 and 100 s");
+        // What is due then begins at the first pause.
+        assert!(plan.begin(s(600), &policy));
+        plan.failed(s(600), 0.0, &policy);
+        assert_eq!(plan.next(), s(601));
     }
 
     #[test]
@@ -278,14 +303,62 @@ mod tests {
     }
 
     #[test]
+    fn without_a_cool_down_failures_are_still_apart() {
+        let policy = Policy { cooldown: s(0), ..Policy::default() };
+        let mut plan = fetched(&policy);
+        let mut fetches = Vec::new();
+        assert_eq!(plan.wish(s(10)), Wish::Granted);
+        for now in (10..110).map(s) {
+            if plan.begin(now, &policy) {
+                fetches.push(now.as_secs());
+                plan.failed(now, 0.0, &policy);
+            }
+        }
+        assert_eq!(fetches, [10, 11, 13, 17, 25, 41, 73]);
+    }
+
+    #[test]
+    fn keys_are_fetched_well_before_they_are_too_old() {
+        for (stale, refresh, next) in [(10, 60, 7500), (1, 60, 750), (86_400, 60, 60_000)] {
+            let policy = Policy {
+                max_stale: s(stale),
+                refresh: s(refresh)..=s(refresh),
+                ..Policy::default()
+            };
+            assert!(policy.check().is_ok());
+            let mut plan = Rotation::new();
+            assert!(plan.begin(s(0), &policy));
+            plan.succeeded(s(0), None, 0.0, &policy);
+            assert_eq!(plan.next(), Duration::from_millis(next));
+        }
+        assert!(Policy { max_stale: s(0), ..Policy::default() }.check().is_err());
+    }
+
+    #[test]
+    fn who_does_not_work_is_noticed() {
+        let policy = Policy::default();
+        let mut plan = fetched(&policy);
+        assert!(!plan.is_overdue(s(605), &policy) && plan.is_overdue(s(606), &policy));
+        assert!(plan.begin(s(606), &policy));
+        assert!(!plan.is_overdue(s(616), &policy) && plan.is_overdue(s(617), &policy));
+    }
+
+    #[test]
     fn a_fetch_that_was_lost_is_done_again() {
         let policy = Policy::default();
         let mut plan = fetched(&policy);
         assert_eq!(plan.wish(s(10)), Wish::Granted);
         assert!(plan.begin(s(10), &policy));
         plan.abandon(s(11));
-        assert_eq!(plan.wish(s(11)), Wish::Granted);
-        assert!(plan.begin(s(11), &policy));
+        assert_eq!(plan.wish(s(11)), Wish::Denied(s(29)), "it was a token's turn");
+        assert!(plan.begin(s(40), &policy));
+
+        let mut plan = fetched(&policy);
+        plan.abandon(s(11));
+        assert_eq!(plan.next(), s(600), "none was under way");
+        assert!(plan.begin(s(600), &policy));
+        plan.abandon(s(601));
+        assert_eq!(plan.next(), s(601));
     }
 
     #[test]

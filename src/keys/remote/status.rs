@@ -45,14 +45,14 @@ pub struct KeyStatus {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum KeyState {
-    /// No keys have been there yet: all tokens are answered 503.
+    /// No keys have been there yet: good tokens are answered 503.
     Starting,
     /// There are keys, and the last fetch succeeded.
     Healthy,
     /// There are keys, and the last fetch failed.
     Degraded,
-    /// The last success is longer ago than keys may be stale: all tokens are
-    /// answered 503.
+    /// The last success is longer ago than keys may be stale: good tokens are answered
+    /// 503.
     Stale,
 }
 

@@ -4,9 +4,10 @@
 //! the status; who holds it only moves numbers.
 
 use std::{
+    panic,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::{Duration, SystemTime},
 };
@@ -16,7 +17,7 @@ use tokio::{
     runtime::Handle,
     sync::{Notify, watch},
     task::AbortHandle,
-    time::{Instant, timeout, timeout_at},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 use url::Url;
 
@@ -43,8 +44,8 @@ pub(super) struct Shared {
     /// What the plan's times count from.
     start: Instant,
     current: ArcSwapOption<Snapshot>,
-    /// Whether the task runs.
-    tended: AtomicBool,
+    /// The task that runs, by its number; 0 for none.
+    tended: AtomicU64,
     state: Mutex<State>,
     /// Changes when a fetch has ended.
     ended: watch::Sender<u64>,
@@ -55,6 +56,8 @@ pub(super) struct Shared {
 struct State {
     plan: Rotation,
     task: Option<AbortHandle>,
+    /// How many tasks there were.
+    generation: u64,
     last_success: Option<SystemTime>,
     last_error: Option<FetchError>,
     /// Whether the last handle is gone.
@@ -96,10 +99,11 @@ impl Shared {
             clock,
             start: Instant::now(),
             current: ArcSwapOption::empty(),
-            tended: AtomicBool::new(false),
+            tended: AtomicU64::new(0),
             state: Mutex::new(State {
                 plan: Rotation::new(),
                 task: None,
+                generation: 0,
                 last_success: None,
                 last_error: None,
                 closed: false,
@@ -112,7 +116,7 @@ impl Shared {
     /// Shows the keys, if there are any that may be used.
     #[inline]
     pub(super) fn with<T>(self: &Arc<Self>, look: impl FnOnce(Option<&Trusted>) -> T) -> T {
-        if !self.tended.load(Ordering::Relaxed) {
+        if self.tended.load(Ordering::Relaxed) == 0 {
             self.tend();
         }
         let current = self.current.load();
@@ -120,16 +124,25 @@ impl Shared {
         look(usable.map(|snapshot| &snapshot.trusted))
     }
 
-    /// Starts the task, if it does not run and there is a runtime to run on.
+    /// Starts the task, if it does not run and there is a runtime to run on; says
+    /// whether there is one. A task whose runtime nobody drives is replaced.
     #[cold]
     pub(super) fn tend(self: &Arc<Self>) -> bool {
-        let Ok(runtime) = Handle::try_current() else { return false };
+        let Some(runtime) = runtime() else { return false };
         let mut state = self.state();
+        let now = self.now();
+        let overdue = state.plan.is_overdue(now, &self.policy);
         let runs = state.task.as_ref().is_some_and(|task| !task.is_finished());
-        if !runs && !state.closed {
-            // Its runtime may have gone while it was fetching.
-            state.plan.abandon(self.now());
-            let tended = Tended(Arc::clone(self));
+        if !state.closed && (!runs || overdue) {
+            if let Some(task) = state.task.take() {
+                task.abort();
+            }
+            // The runtime may have gone while a fetch was under way.
+            state.plan.abandon(now);
+            let generation = state.generation.wrapping_add(1);
+            state.generation = generation;
+            let tended = Tended { shared: Arc::clone(self), generation };
+            // What a runtime that is closing drops in place takes no lock.
             state.task = Some(runtime.spawn(run(tended)).abort_handle());
         }
         true
@@ -152,14 +165,13 @@ impl Shared {
         }
         let mut state = self.state();
         match state.plan.wish(self.now()) {
-            // So many wait that one more would be one too many to serve.
-            Wish::Granted if self.ended.receiver_count() >= MOST_WAITING => {
-                Hope::Failing(*self.policy.retry.start())
-            }
             Wish::Granted => {
-                let ended = self.ended.subscribe();
                 self.changed.notify_one();
-                Hope::Wait(ended)
+                if self.ended.receiver_count() >= MOST_WAITING {
+                    // One more would be one too many to serve.
+                    return Hope::Failing(*self.policy.retry.start());
+                }
+                Hope::Wait(self.ended.subscribe())
             }
             Wish::Denied(pause) if state.last_error.is_some() => Hope::Failing(pause),
             Wish::Denied(pause) => {
@@ -204,7 +216,9 @@ impl Shared {
         fetch::error(self.location.url(), kind)
     }
 
-    pub(super) fn status(&self) -> KeyStatus {
+    pub(super) fn status(self: &Arc<Self>) -> KeyStatus {
+        // A health page may be all that asks, where nobody is sent before it is green.
+        self.tend();
         let current = self.current.load();
         let (last_success, last_error, next) = {
             let state = self.state();
@@ -220,6 +234,8 @@ impl Shared {
         };
         let keys = snapshot.map(|snapshot| &snapshot.trusted.keys);
         let ids = keys.into_iter().flat_map(KeySet::iter).filter_map(|key| key.kid());
+        // One that is longer is no token's.
+        let ids = ids.filter(|kid| kid.len() <= LONGEST_KID);
         let skipped = keys.into_iter().flat_map(KeySet::skipped);
         KeyStatus {
             state,
@@ -346,18 +362,30 @@ struct Taken {
     news: Option<KeySet>,
 }
 
-/// That the task runs: while this is there, it does.
-struct Tended(Arc<Shared>);
+/// That a task runs: while this is there, it does.
+struct Tended {
+    shared: Arc<Shared>,
+    generation: u64,
+}
 
 impl Drop for Tended {
     fn drop(&mut self) {
-        self.0.tended.store(false, Ordering::Relaxed);
+        // Not where another one has taken over.
+        let (own, none) = (self.generation, 0);
+        let order = Ordering::Relaxed;
+        let _ = self.shared.tended.compare_exchange(own, none, order, order);
     }
 }
 
+/// The runtime that this is called on, if it has a timer; without one, tokio panics.
+fn runtime() -> Option<Handle> {
+    let runtime = Handle::try_current().ok()?;
+    panic::catch_unwind(|| drop(sleep(Duration::ZERO))).is_ok().then_some(runtime)
+}
+
 async fn run(tended: Tended) {
-    let shared = &tended.0;
-    shared.tended.store(true, Ordering::Relaxed);
+    let shared = &tended.shared;
+    shared.tended.store(tended.generation, Ordering::Relaxed);
     let mut provider = Provider::new(shared.location.clone());
     loop {
         let next = shared.state().plan.next();
@@ -374,6 +402,9 @@ async fn run(tended: Tended) {
             Ok(Err(error)) => Err(error),
             Ok(Ok((url, fetched))) => shared.take(&mut provider, fetched, &url),
         };
+        if outcome.is_err() {
+            provider.failed();
+        }
         shared.end(outcome);
     }
 }
@@ -381,3 +412,6 @@ async fn run(tended: Tended) {
 /// How many requests wait for a fetch at a time: each holds a connection and its
 /// request.
 const MOST_WAITING: usize = 1000;
+
+/// The longest key id that a token may have.
+const LONGEST_KID: usize = 256;

@@ -23,11 +23,12 @@ fn open(keys: &KeySet, token: &str) -> Result<Vec<u8>, Error> {
     let trusted = Trusted::new(keys.clone());
     let why = |doubt| match doubt {
         Doubt::Token(error) => error,
+        Doubt::Speaker(_) => unreachable!("the keys are bound to nobody"),
         Doubt::Keys(miss) => miss.error,
     };
-    authenticate(token, &trusted, welcome).map_err(why)?;
+    authenticate(token, &trusted, welcome, None).map_err(why)?;
     // Again, with the header known.
-    authenticate(token, &trusted, welcome).map_err(why)?;
+    authenticate(token, &trusted, welcome, None).map_err(why)?;
     token.payload()
 }
 

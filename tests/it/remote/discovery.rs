@@ -97,6 +97,8 @@ async fn j02_metadata_that_is_bad_is_refused() {
         (metadata(&issuer, "file:///etc/passwd"), FetchErrorKind::KeysUrl("")),
         (metadata(&issuer, "https://a:b@keys.example.com/"), FetchErrorKind::KeysUrl("")),
         (Answer::Body(b"<html>".to_vec(), Vec::new()), FetchErrorKind::NotMetadata),
+        (Answer::Status(401), FetchErrorKind::Status(401)),
+        (Answer::Status(429), FetchErrorKind::Status(429)),
         (Answer::Endless, FetchErrorKind::TooLarge { limit: 512 * 1024 }),
     ] {
         provider.answer_at(OIDC, answer.clone());
@@ -137,5 +139,37 @@ async fn a_client_of_ones_own_is_used() {
     assert_eq!(*keys.refresh().await.unwrap_err().kind(), FetchErrorKind::Redirect);
     provider.answer(Answer::Hang);
     assert_eq!(*keys.refresh().await.unwrap_err().kind(), FetchErrorKind::Timeout);
+    assert_eq!(keys.status().ids, ["ES256"]);
+}
+
+#[tokio::test]
+async fn keys_that_have_moved_are_found_again() {
+    let document = json!({"keys": [key(Algorithm::EdDSA).jwk()]}).to_string();
+    for gone in [
+        Answer::Status(404),
+        Answer::Body(b"<html>we have moved".to_vec(), Vec::new()),
+        Answer::Drip,
+    ] {
+        let provider = Provider::new([key(Algorithm::ES256)]);
+        let keys = RemoteKeys::discover(provider.issuer()).client(reqwest::Client::new());
+        let keys = keys.timeout(ms(300)).build().await.unwrap();
+        provider.answer_at("/jwks", gone.clone());
+        let new = format!("{}/new", provider.issuer());
+        provider.answer_at(OIDC, metadata(&provider.issuer(), &new));
+        provider.answer_at("/new", Answer::Body(document.clone().into_bytes(), Vec::new()));
+        keys.refresh().await.unwrap_err();
+        keys.refresh().await.unwrap();
+        assert_eq!(keys.status().ids, ["EdDSA"], "{gone:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_for_everything_is_no_metadata() {
+    // The first place answers with a page of an application, the second one is right.
+    let provider = Provider::new([key(Algorithm::ES256)]);
+    provider.answer_at(OIDC, Answer::Body(b"<!doctype html>".to_vec(), Vec::new()));
+    let place = "/.well-known/oauth-authorization-server";
+    provider.answer_at(place, metadata(&provider.issuer(), &provider.jwks_url()));
+    let keys = RemoteKeys::discover(provider.issuer()).build().await.unwrap();
     assert_eq!(keys.status().ids, ["ES256"]);
 }

@@ -230,3 +230,40 @@ async fn j06_keys_that_are_too_old_are_not_used() {
     keys.refresh().await.unwrap();
     accepted(now(&verifier, &token(good)));
 }
+
+#[tokio::test]
+async fn j06_keys_are_fetched_before_they_are_too_old() {
+    // The provider says that they are good for longer than they may be stale.
+    let good = key(Algorithm::ES256);
+    let provider = Provider::new([good]);
+    let keys = provider
+        .remote()
+        .refresh_interval(ms(10)..=ms(4000))
+        .default_refresh(ms(4000))
+        .max_stale(ms(4000))
+        .build()
+        .await
+        .unwrap();
+    let verifier = verifier(keys.clone());
+    until("it fetches in time", || provider.fetches() == 2).await;
+    assert!(keys.status().state.is_usable());
+    // And so a failure does no harm.
+    provider.answer(Answer::Status(500));
+    until("it fails", || keys.status().last_error.is_some()).await;
+    accepted(now(&verifier, &token(good)));
+}
+
+#[tokio::test]
+async fn j06_of_two_sources_one_that_is_down_makes_it_503() {
+    let (one, other) = (Provider::new([key(Algorithm::ES256)]), Provider::new([]));
+    other.publish([key(Algorithm::EdDSA)]);
+    let down = one.remote().build().await.unwrap();
+    let well = other.remote().cooldown(Duration::ZERO).build().await.unwrap();
+    let verifier: Verifier = trusting(down).keys(well).build().unwrap();
+    one.answer(Answer::Status(500));
+    for n in 0..4 {
+        unavailable(verifier.verify(&unknown(n)).await);
+    }
+    accepted(now(&verifier, &token(key(Algorithm::ES256))));
+    accepted(now(&verifier, &token(key(Algorithm::EdDSA))));
+}

@@ -88,3 +88,15 @@ async fn j01_no_more_wait_than_can_be_served() {
     waiting.truncate(500);
     assert!(verifier.verify(&unknown(1001)).now().is_none());
 }
+
+#[tokio::test]
+async fn j01_without_a_cool_down_a_failing_provider_is_spared() {
+    let provider = Provider::new([key(Algorithm::ES256)]);
+    let keys = provider.remote().cooldown(Duration::ZERO).build().await.unwrap();
+    let verifier = verifier(keys);
+    provider.answer(Answer::Status(500));
+    unavailable(verifier.verify(&unknown(1)).await);
+    tokio::time::sleep(ms(1200)).await;
+    let fetches = provider.fetches() - 1;
+    assert!((1..=3).contains(&fetches), "{fetches} fetches for one token");
+}

@@ -5,14 +5,16 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
+        mpsc,
     },
     time::UNIX_EPOCH,
 };
 
+use tokio::runtime::Builder;
 use tower_jwt_auth::{ConfigError, RegisteredClaims, verifier::Issuers};
 
 use super::{provider::Provider, *};
-use crate::support::{AUDIENCE, FixedClock, ISSUER, NOW, builder, key};
+use crate::support::{AUDIENCE, FixedClock, ISSUER, NOW, b64, builder, key};
 
 const ONE: &str = "https://one.example";
 const TWO: &str = "https://two.example";
@@ -73,6 +75,50 @@ async fn j07_sources_of_one_verifier_are_bound_to_their_issuers() {
     let other = fresh(Algorithm::ES256, "other");
     refused(verifier.verify(&token_of(&other, TWO)).await, &ErrorKind::UnknownKey);
     assert_eq!((one.fetches(), two.fetches()), (1, 2));
+}
+
+#[tokio::test]
+async fn j07_issuers_may_publish_the_same_key() {
+    // As the tenants of some providers do.
+    let shared = fresh(Algorithm::ES256, "k");
+    let (one, two) = (Provider::new([&shared]), Provider::new([&shared]));
+    let keys = |provider: &Provider, issuer| RemoteKeys::at(provider.jwks_url()).issuer(issuer);
+    let fetched: Verifier = Verifier::builder()
+        .audience(AUDIENCE)
+        .keys(keys(&one, ONE).build().await.unwrap())
+        .keys(keys(&two, TWO).build().await.unwrap())
+        .clock(FixedClock::default())
+        .build()
+        .unwrap();
+    let given: Verifier = Verifier::builder()
+        .audience(AUDIENCE)
+        .keys([shared.key().with_issuer(ONE), shared.key().with_issuer(TWO)])
+        .clock(FixedClock::default())
+        .build()
+        .unwrap();
+    for verifier in [fetched, given] {
+        accepted(now(&verifier, &token_of(&shared, ONE)));
+        accepted(now(&verifier, &token_of(&shared, TWO)));
+        refused(now(&verifier, &token_of(&shared, "https://three.example")), &ErrorKind::Issuer);
+    }
+    assert_eq!((one.fetches(), two.fetches()), (1, 1));
+}
+
+#[tokio::test]
+async fn j07_a_bad_signature_causes_no_fetch_by_way_of_another_source() {
+    let (first, second) = (fresh(Algorithm::ES256, "one"), fresh(Algorithm::ES256, "two"));
+    let (one, two) = (Provider::new([&first]), Provider::new([&second]));
+    let keys = |provider: &Provider, issuer| RemoteKeys::at(provider.jwks_url()).issuer(issuer);
+    let verifier: Verifier = Verifier::builder()
+        .audience(AUDIENCE)
+        .keys(keys(&one, ONE).build().await.unwrap())
+        .keys(keys(&two, TWO).build().await.unwrap())
+        .clock(FixedClock::default())
+        .build()
+        .unwrap();
+    let forged = token_of(&fresh(Algorithm::ES256, "one"), ONE);
+    assert!(now(&verifier, &forged).unwrap_err().is_invalid_token());
+    assert_eq!((one.fetches(), two.fetches()), (1, 1));
 }
 
 #[test]
@@ -169,9 +215,14 @@ async fn a_tenant_is_resolved_once_and_kept_for_a_while() {
     accepted(now(&verifier, &tenant("a")));
     assert_eq!(answer(&verifier, &tenant("a")).await.status(), 200);
 
-    // Over after a while, and then asked for again.
+    // After a while it is asked for again, and no request waits for that.
     clock.set(UNIX_EPOCH + Duration::from_secs(NOW + 100));
-    accepted(verifier.verify(&tenant("a")).await);
+    for _ in 0..10 {
+        accepted(now(&verifier, &tenant("a")));
+    }
+    until("it is asked for again", || asked() == 2).await;
+    tokio::time::sleep(ms(50)).await;
+    accepted(now(&verifier, &tenant("a")));
     assert_eq!(asked(), 2);
     // At once, if it was removed by hand.
     issuers.remove("https://t.example/a");
@@ -239,6 +290,130 @@ async fn made_up_tenants_are_asked_for_a_few_at_a_time() {
     }
     assert_eq!(passed, 16);
     assert_eq!(issuers.names().len(), 2);
+}
+
+/// Issuers of one tenant whose resolver answers as it is told; others are none.
+fn one_tenant(clock: &FixedClock) -> (Issuers<RegisteredClaims>, Arc<AtomicUsize>) {
+    let told = Arc::new(AtomicUsize::new(0));
+    let tells = Arc::clone(&told);
+    let resolve = move |issuer: String| {
+        let tells = tells.load(Ordering::SeqCst);
+        async move {
+            tokio::time::sleep(ms(20)).await;
+            match tells {
+                0 if issuer.ends_with("/good") => {
+                    Ok(Some(of(&issuer, AUDIENCE, key(Algorithm::ES256).key())))
+                }
+                1 => Err(io::Error::other("the database is down")),
+                _ => Ok(None),
+            }
+        }
+    };
+    let builder = Issuers::builder().resolve(["https://t.example/{tenant}"], resolve);
+    (builder.clock(clock.clone()).build().unwrap(), told)
+}
+
+#[tokio::test]
+async fn a_tenant_outlives_its_resolver_for_a_day() {
+    let clock = FixedClock::default();
+    let (issuers, told) = one_tenant(&clock);
+    let verifier = issuers.verifier();
+    let long = json!({"iss": "https://t.example/good", "exp": 4_000_000_000_u64});
+    let token = key(Algorithm::ES256).token(&claims_with(long));
+    accepted(verifier.verify(&token).await);
+    let at = |hours: u64| clock.set(UNIX_EPOCH + Duration::from_secs(NOW + hours * 3600));
+
+    told.store(1, Ordering::SeqCst);
+    for hours in [1, 10, 24] {
+        at(hours);
+        accepted(now(&verifier, &token));
+        tokio::time::sleep(ms(50)).await;
+        accepted(now(&verifier, &token));
+    }
+    at(25);
+    unavailable(verifier.verify(&token).await);
+    // Back again, and then gone for good.
+    told.store(0, Ordering::SeqCst);
+    at(26);
+    accepted(verifier.verify(&token).await);
+    told.store(2, Ordering::SeqCst);
+    at(28);
+    accepted(now(&verifier, &token));
+    until("it is dropped", || issuers.names().is_empty()).await;
+    refused(verifier.verify(&token).await, &ErrorKind::Issuer);
+}
+
+#[tokio::test]
+async fn made_up_tenants_do_not_keep_others_out() {
+    let clock = FixedClock::default();
+    let (issuers, _) = one_tenant(&clock);
+    let verifier = issuers.verifier();
+    let tenant = |name: &str| {
+        let iss = format!("https://t.example/{name}");
+        key(Algorithm::ES256).token(&claims_with(json!({"iss": iss, "exp": 4_000_000_000_u64})))
+    };
+    accepted(verifier.verify(&tenant("good")).await);
+    for hour in 1..20 {
+        clock.set(UNIX_EPOCH + Duration::from_secs(NOW + hour * 3600));
+        let flood: Vec<_> =
+            (0..20).map(|n| verifier.verify(&tenant(&format!("x{hour}-{n}")))).collect();
+        accepted(now(&verifier, &tenant("good")));
+        for step in flood {
+            assert!(step.await.is_err());
+        }
+    }
+    assert_eq!(issuers.names(), ["https://t.example/good"]);
+}
+
+/// `work` on another thread, which must end.
+fn ends(work: impl FnOnce() + Send + 'static) {
+    let (done, is_done) = mpsc::channel();
+    std::thread::spawn(move || {
+        work();
+        done.send(()).unwrap();
+    });
+    is_done.recv_timeout(Duration::from_secs(60)).expect("it hangs, or panics");
+}
+
+#[test]
+fn j08_a_runtime_that_closes_does_not_hang_on_a_resolver() {
+    ends(|| {
+        let (issuers, _) = one_tenant(&FixedClock::default());
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let handle = runtime.handle().clone();
+        drop(runtime);
+        let _guard = handle.enter();
+        let token = token_of(key(Algorithm::ES256), "https://t.example/a");
+        assert!(issuers.verifier().verify(&token).now().is_none());
+    });
+    // While its threads ask for tenants.
+    ends(|| {
+        for _ in 0..50 {
+            let (issuers, _) = one_tenant(&FixedClock::default());
+            let verifier = issuers.verifier();
+            let runtime =
+                Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+            let count = Arc::new(AtomicUsize::new(0));
+            for _ in 0..2 {
+                let (verifier, count) = (verifier.clone(), Arc::clone(&count));
+                runtime.spawn(async move {
+                    loop {
+                        for _ in 0..20 {
+                            let n = count.fetch_add(1, Ordering::Relaxed);
+                            let claims =
+                                claims_with(json!({"iss": format!("https://t.example/{n}")}));
+                            let [header, claims] =
+                                [r#"{"alg":"ES256"}"#.into(), claims.to_string()].map(b64);
+                            drop(verifier.verify(&format!("{header}.{claims}.AAAA")));
+                        }
+                        tokio::task::yield_now().await;
+                    }
+                });
+            }
+            std::thread::sleep(ms(2));
+            drop(runtime);
+        }
+    });
 }
 
 #[test]

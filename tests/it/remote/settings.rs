@@ -31,6 +31,7 @@ fn what_is_not_known_or_malformed_is_refused() {
         (json!({"leeway": "soon"}), "such as \"10m\""),
         (json!({"algorithms": "RS256,none"}), "\"none\": unknown algorithm"),
         (json!({"audience": "a,,b"}), "empty"),
+        (json!({"client": []}), "leave the setting out"),
         (json!({"lazy": "maybe"}), "boolean"),
     ] {
         let error = settings(changes.clone()).unwrap_err().to_string();
@@ -162,6 +163,7 @@ fn names_of_cookies_and_origins_are_checked() {
         json!({"token_cookie": ""}),
         json!({"token_cookie": "a b"}),
         json!({"token_cookie": "at", "public_url": "api.example.com"}),
+        json!({"public_url": "api.example.com"}),
         json!({"token_cookie": "at", "trusted_origin": "https://a/b"}),
     ] {
         let layer = settings(changes.clone()).unwrap().layer_of::<RegisteredClaims>(verifier());

@@ -10,18 +10,16 @@ use std::{
 };
 
 use serde::de::DeserializeOwned;
-use tokio::{
-    runtime::Handle,
-    sync::watch,
-    time::{timeout, timeout_at},
-};
+use tokio::{runtime::Handle, sync::watch, time::timeout};
 use zeroize::Zeroizing;
 
-use super::{Claims, IssuerPattern, Issuers, Verifier, issuers::Shared, peek};
+use super::{IssuerPattern, Issuers, Shared, peek};
 use crate::{
     error::{Error, ErrorKind},
     expiring::ExpiringMap,
+    observe,
     step::Step,
+    verifier::{Claims, Verifier},
 };
 
 type BoxError = Box<dyn StdError + Send + Sync>;
@@ -44,9 +42,15 @@ pub(super) struct Resolve {
 
 struct State<C> {
     /// Those that are asked for.
-    under_way: HashMap<Box<str>, watch::Receiver<Option<Found<C>>>>,
+    under_way: HashMap<Box<str>, UnderWay<C>>,
     /// Those that were asked for in vain.
     refused: ExpiringMap<Box<str>, Error>,
+}
+
+struct UnderWay<C> {
+    found: Arc<watch::Sender<Option<Found<C>>>>,
+    /// Whether it is not there so far: anybody can make up such names.
+    is_new: bool,
 }
 
 /// What became of an issuer.
@@ -95,52 +99,79 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Issuers<C> {
     /// Asks for the issuer of a token that could be a good one, and then verifies it.
     #[cold]
     pub(super) fn resolve(&self, issuer: &str, token: &str) -> Step<Result<Claims<C>, Error>> {
-        match self.try_resolve(issuer, token) {
-            Err(error) => Step::Ready(Err(error)),
-            Ok(mut found) => {
-                let token = Zeroizing::new(token.to_owned());
-                Step::pending(async move {
-                    let deadline = tokio::time::Instant::now() + TIME_OUT;
-                    let verifier = match timeout_at(deadline, found.wait_for(Option::is_some)).await
-                    {
-                        Ok(Ok(found)) => found.clone().unwrap_or_else(|| Err(later(SOON)))?,
-                        Ok(Err(_)) | Err(_) => return Err(later(SOON)),
-                    };
-                    verifier.verify(&token).await
-                })
+        let shared = self.shared();
+        let asked = self.resolver(issuer).and_then(|resolver| {
+            peek::plausible(token, shared.max_token_len(), shared.now())?;
+            self.ask(resolver, issuer, true)
+        });
+        let found = match asked {
+            Err(error) => return Step::Ready(Err(error)),
+            Ok(found) if found.receiver_count() >= MOST_WAITING => {
+                return Step::Ready(Err(later(SOON)));
             }
-        }
+            Ok(found) => found,
+        };
+        let (mut found, token) = (found.subscribe(), Zeroizing::new(token.to_owned()));
+        Step::pending(async move {
+            let verified = async {
+                let found = match found.wait_for(Option::is_some).await {
+                    Ok(found) => found.clone(),
+                    // Who asked is gone.
+                    Err(_) => None,
+                };
+                found.unwrap_or_else(|| Err(later(SOON)))?.verify(&token).await
+            };
+            timeout(TIME_OUT, verified).await.unwrap_or_else(|_| Err(later(SOON)))
+        })
     }
 
-    fn try_resolve(
+    /// Asks for an issuer again that is there, and waits for nothing.
+    #[cold]
+    pub(super) fn renew(&self, issuer: &str) {
+        // If it cannot be asked for now, the next request will try.
+        let _ = self.resolver(issuer).and_then(|resolver| self.ask(resolver, issuer, false));
+    }
+
+    /// The resolver, if it may be asked for this issuer.
+    fn resolver(&self, issuer: &str) -> Result<&Resolver<C>, Error> {
+        let resolver = self.shared().resolver.as_ref();
+        resolver
+            .filter(|resolver| resolver.allowed.iter().any(|pattern| pattern.matches(issuer)))
+            .ok_or_else(Self::unknown)
+    }
+
+    /// Asks for an issuer, unless somebody does so already.
+    fn ask(
         &self,
+        resolver: &Resolver<C>,
         issuer: &str,
-        token: &str,
-    ) -> Result<watch::Receiver<Option<Found<C>>>, Error> {
+        is_new: bool,
+    ) -> Result<Arc<watch::Sender<Option<Found<C>>>>, Error> {
         let shared = self.shared();
-        let now = shared.now();
-        let resolver = shared.resolver.as_ref().ok_or_else(Self::unknown)?;
-        if !resolver.allowed.iter().any(|pattern| pattern.matches(issuer)) {
-            return Err(Self::unknown());
-        }
-        peek::plausible(token, shared.max_token_len(), now)?;
+        let runtime = Handle::try_current().map_err(|_| later(SOON))?;
         let age = shared.age();
-        let mut state = resolver.state();
-        if let Some(refused) = state.refused.get(issuer, now) {
-            return Err(refused.clone());
-        }
-        if let Some(found) = state.under_way.get(issuer) {
-            return Ok(found.clone());
-        }
-        let Ok(runtime) = Handle::try_current() else { return Err(later(SOON)) };
-        if state.under_way.len() >= MOST_UNDER_WAY {
-            return Err(later(SOON));
-        }
-        let (sender, receiver) = watch::channel(None);
-        state.under_way.insert(issuer.into(), receiver.clone());
-        let asked = Asked { shared: Arc::clone(shared), issuer: issuer.into(), sender };
+        let found = {
+            let mut state = resolver.state();
+            if let Some(refused) = state.refused.get(issuer, shared.now()) {
+                return Err(refused.clone());
+            }
+            if let Some(under_way) = state.under_way.get(issuer) {
+                return Ok(Arc::clone(&under_way.found));
+            }
+            let new = state.under_way.values().filter(|under_way| under_way.is_new).count();
+            if is_new && new >= MOST_UNDER_WAY {
+                return Err(later(SOON));
+            }
+            let found = Arc::new(watch::Sender::new(None));
+            let under_way = UnderWay { found: Arc::clone(&found), is_new };
+            state.under_way.insert(issuer.into(), under_way);
+            found
+        };
+        // A runtime that is closing drops the task in place, which takes the lock.
+        let asked =
+            Asked { shared: Arc::clone(shared), issuer: issuer.into(), found: Arc::clone(&found) };
         runtime.spawn(asked.run(age));
-        Ok(receiver)
+        Ok(found)
     }
 }
 
@@ -148,7 +179,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Issuers<C> {
 struct Asked<C> {
     shared: Arc<Shared<C>>,
     issuer: Box<str>,
-    sender: watch::Sender<Option<Found<C>>>,
+    found: Arc<watch::Sender<Option<Found<C>>>>,
 }
 
 impl<C: Send + Sync + 'static> Asked<C> {
@@ -166,20 +197,36 @@ impl<C: Send + Sync + 'static> Asked<C> {
                 }
             }
             Ok(Ok(None)) => Err(Issuers::<C>::unknown()),
-            Ok(Err(cause)) => Err(unavailable(cause)),
-            Err(_) => Err(unavailable("the resolver took too long".into())),
+            Ok(Err(cause)) => Err(unavailable(&*cause)),
+            Err(too_late) => Err(unavailable(&too_late)),
         };
         match &found {
             Ok(verifier) => self.shared.keep(&self.issuer, verifier, &resolver.resolve, age),
             Err(error) => {
-                let now = self.shared.now();
-                let pause = if error.is_server_fault() { PAUSE } else { FORGET };
-                let until = now.saturating_add(pause);
-                let issuer = self.issuer.clone();
-                resolver.state().refused.insert(issuer, error.clone(), until, now);
+                if !error.is_server_fault() {
+                    self.shared.drop_resolved(&self.issuer, age);
+                }
+                self.refuse(resolver, error);
             }
         }
-        self.sender.send_replace(Some(found));
+        self.found.send_replace(Some(found));
+    }
+
+    /// Keeps an answer that is none, unless it was forgotten meanwhile.
+    fn refuse(&self, resolver: &Resolver<C>, error: &Error) {
+        let now = self.shared.now();
+        let pause = if error.is_server_fault() { PAUSE } else { FORGET };
+        let mut state = resolver.state();
+        if state.under_way.get(&self.issuer).is_some_and(|under_way| self.is_own(under_way)) {
+            let until = now.saturating_add(pause);
+            state.refused.insert(self.issuer.clone(), error.clone(), until, now);
+        }
+    }
+}
+
+impl<C> Asked<C> {
+    fn is_own(&self, under_way: &UnderWay<C>) -> bool {
+        Arc::ptr_eq(&under_way.found, &self.found)
     }
 }
 
@@ -188,8 +235,7 @@ impl<C> Drop for Asked<C> {
         if let Some(resolver) = &self.shared.resolver {
             let mut state = resolver.state();
             // Not another one that began after this was forgotten.
-            let own = |found: &watch::Receiver<_>| found.same_channel(&self.sender.subscribe());
-            if state.under_way.get(&self.issuer).is_some_and(own) {
+            if state.under_way.get(&self.issuer).is_some_and(|under_way| self.is_own(under_way)) {
                 state.under_way.remove(&self.issuer);
             }
         }
@@ -201,10 +247,11 @@ fn later(retry_after: Duration) -> Error {
     ErrorKind::KeysUnavailable { retry_after }.into()
 }
 
+/// Told once, and not for each request that it ails.
 #[cold]
-fn unavailable(cause: BoxError) -> Error {
-    let retry_after = Duration::from_secs(PAUSE.unsigned_abs());
-    Error::with_source(ErrorKind::Unavailable { retry_after }, cause)
+fn unavailable(cause: &(dyn StdError + 'static)) -> Error {
+    observe::issuer_not_resolved(cause);
+    later(Duration::from_secs(PAUSE.unsigned_abs()))
 }
 
 impl<C> fmt::Debug for Resolver<C> {
@@ -221,5 +268,8 @@ const SOON: Duration = Duration::from_secs(1);
 const FORGET: i64 = 60;
 /// Seconds after which the resolver is asked again that has failed.
 const PAUSE: i64 = 5;
+/// How many names are asked for at a time that are not there.
 const MOST_UNDER_WAY: usize = 16;
+/// How many requests wait for one of them.
+const MOST_WAITING: usize = 1000;
 const MOST_REFUSED: usize = 1000;

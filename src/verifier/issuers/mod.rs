@@ -1,23 +1,24 @@
 //! Several issuers, each with keys, audience and rules of its own.
 
+mod builder;
+mod pattern;
+mod peek;
+mod resolve;
+
 use std::{
     collections::HashMap,
-    error::Error as StdError,
     fmt,
-    future::Future,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use arc_swap::ArcSwap;
 use serde::de::DeserializeOwned;
 
-use super::{
-    Claims, IssuerPattern, Kind, Verifier, peek,
-    resolve::{Resolve, Resolver},
-};
+use self::resolve::{Resolve, Resolver};
+pub use self::{builder::IssuersBuilder, pattern::IssuerPattern};
+use super::{Claims, Kind, Verifier};
 use crate::{
-    clock::{Clock, SystemClock, unix_seconds},
+    clock::{Clock, unix_seconds},
     error::{ConfigError, Error, ErrorKind},
     rules::seconds,
     step::Step,
@@ -35,7 +36,9 @@ use crate::{
 /// 3. Issuers are added and removed while requests are served: each request sees them
 ///    as they were at one moment, without a lock.
 /// 4. With [a resolver](IssuersBuilder::resolve), an issuer that is not there and is
-///    allowed by name is asked for, once for all that wait, and kept for a while.
+///    allowed by name is asked for, once for all that wait, and kept for a while. Then it
+///    is asked for again, and no request waits for that: until there is an answer, the
+///    issuer serves on, for 24 h at most.
 ///
 /// # Example: two issuers
 /// ```
@@ -77,11 +80,11 @@ use crate::{
 /// ```
 pub struct Issuers<C>(Arc<Shared<C>>);
 
-pub(super) struct Shared<C> {
+struct Shared<C> {
     table: ArcSwap<HashMap<Box<str>, Entry<C>>>,
     /// Who changes the table holds this; how often it was changed by hand.
     changes: Mutex<u64>,
-    pub(super) resolver: Option<Resolver<C>>,
+    resolver: Option<Resolver<C>>,
     max_token_len: usize,
     clock: Box<dyn Clock>,
 }
@@ -91,6 +94,14 @@ struct Entry<C> {
     /// When it is to be resolved again, in seconds since 1970; never if it was added
     /// by hand.
     until: Option<i64>,
+}
+
+/// How an issuer is found.
+enum Found<'t, C> {
+    Fresh(&'t Verifier<C>),
+    /// To be resolved again.
+    Old(&'t Verifier<C>),
+    Missing,
 }
 
 impl<C> Issuers<C> {
@@ -168,31 +179,42 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Issuers<C> {
             Err(error) => return Step::Ready(Err(error)),
         };
         let table = self.0.table.load();
-        match table.get(&*issuer) {
-            Some(entry) if entry.until.is_none_or(|until| self.0.now() < until) => {
-                entry.verifier.verify(token)
+        match self.0.find(&table, &issuer) {
+            Found::Fresh(verifier) => verifier.verify(token),
+            Found::Old(verifier) => {
+                self.renew(&issuer);
+                verifier.verify(token)
             }
-            _ => self.resolve(&issuer, token),
+            Found::Missing => self.resolve(&issuer, token),
         }
     }
 }
 
 impl<C> Shared<C> {
-    pub(super) fn now(&self) -> i64 {
+    fn now(&self) -> i64 {
         unix_seconds(self.clock.now())
     }
 
     /// How often the table was changed by hand.
-    pub(super) fn age(&self) -> u64 {
+    fn age(&self) -> u64 {
         *self.changes()
     }
 
-    pub(super) fn max_token_len(&self) -> usize {
+    fn max_token_len(&self) -> usize {
         self.max_token_len
     }
 
+    fn find<'t>(&self, table: &'t HashMap<Box<str>, Entry<C>>, issuer: &str) -> Found<'t, C> {
+        let Some(Entry { verifier, until }) = table.get(issuer) else { return Found::Missing };
+        match until {
+            Some(until) if self.now() >= until.saturating_add(GRACE) => Found::Missing,
+            Some(until) if self.now() >= *until => Found::Old(verifier),
+            _ => Found::Fresh(verifier),
+        }
+    }
+
     /// Keeps what was resolved, unless an issuer was added or removed since `age`.
-    pub(super) fn keep(&self, issuer: &str, verifier: &Verifier<C>, resolve: &Resolve, age: u64) {
+    fn keep(&self, issuer: &str, verifier: &Verifier<C>, resolve: &Resolve, age: u64) {
         let changes = self.changes();
         if *changes != age {
             return;
@@ -200,15 +222,31 @@ impl<C> Shared<C> {
         let now = self.now();
         let until = now.saturating_add(seconds(resolve.lifetime));
         self.replace(|table| {
-            table.retain(|_, entry| entry.until.is_none_or(|until| now < until));
+            let over = |entry: &Entry<C>| {
+                entry.until.is_some_and(|until| now >= until.saturating_add(GRACE))
+            };
+            table.retain(|_, entry| !over(entry));
             let resolved = table.iter().filter_map(|(name, entry)| Some((entry.until?, name)));
-            if resolved.clone().count() >= resolve.most
+            if !table.contains_key(issuer)
+                && resolved.clone().count() >= resolve.most
                 && let Some(first) = resolved.min().map(|(_, name)| name.clone())
             {
                 table.remove(&first);
             }
             table.insert(issuer.into(), Entry { verifier: verifier.clone(), until: Some(until) });
         });
+    }
+
+    /// The resolver knows it no more; what was added by hand stays.
+    fn drop_resolved(&self, issuer: &str, age: u64) {
+        let changes = self.changes();
+        if *changes == age {
+            self.replace(|table| {
+                if table.get(issuer).is_some_and(|entry| entry.until.is_some()) {
+                    table.remove(issuer);
+                }
+            });
+        }
     }
 
     fn changes(&self) -> MutexGuard<'_, u64> {
@@ -226,7 +264,7 @@ impl<C> Shared<C> {
 }
 
 impl<C> Issuers<C> {
-    pub(super) fn shared(&self) -> &Arc<Shared<C>> {
+    fn shared(&self) -> &Arc<Shared<C>> {
         &self.0
     }
 }
@@ -266,133 +304,13 @@ impl<C> fmt::Debug for Issuers<C> {
     }
 }
 
-/// Builds [`Issuers`] that are resolved when they are needed.
-///
-/// # Defaults
-///
-/// - resolver: none
-/// - a resolved issuer is kept for 1 h, at most 1000 of them
-/// - length of a token: at most 8 KiB, and what the issuer's own verifier says
-/// - clock: that of the system
-#[must_use = "a builder does nothing until it is built"]
-pub struct IssuersBuilder<C> {
-    resolver: Result<Option<Resolver<C>>, ConfigError>,
-    resolve: Resolve,
-    max_token_len: usize,
-    clock: Box<dyn Clock>,
-}
-
-impl<C> IssuersBuilder<C> {
-    fn new() -> Self {
-        Self {
-            resolver: Ok(None),
-            resolve: Resolve::default(),
-            max_token_len: 8 * 1024,
-            clock: Box::new(SystemClock),
-        }
-    }
-
-    /// Asks `resolve` for the verifier of an issuer that is not there, if it is one of
-    /// those that are `allowed`, each an [`IssuerPattern`].
-    ///
-    /// It answers with a verifier that trusts the issuer; with `None` for one that it
-    /// does not know, which is refused, and not asked for again for a minute; or with
-    /// an error, for which the answer is 503. It has 5 s.
-    ///
-    /// # Security
-    ///
-    /// Anybody can make up names that a pattern with braces allows. At most 16 are
-    /// asked for at a time; others are answered 503 meanwhile. Look the name up among
-    /// your customers before you fetch anything for it.
-    pub fn resolve<P, F, Fut, E>(mut self, allowed: P, resolve: F) -> Self
-    where
-        P: IntoIterator<Item: Into<String>>,
-        F: Fn(String) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<Option<Verifier<C>>, E>> + Send + 'static,
-        E: Into<Box<dyn StdError + Send + Sync>> + 'static,
-    {
-        let allowed: Result<Vec<_>, _> = allowed.into_iter().map(IssuerPattern::new).collect();
-        self.resolver = allowed.map(|allowed| Some(Resolver::new(allowed, resolve)));
-        self
-    }
-
-    /// For how long a resolved issuer is kept before it is asked for again. Default:
-    /// 1 h.
-    pub fn lifetime(mut self, lifetime: Duration) -> Self {
-        self.resolve.lifetime = lifetime;
-        self
-    }
-
-    /// How many resolved issuers are kept; beyond, the one goes first that is to be
-    /// asked for again first. Default: 1000.
-    pub fn max_resolved(mut self, most: usize) -> Self {
-        self.resolve.most = most;
-        self
-    }
-
-    /// How long a token may be whose issuer is looked for, in bytes. Default: 8192.
-    pub fn max_token_len(mut self, bytes: usize) -> Self {
-        self.max_token_len = bytes;
-        self
-    }
-
-    /// Takes the time by which issuers are kept from this clock.
-    pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Box::new(clock);
-        self
-    }
-
-    /// The issuers: none yet.
-    ///
-    /// # Errors
-    ///
-    /// A pattern is malformed, or a number is not sensible.
-    pub fn build(mut self) -> Result<Issuers<C>, ConfigError> {
-        if let Some(resolver) = std::mem::replace(&mut self.resolver, Ok(None))? {
-            if resolver.allows_none() {
-                return Err(ConfigError::InvalidName(
-                    "no issuer may be resolved, name one such as \
-                     `https://login.example.com/{tenant}`",
-                ));
-            }
-            self.resolver = Ok(Some(resolver));
-        }
-        if self.resolve.lifetime < Duration::from_secs(1) || self.resolve.most == 0 {
-            return Err(ConfigError::OutOfRange(
-                "a resolved issuer is kept for at least 1 s, and at least one of them",
-            ));
-        }
-        Ok(self.issuers())
-    }
-
-    fn issuers(self) -> Issuers<C> {
-        let mut resolver = self.resolver.ok().flatten();
-        if let Some(resolver) = &mut resolver {
-            resolver.resolve = self.resolve;
-        }
-        Issuers(Arc::new(Shared {
-            table: ArcSwap::default(),
-            changes: Mutex::new(0),
-            resolver,
-            max_token_len: self.max_token_len,
-            clock: self.clock,
-        }))
-    }
-}
-
-impl<C> fmt::Debug for IssuersBuilder<C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IssuersBuilder")
-            .field("resolver", &self.resolver)
-            .field("resolve", &self.resolve)
-            .finish_non_exhaustive()
-    }
-}
-
 impl<C> Issuers<C> {
     /// What is said of an issuer that nobody trusts.
     #[cold]
-    pub(super) fn unknown() -> Error {
+    fn unknown() -> Error {
         ErrorKind::Issuer.into()
     }
 }
+
+/// Seconds for which an issuer serves on that cannot be resolved again.
+const GRACE: i64 = 24 * 3600;

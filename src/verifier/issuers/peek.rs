@@ -4,12 +4,12 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::pipeline::{read, text};
 use crate::{
     error::{Error, ErrorKind},
     json,
     rules::Rules,
     token::{Compact, Space},
+    verifier::pipeline::{read, text},
 };
 
 /// The issuer that a token says it has: good to pick who verifies it, and nothing
@@ -31,7 +31,7 @@ pub(super) fn issuer(token: &str, limit: usize) -> Result<Box<str>, Error> {
 }
 
 /// Whether a token could be a good one for some verifier; whoever asks for that
-/// verifier goes to some trouble.
+/// verifier goes to some trouble. One with a dangerously long leeway might differ.
 #[cold]
 pub(super) fn plausible(token: &str, limit: usize, now: i64) -> Result<(), Error> {
     let token = Compact::parse(token, limit)?;

@@ -1,0 +1,148 @@
+//! What is set of several issuers.
+
+use std::{
+    error::Error as StdError,
+    fmt,
+    future::Future,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+
+use super::{
+    IssuerPattern, Issuers, Shared,
+    resolve::{Resolve, Resolver},
+};
+use crate::{
+    clock::{Clock, SystemClock},
+    error::ConfigError,
+    verifier::{LONGEST_TOKEN, Verifier},
+};
+
+/// Builds [`Issuers`] that are resolved when they are needed.
+///
+/// # Defaults
+///
+/// - resolver: none
+/// - a resolved issuer is kept for 1 h, at most 1000 of them
+/// - length of a token: at most 8 KiB, and what the issuer's own verifier says
+/// - clock: that of the system
+#[must_use = "a builder does nothing until it is built"]
+pub struct IssuersBuilder<C> {
+    resolver: Result<Option<Resolver<C>>, ConfigError>,
+    resolve: Resolve,
+    max_token_len: usize,
+    clock: Box<dyn Clock>,
+}
+
+impl<C> IssuersBuilder<C> {
+    pub(super) fn new() -> Self {
+        Self {
+            resolver: Ok(None),
+            resolve: Resolve::default(),
+            max_token_len: 8 * 1024,
+            clock: Box::new(SystemClock),
+        }
+    }
+
+    /// Asks `resolve` for the verifier of an issuer that is not there, if it is one of
+    /// those that are `allowed`, each an [`IssuerPattern`].
+    ///
+    /// It answers with a verifier that trusts the issuer; with `None` for one that it
+    /// does not know, which is refused, and not asked for again for a minute; or with
+    /// an error, for which the answer is 503. It has 5 s.
+    ///
+    /// # Security
+    ///
+    /// Anybody can make up names that a pattern with braces allows. At most 16 names
+    /// that are not there are asked for at a time; others are answered 503 meanwhile.
+    /// Look the name up among your customers before you fetch anything for it.
+    pub fn resolve<P, F, Fut, E>(mut self, allowed: P, resolve: F) -> Self
+    where
+        P: IntoIterator<Item: Into<String>>,
+        F: Fn(String) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Option<Verifier<C>>, E>> + Send + 'static,
+        E: Into<Box<dyn StdError + Send + Sync>> + 'static,
+    {
+        let allowed: Result<Vec<_>, _> = allowed.into_iter().map(IssuerPattern::new).collect();
+        self.resolver = allowed.map(|allowed| Some(Resolver::new(allowed, resolve)));
+        self
+    }
+
+    /// For how long a resolved issuer is kept before it is asked for again: how long one
+    /// still serves that the resolver does not know any more. Default: 1 h.
+    pub fn lifetime(mut self, lifetime: Duration) -> Self {
+        self.resolve.lifetime = lifetime;
+        self
+    }
+
+    /// How many resolved issuers are kept; beyond, the one goes first that is to be
+    /// asked for again first. Default: 1000.
+    pub fn max_resolved(mut self, most: usize) -> Self {
+        self.resolve.most = most;
+        self
+    }
+
+    /// How long a token may be whose issuer is looked for, in bytes. Default: 8192; at
+    /// most 65536.
+    pub fn max_token_len(mut self, bytes: usize) -> Self {
+        self.max_token_len = bytes;
+        self
+    }
+
+    /// Takes the time by which issuers are kept from this clock.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Box::new(clock);
+        self
+    }
+
+    /// The issuers: none yet.
+    ///
+    /// # Errors
+    ///
+    /// A pattern is malformed, or a number is not sensible.
+    pub fn build(mut self) -> Result<Issuers<C>, ConfigError> {
+        if let Some(resolver) = std::mem::replace(&mut self.resolver, Ok(None))? {
+            if resolver.allows_none() {
+                return Err(ConfigError::InvalidName(
+                    "no issuer may be resolved, name one such as \
+                     `https://login.example.com/{tenant}`",
+                ));
+            }
+            self.resolver = Ok(Some(resolver));
+        }
+        if self.resolve.lifetime < Duration::from_secs(1) || self.resolve.most == 0 {
+            return Err(ConfigError::OutOfRange(
+                "a resolved issuer is kept for at least 1 s, and at least one of them",
+            ));
+        }
+        if !(1..=LONGEST_TOKEN).contains(&self.max_token_len) {
+            return Err(ConfigError::OutOfRange("the length of a token is from 1 to 65536 bytes"));
+        }
+        Ok(self.issuers())
+    }
+
+    pub(super) fn issuers(self) -> Issuers<C> {
+        let mut resolver = self.resolver.ok().flatten();
+        if let Some(resolver) = &mut resolver {
+            resolver.resolve = self.resolve;
+        }
+        Issuers(Arc::new(Shared {
+            table: ArcSwap::default(),
+            changes: Mutex::new(0),
+            resolver,
+            max_token_len: self.max_token_len,
+            clock: self.clock,
+        }))
+    }
+}
+
+impl<C> fmt::Debug for IssuersBuilder<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IssuersBuilder")
+            .field("resolver", &self.resolver)
+            .field("resolve", &self.resolve)
+            .finish_non_exhaustive()
+    }
+}
