@@ -79,15 +79,29 @@ fn attempt<C>(config: &Config<C>, token: Compact<'_>, trusted: &Trusted) -> Resu
 where
     C: DeserializeOwned,
 {
-    let welcome = Welcome::from(config);
-    let first = authenticate(token, trusted, welcome, None);
-    match first.and_then(|vouched| accept(config, token, vouched)) {
-        // Another key may be the same one, bound to the issuer of this token.
-        Err(Doubt::Speaker(issuer)) => match authenticate(token, trusted, welcome, Some(&issuer)) {
-            Ok(vouched) => accept(config, token, vouched),
-            Err(_) => Err(Doubt::Speaker(issuer)),
-        },
+    let vouched = authenticate(token, trusted, config.into(), None)?;
+    match accept(config, token, vouched) {
+        Err(Doubt::Speaker(issuer)) => attempt_for(config, token, trusted, issuer),
         result => result,
+    }
+}
+
+/// The same with the keys of the token's issuer alone: one of them may be the very key
+/// that is bound to another issuer, too.
+#[cold]
+#[inline(never)]
+fn attempt_for<C>(
+    config: &Config<C>,
+    token: Compact<'_>,
+    trusted: &Trusted,
+    issuer: Box<str>,
+) -> Result<Claims<C>, Doubt>
+where
+    C: DeserializeOwned,
+{
+    match authenticate(token, trusted, config.into(), Some(&issuer)) {
+        Ok(vouched) => accept(config, token, vouched),
+        Err(_) => Err(Doubt::Speaker(issuer)),
     }
 }
 
