@@ -118,6 +118,7 @@ impl Sources {
     }
 
     /// The keys that are fetched.
+    #[allow(dead_code, reason = "for the feature `remote`")]
     pub(crate) fn remote(&self) -> &[RemoteKeys] {
         &self.remote
     }

@@ -83,9 +83,7 @@ use serde::de::DeserializeOwned;
 
 #[cfg(feature = "remote")]
 pub use self::issuers::{IssuerPattern, Issuers, IssuersBuilder};
-use self::{
-    binding::Bindings, builder::LONGEST_TOKEN, pipeline::Failure, rule::UserRules, wait::Look,
-};
+use self::{binding::Bindings, pipeline::Failure, rule::UserRules, wait::Look};
 pub use self::{
     builder::{DangerousVerifierBuilder, VerifierBuilder},
     claims::Claims,

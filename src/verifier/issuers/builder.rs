@@ -17,7 +17,7 @@ use super::{
 use crate::{
     clock::{Clock, SystemClock},
     error::ConfigError,
-    verifier::{LONGEST_TOKEN, Verifier},
+    verifier::{Verifier, builder::LONGEST_TOKEN},
 };
 
 /// Builds [`Issuers`] that are resolved when they are needed.
