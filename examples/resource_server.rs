@@ -2,7 +2,7 @@
 //! environment: the one to copy for a service of your own.
 //!
 //! ```sh
-//! ISSUER=https://login.example.com AUDIENCE=https://api.example.com \
+//! ISSUER=https://login.example.com AUDIENCE=https://api.example.com LOG=info \
 //!     cargo run --example resource_server --features remote
 //! ```
 //!
@@ -24,7 +24,8 @@
 //! | `JWKS_TIMEOUT_SECS` | how long a fetch may take |
 //! | `JWKS_MAX_STALE_SECS` | how long keys serve while the provider is down |
 //! | `LAZY=1` | start without the provider |
-//! | `ALLOW_HTTP=0` | refuse `http:` on loopback, too; elsewhere it always is |
+//! | `ALLOW_HTTP=1` | allow keys to be fetched over `http:`, from loopback; from elsewhere it is always refused |
+//! | `LOG` | `warn`, which is the default, or `info`, which tells why a token is refused |
 //!
 //! | route | answer |
 //! |---|---|
@@ -33,12 +34,18 @@
 //! | `GET /admin` | the same, with the scope `admin` |
 //! | `GET /health` | how the keys are: 200, or 503 if there are none |
 
-use std::{env, error::Error, io, process::ExitCode, time::Duration};
+use std::{
+    env,
+    error::Error,
+    io::{self, Write},
+    process::ExitCode,
+    time::Duration,
+};
 
 use axum::{
     Json, Router,
     extract::State,
-    http::StatusCode,
+    http::{HeaderName, StatusCode, header},
     routing::{MethodFilter, get, on},
 };
 use serde_json::{Map, Value, json};
@@ -46,6 +53,7 @@ use tokio::{net::TcpListener, signal};
 use tower_jwt_auth::{
     Claims, RegisteredClaims, RequireLayer, Verifier, response::ProblemJson, settings::Settings,
 };
+use tracing_subscriber::filter::LevelFilter;
 
 /// The names of the environment, those of the settings, and the unit where there is
 /// none.
@@ -104,27 +112,31 @@ fn settings() -> Result<Settings, Box<dyn Error>> {
     for (name, setting) in [("LAZY", "lazy"), ("ACCESS_TOKENS_ONLY", "access_tokens_only")] {
         settings.insert(setting.into(), switch(name)?.unwrap_or_default().into());
     }
-    if switch("ALLOW_HTTP")? == Some(false) {
-        let fetched = [variable("ISSUER")?, variable("JWKS_URL")?];
-        if fetched.iter().flatten().any(|url| url.to_ascii_lowercase().starts_with("http:")) {
-            return Err("ALLOW_HTTP=0: ISSUER and JWKS_URL are to be https".into());
-        }
+    let is_static = variable("HMAC_SECRET")?.is_some() || variable("KEY_PEM_FILE")?.is_some();
+    let fetched = variable("JWKS_URL")?.or(variable("ISSUER")?).filter(|_| !is_static);
+    let is_http = fetched.is_some_and(|url| url.to_ascii_lowercase().starts_with("http:"));
+    if is_http && switch("ALLOW_HTTP")? != Some(true) {
+        return Err("the keys would be fetched over http, which takes ALLOW_HTTP=1".into());
     }
+    // A challenge has at least one parameter (RFC 6750 §3).
+    settings.entry("realm").or_insert_with(|| "resource_server".into());
     // What the contract of this server allows, and no identity provider needs.
     settings.insert("jwks_max_body".into(), (2 * 1024 * 1024).into());
     Ok(serde_json::from_value(Value::Object(settings))?)
 }
 
-async fn me(claims: Claims) -> Json<Value> {
+async fn me(claims: Claims) -> ([(HeaderName, &'static str); 1], Json<Value>) {
     let audience: Vec<_> = claims.audience().iter().map(str::to_owned).collect();
     let scopes: Vec<_> = claims.scopes().iter().collect();
-    Json(json!({
+    let me = json!({
         "sub": claims.subject(),
         "iss": claims.issuer(),
         "aud": audience,
         "scope": scopes.join(" "),
         "client_id": claims.client_id(),
-    }))
+    });
+    // An answer for one client alone.
+    ([(header::CACHE_CONTROL, "no-store")], Json(me))
 }
 
 /// How the keys are, for whoever watches this service.
@@ -137,9 +149,17 @@ async fn health(State(verifier): State<Verifier>) -> (StatusCode, Json<Value>) {
 
 async fn run() -> Result<(), Box<dyn Error>> {
     let settings = settings()?;
-    let verifier: Verifier = settings.verifier().await?;
-    // The log says why a token was refused; the client is not told.
-    tracing_subscriber::fmt().with_writer(io::stderr).init();
+    // The log says why a token was refused; the client is not told. Anybody can have
+    // tokens refused, so that takes a word of the operator's.
+    let level: LevelFilter = variable("LOG")?
+        .unwrap_or_else(|| "warn".into())
+        .parse()
+        .map_err(|_| "LOG is error, warn, info, debug or trace")?;
+    let verifier: Verifier = tokio::select! {
+        verifier = settings.verifier() => verifier?,
+        () = stopped() => return Ok(()),
+    };
+    tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).init();
     let layer = settings.layer_of(verifier.clone())?.respond_with(ProblemJson);
 
     let app = Router::new()
@@ -155,7 +175,9 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(&bind)
         .await
         .map_err(|error| format!("cannot listen on BIND={bind}: {error}"))?;
-    println!("listening on http://{}, stop with ctrl-c", listener.local_addr()?);
+    // Whether anybody reads it or not.
+    let _ =
+        writeln!(io::stdout(), "listening on http://{}, stop with ctrl-c", listener.local_addr()?);
     let server = axum::serve(listener, app).with_graceful_shutdown(stopped());
     tokio::select! {
         ended = server => ended?,
@@ -185,7 +207,7 @@ async fn stopped() {
 /// Waits for the same, and then as long as requests under way are given.
 async fn late() {
     stopped().await;
-    tokio::time::sleep(Duration::from_secs(10)).await;
+    tokio::time::sleep(Duration::from_secs(6)).await;
 }
 
 #[tokio::main]

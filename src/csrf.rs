@@ -95,6 +95,18 @@ impl Origin {
         ))
     }
 
+    /// That of a service, from a configuration.
+    pub(crate) fn of_a_service(text: &str) -> Result<Self, ConfigError> {
+        Self::parse(text).filter(Self::is_web).ok_or(ConfigError::InvalidName(
+            "the origin of a service is `https` or `http`, a host and perhaps a port and nothing \
+             behind it, as in `https://api.example.com`",
+        ))
+    }
+
+    fn is_web(&self) -> bool {
+        matches!(&*self.scheme, "http" | "https")
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let (scheme, authority) = text.split_once("://")?;
         let scheme = scheme.to_ascii_lowercase();
@@ -112,14 +124,14 @@ impl Origin {
     /// Whether this is the origin that the request was sent to, as far as a
     /// request tells: behind a proxy that ends TLS, the scheme is not known.
     fn is_of(&self, uri: &Uri, headers: &HeaderMap) -> bool {
-        let web = matches!(&*self.scheme, "http" | "https");
         let downgraded = uri.scheme() == Some(&Scheme::HTTPS) && &*self.scheme != "https";
         let authority = match uri.authority() {
             Some(authority) => Some(authority.as_str()),
             None => once(headers, header::HOST.as_str()).flatten(),
         };
         let Some((host, port)) = authority.and_then(authority_parts) else { return false };
-        web && !downgraded
+        self.is_web()
+            && !downgraded
             && host.eq_ignore_ascii_case(&self.host)
             && port.or(default_port(&self.scheme)) == self.port
     }
@@ -244,6 +256,9 @@ mod tests {
         assert!(with("https://app.example", "inside:3000"));
         assert!(!with("https://evil.example", "evil.example"));
         assert!(!with("http://app.example", "app.example"));
+        for bad in ["ftp://app.example", "app.example", "https://app.example/x", ""] {
+            assert!(Origin::of_a_service(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

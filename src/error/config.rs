@@ -7,8 +7,9 @@ use super::FetchError;
 /// A configuration that is wrong or not safe.
 ///
 /// `Display` says what is wrong and what to write instead; it never has key
-/// material in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// material in it. `Debug` is the same text, for a `main` that returns the error
+/// prints that.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// No key was given.
@@ -42,7 +43,7 @@ pub enum ConfigError {
         /// The length that was given, in bytes.
         given: usize,
     },
-    /// The text of a PEM file or of a JWK was given as an HMAC secret.
+    /// A key file, PEM or DER, or a JWK was given as an HMAC secret.
     SecretIsAKey,
     /// A private key was given where a public key is meant.
     PrivateKey,
@@ -65,7 +66,8 @@ impl fmt::Display for ConfigError {
         match self {
             Self::NoKeys => f.write_str(
                 "no key is configured, give one with `.keys(Key::from_pem(…)?)`, \
-                 `.keys(Key::hs256(secret)?)` or `.keys(KeySet::from_jwks(…)?)`",
+                 `.keys(Key::hs256(secret)?)`, `.keys(KeySet::from_jwks(…)?)`, or with the feature \
+                 `remote` those of an issuer with `.keys(RemoteKeys::discover(…).build().await?)`",
             ),
             Self::NoUsableKeys(reasons) => {
                 write!(f, "none of the {} keys can be used:", reasons.len())?;
@@ -88,11 +90,18 @@ impl fmt::Display for ConfigError {
             ),
             Self::InvalidName(what) => write!(f, "{what}"),
             Self::OutOfRange(what) => write!(f, "{what}"),
-            Self::InvalidUrl(what) => write!(f, "{what}"),
-            Self::Fetch(error) => write!(
-                f,
-                "the keys cannot be fetched from {error}; to start without them, say `.lazy()`"
-            ),
+            Self::Fetch(error) => {
+                write!(f, "the keys cannot be fetched from {error}")?;
+                if error.may_pass() {
+                    f.write_str(
+                        "; to start without them, say `.lazy()`, or `lazy = true` in settings",
+                    )?;
+                }
+                Ok(())
+            }
+            Self::InvalidUrl(what) => {
+                write!(f, "keys cannot be fetched from the address that is configured: {what}")
+            }
             Self::Settings(what) => write!(f, "{what}"),
             Self::SecretTooShort { algorithm, needed, given } => write!(
                 f,
@@ -100,7 +109,7 @@ impl fmt::Display for ConfigError {
                  (RFC 7518 §3.2)"
             ),
             Self::SecretIsAKey => f.write_str(
-                "the HMAC secret is the text of a key file, load it with `Key::from_pem` or \
+                "the HMAC secret is a key file, load it with `Key::from_pem`, `Key::from_der` or \
                  `Key::from_jwk`",
             ),
             Self::PrivateKey => f.write_str(
@@ -119,4 +128,16 @@ impl fmt::Display for ConfigError {
     }
 }
 
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl StdError for ConfigError {}
+
+impl From<FetchError> for ConfigError {
+    fn from(error: FetchError) -> Self {
+        Self::Fetch(error)
+    }
+}

@@ -52,7 +52,7 @@ pub enum FetchErrorKind {
     },
     /// The metadata's `jwks_uri` is not an address that may be used.
     KeysUrl(&'static str),
-    /// There is no tokio runtime to fetch on.
+    /// There is no tokio runtime to fetch on, or one without a timer.
     NoRuntime,
 }
 
@@ -67,6 +67,15 @@ impl FetchError {
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Whether the provider may do better without anybody doing anything.
+    pub(super) fn may_pass(&self) -> bool {
+        match &self.kind {
+            FetchErrorKind::Timeout | FetchErrorKind::Transport(_) => true,
+            FetchErrorKind::Status(status) => *status == 429 || *status >= 500,
+            _ => false,
+        }
     }
 
     /// What went wrong.
@@ -87,7 +96,7 @@ impl StdError for FetchError {}
 impl fmt::Display for FetchErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Timeout => f.write_str("no whole answer in the time that it is given"),
+            Self::Timeout => f.write_str("no complete answer in time"),
             Self::Transport(cause) => write!(f, "cannot be reached: {cause}"),
             Self::Redirect => f.write_str(
                 "the answer is a redirect, which is not followed, configure the address it leads to",
@@ -109,11 +118,14 @@ impl fmt::Display for FetchErrorKind {
             ),
             Self::Issuer { found } => write!(
                 f,
-                "the document is that of the issuer {found:?}, write the configured one just so, \
-                 to the last slash"
+                "the document is that of the issuer {found:?}, configure exactly this, to the last \
+                 slash"
             ),
             Self::KeysUrl(what) => write!(f, "its `jwks_uri` cannot be used: {what}"),
-            Self::NoRuntime => f.write_str("there is no tokio runtime to fetch on"),
+            Self::NoRuntime => f.write_str(
+                "there is no tokio runtime with time and I/O, use `#[tokio::main]`, or \
+                 `enable_all()` on its builder",
+            ),
         }
     }
 }

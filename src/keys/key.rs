@@ -159,6 +159,9 @@ impl Key {
     }
 
     fn hmac(algorithm: Algorithm, secret: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        if matches!(der::from_der(secret.as_ref()), Ok(_) | Err(ConfigError::PrivateKey)) {
+            return Err(ConfigError::SecretIsAKey);
+        }
         let material = Material::secret(secret.as_ref(), Some(algorithm))?;
         Self::for_algorithms(&material, [algorithm])
     }

@@ -40,6 +40,10 @@ impl Waiting {
         self.0
     }
 
+    pub(crate) fn is_shared(&self) -> bool {
+        match self.0 {}
+    }
+
     pub(crate) async fn done(self) -> Result<(), Duration> {
         match self.0 {}
     }

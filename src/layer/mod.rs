@@ -76,6 +76,7 @@ pub use self::{
     service::JwtAuth,
 };
 use crate::{
+    claims::RegisteredClaims,
     response::{Challenge, DefaultRespond},
     source::{Sources, TokenSource},
     verifier::Verifier,
@@ -94,7 +95,7 @@ use crate::{
 /// - body of a refusal: empty
 /// - token in the request that is passed on: left there, marked sensitive
 #[must_use = "a layer does nothing until it stands around a service"]
-pub struct JwtAuthLayer<C, R = DefaultRespond> {
+pub struct JwtAuthLayer<C = RegisteredClaims, R = DefaultRespond> {
     gate: Arc<Gate<C>>,
     respond: R,
 }

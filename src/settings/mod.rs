@@ -2,7 +2,8 @@
 //!
 //! [`Settings`] is what an operator writes; what is not there has the default of its
 //! builder. Names that are not known are refused, so that a slip of the pen does not
-//! take a protection away.
+//! take a protection away; so it wants a table of its own, or all that is left under
+//! `#[serde(flatten)]`.
 //!
 //! | setting | meaning |
 //! |---|---|
@@ -28,22 +29,32 @@
 //! may stand, they are a list, or one text with commas.
 //!
 //! # Example: from a file
+//!
+//! ```toml
+//! [auth]
+//! issuer = "https://login.example.com"
+//! audience = "https://api.example.com"
+//! leeway = "30s"
+//! token_cookie = "__Host-at"
+//! ```
+//!
 //! ```no_run
 //! use tower_jwt_auth::{JwtAuthLayer, RegisteredClaims, settings::Settings};
 //!
-//! # async fn start() -> Result<(), Box<dyn std::error::Error>> {
-//! // With `toml` in the place of `serde_json`, and so on.
-//! let settings: Settings = serde_json::from_str(
-//!     r#"{
-//!         "issuer": "https://login.example.com",
-//!         "audience": "https://api.example.com",
-//!         "leeway": "30s",
-//!         "token_cookie": "__Host-at"
-//!     }"#,
-//! )?;
-//! let layer: JwtAuthLayer<RegisteredClaims> = settings.layer().await?;
+//! #[derive(serde::Deserialize)]
+//! struct Config {
+//!     auth: Settings,
+//! }
+//!
+//! # async fn start(file: &str) -> Result<(), Box<dyn std::error::Error>> {
+//! // With `toml::from_str`, or whatever reads your files or your environment.
+//! let config: Config = serde_json::from_str(file)?;
+//! let layer = config.auth.layer::<RegisteredClaims>().await?;
 //! # Ok(()) }
 //! ```
+//!
+//! A proxy that the environment names is not used, and authorities are those of the
+//! system. For others, build the [`RemoteKeys`] with a client of your own.
 //!
 //! # Example: with a rule of your own
 //! ```no_run
@@ -64,13 +75,13 @@
 
 mod text;
 
-use std::{path::PathBuf, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
 use base64_simd::URL_SAFE_NO_PAD;
 use http::HeaderName;
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 
-use self::text::{List, SecretText, Span};
+use self::text::{AsMap, List, SecretText, Span};
 use crate::{
     alg::Algorithm,
     error::ConfigError,
@@ -86,9 +97,12 @@ use crate::{
 /// What an operator sets. See the [module docs](self) for the names.
 ///
 /// `Debug` does not show the secret.
+#[derive(Clone)]
+pub struct Settings(Names);
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Settings {
+struct Names {
     issuer: String,
     #[serde(default)]
     audience: List,
@@ -133,7 +147,30 @@ pub struct Settings {
     jwks_max_keys: Option<usize>,
 }
 
+impl<'de> Deserialize<'de> for Settings {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Names::deserialize(AsMap(deserializer)).map(Self)
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 impl Settings {
+    /// The issuer.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.0.issuer
+    }
+
+    /// The audiences, any of which will do.
+    pub fn audiences(&self) -> impl Iterator<Item = &str> {
+        self.0.audience.iter().map(String::as_str)
+    }
+
     /// The layer: token from `Authorization`, and from the cookie if there is one.
     ///
     /// # Errors
@@ -153,17 +190,17 @@ impl Settings {
     /// The cookie's name or an origin is malformed.
     pub fn layer_of<C>(&self, verifier: Verifier<C>) -> Result<JwtAuthLayer<C>, ConfigError> {
         let mut layer = JwtAuthLayer::new(verifier);
-        if let Some(realm) = &self.realm {
+        if let Some(realm) = &self.0.realm {
             layer = layer.realm(realm);
         }
-        let mut cookie = TokenSource::cookie(self.token_cookie.as_deref().unwrap_or_default());
-        if let Some(url) = &self.public_url {
+        let mut cookie = TokenSource::cookie(self.0.token_cookie.as_deref().unwrap_or_default());
+        if let Some(url) = &self.0.public_url {
             cookie = cookie.public_origin(url.strip_suffix('/').unwrap_or(url))?;
         }
-        for origin in self.trusted_origin.iter() {
+        for origin in self.0.trusted_origin.iter() {
             cookie = cookie.trusted_origin(origin)?;
         }
-        let Some(name) = &self.token_cookie else { return Ok(layer) };
+        let Some(name) = &self.0.token_cookie else { return Ok(layer) };
         // The grammar is the same (RFC 6265 §4.1.1, RFC 9110 §5.6.2).
         if HeaderName::from_bytes(name.as_bytes()).is_err() {
             return Err(ConfigError::InvalidName("`token_cookie` is not the name of a cookie"));
@@ -187,33 +224,33 @@ impl Settings {
     /// Settings contradict each other, a key cannot be used, or the keys cannot be
     /// fetched.
     pub async fn verifier_builder<C>(&self) -> Result<VerifierBuilder<C>, ConfigError> {
-        let mut builder = Verifier::builder().issuer(&*self.issuer);
-        for audience in self.audience.iter() {
+        let mut builder = Verifier::builder().issuer(&*self.0.issuer);
+        for audience in self.0.audience.iter() {
             builder = builder.audience(audience);
         }
-        if self.any_audience {
-            if !self.audience.is_empty() {
+        if self.0.any_audience {
+            if !self.0.audience.is_empty() {
                 return contradiction("`audience` and `any_audience` are both set, leave one out");
             }
             builder = builder.any_audience();
         }
-        for client in self.client.iter() {
+        for client in self.0.client.iter() {
             builder = builder.client(client);
         }
-        if let Some(algorithms) = &self.algorithms {
+        if let Some(algorithms) = &self.0.algorithms {
             builder = builder.algorithms(algorithms.iter().copied());
         }
-        if let Some(Span(leeway)) = self.leeway {
+        if let Some(Span(leeway)) = self.0.leeway {
             builder = builder.leeway(leeway);
         }
-        if let Some(Span(max_age)) = self.max_age {
+        if let Some(Span(max_age)) = self.0.max_age {
             builder = builder.max_age(max_age);
         }
-        if self.without_subject {
+        if self.0.without_subject {
             builder = builder.without_subject();
         }
-        if self.access_tokens_only {
-            if self.token_type.is_some() || self.without_subject {
+        if self.0.access_tokens_only {
+            if self.0.token_type.is_some() || self.0.without_subject {
                 return contradiction(
                     "`access_tokens_only` says what `typ` and `sub` must be, leave out \
                      `token_type` and `without_subject`",
@@ -221,13 +258,13 @@ impl Settings {
             }
             builder = builder.access_tokens_only();
         }
-        if let Some(types) = &self.token_type {
+        if let Some(types) = &self.0.token_type {
             builder = builder.token_types(types.iter());
         }
-        for claim in self.required_claim.iter() {
+        for claim in self.0.required_claim.iter() {
             builder = builder.required_claim(claim);
         }
-        if let Some(bytes) = self.max_token_len {
+        if let Some(bytes) = self.0.max_token_len {
             builder = builder.max_token_len(bytes);
         }
         Ok(builder.keys(self.keys().await?))
@@ -236,31 +273,31 @@ impl Settings {
     /// Where the keys come from: from one place alone.
     async fn keys(&self) -> Result<KeySource, ConfigError> {
         let fixed = [
-            self.public_key.is_some(),
-            self.public_key_file.is_some(),
-            self.hmac_secret.is_some(),
-            self.jwks_url.is_some(),
+            self.0.public_key.is_some(),
+            self.0.public_key_file.is_some(),
+            self.0.hmac_secret.is_some(),
+            self.0.jwks_url.is_some(),
         ];
         if fixed.into_iter().filter(|set| *set).count() > 1 {
             return contradiction(
                 "of `jwks_url`, `public_key`, `public_key_file` and `hmac_secret`, set one at most",
             );
         }
-        if let Some(pem) = &self.public_key {
+        if let Some(pem) = &self.0.public_key {
             return Key::from_pem(pem).into_key_source();
         }
-        if let Some(file) = &self.public_key_file {
+        if let Some(file) = &self.0.public_key_file {
             let pem = std::fs::read(file).map_err(|error| {
                 let file = file.display();
                 ConfigError::Settings(format!("the key file {file} cannot be read: {error}"))
             })?;
             return Key::from_pem(pem).into_key_source();
         }
-        if let Some(secret) = &self.hmac_secret {
+        if let Some(secret) = &self.0.hmac_secret {
             return self.secret_keys(secret)?.into_key_source();
         }
         let keys = self.remote_keys();
-        if self.lazy { keys.lazy() } else { keys.build().await }.into_key_source()
+        if self.0.lazy { keys.lazy() } else { keys.build().await }.into_key_source()
     }
 
     /// The secret, for each of its algorithms that are allowed; HS256 if none is named.
@@ -270,8 +307,8 @@ impl Settings {
             .decode_to_vec(text)
             .map(zeroize::Zeroizing::new)
             .map_err(|_| ConfigError::Settings("`hmac_secret` is not base64url".into()))?;
-        let named = self.algorithms.as_ref().map(|list| list.iter().copied().collect::<Vec<_>>());
-        named
+        let named = self.0.algorithms.as_ref().map(|list| list.iter().copied().collect::<Vec<_>>());
+        let keys: Result<Vec<_>, _> = named
             .unwrap_or_else(|| vec![Algorithm::HS256])
             .into_iter()
             .filter_map(|algorithm| match algorithm {
@@ -281,47 +318,53 @@ impl Settings {
                 // Not one that a secret serves.
                 _ => None,
             })
-            .collect()
+            .collect();
+        match keys {
+            Ok(keys) if keys.is_empty() => {
+                contradiction("`algorithms` has none that `hmac_secret` serves, name HS256")
+            }
+            keys => keys,
+        }
     }
 
     fn remote_keys(&self) -> RemoteKeysBuilder {
-        let mut keys = match &self.jwks_url {
-            Some(url) => RemoteKeys::at(url).issuer(&*self.issuer),
-            None => RemoteKeys::discover(&self.issuer),
+        let mut keys = match &self.0.jwks_url {
+            Some(url) => RemoteKeys::at(url).issuer(&*self.0.issuer),
+            None => RemoteKeys::discover(&self.0.issuer),
         };
         let set = |span: &Option<Span>| span.as_ref().map(|span| span.0);
-        if let Some(timeout) = set(&self.jwks_timeout) {
+        if let Some(timeout) = set(&self.0.jwks_timeout) {
             keys = keys.timeout(timeout);
         }
-        if let Some(timeout) = set(&self.jwks_connect_timeout) {
+        if let Some(timeout) = set(&self.0.jwks_connect_timeout) {
             keys = keys.connect_timeout(timeout);
         }
-        if let Some(cooldown) = set(&self.jwks_cooldown) {
+        if let Some(cooldown) = set(&self.0.jwks_cooldown) {
             keys = keys.cooldown(cooldown);
         }
-        if let Some(wait) = set(&self.jwks_max_wait) {
+        if let Some(wait) = set(&self.0.jwks_max_wait) {
             keys = keys.max_wait(wait);
         }
-        if let Some(stale) = set(&self.jwks_max_stale) {
+        if let Some(stale) = set(&self.0.jwks_max_stale) {
             keys = keys.max_stale(stale);
         }
-        if let Some(bytes) = self.jwks_max_body {
+        if let Some(bytes) = self.0.jwks_max_body {
             keys = keys.max_body(bytes);
         }
-        if let Some(most) = self.jwks_max_keys {
+        if let Some(most) = self.0.jwks_max_keys {
             keys = keys.max_keys(most);
         }
-        if let Some(part) = self.jwks_jitter {
+        if let Some(part) = self.0.jwks_jitter {
             keys = keys.jitter(part);
         }
-        let (first, last) = (set(&self.jwks_min_retry), set(&self.jwks_max_retry));
+        let (first, last) = (set(&self.0.jwks_min_retry), set(&self.0.jwks_max_retry));
         let first = first.unwrap_or(FIRST_RETRY.min(last.unwrap_or(FIRST_RETRY)));
         keys = keys.retry_interval(first..=last.unwrap_or(LAST_RETRY.max(first)));
         // A bound that is set moves the defaults that it would contradict.
-        let (shortest, longest) = (set(&self.jwks_min_refresh), set(&self.jwks_max_refresh));
+        let (shortest, longest) = (set(&self.0.jwks_min_refresh), set(&self.0.jwks_max_refresh));
         let most = longest.unwrap_or(LONGEST_REFRESH.max(shortest.unwrap_or_default()));
         let least = shortest.unwrap_or(SHORTEST_REFRESH.min(most));
-        let between = set(&self.jwks_default_refresh);
+        let between = set(&self.0.jwks_default_refresh);
         keys.refresh_interval(least..=most)
             .default_refresh(between.unwrap_or(DEFAULT_REFRESH.min(most).max(least)))
     }

@@ -53,6 +53,15 @@ impl<'de, T: FromStr<Err: fmt::Display>> Visitor<'de> for ListVisitor<T> {
         text.split(',').map(Self::one).collect::<Result<_, _>>().map(List)
     }
 
+    // Where a reader of the environment has taken an id for a number.
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<List<T>, E> {
+        self.visit_str(&number.to_string())
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<List<T>, E> {
+        self.visit_str(&number.to_string())
+    }
+
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<List<T>, A::Error> {
         let mut list = Vec::new();
         while let Some(text) = seq.next_element::<String>()? {
@@ -63,6 +72,24 @@ impl<'de, T: FromStr<Err: fmt::Display>> Visitor<'de> for ListVisitor<T> {
             return Err(A::Error::invalid_length(0, &"one value, or leave the setting out"));
         }
         Ok(List(list))
+    }
+}
+
+/// Has a struct read as the map that it is written as: otherwise what stands under
+/// `#[serde(flatten)]` is never shown a name that it does not know.
+pub(super) struct AsMap<D>(pub(super) D);
+
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for AsMap<D> {
+    type Error = D::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.0.deserialize_map(visitor)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
+        option unit unit_struct newtype_struct seq tuple tuple_struct map struct enum
+        identifier ignored_any
     }
 }
 
@@ -143,9 +170,8 @@ mod tests {
         assert_eq!(read(json!("a")), Ok(vec!["a".into()]));
         assert_eq!(read(json!("a, b")), Ok(vec!["a".into(), "b".into()]));
         assert_eq!(read(json!(["a", "b"])), Ok(vec!["a".into(), "b".into()]));
-        for bad in
-            [json!(""), json!("a,,b"), json!([]), json!([""]), json!([7]), json!(7), json!(null)]
-        {
+        assert_eq!(read(json!(7)), Ok(vec!["7".into()]));
+        for bad in [json!(""), json!("a,,b"), json!([]), json!([""]), json!([7]), json!(null)] {
             assert_eq!(read(bad.clone()), Err(()), "{bad}");
         }
         let algorithms: List<Algorithm> = from_value(json!("RS256,EdDSA")).unwrap();

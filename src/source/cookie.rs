@@ -43,9 +43,9 @@ impl CookieSource {
     ///
     /// # Errors
     ///
-    /// The text is not a scheme, a host and perhaps a port.
+    /// The text is not `https` or `http`, a host and perhaps a port.
     pub fn public_origin(mut self, origin: &str) -> Result<Self, ConfigError> {
-        self.public = Some(Origin::new(origin)?);
+        self.public = Some(Origin::of_a_service(origin)?);
         Ok(self)
     }
 

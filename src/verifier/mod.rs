@@ -151,7 +151,8 @@ impl<C> Verifier<C> {
 #[cfg(feature = "remote")]
 impl<C> Verifier<C> {
     /// A verifier for the tokens that this issuer makes for this audience, with the
-    /// keys that its metadata names and all other [defaults](VerifierBuilder).
+    /// keys that its metadata names and all other [defaults](VerifierBuilder). Needs the
+    /// feature `remote`.
     ///
     /// # Example
     /// ```no_run
@@ -178,7 +179,8 @@ impl<C> Verifier<C> {
     }
 
     /// The keys that are fetched, such as for a health page: none where all are given
-    /// once. Of [`Issuers`], each verifier has its own.
+    /// once, and none for the verifier of [`Issuers`], for there each verifier has its own:
+    /// [`Issuers::get`].
     #[must_use]
     pub fn remote_keys(&self) -> &[RemoteKeys] {
         self.config().map_or(&[], |config| config.keys.remote())

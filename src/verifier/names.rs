@@ -22,16 +22,21 @@ impl Names {
     pub(super) fn of_keys(self, keys: &Sources) -> Result<Self, ConfigError> {
         let mut bound: Vec<_> = keys.issuers().flatten().map(String::from).collect();
         bound.dedup();
+        let all_bound = keys.issuers().all(|one| one.is_some());
         match self {
-            Self::Only(names) if names.is_empty() && keys.issuers().all(|one| one.is_some()) => {
-                Ok(Self::Only(bound))
-            }
+            Self::Only(names) if names.is_empty() && all_bound => Ok(Self::Only(bound)),
             Self::Only(names)
                 if !names.is_empty() && bound.iter().any(|issuer| !names.contains(issuer)) =>
             {
                 Err(ConfigError::InvalidName(
                     "keys are bound to an issuer that `.issuer(…)` does not name, write it the \
                      same in both places, to the last slash, or leave out `.issuer(…)`",
+                ))
+            }
+            Self::Only(names) if all_bound && names.iter().any(|name| !bound.contains(name)) => {
+                Err(ConfigError::InvalidName(
+                    "`.issuer(…)` names an issuer that none of the keys is for, leave it out, or \
+                     give its keys too",
                 ))
             }
             names => Ok(names),
@@ -46,7 +51,7 @@ impl Names {
         match self {
             Self::Any => Ok(None),
             Self::Only(names) if names.is_empty() => Err(none),
-            Self::Only(names) if names.iter().any(String::is_empty) => {
+            Self::Only(names) if names.iter().any(|name| name.trim().is_empty()) => {
                 Err(ConfigError::InvalidName(empty))
             }
             Self::Only(names) => Ok(Some(names.into_iter().map(String::into_boxed_str).collect())),

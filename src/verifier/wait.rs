@@ -63,6 +63,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         mut unavailable: Option<Duration>,
     ) -> Result<Claims<C>, Error> {
         let deadline = waits.first().map(Waiting::deadline);
+        let shared = waits.iter().any(Waiting::is_shared);
         let Some(config) = self.config() else { return Err(ErrorKind::UnknownKey.into()) };
         let mut last = None;
         for waiting in waits {
@@ -79,7 +80,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         match (last, unavailable) {
             // The fetch may have begun before the key was there: once more, if the
             // cool-down allows it, and no longer than before.
-            (Some((error, places)), None) if waited.is_none() => {
+            (Some((error, places)), None) if shared && waited.is_none() => {
                 self.look_for_keys(config, token, Look { error, places, waited: deadline }).await
             }
             (last, unavailable) => {

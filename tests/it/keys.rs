@@ -436,6 +436,7 @@ fn k07_a_private_key_is_refused_as_what_it_is() {
             assert!(Key::from_pem(pem("PUBLIC KEY", &der)).is_err());
             assert!(Key::from_pem(pem("RSA PUBLIC KEY", &der)).is_err());
             assert!(Key::hs512(text).is_err());
+            assert_eq!(Key::hs256(&der).err(), Some(ConfigError::SecretIsAKey), "{label}");
         }
     }
     let parameters = pem("EC PARAMETERS", &[6, 8, 42, 134, 72, 206, 61, 3, 1, 7]);
@@ -457,10 +458,23 @@ fn k07_a_private_key_is_refused_as_what_it_is() {
 }
 
 #[test]
+fn a03_a_public_key_is_no_secret() {
+    for key in KEYS.iter() {
+        let (Some(der), Some(pem)) = (key.spki(), key.pem()) else { continue };
+        for secret in [der, pem.into_bytes(), key.jwk().to_string().into_bytes()] {
+            assert_eq!(Key::hs256(secret).err(), Some(ConfigError::SecretIsAKey));
+        }
+    }
+}
+
+#[test]
 fn c04_the_keys_of_one_issuer_do_not_sign_for_another() {
     let [one, other] = [Algorithm::ES256, Algorithm::ES384].map(key);
     let bound = |key: &TestKey, issuer| KeySet::new([key.key()]).with_issuer(issuer);
-    let verifier = trusting::<RegisteredClaims>(bound(one, "https://one"))
+    let verifier = Verifier::<RegisteredClaims>::builder()
+        .audience(crate::support::AUDIENCE)
+        .clock(crate::support::FixedClock::default())
+        .keys(bound(one, "https://one"))
         .issuer("https://one")
         .keys(bound(other, "https://other"))
         .issuer("https://other");

@@ -188,7 +188,7 @@ impl RemoteKeysBuilder {
 
     fn shared(self) -> Result<Arc<Shared>, ConfigError> {
         let location = self.location?;
-        if self.issuer.as_deref() == Some("") {
+        if self.issuer.as_deref().is_some_and(|issuer| issuer.trim().is_empty()) {
             return Err(ConfigError::InvalidName(
                 "the issuer is empty, give it the `iss` of its tokens",
             ));

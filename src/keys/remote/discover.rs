@@ -12,7 +12,7 @@ use crate::{
 /// An address that keys or metadata may be fetched from: `https`, or `http` to
 /// this machine; without a user, a password or a fragment.
 pub(super) fn address(text: &str) -> Result<Url, &'static str> {
-    let url = Url::parse(text).map_err(|_| "it is no URL")?;
+    let url = Url::parse(text).map_err(|_| "it is no URL, write it as `https://…`")?;
     let loopback = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -36,12 +36,7 @@ pub(super) fn address(text: &str) -> Result<Url, &'static str> {
 
 /// The issuer's own address.
 pub(super) fn issuer(text: &str) -> Result<Url, ConfigError> {
-    let url = address(text).map_err(|_| {
-        ConfigError::InvalidUrl(
-            "an issuer to discover is an `https` URL (`http` on loopback alone) without a user, a \
-             password, a query and a fragment",
-        )
-    })?;
+    let url = address(text).map_err(ConfigError::InvalidUrl)?;
     match url.query() {
         None => Ok(url),
         Some(_) => Err(ConfigError::InvalidUrl("an issuer to discover has no query")),

@@ -116,11 +116,17 @@ pub(super) fn error(url: &Url, kind: FetchErrorKind) -> FetchError {
     FetchError::new(shown(url), kind)
 }
 
-/// An address without its query, which may hold what is not for a log.
+/// An address without its query, which may hold what is not for a log, and no longer
+/// than is good for one: metadata may name any.
 pub(super) fn shown(url: &Url) -> String {
     let mut url = url.clone();
     url.set_query(None);
-    url.into()
+    // Behind the parser it is ASCII.
+    let mut text = String::from(url);
+    if text.len() > LONGEST_SHOWN {
+        text = text.chars().take(LONGEST_SHOWN).chain(['…']).collect();
+    }
+    text
 }
 
 /// A client that does what it is asked and no more: no redirects, no proxy from
@@ -184,6 +190,8 @@ fn freshness(headers: &HeaderMap) -> Option<Duration> {
 }
 
 const ACCEPTED: &str = "application/jwk-set+json, application/json;q=0.9";
+
+const LONGEST_SHOWN: usize = 200;
 
 /// More than any `ETag` in use.
 const LONGEST_ETAG: usize = 256;

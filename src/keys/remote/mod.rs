@@ -61,6 +61,9 @@
 //! time and I/O, as `#[tokio::main]` makes it. When its runtime ends, or is not driven
 //! any more, the next request that needs a key starts the task on its own.
 //!
+//! In a container network, where a provider has no TLS: put a proxy on loopback. Plain
+//! `http` to other machines is not offered, for who can change keys can sign tokens.
+//!
 //! HTTPS is rustls with aws-lc-rs, also where this crate verifies with RustCrypto, and
 //! trusts the authorities that the system does.
 //!
@@ -110,13 +113,15 @@ impl RemoteKeys {
     /// behind it, else `/.well-known/oauth-authorization-server` before its path
     /// (OpenID Connect Discovery 1.0 §4.1, RFC 8414 §3.1).
     ///
-    /// The issuer is written as it stands in the tokens' `iss`, to the last slash.
+    /// The issuer is written as it stands in the tokens' `iss`, to the last slash; it is
+    /// not the address of the metadata.
     pub fn discover(issuer: impl AsRef<str>) -> RemoteKeysBuilder {
         let issuer = issuer.as_ref();
         RemoteKeysBuilder::new(Location::discovered(issuer), Some(issuer.into()))
     }
 
-    /// Keys from a JWK set at this address, the `jwks_uri` of the provider.
+    /// Keys from a JWK set at this address: the `jwks_uri` of the provider, and not the
+    /// address of its metadata.
     ///
     /// # Security
     ///
@@ -192,11 +197,11 @@ impl RemoteKeys {
     #[cold]
     pub(super) fn ask(&self, deadline: Option<Deadline>) -> Asked {
         match self.shared().hope() {
-            Hope::Wait(ended) => {
+            Hope::Wait(ended, shared) => {
                 let keys = self.clone();
                 let deadline =
                     deadline.unwrap_or_else(|| Instant::now() + self.shared().policy.max_wait);
-                Asked::Wait(Waiting { keys, ended, deadline })
+                Asked::Wait(Waiting { keys, ended, shared, deadline })
             }
             Hope::Failing(retry_after) => Asked::Unavailable { retry_after },
             Hope::None => Asked::Unknown,
@@ -221,12 +226,18 @@ pub(crate) type Deadline = Instant;
 pub(crate) struct Waiting {
     keys: RemoteKeys,
     ended: watch::Receiver<u64>,
+    shared: bool,
     deadline: Deadline,
 }
 
 impl Waiting {
     pub(crate) fn deadline(&self) -> Deadline {
         self.deadline
+    }
+
+    /// Whether the fetch began before anybody waited here for it.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.shared
     }
 
     /// Waits for its end; if it brings nothing, or takes too long, the error is the

@@ -1,9 +1,8 @@
 //! What is known of the provider from one fetch to the next.
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
 use http::HeaderValue;
-use tokio::time::Instant;
 use url::Url;
 
 use super::{
@@ -23,12 +22,7 @@ pub(super) enum Location {
 
 impl Location {
     pub(super) fn keys(url: &str) -> Result<Self, ConfigError> {
-        discover::address(url).map(Self::Keys).map_err(|_| {
-            ConfigError::InvalidUrl(
-                "the address of a JWK set is an `https` URL (`http` on loopback alone) without a \
-                 user, a password and a fragment",
-            )
-        })
+        discover::address(url).map(Self::Keys).map_err(ConfigError::InvalidUrl)
     }
 
     pub(super) fn discovered(issuer: &str) -> Result<Self, ConfigError> {
@@ -65,7 +59,6 @@ pub(super) struct Provider {
 
 struct Discovered {
     url: Url,
-    since: Instant,
     /// Whether a fetch from there has failed.
     failed: bool,
 }
@@ -76,9 +69,14 @@ impl Provider {
     }
 
     /// Fetches the document of the keys, or learns that it is the one that was
-    /// [taken](Self::took) last.
-    pub(super) async fn fetch(&mut self, fetcher: &Fetcher) -> Result<(Url, Fetched), FetchError> {
-        let url = self.keys_url(fetcher).await?;
+    /// [taken](Self::took) last. Asks the issuer where it is, if that is not known or
+    /// `discover` says so.
+    pub(super) async fn fetch(
+        &mut self,
+        fetcher: &Fetcher,
+        discover: bool,
+    ) -> Result<(Url, Fetched), FetchError> {
+        let url = self.keys_url(fetcher, discover).await?;
         let fetched = fetcher.get(&url, self.etag.as_ref()).await?;
         Ok((url, fetched))
     }
@@ -95,14 +93,14 @@ impl Provider {
         }
     }
 
-    async fn keys_url(&mut self, fetcher: &Fetcher) -> Result<Url, FetchError> {
+    async fn keys_url(&mut self, fetcher: &Fetcher, again: bool) -> Result<Url, FetchError> {
         let (issuer, url) = match &self.location {
             Location::Keys(url) => return Ok(url.clone()),
             Location::Issuer { issuer, url } => (issuer, url),
         };
         let known = self.discovered.as_ref().filter(|known| !known.failed);
         if let Some(known) = known
-            && known.since.elapsed() < DISCOVER_AGAIN
+            && !again
         {
             return Ok(known.url.clone());
         }
@@ -115,8 +113,7 @@ impl Provider {
         if self.discovered.as_ref().is_none_or(|known| known.url != found) {
             self.etag = None;
         }
-        self.discovered =
-            Some(Discovered { url: found.clone(), since: Instant::now(), failed: false });
+        self.discovered = Some(Discovered { url: found.clone(), failed: false });
         Ok(found)
     }
 }
@@ -164,6 +161,3 @@ fn is_unreachable(kind: &FetchErrorKind) -> bool {
         FetchErrorKind::Status(_) | FetchErrorKind::Transport(_) | FetchErrorKind::Timeout
     )
 }
-
-/// Issuers hardly ever move their keys.
-const DISCOVER_AGAIN: Duration = Duration::from_secs(24 * 3600);

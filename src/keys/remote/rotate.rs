@@ -37,8 +37,10 @@ pub(super) struct Rotation {
 /// What becomes of a wish for new keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wish {
-    /// A fetch is under way, or begins now.
+    /// A fetch begins now.
     Granted,
+    /// A fetch is under way, and may have begun before the wish could come true.
+    Shared,
     /// None begins for so long.
     Denied(Duration),
 }
@@ -79,7 +81,10 @@ impl Rotation {
 
     /// A token needs keys that are not there.
     pub(super) fn wish(&mut self, now: Duration) -> Wish {
-        if self.under_way.is_some() || self.next <= now {
+        if self.under_way.is_some() {
+            return Wish::Shared;
+        }
+        if self.next <= now {
             return Wish::Granted;
         }
         if now < self.cool {
@@ -95,6 +100,11 @@ impl Rotation {
         if self.under_way.is_none() {
             self.next = self.next.min(now);
         }
+    }
+
+    /// Whether the fetch that comes, or is under way, is there for a token.
+    pub(super) fn is_for_token(&self) -> bool {
+        self.for_token
     }
 
     /// A fetch begins, if one is to begin now.
@@ -217,7 +227,7 @@ mod tests {
         assert_eq!(plan.wish(s(5)), Wish::Granted, "the first fetch of all does not count");
         assert_eq!(plan.wish(s(5)), Wish::Granted, "shared");
         assert!(plan.begin(s(5), &policy));
-        assert_eq!(plan.wish(s(6)), Wish::Granted, "under way");
+        assert_eq!(plan.wish(s(6)), Wish::Shared, "under way");
         plan.succeeded(s(7), None, 0.0, &policy);
         assert_eq!(plan.wish(s(8)), Wish::Denied(s(29)));
         assert_eq!(plan.wish(s(37)), Wish::Granted);

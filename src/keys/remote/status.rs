@@ -11,7 +11,7 @@ use crate::error::FetchError;
 /// As JSON, times are text in UTC (RFC 3339), and the error is its text:
 ///
 /// ```json
-/// {"state":"healthy","keys":2,"ids":["2026-10","2026-11"],"skipped":[],
+/// {"issuer":"https://login.example.com","state":"healthy","keys":2,"ids":["2026-10","2026-11"],"skipped":[],
 ///  "last_success":"2026-11-24T12:00:00Z","last_error":null,
 ///  "next_refresh":"2026-11-24T12:10:00Z"}
 /// ```
@@ -20,6 +20,8 @@ use crate::error::FetchError;
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct KeyStatus {
+    /// The issuer that the keys are bound to.
+    pub issuer: Option<String>,
     /// Whether tokens can be verified.
     pub state: KeyState,
     /// How many keys there are.
@@ -96,6 +98,7 @@ mod tests {
     #[test]
     fn it_is_json_for_a_health_page() {
         let status = KeyStatus {
+            issuer: Some("https://a.example".into()),
             state: KeyState::Degraded,
             keys: 1,
             ids: vec!["a".into()],
@@ -107,12 +110,13 @@ mod tests {
         assert_eq!(
             serde_json::to_value(&status).unwrap(),
             serde_json::json!({
+                "issuer": "https://a.example",
                 "state": "degraded",
                 "keys": 1,
                 "ids": ["a"],
                 "skipped": [],
                 "last_success": "2026-11-24T12:00:00Z",
-                "last_error": "https://a.example/: no whole answer in the time that it is given",
+                "last_error": "https://a.example/: no complete answer in time",
                 "next_refresh": null,
             })
         );

@@ -74,8 +74,9 @@ pub(super) struct Snapshot {
 
 /// Whether there is hope for new keys.
 pub(super) enum Hope {
-    /// A fetch is under way or begins: the receiver changes when it has ended.
-    Wait(watch::Receiver<u64>),
+    /// A fetch is under way or begins: the receiver changes when it has ended. Whether
+    /// it began before this.
+    Wait(watch::Receiver<u64>, bool),
     /// Not for so long, and the last fetch failed.
     Failing(Duration),
     /// The provider was asked, and has no others.
@@ -164,14 +165,15 @@ impl Shared {
             return Hope::Failing(*self.policy.retry.start());
         }
         let mut state = self.state();
-        match state.plan.wish(self.now()) {
-            Wish::Granted => {
+        let wish = state.plan.wish(self.now());
+        match wish {
+            Wish::Granted | Wish::Shared => {
                 self.changed.notify_one();
                 if self.ended.receiver_count() >= MOST_WAITING {
                     // One more would be one too many to serve.
                     return Hope::Failing(*self.policy.retry.start());
                 }
-                Hope::Wait(self.ended.subscribe())
+                Hope::Wait(self.ended.subscribe(), wish == Wish::Shared)
             }
             Wish::Denied(pause) if state.last_error.is_some() => Hope::Failing(pause),
             Wish::Denied(pause) => {
@@ -238,6 +240,7 @@ impl Shared {
         let ids = ids.filter(|kid| kid.len() <= LONGEST_KID);
         let skipped = keys.into_iter().flat_map(KeySet::skipped);
         KeyStatus {
+            issuer: self.issuer.as_deref().map(String::from),
             state,
             keys: keys.map_or(0, KeySet::len),
             ids: ids.map(String::from).collect(),
@@ -393,10 +396,16 @@ async fn run(tended: Tended) {
         if timeout_at(shared.start + next, shared.changed.notified()).await.is_ok() {
             continue;
         }
-        if !shared.state().plan.begin(shared.now(), &shared.policy) {
-            continue;
-        }
-        let fetched = timeout(shared.policy.timeout, provider.fetch(&shared.fetcher)).await;
+        let for_token = {
+            let mut state = shared.state();
+            if !state.plan.begin(shared.now(), &shared.policy) {
+                continue;
+            }
+            state.plan.is_for_token()
+        };
+        // A token waits for what is due to it, and causes no more than it must.
+        let fetch = provider.fetch(&shared.fetcher, !for_token);
+        let fetched = timeout(shared.policy.timeout, fetch).await;
         let outcome = match fetched {
             Err(_) => Err(shared.error(FetchErrorKind::Timeout)),
             Ok(Err(error)) => Err(error),

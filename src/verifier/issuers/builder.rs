@@ -46,17 +46,18 @@ impl<C> IssuersBuilder<C> {
         }
     }
 
-    /// Asks `resolve` for the verifier of an issuer that is not there, if it is one of
-    /// those that are `allowed`, each an [`IssuerPattern`].
+    /// Asks `resolve` for the verifier of an issuer that is not in the table, if it is one
+    /// of those that are `allowed`, each as an [`IssuerPattern`] is written.
     ///
     /// It answers with a verifier that trusts the issuer; with `None` for one that it
-    /// does not know, which is refused, and not asked for again for a minute; or with
-    /// an error, for which the answer is 503. It has 5 s.
+    /// does not know, which is refused, and not asked for again for a minute, unless
+    /// [`Issuers::remove`] is called with it, such as after a sign-up; or with an error,
+    /// for which the answer is 503. It has 5 s.
     ///
     /// # Security
     ///
     /// Anybody can make up names that a pattern with braces allows. At most 16 names
-    /// that are not there are asked for at a time; others are answered 503 meanwhile.
+    /// that are not in the table are asked for at a time; others are answered 503 meanwhile.
     /// Look the name up among your customers before you fetch anything for it.
     pub fn resolve<P, F, Fut, E>(mut self, allowed: P, resolve: F) -> Self
     where

@@ -18,6 +18,7 @@ use self::resolve::{Resolve, Resolver};
 pub use self::{builder::IssuersBuilder, pattern::IssuerPattern};
 use super::{Claims, Kind, Verifier};
 use crate::{
+    claims::RegisteredClaims,
     clock::{Clock, unix_seconds},
     error::{ConfigError, Error, ErrorKind},
     rules::seconds,
@@ -32,11 +33,11 @@ use crate::{
 /// 1. The token's `iss`, not verified yet, picks the verifier; that one then checks
 ///    everything, `iss` included, with its own keys alone (RFC 8725 §3.8). A key of one
 ///    issuer vouches for no other, whatever its `kid`.
-/// 2. An issuer that is not there is refused, and nothing is fetched for it.
+/// 2. An issuer that is not in the table is refused, and nothing is fetched for it.
 /// 3. Issuers are added and removed while requests are served: each request sees them
 ///    as they were at one moment, without a lock.
-/// 4. With [a resolver](IssuersBuilder::resolve), an issuer that is not there and is
-///    allowed by name is asked for, once for all that wait, and kept for a while. Then it
+/// 4. With [a resolver](IssuersBuilder::resolve), an issuer that is not in the table and
+///    is allowed by name is asked for, once for all that wait, and kept for a while. Then it
 ///    is asked for again, and no request waits for that: until there is an answer, the
 ///    issuer serves on, for 24 h at most.
 ///
@@ -66,19 +67,22 @@ use crate::{
 /// use tower_jwt_auth::{RegisteredClaims, RemoteKeys, Verifier, verifier::Issuers};
 ///
 /// # async fn is_customer(_: &str) -> Result<bool, std::io::Error> { Ok(true) }
+/// type Error = Box<dyn std::error::Error + Send + Sync>;
+///
+/// async fn tenant(issuer: String) -> Result<Option<Verifier<RegisteredClaims>>, Error> {
+///     if !is_customer(&issuer).await? {
+///         return Ok(None);
+///     }
+///     let keys = RemoteKeys::discover(&issuer).build().await?;
+///     Ok(Some(Verifier::builder().audience("my-client-id").keys(keys).build()?))
+/// }
+///
 /// let issuers = Issuers::<RegisteredClaims>::builder()
-///     .resolve(["https://login.example.com/{tenant}/v2.0"], |issuer: String| async move {
-///         if !is_customer(&issuer).await? {
-///             return Ok(None);
-///         }
-///         let keys = RemoteKeys::discover(&issuer).build().await?;
-///         let verifier = Verifier::builder().audience("my-client-id").keys(keys).build()?;
-///         Ok::<_, Box<dyn std::error::Error + Send + Sync>>(Some(verifier))
-///     })
+///     .resolve(["https://login.example.com/{tenant}/v2.0"], tenant)
 ///     .build()?;
 /// # Ok::<(), tower_jwt_auth::ConfigError>(())
 /// ```
-pub struct Issuers<C>(Arc<Shared<C>>);
+pub struct Issuers<C = RegisteredClaims>(Arc<Shared<C>>);
 
 struct Shared<C> {
     table: ArcSwap<HashMap<Box<str>, Entry<C>>>,

@@ -5,6 +5,7 @@ use std::{
     error::Error as StdError,
     fmt,
     future::Future,
+    io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -198,7 +199,7 @@ impl<C: Send + Sync + 'static> Asked<C> {
             }
             Ok(Ok(None)) => Err(Issuers::<C>::unknown()),
             Ok(Err(cause)) => Err(unavailable(&*cause)),
-            Err(too_late) => Err(unavailable(&too_late)),
+            Err(_) => Err(unavailable(&io::Error::other("it took longer than 5 s"))),
         };
         match &found {
             Ok(verifier) => self.shared.keep(&self.issuer, verifier, &resolver.resolve, age),

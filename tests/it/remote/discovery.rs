@@ -39,10 +39,19 @@ async fn the_issuer_is_enough() {
     refused(now(&verifier, &token("https://evil.example")), &ErrorKind::Issuer);
     assert_eq!((provider.hits(OIDC), provider.fetches()), (1, 1));
 
-    // What was discovered is not asked for each time.
-    keys.refresh().await.unwrap();
+    // A token that is unknown does not make it be asked for again, a refresh does.
+    let mut header = good.header();
+    header["kid"] = json!("unknown");
+    let claims = claims_with(json!({"iss": provider.issuer()}));
+    let unknown = good.token_of(header.to_string(), claims.to_string());
+    refused(verifier.verify(&unknown).await, &ErrorKind::UnknownKey);
     assert_eq!((provider.hits(OIDC), provider.fetches()), (1, 2));
-    // Only after a failure: perhaps they have moved.
+    keys.refresh().await.unwrap();
+    assert_eq!((provider.hits(OIDC), provider.fetches()), (2, 3));
+    // Metadata that cannot be had does no harm, where there are keys.
+    provider.answer_at(OIDC, Answer::Status(500));
+    keys.refresh().await.unwrap();
+    // Unless they have gone: perhaps they have moved.
     provider.answer(Answer::Status(410));
     keys.refresh().await.unwrap_err();
     provider.answer_at(OIDC, metadata(&provider.issuer(), &format!("{}/new", provider.issuer())));
@@ -116,6 +125,10 @@ async fn j02_metadata_that_is_bad_is_refused() {
 async fn keys_and_verifier_agree_on_the_issuer() {
     let provider = Provider::new([key(Algorithm::ES256)]);
     let keys = RemoteKeys::discover(provider.issuer()).lazy().unwrap();
+    let builder = Verifier::<tower_jwt_auth::RegisteredClaims>::builder().audience(AUDIENCE);
+    let both = builder.keys(keys.clone()).issuer(provider.issuer()).issuer("https://other.example");
+    let error = both.build().unwrap_err();
+    assert!(error.to_string().contains("none of the keys is for"), "{error}");
     let error = trusting::<tower_jwt_auth::RegisteredClaims>(keys).build().unwrap_err();
     assert!(error.to_string().contains("to the last slash"), "{error}");
     let unbound = RemoteKeys::at(provider.jwks_url()).lazy().unwrap();
@@ -154,13 +167,26 @@ async fn keys_that_have_moved_are_found_again() {
         let keys = RemoteKeys::discover(provider.issuer()).client(reqwest::Client::new());
         let keys = keys.timeout(ms(300)).build().await.unwrap();
         provider.answer_at("/jwks", gone.clone());
+        keys.refresh().await.unwrap_err();
+        assert_eq!(keys.status().ids, ["ES256"], "{gone:?}");
         let new = format!("{}/new", provider.issuer());
         provider.answer_at(OIDC, metadata(&provider.issuer(), &new));
         provider.answer_at("/new", Answer::Body(document.clone().into_bytes(), Vec::new()));
-        keys.refresh().await.unwrap_err();
         keys.refresh().await.unwrap();
         assert_eq!(keys.status().ids, ["EdDSA"], "{gone:?}");
     }
+}
+
+#[tokio::test]
+async fn keys_that_move_are_found_though_the_old_ones_stay() {
+    let provider = Provider::new([key(Algorithm::ES256)]);
+    let keys = RemoteKeys::discover(provider.issuer()).refresh_interval(ms(100)..=ms(100));
+    let keys = keys.build().await.unwrap();
+    let new = format!("{}/new", provider.issuer());
+    let document = json!({"keys": [key(Algorithm::EdDSA).jwk()]}).to_string();
+    provider.answer_at("/new", Answer::Body(document.into_bytes(), Vec::new()));
+    provider.answer_at(OIDC, metadata(&provider.issuer(), &new));
+    until("the next fetch goes there", || keys.status().ids == ["EdDSA"]).await;
 }
 
 #[tokio::test]

@@ -118,10 +118,12 @@ async fn j02_build_fails_clearly() {
     let provider = Provider::new([]);
     let error = provider.remote().build().await.unwrap_err().to_string();
     assert!(error.contains("/jwks: the answer has no key that can be used"), "{error}");
-    assert!(error.contains(".lazy()"), "{error}");
+    assert!(!error.contains(".lazy()"), "it would not help: {error}");
     provider.stop();
-    let error = provider.remote().build().await.unwrap_err().to_string();
-    assert!(error.contains("refused"), "{error}");
+    let error = provider.remote().build().await.unwrap_err();
+    assert_eq!(format!("{error:?}"), error.to_string());
+    let error = error.to_string();
+    assert!(error.contains("refused") && error.contains(".lazy()"), "{error}");
 }
 
 #[tokio::test]
@@ -133,7 +135,7 @@ async fn j03_addresses_are_checked_and_credentials_not_shown() {
         "jwks",
     ] {
         let error = RemoteKeys::at(url).lazy().unwrap_err();
-        assert!(error.to_string().contains("`https` URL"), "{error}");
+        assert!(error.to_string().contains("cannot be fetched from the address"), "{error}");
         assert!(!format!("{error} {:?}", RemoteKeys::at(url)).contains("hunter2"));
         assert!(RemoteKeys::discover(url).lazy().is_err());
     }

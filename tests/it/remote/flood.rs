@@ -100,3 +100,13 @@ async fn j01_without_a_cool_down_a_failing_provider_is_spared() {
     let fetches = provider.fetches() - 1;
     assert!((1..=3).contains(&fetches), "{fetches} fetches for one token");
 }
+
+#[tokio::test]
+async fn j01_without_a_cool_down_each_unknown_id_costs_one_fetch() {
+    let provider = Provider::new([key(Algorithm::ES256)]);
+    let verifier = verifier(provider.remote().cooldown(Duration::ZERO).build().await.unwrap());
+    for n in 0..10 {
+        refused(verifier.verify(&unknown(n)).await, &ErrorKind::UnknownKey);
+    }
+    assert_eq!(provider.fetches(), 11);
+}

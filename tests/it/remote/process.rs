@@ -29,7 +29,7 @@ fn command(variables: &[(&str, &str)]) -> Command {
     let example = tests.parent().unwrap().with_file_name("examples").join("resource_server");
     assert!(example.exists(), "build it with `cargo build --examples --all-features`");
     let mut command = Command::new(example);
-    command.env_clear().env("BIND", "127.0.0.1:0");
+    command.env_clear().env("BIND", "127.0.0.1:0").env("ALLOW_HTTP", "1");
     // Where a test has an authority of its own.
     command.envs(env::var_os("SSL_CERT_FILE").map(|file| ("SSL_CERT_FILE", file)));
     // Of several values of one variable the last counts, and an empty one is none.
@@ -59,8 +59,11 @@ pub(crate) fn refuses(variables: &[(&str, &str)]) -> Output {
 
 impl Server {
     pub(crate) fn start(variables: &[(&str, &str)]) -> Self {
-        let mut process =
-            command(variables).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        Self::spawn(variables, Stdio::null())
+    }
+
+    fn spawn(variables: &[(&str, &str)], log: Stdio) -> Self {
+        let mut process = command(variables).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let url = line.strip_prefix("listening on ").and_then(|rest| rest.split(',').next());
@@ -133,7 +136,7 @@ async fn the_routes_answer_as_they_say() {
 
     let response = server.get("/me").send().await.unwrap();
     assert_eq!(response.status(), 401);
-    assert_eq!(response.headers()["www-authenticate"], "Bearer");
+    assert_eq!(response.headers()["www-authenticate"], "Bearer realm=\"resource_server\"");
     assert_eq!(response.headers()["content-type"], "application/problem+json");
     let bad = token(&provider, es, json!({"aud": "https://other.example.com"}));
     assert_eq!(server.me(&bad).await.1["error"], "invalid_token");
@@ -253,7 +256,9 @@ async fn a_static_key_takes_the_place_of_fetched_ones() {
     let file = env::temp_dir().join(format!("server-{}.pem", std::process::id()));
     std::fs::write(&file, es.pem().unwrap()).unwrap();
     let path = file.to_str().unwrap().to_owned();
-    let server = Server::of(&provider, &[("JWKS_URL", ""), ("KEY_PEM_FILE", &path)]);
+    // Nothing is fetched, so the issuer is a name and no address.
+    let server =
+        Server::of(&provider, &[("JWKS_URL", ""), ("KEY_PEM_FILE", &path), ("ALLOW_HTTP", "")]);
     assert_eq!(server.me(&token(&provider, es, json!({}))).await.0, 200);
     assert_eq!(server.health().await, (200, json!({"usable": true, "keys": []})));
     std::fs::remove_file(&file).unwrap();
@@ -302,9 +307,15 @@ fn wrong_settings_are_told_in_one_line() {
         (vec![("LEEWAY_SECS", "-1")], "LEEWAY_SECS is whole seconds"),
         (vec![("LEEWAY_SECS", "1000")], "300 s"),
         (vec![("JWKS_TTL_SECS", "0")], "10 ms"),
-        (vec![("JWKS_URL", "http://keys.example.com")], "`https` URL"),
-        (vec![("JWKS_URL", ""), ("ISSUER", "http://login.example.com")], "`https` URL"),
-        (vec![("ALLOW_HTTP", "0")], "to be https"),
+        (vec![("JWKS_URL", "http://keys.example.com")], "`http` is for loopback alone"),
+        (vec![("JWKS_URL", ""), ("ISSUER", "http://login.example.com")], "for loopback alone"),
+        (vec![("ALLOW_HTTP", "0")], "takes ALLOW_HTTP=1"),
+        (vec![("ALLOW_HTTP", "")], "takes ALLOW_HTTP=1"),
+        (vec![("ALLOW_HTTP", ""), ("JWKS_URL", "")], "takes ALLOW_HTTP=1"),
+        (vec![("LOG", "loud")], "LOG is"),
+        (vec![("PUBLIC_URL", "ftp://api.example.com")], "the origin of a service"),
+        (vec![("JWKS_MAX_STALE_SECS", "0")], "from 1 s"),
+        (vec![("ISSUER", " ")], "the issuer is empty"),
         (vec![("LAZY", "maybe")], "LAZY is 0 or 1"),
         (vec![("TOKEN_COOKIE", "a b")], "token_cookie"),
         (vec![("HMAC_SECRET", "AAAA")], "set one at most"),
@@ -323,6 +334,17 @@ fn wrong_settings_are_told_in_one_line() {
         assert!(!text.contains("panicked"), "{text}");
     }
     std::fs::remove_file(private).unwrap();
+}
+
+#[tokio::test]
+async fn a_log_that_nobody_reads_does_not_stop_it() {
+    let provider = Provider::new([key(Algorithm::ES256)]);
+    let (issuer, keys) = (provider.issuer(), provider.jwks_url());
+    let all = [("ISSUER", &*issuer), ("AUDIENCE", AUDIENCE), ("JWKS_URL", &*keys)];
+    let server = Server::spawn(&all, Stdio::piped());
+    for _ in 0..1000 {
+        assert_eq!(server.me("a.b.c").await.0, 401);
+    }
 }
 
 #[cfg(unix)]

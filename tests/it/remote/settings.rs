@@ -40,6 +40,28 @@ fn what_is_not_known_or_malformed_is_refused() {
     assert!(serde_json::from_str::<Settings>("{}").unwrap_err().to_string().contains("`issuer`"));
 }
 
+#[test]
+fn unknown_names_are_refused_wherever_it_stands() {
+    #[derive(Debug, serde::Deserialize)]
+    struct Table {
+        auth: Settings,
+    }
+    #[derive(Debug, serde::Deserialize)]
+    struct Flat {
+        name: String,
+        #[serde(flatten)]
+        auth: Settings,
+    }
+    let table = |rest: Value| serde_json::from_value::<Table>(json!({"auth": rest}));
+    assert_eq!(table(json!({"issuer": ISSUER})).unwrap().auth.issuer(), ISSUER);
+    assert!(table(json!({"issuer": ISSUER, "acess_tokens_only": true})).is_err());
+    let flat = |text: &str| serde_json::from_str::<Flat>(text);
+    let good = flat(r#"{"name":"api","issuer":"i","audience":"a,b","leeway":5}"#).unwrap();
+    assert_eq!((&*good.name, good.auth.audiences().count()), ("api", 2));
+    let error = flat(r#"{"name":"api","issuer":"i","acess_tokens_only":true}"#).unwrap_err();
+    assert!(error.to_string().contains("unknown field"), "{error}");
+}
+
 #[tokio::test]
 async fn keys_come_from_one_place() {
     let (es, hs) = (key(Algorithm::ES256), [0x5a; 32]);
@@ -75,13 +97,16 @@ async fn what_cannot_be_is_told() {
         (json!({"hmac_secret": "not base64!"}), "base64url"),
         (json!({"hmac_secret": b64([1; 31])}), "31 bytes"),
         (json!({"hmac_secret": b64([1; 32]), "algorithms": "HS256,HS512"}), "HS512 has 32 bytes"),
-        (json!({"hmac_secret": b64([1; 32]), "algorithms": "RS256"}), "no key"),
+        (
+            json!({"hmac_secret": b64([1; 32]), "algorithms": "RS256"}),
+            "none that `hmac_secret` serves",
+        ),
         (json!({"public_key": es, "algorithms": "RS256"}), "none of the keys can verify"),
         (json!({"public_key": es, "any_audience": true}), "leave one out"),
         (json!({"public_key": es, "leeway": "10m"}), "300 s"),
         (json!({"public_key": es, "access_tokens_only": true, "token_type": "JWT"}), "token_type"),
-        (json!({"jwks_url": "http://keys.example.com/"}), "`https` URL"),
-        (json!({"issuer": "login"}), "`https` URL"),
+        (json!({"jwks_url": "http://keys.example.com/"}), "`http` is for loopback alone"),
+        (json!({"issuer": "login"}), "it is no URL"),
         (json!({"jwks_cooldown": "90 days"}), "30 days"),
         (json!({"jwks_timeout": 0}), "10 ms"),
     ] {
