@@ -22,7 +22,7 @@
 //!    succeeded: the provider was asked, and has no such key.
 //! 6. While the provider cannot be reached, the keys that are there serve until they
 //!    are too old. What cannot be decided is answered 503 with `Retry-After`, not
-//!    401: a client that sees 401 throws its grant away.
+//!    401: a client that sees 401 logs its user out.
 //! 7. The keys verify tokens of their issuer alone.
 //!
 //! The numbers, all of which can be set, stand at [`RemoteKeysBuilder`].
