@@ -162,6 +162,9 @@ impl Key {
         if matches!(der::from_der(secret.as_ref()), Ok(_) | Err(ConfigError::PrivateKey)) {
             return Err(ConfigError::SecretIsAKey);
         }
+        if secret.as_ref().len() >= 32 && secret.as_ref().iter().all(|byte| *byte == 0) {
+            return Err(ConfigError::WeakKey("the secret is nothing but zeros, it was never set"));
+        }
         let material = Material::secret(secret.as_ref(), Some(algorithm))?;
         Self::for_algorithms(&material, [algorithm])
     }

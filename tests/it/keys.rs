@@ -458,6 +458,13 @@ fn k07_a_private_key_is_refused_as_what_it_is() {
 }
 
 #[test]
+fn k01_a_secret_that_was_never_set_is_refused() {
+    for refused in [Key::hs256([0; 32]), Key::hs384([0; 48]), Key::hs512([0; 64])] {
+        assert!(matches!(refused, Err(ConfigError::WeakKey(_))));
+    }
+}
+
+#[test]
 fn a03_a_public_key_is_no_secret() {
     for key in KEYS.iter() {
         let (Some(der), Some(pem)) = (key.spki(), key.pem()) else { continue };
