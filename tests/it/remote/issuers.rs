@@ -24,6 +24,16 @@ fn of(issuer: &str, audience: &str, keys: impl IntoKeySource) -> Verifier {
     builder.clock(FixedClock::default()).build().unwrap()
 }
 
+/// One verifier for the issuers [`ONE`] and [`TWO`], with the keys of these providers.
+async fn of_both(one: &Provider, two: &Provider) -> Verifier {
+    let mut builder = Verifier::builder().audience(AUDIENCE).clock(FixedClock::default());
+    for (provider, issuer) in [(one, ONE), (two, TWO)] {
+        let keys = RemoteKeys::at(provider.jwks_url()).issuer(issuer);
+        builder = builder.keys(keys.build().await.unwrap());
+    }
+    builder.build().unwrap()
+}
+
 fn token_of(key: &TestKey, issuer: &str) -> String {
     key.token(&claims_with(json!({"iss": issuer})))
 }
@@ -59,14 +69,7 @@ async fn j07_the_keys_of_one_vouch_for_no_other() {
 async fn j07_sources_of_one_verifier_are_bound_to_their_issuers() {
     let (first, second) = (fresh(Algorithm::ES256, "k"), fresh(Algorithm::ES256, "k"));
     let (one, two) = (Provider::new([&first]), Provider::new([&second]));
-    let keys = |provider: &Provider, issuer| RemoteKeys::at(provider.jwks_url()).issuer(issuer);
-    let verifier: Verifier = Verifier::builder()
-        .audience(AUDIENCE)
-        .keys(keys(&one, ONE).build().await.unwrap())
-        .keys(keys(&two, TWO).build().await.unwrap())
-        .clock(FixedClock::default())
-        .build()
-        .unwrap();
+    let verifier = of_both(&one, &two).await;
     accepted(now(&verifier, &token_of(&first, ONE)));
     accepted(now(&verifier, &token_of(&second, TWO)));
     for (key, issuer) in [(&first, TWO), (&second, ONE), (&first, "https://three.example")] {
@@ -82,14 +85,7 @@ async fn j07_issuers_may_publish_the_same_key() {
     // As the tenants of some providers do.
     let shared = fresh(Algorithm::ES256, "k");
     let (one, two) = (Provider::new([&shared]), Provider::new([&shared]));
-    let keys = |provider: &Provider, issuer| RemoteKeys::at(provider.jwks_url()).issuer(issuer);
-    let fetched: Verifier = Verifier::builder()
-        .audience(AUDIENCE)
-        .keys(keys(&one, ONE).build().await.unwrap())
-        .keys(keys(&two, TWO).build().await.unwrap())
-        .clock(FixedClock::default())
-        .build()
-        .unwrap();
+    let fetched = of_both(&one, &two).await;
     let given: Verifier = Verifier::builder()
         .audience(AUDIENCE)
         .keys([shared.key().with_issuer(ONE), shared.key().with_issuer(TWO)])
@@ -108,14 +104,7 @@ async fn j07_issuers_may_publish_the_same_key() {
 async fn j07_a_bad_signature_causes_no_fetch_by_way_of_another_source() {
     let (first, second) = (fresh(Algorithm::ES256, "one"), fresh(Algorithm::ES256, "two"));
     let (one, two) = (Provider::new([&first]), Provider::new([&second]));
-    let keys = |provider: &Provider, issuer| RemoteKeys::at(provider.jwks_url()).issuer(issuer);
-    let verifier: Verifier = Verifier::builder()
-        .audience(AUDIENCE)
-        .keys(keys(&one, ONE).build().await.unwrap())
-        .keys(keys(&two, TWO).build().await.unwrap())
-        .clock(FixedClock::default())
-        .build()
-        .unwrap();
+    let verifier = of_both(&one, &two).await;
     let forged = token_of(&fresh(Algorithm::ES256, "one"), ONE);
     assert!(now(&verifier, &forged).unwrap_err().is_invalid_token());
     assert_eq!((one.fetches(), two.fetches()), (1, 1));
