@@ -124,6 +124,11 @@ impl Algorithm {
         }
     }
 
+    /// Whether who verifies has the secret of who signs.
+    pub(crate) const fn is_symmetric(self) -> bool {
+        matches!(self.family(), Family::Hmac)
+    }
+
     /// The place of the algorithm in a set of bits.
     pub(crate) const fn bit(self) -> u16 {
         1 << self as u16

@@ -155,7 +155,13 @@ pub(crate) fn repeated<E: de::Error>() -> E {
     E::custom("a member name is repeated")
 }
 
-/// The text, which must be one JSON object and nothing behind it.
+/// The text as a `T`, if it is one JSON object and nothing behind it: serde would read
+/// an array as a struct, too.
+pub(crate) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
+    is_object(text).then(|| serde_json::from_str(text).ok()).flatten()
+}
+
+/// Whether the text begins as a JSON object does.
 pub(crate) fn is_object(text: &str) -> bool {
     text.trim_start_matches([' ', '\t', '\n', '\r']).starts_with('{')
 }

@@ -32,8 +32,7 @@ pub(super) enum Trust {
 
 /// Reads one JWK. The second value is its `kid`, also where it is refused.
 pub(super) fn read(text: &str, trust: Trust) -> (Result<Jwk, ConfigError>, Option<String>) {
-    let raw = json::is_object(text).then(|| serde_json::from_str::<Raw<'_>>(text).ok()).flatten();
-    let Some(raw) = raw else {
+    let Some(raw) = json::object::<Raw<'_>>(text) else {
         let what = "it is no JWK, repeats a member, or a member has a wrong JSON type";
         return (Err(ConfigError::MalformedKey(what)), None);
     };

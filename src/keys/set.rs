@@ -85,6 +85,11 @@ impl KeySet {
         &self.skipped
     }
 
+    /// The same as texts, one a key.
+    pub(crate) fn reasons(&self) -> Vec<String> {
+        self.skipped.iter().map(ToString::to_string).collect()
+    }
+
     /// The keys.
     pub fn iter(&self) -> impl Iterator<Item = &Key> {
         self.keys.iter()
@@ -151,8 +156,7 @@ impl KeySet {
             }
         }
         let error = Error::new(if tried { ErrorKind::Signature } else { ErrorKind::UnknownKey });
-        let public = algorithm.shortest_secret().is_none();
-        Err(Miss { error, may_come: named.is_none() && public })
+        Err(Miss { error, may_come: named.is_none() && !algorithm.is_symmetric() })
     }
 
     fn read(document: &[&RawValue], trust: Trust) -> Result<Self, ConfigError> {
@@ -177,8 +181,7 @@ fn documents_keys(document: &[u8]) -> Result<Vec<&RawValue>, ConfigError> {
     }
     str::from_utf8(document)
         .ok()
-        .filter(|text| json::is_object(text))
-        .and_then(|text| serde_json::from_str::<Document<'_>>(text).ok())
+        .and_then(json::object::<Document<'_>>)
         .map(|document| document.keys)
         .ok_or(ConfigError::MalformedKey("the document is no JWK set (RFC 7517 §5)"))
 }

@@ -99,7 +99,7 @@ impl Sources {
         }
         let unusable = fixed.as_ref().filter(|keys| keys.is_empty());
         if let Some(keys) = unusable {
-            let reasons: Vec<_> = keys.skipped().iter().map(ToString::to_string).collect();
+            let reasons = keys.reasons();
             return Err(if reasons.is_empty() {
                 ConfigError::NoKeys
             } else {
@@ -126,7 +126,7 @@ impl Sources {
     /// All algorithms that some key may verify, now or after a rotation: never
     /// those of shared secrets, where the keys are fetched.
     pub(crate) fn algorithms(&self) -> AlgorithmSet {
-        let public = Algorithm::ALL.iter().copied().filter(|one| one.shortest_secret().is_none());
+        let public = Algorithm::ALL.iter().copied().filter(|one| !one.is_symmetric());
         let remote = public.filter(|_| !self.remote.is_empty());
         let fixed = self.fixed().map(KeySet::algorithms);
         remote.chain(fixed.iter().flat_map(|set| set.iter())).collect()

@@ -75,7 +75,7 @@
 
 mod text;
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{fmt, path::PathBuf};
 
 use base64_simd::URL_SAFE_NO_PAD;
 use http::HeaderName;
@@ -87,7 +87,10 @@ use crate::{
     error::ConfigError,
     keys::{
         IntoKeySource, Key, KeySource,
-        remote::{RemoteKeys, RemoteKeysBuilder},
+        remote::{
+            DEFAULT_REFRESH, FIRST_RETRY, LAST_RETRY, LONGEST_REFRESH, RemoteKeys,
+            RemoteKeysBuilder, SHORTEST_REFRESH,
+        },
     },
     layer::JwtAuthLayer,
     source::TokenSource,
@@ -373,10 +376,3 @@ impl Settings {
 fn contradiction<T>(what: &str) -> Result<T, ConfigError> {
     Err(ConfigError::Settings(what.into()))
 }
-
-// Those of `RemoteKeysBuilder`.
-const SHORTEST_REFRESH: Duration = Duration::from_secs(60);
-const LONGEST_REFRESH: Duration = Duration::from_secs(24 * 3600);
-const DEFAULT_REFRESH: Duration = Duration::from_secs(600);
-const FIRST_RETRY: Duration = Duration::from_secs(1);
-const LAST_RETRY: Duration = Duration::from_secs(60);

@@ -22,6 +22,9 @@ pub(crate) struct Header<'a> {
 }
 
 impl<'a> Header<'a> {
+    /// Far above any key id in use, in bytes; below what would be worth to send.
+    pub(crate) const LONGEST_KID: usize = 256;
+
     pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         let malformed = || Error::new(ErrorKind::MalformedHeader);
         let text = str::from_utf8(bytes).map_err(|_| malformed())?;
@@ -44,7 +47,7 @@ impl<'a> Header<'a> {
             return Err(Error::new(ErrorKind::UnsupportedHeader("cty")));
         }
         if let Some(kid) = &raw.kid
-            && (kid.is_empty() || kid.len() > LONGEST_KID)
+            && (kid.is_empty() || kid.len() > Self::LONGEST_KID)
         {
             return Err(malformed());
         }
@@ -133,9 +136,6 @@ impl<'de> Visitor<'de> for Reader<'_> {
 /// (RFC 7515 §4.1.11), an unencoded payload (RFC 7797), encryption (RFC 7516
 /// §4.1.2).
 const REFUSED: [&str; 3] = ["crit", "b64", "enc"];
-
-/// Far above any key id in use; below what would be worth to send.
-const LONGEST_KID: usize = 256;
 
 #[cfg(test)]
 mod tests {

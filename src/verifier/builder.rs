@@ -308,9 +308,7 @@ impl<C> VerifierBuilder<C> {
                  set the clocks by NTP, or say `.dangerous().any_leeway(…)`",
             ));
         }
-        if !(1..=LONGEST_TOKEN).contains(&self.max_token_len) {
-            return Err(ConfigError::OutOfRange("the length of a token is from 1 to 65536 bytes"));
-        }
+        check_token_len(self.max_token_len)?;
         if self.required.len() > Rules::MOST_REQUIRED {
             return Err(ConfigError::OutOfRange("at most 64 claims can be required"));
         }
@@ -343,6 +341,15 @@ impl<C> VerifierBuilder<C> {
             max_token_len: self.max_token_len,
             clock: self.clock,
         }))
+    }
+}
+
+/// Refuses a length of tokens that no server needs.
+pub(super) fn check_token_len(bytes: usize) -> Result<(), ConfigError> {
+    if (1..=LONGEST_TOKEN).contains(&bytes) {
+        Ok(())
+    } else {
+        Err(ConfigError::OutOfRange("the length of a token is from 1 to 65536 bytes"))
     }
 }
 
@@ -387,7 +394,7 @@ impl<C> DangerousVerifierBuilder<C> {
 }
 
 /// More than NTP ever leaves; less than the life of an access token.
-const MOST_LEEWAY: Duration = Duration::from_secs(300);
+pub(super) const MOST_LEEWAY: Duration = Duration::from_secs(300);
 
 /// More than any server takes in one header.
-pub(super) const LONGEST_TOKEN: usize = 64 * 1024;
+const LONGEST_TOKEN: usize = 64 * 1024;

@@ -138,7 +138,7 @@ pub(super) fn plausible<C>(config: &Config<C>, token: &str) -> Result<Option<Str
     let mut space = Space::new();
     let header = token.header(&mut space)?;
     Welcome::from(config).check(&header)?;
-    if header.algorithm().shortest_secret().is_some() {
+    if header.algorithm().is_symmetric() {
         // Secrets are not published.
         return Err(Error::new(ErrorKind::UnknownKey));
     }

@@ -73,8 +73,7 @@ pub(super) fn keys_url(
     }
     let metadata = std::str::from_utf8(document)
         .ok()
-        .filter(|text| json::is_object(text))
-        .and_then(|text| serde_json::from_str::<Metadata>(text).ok())
+        .and_then(json::object::<Metadata>)
         .ok_or(FetchErrorKind::NotMetadata)?;
     if metadata.issuer != issuer {
         let found = metadata.issuer.chars().take(200).collect::<String>().into();

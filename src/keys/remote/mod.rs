@@ -87,6 +87,9 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
+pub(crate) use self::policy::{
+    DEFAULT_REFRESH, FIRST_RETRY, LAST_RETRY, LONGEST_REFRESH, SHORTEST_REFRESH,
+};
 pub use self::{
     builder::RemoteKeysBuilder,
     status::{KeyState, KeyStatus},

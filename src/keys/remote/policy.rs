@@ -27,12 +27,12 @@ impl Default for Policy {
             timeout: Duration::from_secs(5),
             max_body: 512 * 1024,
             max_keys: 100,
-            refresh: Duration::from_secs(60)..=Duration::from_secs(24 * 3600),
-            default_refresh: Duration::from_secs(600),
+            refresh: SHORTEST_REFRESH..=LONGEST_REFRESH,
+            default_refresh: DEFAULT_REFRESH,
             jitter: 0.1,
             cooldown: Duration::from_secs(30),
             max_wait: Duration::from_secs(5),
-            retry: Duration::from_secs(1)..=Duration::from_secs(60),
+            retry: FIRST_RETRY..=LAST_RETRY,
             max_stale: Duration::from_secs(24 * 3600),
         }
     }
@@ -68,6 +68,13 @@ impl Policy {
         Ok(())
     }
 }
+
+// The defaults that whoever sets one side of a range needs for the other.
+pub(crate) const SHORTEST_REFRESH: Duration = Duration::from_secs(60);
+pub(crate) const LONGEST_REFRESH: Duration = Duration::from_secs(24 * 3600);
+pub(crate) const DEFAULT_REFRESH: Duration = Duration::from_secs(600);
+pub(crate) const FIRST_RETRY: Duration = Duration::from_secs(1);
+pub(crate) const LAST_RETRY: Duration = Duration::from_secs(60);
 
 const SHORTEST: Duration = Duration::from_millis(10);
 const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);

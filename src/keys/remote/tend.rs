@@ -33,6 +33,7 @@ use crate::{
     error::{ConfigError, FetchError, FetchErrorKind},
     keys::{KeySet, Trusted},
     observe,
+    token::Header,
 };
 
 pub(super) struct Shared {
@@ -237,14 +238,13 @@ impl Shared {
         let keys = snapshot.map(|snapshot| &snapshot.trusted.keys);
         let ids = keys.into_iter().flat_map(KeySet::iter).filter_map(|key| key.kid());
         // One that is longer is no token's.
-        let ids = ids.filter(|kid| kid.len() <= LONGEST_KID);
-        let skipped = keys.into_iter().flat_map(KeySet::skipped);
+        let ids = ids.filter(|kid| kid.len() <= Header::LONGEST_KID);
         KeyStatus {
             issuer: self.issuer.as_deref().map(String::from),
             state,
             keys: keys.map_or(0, KeySet::len),
             ids: ids.map(String::from).collect(),
-            skipped: skipped.map(ToString::to_string).collect(),
+            skipped: keys.map(KeySet::reasons).unwrap_or_default(),
             last_success,
             last_error,
             next_refresh: next.and_then(|pause| self.clock.now().checked_add(pause)),
@@ -297,8 +297,7 @@ impl Shared {
             .and_then(|keys| keys.ok_or(FetchErrorKind::TooManyKeys { limit }))
             .and_then(|keys| {
                 if keys.is_empty() {
-                    let reasons = keys.skipped().iter().map(ToString::to_string).collect();
-                    return Err(FetchErrorKind::NoUsableKeys(reasons));
+                    return Err(FetchErrorKind::NoUsableKeys(keys.reasons().into()));
                 }
                 Ok(keys)
             })
@@ -421,6 +420,3 @@ async fn run(tended: Tended) {
 /// How many requests wait for a fetch at a time: each holds a connection and its
 /// request.
 const MOST_WAITING: usize = 1000;
-
-/// The longest key id that a token may have.
-const LONGEST_KID: usize = 256;

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     clock::{Clock, SystemClock},
     error::ConfigError,
-    verifier::{Verifier, builder::LONGEST_TOKEN},
+    verifier::{Verifier, builder::check_token_len},
 };
 
 /// Builds [`Issuers`] that are resolved when they are needed.
@@ -118,9 +118,7 @@ impl<C> IssuersBuilder<C> {
                 "a resolved issuer is kept for at least 1 s, and at least one of them",
             ));
         }
-        if !(1..=LONGEST_TOKEN).contains(&self.max_token_len) {
-            return Err(ConfigError::OutOfRange("the length of a token is from 1 to 65536 bytes"));
-        }
+        check_token_len(self.max_token_len)?;
         Ok(self.issuers())
     }
 

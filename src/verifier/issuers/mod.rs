@@ -100,6 +100,13 @@ struct Entry<C> {
     until: Option<i64>,
 }
 
+impl<C> Entry<C> {
+    /// Whether it is not to be used any more, resolved again or not.
+    fn is_over(&self, now: i64) -> bool {
+        self.until.is_some_and(|until| now >= until.saturating_add(GRACE))
+    }
+}
+
 /// How an issuer is found.
 enum Found<'t, C> {
     Fresh(&'t Verifier<C>),
@@ -204,16 +211,17 @@ impl<C> Shared<C> {
         *self.changes()
     }
 
-    fn max_token_len(&self) -> usize {
-        self.max_token_len
-    }
-
     fn find<'t>(&self, table: &'t HashMap<Box<str>, Entry<C>>, issuer: &str) -> Found<'t, C> {
-        let Some(Entry { verifier, until }) = table.get(issuer) else { return Found::Missing };
-        match until {
-            Some(until) if self.now() >= until.saturating_add(GRACE) => Found::Missing,
-            Some(until) if self.now() >= *until => Found::Old(verifier),
-            _ => Found::Fresh(verifier),
+        let Some(entry) = table.get(issuer) else { return Found::Missing };
+        // One that was added by hand asks for no time.
+        let Some(until) = entry.until else { return Found::Fresh(&entry.verifier) };
+        let now = self.now();
+        if entry.is_over(now) {
+            Found::Missing
+        } else if now >= until {
+            Found::Old(&entry.verifier)
+        } else {
+            Found::Fresh(&entry.verifier)
         }
     }
 
@@ -226,10 +234,7 @@ impl<C> Shared<C> {
         let now = self.now();
         let until = now.saturating_add(seconds(resolve.lifetime));
         self.replace(|table| {
-            let over = |entry: &Entry<C>| {
-                entry.until.is_some_and(|until| now >= until.saturating_add(GRACE))
-            };
-            table.retain(|_, entry| !over(entry));
+            table.retain(|_, entry| !entry.is_over(now));
             let resolved = table.iter().filter_map(|(name, entry)| Some((entry.until?, name)));
             if !table.contains_key(issuer)
                 && resolved.clone().count() >= resolve.most
@@ -264,12 +269,6 @@ impl<C> Shared<C> {
         let result = change(&mut table);
         self.table.store(Arc::new(table));
         result
-    }
-}
-
-impl<C> Issuers<C> {
-    fn shared(&self) -> &Arc<Shared<C>> {
-        &self.0
     }
 }
 

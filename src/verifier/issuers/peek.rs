@@ -7,9 +7,12 @@ use serde::Deserialize;
 use crate::{
     error::{Error, ErrorKind},
     json,
-    rules::Rules,
+    rules::{Rules, seconds},
     token::{Compact, Space},
-    verifier::pipeline::{read, text},
+    verifier::{
+        builder::MOST_LEEWAY,
+        pipeline::{read, text},
+    },
 };
 
 /// The issuer that a token says it has: good to pick who verifies it, and nothing
@@ -38,9 +41,6 @@ pub(super) fn plausible(token: &str, limit: usize, now: i64) -> Result<(), Error
     token.header(&mut Space::new())?;
     token.signature(&mut Space::new())?;
     let payload = text(token)?;
-    let rules = Rules::of_anybody(MOST_LEEWAY);
+    let rules = Rules::of_anybody(seconds(MOST_LEEWAY));
     rules.check(&read(&payload, &rules)?, now).map(drop)
 }
-
-/// The leeway, in seconds, that no verifier exceeds that is not dangerous.
-const MOST_LEEWAY: i64 = 300;

@@ -100,9 +100,9 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Issuers<C> {
     /// Asks for the issuer of a token that could be a good one, and then verifies it.
     #[cold]
     pub(super) fn resolve(&self, issuer: &str, token: &str) -> Step<Result<Claims<C>, Error>> {
-        let shared = self.shared();
+        let shared = &self.0;
         let asked = self.resolver(issuer).and_then(|resolver| {
-            peek::plausible(token, shared.max_token_len(), shared.now())?;
+            peek::plausible(token, shared.max_token_len, shared.now())?;
             self.ask(resolver, issuer, true)
         });
         let found = match asked {
@@ -135,7 +135,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Issuers<C> {
 
     /// The resolver, if it may be asked for this issuer.
     fn resolver(&self, issuer: &str) -> Result<&Resolver<C>, Error> {
-        let resolver = self.shared().resolver.as_ref();
+        let resolver = self.0.resolver.as_ref();
         resolver
             .filter(|resolver| resolver.allowed.iter().any(|pattern| pattern.matches(issuer)))
             .ok_or_else(Self::unknown)
@@ -148,7 +148,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Issuers<C> {
         issuer: &str,
         is_new: bool,
     ) -> Result<Arc<watch::Sender<Option<Found<C>>>>, Error> {
-        let shared = self.shared();
+        let shared = &self.0;
         let runtime = Handle::try_current().map_err(|_| later(SOON))?;
         let age = shared.age();
         let found = {
@@ -218,7 +218,7 @@ impl<C: Send + Sync + 'static> Asked<C> {
         let now = self.shared.now();
         let pause = if error.is_server_fault() { PAUSE } else { FORGET };
         let mut state = resolver.state();
-        if state.under_way.get(&self.issuer).is_some_and(|under_way| self.is_own(under_way)) {
+        if self.is_under_way(&state) {
             let until = now.saturating_add(pause);
             state.refused.insert(self.issuer.clone(), error.clone(), until, now);
         }
@@ -226,8 +226,11 @@ impl<C: Send + Sync + 'static> Asked<C> {
 }
 
 impl<C> Asked<C> {
-    fn is_own(&self, under_way: &UnderWay<C>) -> bool {
-        Arc::ptr_eq(&under_way.found, &self.found)
+    /// Whether it is this that is waited for, and not another one that began after this
+    /// was forgotten.
+    fn is_under_way(&self, state: &State<C>) -> bool {
+        let under_way = state.under_way.get(&self.issuer);
+        under_way.is_some_and(|under_way| Arc::ptr_eq(&under_way.found, &self.found))
     }
 }
 
@@ -235,8 +238,7 @@ impl<C> Drop for Asked<C> {
     fn drop(&mut self) {
         if let Some(resolver) = &self.shared.resolver {
             let mut state = resolver.state();
-            // Not another one that began after this was forgotten.
-            if state.under_way.get(&self.issuer).is_some_and(|under_way| self.is_own(under_way)) {
+            if self.is_under_way(&state) {
                 state.under_way.remove(&self.issuer);
             }
         }
