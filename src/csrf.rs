@@ -4,6 +4,8 @@
 //! counts on an unsafe request only with positive evidence that the page that
 //! made it is of the same origin, or of one that is trusted by name.
 
+use std::net::IpAddr;
+
 use http::{HeaderMap, Method, Uri, header, uri::Scheme};
 
 use crate::error::{ConfigError, Error, ErrorKind};
@@ -60,6 +62,29 @@ fn evidence(
     passes.then_some(())
 }
 
+/// Whether a request says nothing of where it comes from: browsers always do, of one that
+/// is not safe.
+#[allow(dead_code, reason = "for the feature `issue`")]
+pub(crate) fn is_silent(headers: &HeaderMap) -> bool {
+    !headers.contains_key("sec-fetch-site") && !headers.contains_key(header::ORIGIN)
+}
+
+/// Whether a request was sent to a name of this machine alone.
+#[allow(dead_code, reason = "for the feature `issue`")]
+pub(crate) fn is_to_loopback(uri: &Uri, headers: &HeaderMap) -> bool {
+    let authority = match uri.authority() {
+        Some(authority) => Some(authority.as_str()),
+        None => once(headers, header::HOST.as_str()).flatten(),
+    };
+    authority.and_then(authority_parts).is_some_and(|(host, _)| is_loopback(host))
+}
+
+fn is_loopback(host: &str) -> bool {
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
 /// The value of a header that must not be repeated: `Some(None)` where it is
 /// absent, `None` where it is repeated or no text.
 fn once<'h>(headers: &'h HeaderMap, name: &str) -> Option<Option<&'h str>> {
@@ -101,6 +126,12 @@ impl Origin {
             "the origin of a service is `https` or `http`, a host and perhaps a port and nothing \
              behind it, as in `https://api.example.com`",
         ))
+    }
+
+    /// Whether it is a page of this machine, without TLS.
+    #[allow(dead_code, reason = "for the feature `issue`")]
+    pub(crate) fn is_loopback(&self) -> bool {
+        &*self.scheme == "http" && is_loopback(&self.host)
     }
 
     fn is_web(&self) -> bool {

@@ -25,8 +25,10 @@ impl<K: Clone + Eq + Hash, V> ExpiringMap<K, V> {
         Self { entries: HashMap::new(), order: BTreeMap::new(), most: most.max(1), count: 0 }
     }
 
-    /// Puts an entry in, or in the place of its older one, until `deadline`.
-    pub(crate) fn insert(&mut self, key: K, value: V, deadline: i64, now: i64) {
+    /// Puts an entry in, or in the place of its older one, until `deadline`. Gives the
+    /// entries that had to go.
+    pub(crate) fn insert(&mut self, key: K, value: V, deadline: i64, now: i64) -> Vec<V> {
+        let mut gone = Vec::new();
         self.remove(&key);
         while let Some(first) = self.order.first_entry() {
             let over = first.key().0 <= now;
@@ -34,12 +36,13 @@ impl<K: Clone + Eq + Hash, V> ExpiringMap<K, V> {
                 break;
             }
             let key = first.remove();
-            self.entries.remove(&key);
+            gone.extend(self.entries.remove(&key).map(|(value, _)| value));
         }
         let place = (deadline, self.count);
         self.count = self.count.wrapping_add(1);
         self.order.insert(place, key.clone());
         self.entries.insert(key, (value, place));
+        gone
     }
 
     /// The value, if its time is not over.

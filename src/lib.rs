@@ -1,6 +1,9 @@
-#![cfg_attr(all(feature = "axum", feature = "remote"), doc = include_str!("../README.md"))]
 #![cfg_attr(
-    not(all(feature = "axum", feature = "remote")),
+    all(feature = "axum", feature = "remote", feature = "redis"),
+    doc = include_str!("../README.md")
+)]
+#![cfg_attr(
+    not(all(feature = "axum", feature = "remote", feature = "redis")),
     doc = "JWT bearer authentication for every Tower service."
 )]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -19,17 +22,24 @@ pub mod claims;
 pub mod clock;
 mod csrf;
 pub mod error;
-#[cfg(feature = "remote")]
+#[cfg(any(feature = "issue", feature = "remote"))]
 mod expiring;
 #[cfg(feature = "axum")]
 pub mod extract;
+#[cfg(feature = "issue")]
+pub mod issue;
 mod json;
 pub mod keys;
 pub mod layer;
 mod observe;
+#[cfg(feature = "redis")]
+pub mod redis;
 pub mod response;
+pub mod revocation;
 mod rules;
 mod secret;
+#[cfg(feature = "issue")]
+pub mod sessions;
 #[cfg(feature = "remote")]
 pub mod settings;
 pub mod source;

@@ -6,11 +6,15 @@
 //! | a request without a token; a request that passes without claims | debug |
 //! | a request or a token that was refused, also for want of keys | info |
 //! | a fault of the server, and its cause | error |
+//! | a spent refresh token was used | warn |
+//! | a token passes unchecked, since the denylist cannot be asked and the verifier is to go on | error |
+//! | the denylist cannot be followed any more | warn |
+//! | the denylist is followed again | info |
 //! | keys were fetched | debug |
 //! | keys can be fetched again | info |
 //! | keys cannot be fetched any more; a key in a document cannot be used; an issuer cannot be resolved | warn |
 //!
-//! What is wrong with keys is told when it begins and when it ends, not for each
+//! What is wrong with keys or the link to the denylist is told when it begins and when it ends, not for each
 //! attempt, and never has anything of a request in it.
 
 use crate::error::Error;
@@ -58,6 +62,50 @@ pub(crate) fn passed(error: &Error) {
 pub(crate) fn passed(error: &Error) {
     refused(error);
 }
+
+/// A token passes of which the denylist could not say whether it is revoked, as the
+/// verifier was told by name.
+#[cfg(feature = "tracing")]
+pub(crate) fn passed_unchecked(error: &Error) {
+    use std::error::Error as _;
+
+    let cause = error.source().map(tracing::field::display);
+    tracing::error!(cause, "a token passes without a look into the denylist");
+}
+
+/// A token passes unchecked.
+#[cfg(not(feature = "tracing"))]
+pub(crate) fn passed_unchecked(_: &Error) {}
+
+/// A refresh token was used that was spent: a thief has it, or has used it.
+#[cfg(all(feature = "tracing", feature = "issue"))]
+pub(crate) fn refresh_token_reused(session: &str) {
+    tracing::warn!(session, "a spent refresh token was used, its session is ended");
+}
+
+/// A spent refresh token was used.
+#[cfg(all(not(feature = "tracing"), feature = "issue"))]
+pub(crate) fn refresh_token_reused(_: &str) {}
+
+/// The denylist's store does not answer any more; the copy here gets old.
+#[cfg(all(feature = "tracing", feature = "redis"))]
+pub(crate) fn denylist_lost(cause: &impl std::fmt::Display) {
+    tracing::warn!(reason = %cause, "the denylist cannot be followed");
+}
+
+/// It answers again, and the copy is whole.
+#[cfg(all(feature = "tracing", feature = "redis"))]
+pub(crate) fn denylist_followed() {
+    tracing::info!("the denylist is followed again");
+}
+
+/// The denylist's store does not answer any more.
+#[cfg(all(not(feature = "tracing"), feature = "redis"))]
+pub(crate) fn denylist_lost(_: &impl std::fmt::Display) {}
+
+/// It answers again.
+#[cfg(all(not(feature = "tracing"), feature = "redis"))]
+pub(crate) fn denylist_followed() {}
 
 /// Keys were fetched: again, where the last fetch failed.
 #[cfg(all(feature = "tracing", feature = "remote"))]

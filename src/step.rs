@@ -26,8 +26,8 @@ pub enum Step<T> {
 }
 
 impl<T> Step<T> {
-    /// A step that waits for `future`: the only place that boxes one.
-    pub(crate) fn pending(future: impl Future<Output = T> + Send + 'static) -> Self {
+    /// A step that waits for `future`, in a box.
+    pub fn pending(future: impl Future<Output = T> + Send + 'static) -> Self {
         Self::Pending(Box::pin(future))
     }
 

@@ -13,12 +13,12 @@ const FLOORS: [&[&str]; 9] = [
     &["alg", "clock", "expiring", "json", "secret", "step"],
     &["claims", "error"],
     &["csrf", "observe", "response", "rules", "token"],
-    &["keys", "source"],
-    &[],
+    &["keys", "revocation", "source"],
+    &["issue"],
     &["verifier"],
     &["authorize"],
     &["extract", "layer"],
-    &["settings"],
+    &["redis", "sessions", "settings"],
 ];
 
 /// The files that may have `cfg(feature)`.

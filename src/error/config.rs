@@ -31,6 +31,8 @@ pub enum ConfigError {
     InvalidUrl(&'static str),
     /// The keys could not be fetched.
     Fetch(FetchError),
+    /// A store cannot be used; the message says why.
+    Store(String),
     /// Settings contradict each other, or a file of theirs cannot be read; the
     /// message says which.
     Settings(String),
@@ -102,6 +104,7 @@ impl fmt::Display for ConfigError {
             Self::InvalidUrl(what) => {
                 write!(f, "keys cannot be fetched from the address that is configured: {what}")
             }
+            Self::Store(what) => write!(f, "{what}"),
             Self::Settings(what) => write!(f, "{what}"),
             Self::SecretTooShort { algorithm, needed, given } => write!(
                 f,

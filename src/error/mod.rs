@@ -2,12 +2,17 @@
 
 mod config;
 mod fetch;
+mod kind;
+mod store;
 
 use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc, time::Duration};
 
+pub(crate) use self::kind::Class;
 pub use self::{
     config::ConfigError,
     fetch::{FetchError, FetchErrorKind},
+    kind::{ErrorKind, InvalidRequest},
+    store::StoreError,
 };
 
 /// Why a request or a token was refused.
@@ -30,127 +35,6 @@ pub struct Error(Arc<Inner>);
 struct Inner {
     kind: ErrorKind,
     source: Option<Box<dyn StdError + Send + Sync>>,
-}
-
-/// What happened, as plain data.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    // ----- the request (RFC 6750 §3.1: none, or `invalid_request`)
-    /// The request has no token in any of the places that are looked at.
-    MissingToken,
-    /// The request is not one that RFC 6750 §2 allows.
-    InvalidRequest(InvalidRequest),
-    /// A cookie brought the token of an unsafe request, and nothing shows that
-    /// the request comes from the same origin.
-    CrossSite,
-
-    // ----- the token (RFC 6750 §3.1: `invalid_token`)
-    /// The token has more bytes than are accepted.
-    TokenTooLong {
-        /// The length that is accepted, in bytes.
-        limit: usize,
-    },
-    /// The token is not a JSON Web Signature in compact form (RFC 7515 §7.1).
-    MalformedToken,
-    /// The token's header is not an acceptable JOSE header (RFC 7515 §4).
-    MalformedHeader,
-    /// The header has a member that changes how the token must be read, such
-    /// as `crit` (RFC 7515 §4.1.11) or `b64` (RFC 7797): none is supported.
-    UnsupportedHeader(&'static str),
-    /// The algorithm is unknown, or not one that is allowed here.
-    AlgorithmNotAllowed,
-    /// The `typ` of the header is not one that is allowed here (RFC 8725 §3.11).
-    TokenType,
-    /// No configured key fits the token's `kid` and algorithm.
-    UnknownKey,
-    /// The signature is not one of the configured keys that fit.
-    Signature,
-    /// The payload is not a claims set (RFC 7519 §7.2): no JSON object, a
-    /// repeated name, or a registered claim of a wrong JSON type.
-    MalformedClaims {
-        /// The registered claim at fault, if it is one.
-        claim: Option<&'static str>,
-    },
-    /// A claim that is required is missing, `null` or empty.
-    MissingClaim(Cow<'static, str>),
-    /// The token's time is over (`exp`, RFC 7519 §4.1.4).
-    Expired,
-    /// The token's time has not come (`nbf`, RFC 7519 §4.1.5).
-    NotYetValid,
-    /// The token was issued in the future (`iat`, RFC 7519 §4.1.6).
-    IssuedInFuture,
-    /// The token was issued longer ago than the maximum age.
-    TooOld,
-    /// The issuer is not one of those that are trusted (`iss`).
-    Issuer,
-    /// The token is meant for somebody else (`aud`).
-    Audience,
-    /// The token is that of another client (`client_id`).
-    Client,
-    /// The token is bound to a key of its sender (`cnf`, RFC 7800), which
-    /// nothing here checks.
-    SenderConstrained,
-    /// The claims do not fit the type of the application.
-    ClaimsType {
-        /// What did not fit, without any value of the token.
-        detail: Box<str>,
-    },
-    /// A rule of the application refused the token.
-    Rule {
-        /// The reason that the rule gave.
-        reason: Cow<'static, str>,
-    },
-
-    // ----- the authority (RFC 6750 §3.1: `insufficient_scope`)
-    /// The token does not have the scopes that are needed.
-    InsufficientScope {
-        /// The scopes that the resource needs.
-        required: Box<[Box<str>]>,
-        /// Those of them that the token does not have.
-        missing: Box<[Box<str>]>,
-    },
-    /// The token is good, and does not allow this.
-    Forbidden {
-        /// What was asked of it.
-        policy: Cow<'static, str>,
-    },
-
-    // ----- the server
-    /// The keys to check the token with cannot be had from the identity provider
-    /// now.
-    KeysUnavailable {
-        /// When it is sensible to ask again.
-        retry_after: Duration,
-    },
-    /// A part that is needed for the decision cannot be reached now.
-    Unavailable {
-        /// When it is sensible to ask again.
-        retry_after: Duration,
-    },
-    /// A part that is needed for the decision has failed.
-    Failed,
-    /// The clock of this machine is before 1970.
-    Clock,
-    /// The service is wired without the layer that it needs.
-    MissingLayer {
-        /// The layer that is missing.
-        layer: &'static str,
-        /// The type whose claims were asked for.
-        claims: &'static str,
-    },
-}
-
-/// How a request contradicts RFC 6750 §2.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum InvalidRequest {
-    /// More than one token, or the same one in more than one place.
-    SeveralTokens,
-    /// A scheme without a token behind it.
-    EmptyToken,
-    /// Bytes or syntax that no token has.
-    MalformedCredentials,
 }
 
 impl Error {
@@ -210,180 +94,16 @@ impl Error {
         matches!(self.kind().class(), Class::Unavailable | Class::Failed)
     }
 
-    /// The error code of RFC 6750 §3.1, if the answer has one.
+    /// The error code of RFC 6750 §3.1 or, of a refresh token, of RFC 6749 §5.2, if the
+    /// answer has one.
     #[must_use]
     pub fn code(&self) -> Option<&'static str> {
         match self.kind().class() {
             Class::InvalidRequest => Some("invalid_request"),
             Class::InvalidToken => Some("invalid_token"),
             Class::InsufficientScope => Some("insufficient_scope"),
+            Class::InvalidGrant => Some("invalid_grant"),
             Class::NoToken | Class::CrossSite | Class::Unavailable | Class::Failed => None,
-        }
-    }
-}
-
-/// What an error means to the client; each kind belongs to one class.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Class {
-    /// No token: a challenge without a code.
-    NoToken,
-    /// `invalid_request`.
-    InvalidRequest,
-    /// A request that another site may have forged.
-    CrossSite,
-    /// `invalid_token`.
-    InvalidToken,
-    /// `insufficient_scope`.
-    InsufficientScope,
-    /// Not the client's fault, and it passes.
-    Unavailable,
-    /// Not the client's fault.
-    Failed,
-}
-
-impl ErrorKind {
-    pub(crate) fn class(&self) -> Class {
-        match self {
-            Self::MissingToken => Class::NoToken,
-            Self::InvalidRequest(_) => Class::InvalidRequest,
-            Self::CrossSite => Class::CrossSite,
-            Self::TokenTooLong { .. }
-            | Self::MalformedToken
-            | Self::MalformedHeader
-            | Self::UnsupportedHeader(_)
-            | Self::AlgorithmNotAllowed
-            | Self::TokenType
-            | Self::UnknownKey
-            | Self::Signature
-            | Self::MalformedClaims { .. }
-            | Self::MissingClaim(_)
-            | Self::Expired
-            | Self::NotYetValid
-            | Self::IssuedInFuture
-            | Self::TooOld
-            | Self::Issuer
-            | Self::Audience
-            | Self::Client
-            | Self::SenderConstrained
-            | Self::ClaimsType { .. }
-            | Self::Rule { .. } => Class::InvalidToken,
-            Self::InsufficientScope { .. } | Self::Forbidden { .. } => Class::InsufficientScope,
-            Self::KeysUnavailable { .. } | Self::Unavailable { .. } => Class::Unavailable,
-            Self::Failed | Self::Clock | Self::MissingLayer { .. } => Class::Failed,
-        }
-    }
-
-    /// The variant's name, for logs.
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Self::MissingToken => "missing_token",
-            Self::InvalidRequest(_) => "invalid_request",
-            Self::CrossSite => "cross_site",
-            Self::TokenTooLong { .. } => "token_too_long",
-            Self::MalformedToken => "malformed_token",
-            Self::MalformedHeader => "malformed_header",
-            Self::UnsupportedHeader(_) => "unsupported_header",
-            Self::AlgorithmNotAllowed => "algorithm_not_allowed",
-            Self::TokenType => "token_type",
-            Self::UnknownKey => "unknown_key",
-            Self::Signature => "signature",
-            Self::MalformedClaims { .. } => "malformed_claims",
-            Self::MissingClaim(_) => "missing_claim",
-            Self::Expired => "expired",
-            Self::NotYetValid => "not_yet_valid",
-            Self::IssuedInFuture => "issued_in_future",
-            Self::TooOld => "too_old",
-            Self::Issuer => "issuer",
-            Self::Audience => "audience",
-            Self::Client => "client",
-            Self::SenderConstrained => "sender_constrained",
-            Self::ClaimsType { .. } => "claims_type",
-            Self::Rule { .. } => "rule",
-            Self::InsufficientScope { .. } => "insufficient_scope",
-            Self::Forbidden { .. } => "forbidden",
-            Self::KeysUnavailable { .. } => "keys_unavailable",
-            Self::Unavailable { .. } => "unavailable",
-            Self::Failed => "failed",
-            Self::Clock => "clock",
-            Self::MissingLayer { .. } => "missing_layer",
-        }
-    }
-}
-
-impl fmt::Display for ErrorKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::MissingToken => f.write_str("the request has no token"),
-            Self::InvalidRequest(InvalidRequest::SeveralTokens) => {
-                f.write_str("the request has more than one token, send one in one place")
-            }
-            Self::InvalidRequest(InvalidRequest::EmptyToken) => {
-                f.write_str("the authorization scheme has no token behind it")
-            }
-            Self::InvalidRequest(InvalidRequest::MalformedCredentials) => {
-                f.write_str("the credentials have bytes or syntax that no token has")
-            }
-            Self::CrossSite => f.write_str(
-                "a cookie brought the token of an unsafe request that is not shown to be \
-                 same-origin, add the page's origin to the cookie source's trusted origins",
-            ),
-            Self::TokenTooLong { limit } => write!(f, "the token has more than {limit} bytes"),
-            Self::MalformedToken => {
-                f.write_str("the token is not three parts of unpadded base64url")
-            }
-            Self::MalformedHeader => f.write_str("the token's header is no valid JOSE header"),
-            Self::UnsupportedHeader(name) => {
-                write!(f, "the token's header has `{name}`, which is not supported")
-            }
-            Self::AlgorithmNotAllowed => {
-                f.write_str("the token's algorithm is unknown or not allowed here")
-            }
-            Self::TokenType => f.write_str("the token's `typ` is not allowed here"),
-            Self::UnknownKey => f.write_str("no key fits the token's `kid` and algorithm"),
-            Self::Signature => f.write_str("the signature is not that of a configured key"),
-            Self::MalformedClaims { claim: Some(name) } => {
-                write!(f, "the claim `{name}` is repeated or has a wrong JSON type")
-            }
-            Self::MalformedClaims { claim: None } => {
-                f.write_str("the payload is no JSON object, or repeats a name")
-            }
-            Self::MissingClaim(name) => write!(f, "the claim `{name}` is required and missing"),
-            Self::Expired => f.write_str("the token has expired"),
-            Self::NotYetValid => f.write_str("the token is not valid yet"),
-            Self::IssuedInFuture => f.write_str("the token was issued in the future"),
-            Self::TooOld => f.write_str("the token is older than the maximum age"),
-            Self::Issuer => f.write_str("the token's issuer is not trusted here"),
-            Self::Audience => f.write_str("the token is meant for another audience"),
-            Self::Client => {
-                f.write_str("the token's client is not one of those that are named here")
-            }
-            Self::SenderConstrained => f.write_str(
-                "the token is bound to its sender's key (`cnf`), which is not checked here",
-            ),
-            Self::ClaimsType { detail } => {
-                write!(f, "the claims do not fit the application's type: {detail}")
-            }
-            Self::Rule { reason } => write!(f, "a rule refused the token: {reason}"),
-            Self::InsufficientScope { missing, .. } => {
-                write!(f, "the token lacks the scope {}", missing.join(" "))
-            }
-            Self::Forbidden { policy } => write!(f, "the token does not satisfy {policy}"),
-            Self::KeysUnavailable { retry_after } => write!(
-                f,
-                "the keys to check the token with cannot be had now, try again in {} s",
-                seconds_up(*retry_after)
-            ),
-            Self::Unavailable { retry_after } => write!(
-                f,
-                "the token cannot be decided on now, try again in {} s",
-                seconds_up(*retry_after)
-            ),
-            Self::Failed => f.write_str("a rule for tokens has failed"),
-            Self::Clock => f.write_str("the clock of this machine is before 1970, set it"),
-            Self::MissingLayer { layer, claims } => write!(
-                f,
-                "no `{layer}` for the claims `{claims}` stands around this service, add it"
-            ),
         }
     }
 }

@@ -52,6 +52,7 @@
 mod der;
 mod jwk;
 mod key;
+mod live;
 mod material;
 mod set;
 mod signature;
@@ -71,6 +72,8 @@ pub mod remote;
 #[path = "no_remote.rs"]
 mod remote;
 
+#[cfg(feature = "issue")]
+pub(crate) use self::live::LiveKeys;
 pub use self::{
     key::Key,
     set::{KeySet, SkippedKey},

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::{
     Key, KeySet,
+    live::LiveKeys,
     remote::{Asked, Deadline, RemoteKeys},
     trusted::Trusted,
 };
@@ -19,11 +20,18 @@ pub struct KeySource(Source);
 #[derive(Clone, Debug)]
 enum Source {
     Fixed(KeySet),
+    Live(LiveKeys),
     #[allow(dead_code, reason = "made by the feature `remote`")]
     Remote(RemoteKeys),
 }
 
 impl KeySource {
+    /// Keys of this process, which may change.
+    #[allow(dead_code, reason = "for the feature `issue`")]
+    pub(crate) fn live(keys: LiveKeys) -> Self {
+        Self(Source::Live(keys))
+    }
+
     #[allow(dead_code, reason = "for the feature `remote`")]
     pub(super) fn remote(keys: RemoteKeys) -> Self {
         Self(Source::Remote(keys))
@@ -82,6 +90,7 @@ impl<K: IntoKeySource> IntoKeySource for Result<K, ConfigError> {
 #[derive(Default)]
 pub(crate) struct Sources {
     fixed: Option<Trusted>,
+    live: Box<[LiveKeys]>,
     remote: Box<[RemoteKeys]>,
 }
 
@@ -90,10 +99,11 @@ impl Sources {
     ///
     /// There is no key that can be used.
     pub(crate) fn new(sources: Vec<KeySource>) -> Result<Self, ConfigError> {
-        let (mut fixed, mut remote) = (None::<KeySet>, Vec::new());
+        let (mut fixed, mut live, mut remote) = (None::<KeySet>, Vec::new(), Vec::new());
         for source in sources {
             match source.0 {
                 Source::Fixed(keys) => fixed = Some(fixed.unwrap_or_default().and(keys)),
+                Source::Live(keys) => live.push(keys),
                 Source::Remote(keys) => remote.push(keys),
             }
         }
@@ -106,10 +116,10 @@ impl Sources {
                 ConfigError::NoUsableKeys(reasons)
             });
         }
-        if fixed.is_none() && remote.is_empty() {
+        if fixed.is_none() && live.is_empty() && remote.is_empty() {
             return Err(ConfigError::NoKeys);
         }
-        Ok(Self { fixed: fixed.map(Trusted::new), remote: remote.into() })
+        Ok(Self { fixed: fixed.map(Trusted::new), live: live.into(), remote: remote.into() })
     }
 
     /// The keys that were given once.
@@ -123,19 +133,21 @@ impl Sources {
         &self.remote
     }
 
-    /// All algorithms that some key may verify, now or after a rotation: never
-    /// those of shared secrets, where the keys are fetched.
+    /// All algorithms that some key may verify, now or after a rotation: those of shared
+    /// secrets only if there is one now.
     pub(crate) fn algorithms(&self) -> AlgorithmSet {
         let public = Algorithm::ALL.iter().copied().filter(|one| !one.is_symmetric());
-        let remote = public.filter(|_| !self.remote.is_empty());
-        let fixed = self.fixed().map(KeySet::algorithms);
-        remote.chain(fixed.iter().flat_map(|set| set.iter())).collect()
+        let changing = public.filter(|_| !self.remote.is_empty() || !self.live.is_empty());
+        let live = self.live.iter().map(|keys| keys.with(|trusted| trusted.keys.algorithms()));
+        let now = self.fixed().map(KeySet::algorithms).into_iter().chain(live);
+        changing.chain(now.collect::<Vec<_>>().iter().flat_map(|set| set.iter())).collect()
     }
 
     /// The issuer that each key is bound to, if it is to one.
     pub(crate) fn issuers(&self) -> impl Iterator<Item = Option<&str>> {
         let fixed = self.fixed().into_iter().flat_map(KeySet::iter).map(Key::issuer);
-        fixed.chain(self.remote.iter().map(RemoteKeys::issuer))
+        let live = self.live.iter().map(|keys| Some(keys.issuer()));
+        fixed.chain(live).chain(self.remote.iter().map(RemoteKeys::issuer))
     }
 
     /// Shows one source after the other to `attempt`, until one settles it, and where
@@ -148,6 +160,12 @@ impl Sources {
     ) -> Option<T> {
         if let Some(fixed) = &self.fixed
             && let Some(settled) = attempt(Some(fixed), None)
+        {
+            return Some(settled);
+        }
+        let mut live = self.live.iter();
+        if let Some(settled) =
+            live.find_map(|keys| keys.with(|trusted| attempt(Some(trusted), None)))
         {
             return Some(settled);
         }
@@ -195,6 +213,6 @@ impl Places {
 impl fmt::Debug for Sources {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut list = f.debug_list();
-        list.entries(self.fixed()).entries(&self.remote).finish()
+        list.entries(self.fixed()).entries(&self.live).entries(&self.remote).finish()
     }
 }

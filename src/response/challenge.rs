@@ -44,7 +44,9 @@ impl Challenge {
     /// is wrong.
     pub(super) fn header(&self, kind: &ErrorKind) -> Option<HeaderValue> {
         match kind.class() {
-            Class::NoToken => Some(self.bare()),
+            // Of RFC 6749, which has no challenge: a 401 has one nevertheless (RFC 9110
+            // §15.5.2), and the code stands in the body.
+            Class::NoToken | Class::InvalidGrant => Some(self.bare()),
             Class::InvalidRequest => Some(self.0.invalid_request.clone()),
             Class::InvalidToken => Some(self.0.invalid_token.clone()),
             Class::InsufficientScope => {
@@ -69,9 +71,10 @@ pub(super) fn description(class: Class) -> &'static str {
         Class::InvalidRequest => "the request must have one well-formed access token in one place",
         Class::InvalidToken => "the access token is not valid here, or not any more",
         Class::InsufficientScope => "the access token does not allow this",
+        Class::InvalidGrant => "the session has ended, log in again",
         Class::CrossSite => "the request is not shown to come from this site",
-        Class::Unavailable => "the access token cannot be checked now",
-        Class::Failed => "the access token could not be checked",
+        Class::Unavailable => "the token cannot be checked now",
+        Class::Failed => "the token could not be checked",
     }
 }
 
@@ -165,6 +168,7 @@ mod tests {
             Class::InvalidRequest,
             Class::InvalidToken,
             Class::InsufficientScope,
+            Class::InvalidGrant,
             Class::CrossSite,
             Class::Unavailable,
             Class::Failed,

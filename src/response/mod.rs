@@ -6,6 +6,7 @@
 //! | more than one token, malformed credentials | 400 | `error="invalid_request"` |
 //! | a bad token, of whatever kind | 401 | `error="invalid_token"` |
 //! | not enough scope, role or right | 403 | `error="insufficient_scope"`, with the scopes that are needed |
+//! | a refresh token that is not good any more | 401 | `Bearer`; `invalid_grant` in the body |
 //! | a cookie on a cross-site request | 403 | none |
 //! | something needed cannot be reached now | 503, `Retry-After` | none |
 //! | a fault of the server | 500 | none |
@@ -83,7 +84,7 @@ impl Rejection {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self.error.kind().class() {
-            Class::NoToken | Class::InvalidToken => StatusCode::UNAUTHORIZED,
+            Class::NoToken | Class::InvalidToken | Class::InvalidGrant => StatusCode::UNAUTHORIZED,
             Class::InvalidRequest => StatusCode::BAD_REQUEST,
             Class::InsufficientScope | Class::CrossSite => StatusCode::FORBIDDEN,
             Class::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -130,5 +131,13 @@ impl Rejection {
         }
         response.extensions_mut().insert(self.error);
         response
+    }
+}
+
+/// Of an error that a handler has come by, such as that of a store: with a challenge without
+/// a realm.
+impl From<Error> for Rejection {
+    fn from(error: Error) -> Self {
+        Self::new(error, Challenge::new(None))
     }
 }

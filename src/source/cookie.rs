@@ -65,38 +65,47 @@ impl CookieSource {
         DangerousCookieSource(self)
     }
 
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
     /// The cookie's value (RFC 6265 §4.2.1), without the one pair of quotes
     /// that it may have.
-    pub(super) fn find<'h>(&self, headers: &'h HeaderMap) -> Result<Option<&'h str>, Error> {
-        let mut found = None;
-        // HTTP/2 may part the header (RFC 9113 §8.2.3), so all count as one.
-        for header in headers.get_all(header::COOKIE) {
-            for (name, value) in pairs(header.as_bytes()) {
-                if name == self.name.as_bytes() && found.replace(value).is_some() {
-                    return Err(several());
-                }
-            }
-        }
-        let Some(value) = found else { return Ok(None) };
-        let value = match value {
-            [b'"', value @ .., b'"'] => value,
-            value => value,
-        };
-        // What a logout leaves that blanks a cookie and does not remove it.
-        if value.is_empty() {
-            return Ok(None);
-        }
-        match std::str::from_utf8(value) {
-            Ok(text) if text.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(Some(text)),
-            _ => Err(malformed()),
+    pub(crate) fn find<'h>(&self, headers: &'h HeaderMap) -> Result<Option<&'h str>, Error> {
+        let mut values = self.values(headers);
+        match (values.next(), values.next()) {
+            (None, _) => Ok(None),
+            (Some(_), Some(_)) => Err(several()),
+            (Some(value), None) => read(value),
         }
     }
 
-    pub(super) fn guard(
+    /// The one value that `is_ours`, whatever else stands under this name: for a cookie that
+    /// another one vouches for.
+    #[allow(dead_code, reason = "for the feature `issue`")]
+    pub(crate) fn find_ours<'h>(
+        &self,
+        headers: &'h HeaderMap,
+        is_ours: impl Fn(&str) -> bool,
+    ) -> Result<Option<&'h str>, Error> {
+        let mut ours = None;
+        for value in self.values(headers).filter_map(|value| read(value).ok().flatten()) {
+            if is_ours(value) && ours.replace(value).is_some_and(|other| other != value) {
+                return Err(several());
+            }
+        }
+        Ok(ours)
+    }
+
+    /// All values of this name. HTTP/2 may part the header (RFC 9113 §8.2.3), so all count as
+    /// one.
+    fn values<'h>(&self, headers: &'h HeaderMap) -> impl Iterator<Item = &'h [u8]> {
+        let headers = headers.get_all(header::COOKIE).into_iter();
+        let all = headers.flat_map(|header| pairs(header.as_bytes()));
+        all.filter(|(name, _)| *name == self.name.as_bytes()).map(|(_, value)| value)
+    }
+
+    pub(crate) fn guard(
         &self,
         method: &Method,
         uri: &Uri,
@@ -161,6 +170,22 @@ impl DangerousCookieSource {
     #[must_use]
     pub fn without_cross_site_check(self) -> CookieSource {
         CookieSource { guarded: false, ..self.0 }
+    }
+}
+
+/// A cookie's value as text. An empty one is none: a logout leaves it that blanks a cookie
+/// and does not remove it.
+fn read(value: &[u8]) -> Result<Option<&str>, Error> {
+    let value = match value {
+        [b'"', value @ .., b'"'] => value,
+        value => value,
+    };
+    if value.is_empty() {
+        return Ok(None);
+    }
+    match std::str::from_utf8(value) {
+        Ok(text) if text.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(Some(text)),
+        _ => Err(malformed()),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
     clock::{Clock, SystemClock},
     error::ConfigError,
     keys::{IntoKeySource, KeySource, Sources},
+    revocation::{Denylist, Revocations},
     rules::{self, Rules, Types},
     token,
 };
@@ -26,6 +27,8 @@ use crate::{
 /// - `typ`: none, `JWT` or `at+jwt`
 /// - length of a token: at most 8 KiB
 /// - sender-constrained tokens: refused
+/// - denylist: none; with one, `jti` is required, and where it cannot be asked, the answer
+///   is 503
 /// - clock: that of the system
 #[must_use = "a builder does nothing until it is built"]
 pub struct VerifierBuilder<C> {
@@ -43,6 +46,8 @@ pub struct VerifierBuilder<C> {
     max_token_len: usize,
     user_rules: UserRules<C>,
     bindings: Bindings,
+    revocations: Revocations,
+    token_id: bool,
     clock: Box<dyn Clock>,
 }
 
@@ -63,6 +68,8 @@ impl<C> VerifierBuilder<C> {
             max_token_len: 8 * 1024,
             user_rules: UserRules::new(),
             bindings: Bindings::default(),
+            revocations: Revocations::default(),
+            token_id: true,
             clock: Box::new(SystemClock),
         }
     }
@@ -257,6 +264,24 @@ impl<C> VerifierBuilder<C> {
         self
     }
 
+    /// Asks this list, at each request, whether the token is revoked; see
+    /// [`revocation`](crate::revocation). A token without `jti` is then refused. Default:
+    /// no list, and a token is good until it expires.
+    pub fn denylist(mut self, list: impl Denylist) -> Self {
+        self.revocations.set(list);
+        self
+    }
+
+    /// With a denylist, takes tokens without `jti` nevertheless.
+    ///
+    /// # Security
+    ///
+    /// Such a token can be revoked with its session or its subject alone.
+    pub fn without_token_id(mut self) -> Self {
+        self.token_id = false;
+        self
+    }
+
     /// Takes the time from this clock.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Box::new(clock);
@@ -281,7 +306,10 @@ impl<C> VerifierBuilder<C> {
     ///
     /// What is missing, contradicts itself or is not safe, and what to write
     /// instead.
-    pub fn build(self) -> Result<Verifier<C>, ConfigError> {
+    pub fn build(mut self) -> Result<Verifier<C>, ConfigError> {
+        if self.revocations.is_configured() && self.token_id {
+            self.require("jti".into());
+        }
         let keys = Sources::new(self.keys?)?;
         let allowed = self.algorithms.unwrap_or(AlgorithmSet::ALL);
         let algorithms: AlgorithmSet =
@@ -338,6 +366,7 @@ impl<C> VerifierBuilder<C> {
             clients: self.clients.into(),
             user_rules: self.user_rules,
             bindings: self.bindings,
+            revocations: self.revocations,
             max_token_len: self.max_token_len,
             clock: self.clock,
         }))
@@ -381,11 +410,23 @@ impl<C> DangerousVerifierBuilder<C> {
         self.0
     }
 
+    /// Takes a token where the denylist cannot say whether it is revoked.
+    ///
+    /// # Security
+    ///
+    /// Who can keep the list from being asked is logged out no more. Each such request is
+    /// an event of the level `error`.
+    pub fn fail_open(mut self) -> VerifierBuilder<C> {
+        self.0.revocations.fail_open();
+        self.0
+    }
+
     /// A leeway of more than 300 s.
     ///
     /// # Security
     ///
-    /// Tokens stay good for so long after they have expired.
+    /// Tokens stay good for so long after they have expired, and those that were revoked as
+    /// well: a revocation ends 5 minutes after its tokens.
     pub fn any_leeway(mut self, leeway: Duration) -> VerifierBuilder<C> {
         self.0.leeway = leeway;
         self.0.any_leeway = true;

@@ -3,7 +3,9 @@
 use std::{fmt, ops::Deref, sync::Arc};
 
 use super::binding::Binding;
-use crate::{claims::RegisteredClaims, keys::Authentic, rules::WithinRules};
+use crate::{
+    claims::RegisteredClaims, keys::Authentic, revocation::NotRevoked, rules::WithinRules,
+};
 
 /// The claims of a token that was verified; cheap to clone.
 ///
@@ -37,9 +39,12 @@ struct Inner<C> {
     custom: C,
 }
 
-impl<C> Claims<C> {
-    /// Wants the evidence of every check, by value: without one of them this
-    /// does not compile.
+/// Claims that lack the last evidence, which may have to be waited for.
+pub(super) struct Held<C>(Arc<Inner<C>>);
+
+impl<C> Held<C> {
+    /// Wants the evidence of every other check, by value: without one of them this does not
+    /// compile.
     pub(super) fn new(
         _: Authentic,
         _: WithinRules,
@@ -50,6 +55,18 @@ impl<C> Claims<C> {
         Self(Arc::new(Inner { registered, custom }))
     }
 
+    /// What the denylist is asked for.
+    pub(super) fn registered(&self) -> &RegisteredClaims {
+        &self.0.registered
+    }
+
+    /// Wants the last evidence.
+    pub(super) fn release(self, _: NotRevoked) -> Claims<C> {
+        Claims(self.0)
+    }
+}
+
+impl<C> Claims<C> {
     /// The registered claims: issuer, subject, audience, times, scopes.
     #[must_use]
     pub fn registered(&self) -> &RegisteredClaims {

@@ -19,7 +19,9 @@
 //! 5. Sender constraint: a token with `cnf` is no bearer token (RFC 7800 §3.1)
 //!    and is refused.
 //! 6. The client, if any are named: `client_id`, `azp`, `cid` or `appid`.
-//! 7. The application's type, then its rules, then its asynchronous rules.
+//! 7. The application's type.
+//! 8. The [denylist](crate::revocation), if there is one.
+//! 9. The application's rules, then its asynchronous rules.
 //!
 //! # Example: a token without any HTTP
 //! ```
@@ -64,8 +66,8 @@
 //! # Security
 //!
 //! A verified token says that its issuer signed it and that its time has not
-//! ended, not that the user may still log in: that is what an asynchronous rule
-//! is for.
+//! ended, not that the user may still log in: that is what a denylist or an
+//! asynchronous rule is for.
 
 mod binding;
 mod builder;
@@ -74,6 +76,7 @@ mod claims;
 mod issuers;
 mod names;
 mod pipeline;
+mod revoked;
 mod rule;
 mod wait;
 
@@ -93,7 +96,7 @@ pub use self::{
 use crate::keys::remote::RemoteKeys;
 use crate::{
     alg::AlgorithmSet, claims::RegisteredClaims, clock::Clock, error::Error, keys::Sources,
-    rules::Rules, step::Step,
+    revocation::Revocations, rules::Rules, step::Step,
 };
 
 /// Verifies tokens and gives their claims as a `C`; cheap to clone.
@@ -123,6 +126,7 @@ struct Config<C> {
     clients: Box<[String]>,
     user_rules: UserRules<C>,
     bindings: Bindings,
+    revocations: Revocations,
     max_token_len: usize,
     clock: Box<dyn Clock>,
 }
@@ -200,7 +204,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     pub fn verify(&self, token: &str) -> Step<Result<Claims<C>, Error>> {
         match &*self.0 {
             Kind::One(config) => match pipeline::verify(config, token) {
-                Ok(claims) => config.user_rules.ask(claims),
+                Ok(claims) => self.finish(config, claims),
                 Err(Failure::Final(error)) => Step::Ready(Err(error)),
                 Err(Failure::Undecided(error, places)) => {
                     self.look_for_keys(config, token, Look { error, places, waited: None })

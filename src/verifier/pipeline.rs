@@ -1,9 +1,9 @@
 //! The order of things: size and shape, header, signature, rules, binding,
-//! typed claims. Each stage hands on what the next may see.
+//! typed claims, revocation. Each stage hands on what the next may see.
 
 use serde::de::DeserializeOwned;
 
-use super::{Claims, Config};
+use super::{Config, claims::Held};
 use crate::{
     alg::AlgorithmSet,
     claims::{RawClaims, RegisteredClaims},
@@ -31,7 +31,7 @@ impl From<Error> for Failure {
 
 /// Verifies a token up to the rules that may wait.
 #[inline]
-pub(super) fn verify<C>(config: &Config<C>, token: &str) -> Result<Claims<C>, Failure>
+pub(super) fn verify<C>(config: &Config<C>, token: &str) -> Result<Held<C>, Failure>
 where
     C: DeserializeOwned,
 {
@@ -75,7 +75,7 @@ fn undecided(refusal: Option<Error>, places: Places) -> Failure {
 
 /// Verifies a token with the keys of one source.
 #[inline]
-fn attempt<C>(config: &Config<C>, token: Compact<'_>, trusted: &Trusted) -> Result<Claims<C>, Doubt>
+fn attempt<C>(config: &Config<C>, token: Compact<'_>, trusted: &Trusted) -> Result<Held<C>, Doubt>
 where
     C: DeserializeOwned,
 {
@@ -95,7 +95,7 @@ fn attempt_for<C>(
     token: Compact<'_>,
     trusted: &Trusted,
     issuer: Box<str>,
-) -> Result<Claims<C>, Doubt>
+) -> Result<Held<C>, Doubt>
 where
     C: DeserializeOwned,
 {
@@ -111,7 +111,7 @@ fn accept<C>(
     config: &Config<C>,
     token: Compact<'_>,
     (authentic, speaks_for): Vouched<'_>,
-) -> Result<Claims<C>, Doubt>
+) -> Result<Held<C>, Doubt>
 where
     C: DeserializeOwned,
 {
@@ -125,9 +125,7 @@ where
     let custom = serde_json::from_str(&payload).map_err(|error| misfit(&error))?;
     let registered = registered.own(payload);
     check_client(&registered, &config.clients)?;
-    let claims = Claims::new(authentic, within, binding, registered, custom);
-    config.user_rules.check(&claims)?;
-    Ok(claims)
+    Ok(Held::new(authentic, within, binding, registered, custom))
 }
 
 /// What the issuer of a token is that nobody can vouch for yet, if all that can be

@@ -11,17 +11,31 @@ mod gate;
 mod keys;
 mod privacy;
 mod properties;
+#[cfg(feature = "redis")]
+mod redis;
 #[cfg(feature = "remote")]
 mod remote;
 mod requests;
 mod server;
 mod service;
+#[cfg(feature = "issue")]
+mod sessions;
 mod signature;
 #[allow(dead_code, reason = "not every feature set uses all of it")]
 mod support;
 mod tokens;
 mod traits;
 mod transport;
+
+#[cfg(not(feature = "redis"))]
+#[test]
+#[ignore = "stores in Redis are tested with `--features redis`, as tests/run does"]
+fn redis() {}
+
+#[cfg(not(feature = "issue"))]
+#[test]
+#[ignore = "sessions are tested with `--features issue`, as tests/run does"]
+fn sessions() {}
 
 #[cfg(not(feature = "remote"))]
 #[test]

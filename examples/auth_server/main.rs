@@ -1,0 +1,297 @@
+//! A whole small application: users who register, log in, stay logged in, see their
+//! sessions and end them; in a browser and from other clients.
+//!
+//! ```sh
+//! cargo run --example auth_server --features redis
+//! ```
+//!
+//! | variable | meaning |
+//! |---|---|
+//! | `BIND` | the address to listen on; default `127.0.0.1:3000` |
+//! | `PUBLIC_URL` | the origin that browsers use, such as `https://app.example.com`; default: `http://` and the address |
+//! | `ISSUER` | the name in the tokens; default: `PUBLIC_URL` |
+//! | `SIGNING_KEY` | a PEM file with a private key, the same for all processes; default: one made anew at each start |
+//! | `REDIS_URL` | where several processes keep users and sessions; default: each has its own in memory |
+//! | `ACCESS_SECS` | how long an access token lasts; default 900 |
+//! | `DEVELOPMENT_COOKIES=1` | cookies for plain HTTP on this machine, where a browser wants that |
+//! | `LOG` | `warn`, which is the default, or `info`, which tells why a token is refused |
+//!
+//! | route | answer |
+//! |---|---|
+//! | `GET /` | the page |
+//! | `POST /auth/register` | 201, also for an email that is known |
+//! | `POST /auth/login` | 200: cookies for a browser, tokens for `Accept: application/json` |
+//! | `POST /auth/refresh`, `POST /auth/logout` | those of the crate |
+//! | `POST /auth/logout-all` | 204: every session of the user has ended |
+//! | `GET /auth/sessions`, `DELETE /auth/sessions/{id}` | the user's sessions; 204, one has ended |
+//! | `GET /me` | who is logged in |
+//! | `GET /.well-known/jwks.json`, `GET /health` | the public keys; 200 |
+
+mod api;
+mod attempts;
+mod problem;
+mod users;
+
+use std::{
+    env,
+    error::Error,
+    fs,
+    io::{self, Write},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{
+    Json, Router,
+    extract::DefaultBodyLimit,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    middleware::map_response,
+    response::Response,
+    routing::{delete, get, post},
+};
+use serde_json::json;
+use tokio::{net::TcpListener, signal};
+use tower_jwt_auth::{
+    Algorithm,
+    issue::{
+        Grant, SigningKey, TokenCookies, TokenIssuer,
+        refresh::{RefreshTokens, Session},
+    },
+    redis::Redis,
+    response::ProblemJson,
+    sessions::Sessions,
+    verifier::RuleError,
+};
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::{
+    api::Profile,
+    attempts::Attempts,
+    problem::Problem,
+    users::{Passwords, Users},
+};
+
+#[derive(Clone)]
+struct App {
+    sessions: Sessions,
+    users: Arc<Users>,
+    passwords: Arc<Passwords>,
+    attempts: Arc<Attempts>,
+}
+
+/// A variable that is set and not empty.
+fn variable(name: &str) -> Result<Option<String>, Box<dyn Error>> {
+    match env::var(name) {
+        Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
+        Err(env::VarError::NotPresent) => Ok(None),
+        Err(env::VarError::NotUnicode(_)) => Err(format!("{name} is no text").into()),
+    }
+}
+
+fn signing_key() -> Result<SigningKey, Box<dyn Error>> {
+    let Some(file) = variable("SIGNING_KEY")? else {
+        return Ok(SigningKey::generate(Algorithm::EdDSA)?);
+    };
+    let about = |error: Box<dyn Error>| format!("SIGNING_KEY={file}: {error}");
+    let pem = fs::read(&file).map_err(|error| about(error.into()))?;
+    Ok(SigningKey::from_pem(pem).map_err(|error| about(error.into()))?)
+}
+
+fn cookies(public_url: &str) -> Result<TokenCookies, Box<dyn Error>> {
+    let cookies = match variable("DEVELOPMENT_COOKIES")?.as_deref() {
+        None | Some("0") => TokenCookies::new().public_origin(public_url),
+        Some("1") => TokenCookies::development(public_url),
+        Some(other) => {
+            return Err(format!("DEVELOPMENT_COOKIES is 0 or 1 and not {other:?}").into());
+        }
+    };
+    Ok(cookies.map_err(|error| format!("PUBLIC_URL={public_url}: {error}"))?)
+}
+
+async fn app(public_url: &str) -> Result<App, Box<dyn Error>> {
+    let seconds = match variable("ACCESS_SECS")? {
+        None => 900,
+        Some(text) => {
+            text.parse().map_err(|_| format!("ACCESS_SECS is whole seconds and not {text:?}"))?
+        }
+    };
+    let cookies = cookies(public_url)?;
+    let issuer = TokenIssuer::builder()
+        .issuer(variable("ISSUER")?.unwrap_or_else(|| public_url.into()))
+        .audience(public_url)
+        .lifetime(Duration::from_secs(seconds))
+        .key(signing_key()?)
+        .build()?;
+    let mut sessions = Sessions::builder(issuer);
+    let users = match variable("REDIS_URL")? {
+        None => Users::in_memory(),
+        Some(url) => {
+            let redis = Redis::builder(&url).prefix("auth_server").build().await?;
+            sessions = sessions
+                .refresh_tokens(RefreshTokens::builder(redis.refresh()).build()?)
+                .denylist(redis.denylist().build().await?);
+            // The address may have a password in it, and so may what is wrong with it.
+            Users::in_redis(&url).await.map_err(|_| "REDIS_URL: the users cannot be had")?
+        }
+    };
+    let users = Arc::new(users);
+    let known = Arc::clone(&users);
+    let sessions = sessions
+        .cookies(cookies)
+        .grant(move |session: Session| {
+            let users = Arc::clone(&known);
+            async move {
+                let user = users.by_id(session.subject()).await.map_err(RuleError::unavailable)?;
+                let user = user.ok_or_else(|| RuleError::refuse("the user is gone"))?;
+                Ok(Grant::of_session(&session).claims(&Profile { email: user.email }))
+            }
+        })
+        .build()?;
+    let (passwords, attempts) = (Arc::new(Passwords::new()?), Arc::default());
+    Ok(App { sessions, users, passwords, attempts })
+}
+
+fn router(app: App) -> Result<Router, Box<dyn Error>> {
+    let sessions = app.sessions.clone();
+    let layer = sessions.layer::<Profile>()?.realm("auth_server").respond_with(ProblemJson);
+    let file = |kind: &'static str, text: &'static str| {
+        get(async move || ([(header::CONTENT_TYPE, kind)], text))
+    };
+    Ok(Router::new()
+        .route("/me", get(api::me))
+        .route("/auth/sessions", get(api::sessions))
+        .route("/auth/sessions/{id}", delete(api::end_session))
+        .route("/auth/logout-all", post(api::logout_all))
+        // The routes above need a token; a cookie counts if the page is of this origin.
+        .route_layer(layer)
+        .route("/auth/register", post(api::register))
+        .route("/auth/login", post(api::login))
+        .route_service("/auth/refresh", sessions.refresh_service())
+        .route_service("/auth/logout", sessions.logout_service())
+        .route_service("/.well-known/jwks.json", sessions.issuer().jwks_service())
+        .route("/health", get(async || Json(json!({ "status": "ok" }))))
+        .route("/", file("text/html; charset=utf-8", include_str!("index.html")))
+        .route("/app.js", file("text/javascript; charset=utf-8", include_str!("app.js")))
+        .route("/style.css", file("text/css; charset=utf-8", include_str!("style.css")))
+        .method_not_allowed_fallback(async || {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this is not done here")
+        })
+        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "there is nothing here"))
+        .layer(DefaultBodyLimit::max(16 * 1024))
+        .layer(map_response(guard))
+        .with_state(app))
+}
+
+/// What every answer says to a browser.
+async fn guard(mut response: Response) -> Response {
+    const HEADERS: [(HeaderName, &str); 3] = [
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+             form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+        ),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    // The public keys alone may be kept.
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
+    // Anybody can have tokens refused, so to log that takes a word of the operator's.
+    let level: LevelFilter = variable("LOG")?
+        .unwrap_or_else(|| "warn".into())
+        .parse()
+        .map_err(|_| "LOG is error, warn, info, debug or trace")?;
+    tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).init();
+    let bind = variable("BIND")?.unwrap_or_else(|| "127.0.0.1:3000".into());
+    let listener = TcpListener::bind(&bind)
+        .await
+        .map_err(|error| format!("cannot listen on BIND={bind}: {error}"))?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let public_url = variable("PUBLIC_URL")?.unwrap_or_else(|| url.clone());
+    let app = router(app(&public_url).await?)?;
+
+    if variable("SIGNING_KEY")?.is_none() {
+        eprintln!("auth_server: a new signing key, for this run alone; SIGNING_KEY keeps one");
+    }
+    // Whether anybody reads it or not.
+    let _ = io::stdout().write_all(tour(&url).as_bytes());
+    let server = axum::serve(listener, app).with_graceful_shutdown(stopped());
+    tokio::select! {
+        ended = server => ended?,
+        // Connections that stay open do not keep the process.
+        () = late() => {}
+    }
+    Ok(())
+}
+
+fn tour(url: &str) -> String {
+    let mut text = format!("listening on {url}, stop with ctrl-c\n\n");
+    let ada =
+        |password| format!(r#"--json '{{"email":"ada@example.com","password":"{password}"}}'"#);
+    let (good, wrong) = (ada("correct horse"), ada("battery staple"));
+    let login = format!("$(curl -s {url}/auth/login {good})");
+    let access = format!("$(curl -s {url}/auth/login {good} | cut -d '\"' -f 4)");
+    for (what, answer, request) in [
+        ("register", "201 you can log in now", format!("{url}/auth/register {good}")),
+        (
+            "again, or by a stranger",
+            "201 you can log in now",
+            format!("{url}/auth/register {wrong}"),
+        ),
+        ("log in, as no browser", r#"200 "refresh_token":"#, format!("{url}/auth/login {good}")),
+        ("wrong password", "401 wrong email or password", format!("{url}/auth/login {wrong}")),
+        ("no token", "401 www-authenticate: Bearer", format!("{url}/me")),
+        (
+            "log in, and ask who it is",
+            r#"200 "email":"ada@example.com""#,
+            format!("{url}/me -H \"Authorization: Bearer {access}\""),
+        ),
+        ("refresh", r#"200 "access_token":"#, format!("{url}/auth/refresh --json \"{login}\"")),
+        ("log out", "204 cache-control: no-store", format!("{url}/auth/logout --json \"{login}\"")),
+    ] {
+        text += &format!("# {what}: {answer}\ncurl -i {request}\n\n");
+    }
+    text
+}
+
+/// Waits for ctrl-c or, on Unix, for SIGTERM.
+async fn stopped() {
+    #[cfg(unix)]
+    let terminated = async {
+        match signal::unix::signal(signal::unix::SignalKind::terminate()) {
+            Ok(mut terminate) => terminate.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminated = std::future::pending::<()>();
+    tokio::select! {
+        _ = signal::ctrl_c() => {}
+        _ = terminated => {}
+    }
+}
+
+/// Waits for the same, and then as long as requests under way are given.
+async fn late() {
+    stopped().await;
+    tokio::time::sleep(Duration::from_secs(6)).await;
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("auth_server: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! Access tokens (RFC 9068).
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use base64_simd::URL_SAFE_NO_PAD;
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::{
+    builder::TokenIssuerBuilder,
+    grant::{Grant, OwnClaims, refused},
+    jwks::JwksService,
+    keys::KeyRing,
+    random::unique_id,
+    signing::SigningKey,
+};
+use crate::{
+    clock::{Clock, unix_seconds},
+    error::{ConfigError, Error, ErrorKind},
+    keys::KeySource,
+};
+
+/// Issues access tokens, and publishes the keys that verify them; cheap to clone.
+///
+/// # Example: issue and verify in one process
+/// ```
+/// use tower_jwt_auth::{
+///     Algorithm, Verifier,
+///     issue::{Grant, SigningKey, TokenIssuer},
+/// };
+///
+/// #[derive(serde::Serialize, serde::Deserialize)]
+/// struct User {
+///     name: String,
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let issuer = TokenIssuer::builder()
+///     .issuer("https://login.example.com")
+///     .audience("https://api.example.com")
+///     .key(SigningKey::generate(Algorithm::ES256)?)
+///     .build()?;
+/// let verifier = Verifier::<User>::builder()
+///     .audience("https://api.example.com")
+///     .keys(issuer.key_set()) // they bring the issuer's name along
+///     .access_tokens_only()
+///     .build()?;
+///
+/// let grant = Grant::new("user-1").scope("orders:read").claims(&User { name: "Ada".into() });
+/// let token = issuer.issue(grant)?;
+/// let user = verifier.verify(token.as_str()).await?;
+/// assert_eq!((user.name.as_str(), user.registered().subject()), ("Ada", Some("user-1")));
+/// # Ok(()) }
+/// ```
+///
+/// # Security
+///
+/// Whoever has a token can read what is in it: it is signed, not encrypted. Nothing that is
+/// secret belongs into its claims.
+#[derive(Clone)]
+pub struct TokenIssuer(Arc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) issuer: Box<str>,
+    pub(super) audiences: Box<[Box<str>]>,
+    pub(super) client_id: Box<str>,
+    /// In seconds.
+    pub(super) lifetime: i64,
+    pub(super) publish_ahead: i64,
+    pub(super) keys: KeyRing,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+impl TokenIssuer {
+    pub(super) fn of(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+
+    /// A builder, which asks for an issuer, an audience and a key at the least.
+    pub fn builder() -> TokenIssuerBuilder {
+        TokenIssuerBuilder::new()
+    }
+
+    /// Issues an access token (RFC 9068 §2): `typ` is `at+jwt`; `iss`, `sub`, `aud`, `exp`,
+    /// `iat`, `jti` and `client_id` are there, `scope` and `sid` if they were granted.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Issue`]: the subject is empty, the claims are no JSON object, or have a
+    /// name that is the issuer's own.
+    pub fn issue(&self, grant: Grant) -> Result<AccessToken, Error> {
+        let Inner { issuer, audiences, .. } = &*self.0;
+        if grant.subject.is_empty() {
+            return Err(refused("the subject is empty"));
+        }
+        let now = self.now();
+        let lifetime = match grant.lifetime {
+            Some(lifetime) => seconds(lifetime).min(self.0.lifetime).max(1),
+            None => self.0.lifetime,
+        };
+        let expires_at = now.checked_add(lifetime).ok_or(ErrorKind::Clock)?;
+        let token_id = unique_id()?;
+        let payload = Payload {
+            iss: issuer,
+            sub: &grant.subject,
+            aud: match &**audiences {
+                [one] => One::One(one),
+                several => One::Several(several),
+            },
+            client_id: grant.client_id.as_deref().unwrap_or(&self.0.client_id),
+            exp: expires_at,
+            iat: now,
+            jti: &token_id,
+            scope: grant.scope.as_deref(),
+            sid: grant.session_id.as_deref(),
+            own: grant.claims?,
+        };
+        let payload = serde_json::to_vec(&payload)
+            .map_err(|error| Error::with_source(ErrorKind::Failed, error))?;
+        let key = self.0.keys.signing(now).ok_or(ErrorKind::Failed)?;
+        let text = sign(&key, &payload)?;
+        Ok(AccessToken { text, token_id, lifetime, expires_at })
+    }
+
+    /// The public keys as a JWK set (RFC 7517 §5): the one that signs, the next one, and the
+    /// last one until its tokens are gone. Shared secrets are left out.
+    #[must_use]
+    pub fn jwks(&self) -> String {
+        self.0.keys.jwks(self.now())
+    }
+
+    /// A service that answers `GET` with the [JWK set](Self::jwks), for
+    /// `/.well-known/jwks.json`.
+    pub fn jwks_service(&self) -> JwksService {
+        // A copy is out of date before a key signs that it lacks.
+        let max_age = (self.0.publish_ahead / 2).min(300);
+        JwksService::new(self.clone(), max_age)
+    }
+
+    /// The keys for a [`Verifier`](crate::Verifier) in the same process: those of shared
+    /// secrets, too, bound to this issuer, and others as soon as they are rotated.
+    #[must_use]
+    pub fn key_set(&self) -> KeySource {
+        KeySource::live(self.0.keys.live())
+    }
+
+    /// Publishes a key, and signs with it [later](TokenIssuerBuilder::publish_ahead), when
+    /// those who verify have had the time to fetch it. The last one is published until its
+    /// tokens have expired.
+    ///
+    /// # Errors
+    ///
+    /// The key cannot be used.
+    pub fn rotate(&self, next: SigningKey) -> Result<(), ConfigError> {
+        let signs_from = self.now().saturating_add(self.0.publish_ahead);
+        let gone_at = signs_from.saturating_add(self.0.lifetime).saturating_add(SLACK);
+        self.0.keys.add(next, signs_from, gone_at)
+    }
+
+    /// Signs with this key at once, and takes back all others, with all the tokens that they
+    /// have signed: for a key that somebody else may have.
+    ///
+    /// # Errors
+    ///
+    /// The key cannot be used.
+    pub fn replace_keys(&self, key: SigningKey) -> Result<(), ConfigError> {
+        self.0.keys.replace(key)
+    }
+
+    /// The name of the issuer: `iss`.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.0.issuer
+    }
+
+    /// Whom the tokens are for: `aud`.
+    pub fn audiences(&self) -> impl Iterator<Item = &str> {
+        self.0.audiences.iter().map(|name| &**name)
+    }
+
+    /// How long a token lasts at most.
+    #[must_use]
+    pub fn lifetime(&self) -> Duration {
+        Duration::from_secs(u64::try_from(self.0.lifetime).unwrap_or_default())
+    }
+
+    /// When the last token has expired that is issued now, in seconds since
+    /// 1970-01-01T00:00:00Z: what [revocations](crate::revocation::Revocation) of a session
+    /// or a subject ask for.
+    #[must_use]
+    pub fn last_expiry(&self) -> i64 {
+        self.now().saturating_add(self.0.lifetime)
+    }
+
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.0.clock)
+    }
+
+    pub(crate) fn now(&self) -> i64 {
+        unix_seconds(self.0.clock.now())
+    }
+}
+
+impl fmt::Debug for TokenIssuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenIssuer")
+            .field("issuer", &self.0.issuer)
+            .field("audiences", &self.0.audiences)
+            .field("lifetime", &self.0.lifetime)
+            .field("keys", &self.0.keys)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Serialize)]
+struct Payload<'a> {
+    iss: &'a str,
+    sub: &'a str,
+    aud: One<'a>,
+    client_id: &'a str,
+    exp: i64,
+    iat: i64,
+    jti: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<&'a str>,
+    #[serde(flatten)]
+    own: OwnClaims,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum One<'a> {
+    One(&'a str),
+    Several(&'a [Box<str>]),
+}
+
+/// RFC 7515 §5.1.
+fn sign(key: &SigningKey, payload: &[u8]) -> Result<Zeroizing<String>, Error> {
+    let header = Header { typ: "at+jwt", alg: key.algorithm().name(), kid: key.kid() };
+    let header = serde_json::to_vec(&header)
+        .map_err(|error| Error::with_source(ErrorKind::Failed, error))?;
+    let mut text = Zeroizing::new(URL_SAFE_NO_PAD.encode_to_string(header));
+    text.push('.');
+    URL_SAFE_NO_PAD.encode_append(payload, &mut *text);
+    let signature = key.sign(text.as_bytes())?;
+    text.push('.');
+    URL_SAFE_NO_PAD.encode_append(signature, &mut *text);
+    Ok(text)
+}
+
+#[derive(Serialize)]
+struct Header<'a> {
+    typ: &'a str,
+    alg: &'a str,
+    kid: &'a str,
+}
+
+/// A token that was issued. `Debug` shows its id, and not the token.
+pub struct AccessToken {
+    text: Zeroizing<String>,
+    token_id: String,
+    lifetime: i64,
+    expires_at: i64,
+}
+
+impl AccessToken {
+    /// The token's text, for the client alone.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Its id: `jti`.
+    #[must_use]
+    pub fn token_id(&self) -> &str {
+        &self.token_id
+    }
+
+    /// How long it lasts: the `expires_in` of RFC 6749 §5.1.
+    #[must_use]
+    pub fn lifetime(&self) -> Duration {
+        Duration::from_secs(u64::try_from(self.lifetime).unwrap_or_default())
+    }
+
+    /// When it expires, in seconds since 1970-01-01T00:00:00Z: `exp`.
+    #[must_use]
+    pub fn expires_at(&self) -> i64 {
+        self.expires_at
+    }
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessToken")
+            .field("token_id", &self.token_id)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
+}
+
+pub(super) fn seconds(time: Duration) -> i64 {
+    i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// How much longer than its tokens a key is kept: verifiers may take a token for so long
+/// after its `exp`, since clocks differ.
+const SLACK: i64 = 300;

@@ -1,0 +1,169 @@
+//! Which key signs when, and which are published.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use arc_swap::ArcSwap;
+
+use super::signing::SigningKey;
+use crate::{
+    error::ConfigError,
+    keys::{KeySet, LiveKeys},
+};
+
+/// The keys of an issuer. Times are in seconds since 1970.
+pub(super) struct KeyRing {
+    /// In the order in which they sign.
+    keys: ArcSwap<Vec<Placed>>,
+    /// Held by who changes them.
+    changing: Mutex<()>,
+    issuer: Box<str>,
+    live: LiveKeys,
+}
+
+#[derive(Clone)]
+struct Placed {
+    key: SigningKey,
+    /// When it begins to sign; `None` if it never does.
+    signs_from: Option<i64>,
+    /// When the last of its tokens is gone; `None` while it may sign.
+    gone_at: Option<i64>,
+}
+
+impl KeyRing {
+    /// A key that signs, and others that are published alone.
+    pub(super) fn new(
+        issuer: &str,
+        signing: SigningKey,
+        others: Vec<SigningKey>,
+    ) -> Result<Self, ConfigError> {
+        let others = others.into_iter().map(|key| Placed { key, signs_from: None, gone_at: None });
+        let signing = Placed { key: signing, signs_from: Some(i64::MIN), gone_at: None };
+        let keys: Vec<_> = others.chain([signing]).collect();
+        let live = LiveKeys::new(issuer, key_set(issuer, &keys)?);
+        let (keys, changing) = (ArcSwap::from_pointee(keys), Mutex::new(()));
+        Ok(Self { keys, changing, issuer: issuer.into(), live })
+    }
+
+    /// The key that signs now.
+    pub(super) fn signing(&self, now: i64) -> Option<SigningKey> {
+        let keys = self.keys.load();
+        if keys.iter().any(|placed| placed.is_gone(now)) {
+            self.tidy(now);
+        }
+        keys.iter().rfind(|placed| placed.signs(now)).map(|placed| placed.key.clone())
+    }
+
+    /// Has a key sign from then on, and keeps the others until their tokens are gone.
+    pub(super) fn add(
+        &self,
+        key: SigningKey,
+        signs_from: i64,
+        others_gone_at: i64,
+    ) -> Result<(), ConfigError> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut keys = Vec::clone(&self.keys.load());
+        let is_same = |placed: &Placed| placed.key.kid() == key.kid();
+        // It signs, or is to: to put it off would leave nobody to sign.
+        let signs = |placed: &Placed| placed.signs_from.is_some() && placed.gone_at.is_none();
+        if let Some(placed) = keys.iter().find(|placed| is_same(placed) && signs(placed)) {
+            return if placed.key.is_same_key(&key) {
+                Ok(())
+            } else {
+                Err(ConfigError::InvalidName(
+                    "another key of this id signs, give the next one an id of its own",
+                ))
+            };
+        }
+        keys.retain(|placed| !is_same(placed));
+        for placed in keys.iter_mut().filter(|placed| placed.signs_from.is_some()) {
+            placed.gone_at.get_or_insert(others_gone_at);
+        }
+        keys.push(Placed { key, signs_from: Some(signs_from), gone_at: None });
+        self.set(keys)
+    }
+
+    /// Has a key sign at once, and knows no other any more.
+    pub(super) fn replace(&self, key: SigningKey) -> Result<(), ConfigError> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.set(vec![Placed { key, signs_from: Some(i64::MIN), gone_at: None }])
+    }
+
+    /// The keys that are published, as a JWK set (RFC 7517 §5).
+    pub(super) fn jwks(&self, now: i64) -> String {
+        let keys = self.keys.load();
+        let published = keys.iter().filter(|placed| !placed.is_gone(now));
+        let jwks: Vec<_> = published.filter_map(|placed| placed.key.public_jwk()).collect();
+        format!(r#"{{"keys":[{}]}}"#, jwks.join(","))
+    }
+
+    pub(super) fn live(&self) -> LiveKeys {
+        self.live.clone()
+    }
+
+    #[cold]
+    fn tidy(&self, now: i64) {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut keys = Vec::clone(&self.keys.load());
+        keys.retain(|placed| !placed.is_gone(now));
+        // They were all good before.
+        let _ = self.set(keys);
+    }
+
+    fn set(&self, keys: Vec<Placed>) -> Result<(), ConfigError> {
+        self.live.set(key_set(&self.issuer, &keys)?);
+        self.keys.store(Arc::new(keys));
+        Ok(())
+    }
+}
+
+impl Placed {
+    fn signs(&self, now: i64) -> bool {
+        self.signs_from.is_some_and(|from| from <= now)
+    }
+
+    fn is_gone(&self, now: i64) -> bool {
+        self.gone_at.is_some_and(|gone_at| gone_at <= now)
+    }
+}
+
+impl fmt::Debug for KeyRing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.keys.load().iter().map(|placed| &placed.key)).finish()
+    }
+}
+
+fn key_set(issuer: &str, keys: &[Placed]) -> Result<KeySet, ConfigError> {
+    let keys: Result<Vec<_>, _> = keys.iter().map(|placed| placed.key.verifying_key()).collect();
+    Ok(KeySet::new(keys?).with_issuer(issuer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alg::Algorithm;
+
+    #[test]
+    fn somebody_signs_at_any_time() {
+        let key = || SigningKey::generate(Algorithm::EdDSA).unwrap();
+        let (one, next) = (key(), key());
+        let ring = KeyRing::new("i", one.clone(), vec![next.clone()]).unwrap();
+        let signs = |now| ring.signing(now).map(|key| key.kid().to_owned());
+        // The key that signs already, and then the next one, twice.
+        ring.add(one.clone(), 100, 200).unwrap();
+        assert_eq!(signs(0).as_deref(), Some(one.kid()));
+        ring.add(next.clone(), 100, 200).unwrap();
+        ring.add(next.clone(), 150, 250).unwrap();
+        assert_eq!(signs(99).as_deref(), Some(one.kid()));
+        assert_eq!(signs(100).as_deref(), Some(next.kid()));
+        assert_eq!(ring.jwks(199).matches("kid").count(), 2);
+        assert_eq!(ring.jwks(200).matches("kid").count(), 1);
+        assert_eq!(signs(i64::MAX).as_deref(), Some(next.kid()));
+        assert!(ring.add(key().with_kid(next.kid()), 300, 400).is_err());
+        // A key that is gone may come again.
+        ring.add(one.clone(), 400, 500).unwrap();
+        assert_eq!(signs(400).as_deref(), Some(one.kid()));
+    }
+}

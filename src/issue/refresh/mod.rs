@@ -1,0 +1,415 @@
+//! Refresh tokens that rotate (RFC 6749 §6, RFC 9700 §4.14).
+//!
+//! # Rules
+//!
+//! 1. A refresh token is opaque: random, and stored as a digest alone. It is no JWT, so it
+//!    can never pass for an access token, nor an access token for it.
+//! 2. All tokens that come of one login are a family, and its newest token is live. Using
+//!    it spends it, and its successor is live.
+//! 3. Whoever presents a token that was spent shows that it was stolen, or that a thief
+//!    has used it: the family ends.
+//! 4. Within a short grace, the token that was spent last gives the same successor again,
+//!    as long as that has not been used: for a client whose answer was lost, and for two
+//!    tabs. It does not make the grace longer.
+//! 5. A session ends when it has not been refreshed for the idle lifetime, and after the
+//!    absolute lifetime in any case.
+//! 6. All this is one step in the store, so that of two requests at once one wins.
+//!
+//! # Example: log in, refresh, log out
+//! ```
+//! use tower_jwt_auth::issue::refresh::{Login, MemoryRefresh, RefreshTokens};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let refresh = RefreshTokens::builder(MemoryRefresh::new()).build()?;
+//! let opened = refresh.open(Login::new("user-1").label("Firefox on Linux")).await?;
+//!
+//! let next = refresh.rotate(opened.token().as_str()).await?;
+//! assert_eq!(next.session().id(), opened.session().id());
+//!
+//! refresh.end(next.session().id()).await?;
+//! let error = refresh.rotate(next.token().as_str()).await.unwrap_err();
+//! assert_eq!(error.code(), Some("invalid_grant"));
+//! # Ok(()) }
+//! ```
+
+mod memory;
+mod store;
+mod token;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+#[allow(unused_imports, reason = "for the feature `redis`")]
+pub(crate) use self::store::Previous;
+use self::token::Parts;
+pub use self::{
+    memory::MemoryRefresh,
+    store::{Digest, Family, RefreshStore, Rotated, Rotation, Session},
+    token::RefreshToken,
+};
+use super::random::random;
+use crate::{
+    clock::{Clock, SystemClock, unix_seconds},
+    error::{ConfigError, Error, ErrorKind},
+    observe,
+};
+
+/// Opens sessions, rotates their tokens and ends them; cheap to clone.
+///
+/// See the [module docs](self) for the rules.
+#[derive(Clone)]
+pub struct RefreshTokens(Arc<Inner>);
+
+struct Inner {
+    store: Box<dyn RefreshStore>,
+    idle: i64,
+    absolute: i64,
+    grace: i64,
+    most_sessions: usize,
+    clock: Box<dyn Clock>,
+}
+
+impl RefreshTokens {
+    /// A builder, for families that this store keeps.
+    pub fn builder(store: impl RefreshStore) -> RefreshTokensBuilder {
+        RefreshTokensBuilder {
+            store: Box::new(store),
+            idle: Duration::from_secs(14 * DAY),
+            absolute: Duration::from_secs(90 * DAY),
+            grace: Duration::from_secs(10),
+            most_sessions: 100,
+            clock: Box::new(SystemClock),
+        }
+    }
+
+    /// Opens a session: call it when the user has logged in. Where the subject has as many as
+    /// it may have, its oldest one ends.
+    ///
+    /// # Errors
+    ///
+    /// The subject is empty, or the store cannot be reached.
+    pub async fn open(&self, login: Login) -> Result<Opened, Error> {
+        if login.subject.is_empty() {
+            return Err(Error::new(ErrorKind::Issue { reason: "the subject is empty".into() }));
+        }
+        let now = self.now();
+        let (parts, ends_at) = (Parts::new()?, now.saturating_add(self.0.absolute));
+        let session = Session {
+            id: parts.id(),
+            subject: login.subject,
+            client_id: login.client_id,
+            scope: login.scope,
+            label: login.label,
+            created_at: now,
+            refreshed_at: now,
+            idle_until: now.saturating_add(self.0.idle),
+            ends_at,
+        };
+        let family = Family { session: session.clone(), current: parts.digest(), previous: None };
+        self.make_room(&session.subject).await?;
+        self.0.store.create(family, now).await?;
+        Ok(Opened { token: parts.to_token(), session, repeated: false })
+    }
+
+    /// Takes a token, and gives its successor.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::RefreshToken`] if the token is none, or its session has ended;
+    /// [`ErrorKind::RefreshTokenReused`] if it was spent: its session is ended with that.
+    /// If the store does not answer, the token may have been spent or not: it may be presented
+    /// again within the grace.
+    ///
+    /// # Cancel safety
+    ///
+    /// Where the answer is lost, the token gives the same successor again within the
+    /// grace.
+    pub async fn rotate(&self, token: &str) -> Result<Opened, Error> {
+        let parts = Parts::read(token).ok_or_else(|| Error::new(ErrorKind::RefreshToken))?;
+        let (now, salt) = (self.now(), Digest::new(random()?));
+        let next = parts.successor(salt);
+        let rotation = Rotation {
+            id: parts.id(),
+            presented: parts.digest(),
+            next: next.digest(),
+            salt,
+            now,
+            repeat_until: now.saturating_add(self.0.grace),
+            idle_until: now.saturating_add(self.0.idle),
+        };
+        match self.0.store.rotate(rotation).await? {
+            Rotated::Rotated(session) => {
+                Ok(Opened { token: next.to_token(), session, repeated: false })
+            }
+            Rotated::Repeated { session, salt } => {
+                let token = parts.successor(salt).to_token();
+                Ok(Opened { token, session, repeated: true })
+            }
+            Rotated::Reused(session) => {
+                observe::refresh_token_reused(session.id());
+                let session = session.id.into_boxed_str();
+                Err(Error::new(ErrorKind::RefreshTokenReused { session }))
+            }
+            Rotated::Expired | Rotated::Unknown => Err(Error::new(ErrorKind::RefreshToken)),
+        }
+    }
+
+    /// How a token stands. Nothing changes.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be reached.
+    pub async fn standing(&self, token: &str) -> Result<Standing, Error> {
+        let Some(parts) = Parts::read(token) else { return Ok(Standing::Unknown) };
+        let now = self.now();
+        Ok(match self.0.store.get(&parts.id(), now).await? {
+            Some(family) if family.takes(parts.digest(), now) => Standing::Live(family.session),
+            Some(family) => Standing::Spent(family.session),
+            None => Standing::Unknown,
+        })
+    }
+
+    /// The sessions of a subject that have not ended, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be reached.
+    pub async fn list(&self, subject: &str) -> Result<Vec<Session>, Error> {
+        let now = self.now();
+        let mut sessions = self.0.store.list(subject, now).await?;
+        sessions.retain(|session| session.expires_at() > now);
+        sessions.sort_by(|one, other| {
+            other.created_at.cmp(&one.created_at).then_with(|| one.id.cmp(&other.id))
+        });
+        Ok(sessions)
+    }
+
+    /// Ends the session of this id; `None` if there is none.
+    ///
+    /// Its access tokens are good until they expire, unless they are
+    /// [revoked](crate::revocation).
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be reached: the session may go on.
+    pub async fn end(&self, id: &str) -> Result<Option<Session>, Error> {
+        Ok(self.0.store.end(id).await?)
+    }
+
+    /// Ends all sessions of a subject.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be reached: some sessions may go on.
+    pub async fn end_all(&self, subject: &str) -> Result<Vec<Session>, Error> {
+        Ok(self.0.store.end_all(subject).await?)
+    }
+
+    /// How long a token lasts if it is not used.
+    #[must_use]
+    pub fn idle_lifetime(&self) -> Duration {
+        Duration::from_secs(u64::try_from(self.0.idle).unwrap_or_default())
+    }
+
+    /// The seconds that are left to a session.
+    pub(crate) fn left(&self, session: &Session) -> u64 {
+        u64::try_from(session.expires_at().saturating_sub(self.now())).unwrap_or_default()
+    }
+
+    /// The seconds that are left to it however often it is refreshed.
+    pub(crate) fn left_in_all(&self, session: &Session) -> u64 {
+        u64::try_from(session.ends_at.saturating_sub(self.now())).unwrap_or_default()
+    }
+
+    /// The oldest sessions go, so that nobody can fill the store alone.
+    async fn make_room(&self, subject: &str) -> Result<(), Error> {
+        let sessions = self.list(subject).await?;
+        for oldest in sessions.iter().skip(self.0.most_sessions.saturating_sub(1)) {
+            self.0.store.end(&oldest.id).await?;
+        }
+        Ok(())
+    }
+
+    fn now(&self) -> i64 {
+        unix_seconds(self.0.clock.now())
+    }
+}
+
+impl fmt::Debug for RefreshTokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RefreshTokens")
+            .field("idle", &self.0.idle)
+            .field("absolute", &self.0.absolute)
+            .field("grace", &self.0.grace)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A user who has logged in, as far as the session is to know.
+#[derive(Clone, Debug)]
+#[must_use = "a login does nothing until its session is opened"]
+pub struct Login {
+    subject: String,
+    client_id: Option<String>,
+    scope: Option<String>,
+    label: Option<String>,
+}
+
+impl Login {
+    /// This subject, who has shown to be it: the `sub` of the tokens.
+    pub fn new(subject: impl Into<String>) -> Self {
+        Self { subject: subject.into(), client_id: None, scope: None, label: None }
+    }
+
+    /// By way of this client. Default: that of the issuer.
+    pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
+        self.client_id = Some(client_id.into());
+        self
+    }
+
+    /// With this scope, words parted by blanks (RFC 6749 §3.3). Default: none.
+    pub fn scope(mut self, scope: impl Into<String>) -> Self {
+        self.scope = Some(scope.into());
+        self
+    }
+
+    /// A name by which the user recognizes the session in a list, such as that of a
+    /// browser; cut to 200 characters.
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        let label: String = label.into().chars().filter(|c| !c.is_control()).take(200).collect();
+        self.label = Some(label).filter(|label| !label.is_empty());
+        self
+    }
+}
+
+/// How a token stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums, reason = "there are these three")]
+pub enum Standing {
+    /// It gives a successor now.
+    Live(Session),
+    /// It was spent, and its session goes on: enough to log out with, and to nothing else.
+    Spent(Session),
+    /// It is none of a session that goes on.
+    Unknown,
+}
+
+/// A session and its live token.
+#[derive(Debug)]
+pub struct Opened {
+    token: RefreshToken,
+    session: Session,
+    repeated: bool,
+}
+
+impl Opened {
+    /// The token, for the client alone.
+    #[must_use]
+    pub fn token(&self) -> &RefreshToken {
+        &self.token
+    }
+
+    /// The session.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Whether a token was presented again within its grace, and this is what it gave
+    /// before.
+    #[must_use]
+    pub fn is_repeated(&self) -> bool {
+        self.repeated
+    }
+}
+
+/// Builds [`RefreshTokens`].
+///
+/// # Defaults
+///
+/// - idle lifetime: 14 days
+/// - absolute lifetime: 90 days
+/// - grace: 10 s
+/// - sessions of a subject: 100 at most
+/// - clock: that of the system
+#[must_use = "a builder does nothing until it is built"]
+pub struct RefreshTokensBuilder {
+    store: Box<dyn RefreshStore>,
+    idle: Duration,
+    absolute: Duration,
+    grace: Duration,
+    most_sessions: usize,
+    clock: Box<dyn Clock>,
+}
+
+impl RefreshTokensBuilder {
+    /// How long a session lasts that is not refreshed, in whole seconds. Default: 14 days.
+    pub fn idle_lifetime(mut self, lifetime: Duration) -> Self {
+        self.idle = lifetime;
+        self
+    }
+
+    /// How long a session lasts at most, in whole seconds. Default: 90 days.
+    pub fn absolute_lifetime(mut self, lifetime: Duration) -> Self {
+        self.absolute = lifetime;
+        self
+    }
+
+    /// For how long a token that was spent gives the same successor again, in whole
+    /// seconds; at most 60 s. With zero, it never does. Default: 10 s.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// How many sessions a subject may have at once; at the next login, its oldest one ends.
+    /// Default: 100.
+    pub fn most_sessions(mut self, most: usize) -> Self {
+        self.most_sessions = most;
+        self
+    }
+
+    /// Takes the time from this clock.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Box::new(clock);
+        self
+    }
+
+    /// The refresh tokens.
+    ///
+    /// # Errors
+    ///
+    /// A lifetime is shorter than a minute, or the grace is longer.
+    pub fn build(self) -> Result<RefreshTokens, ConfigError> {
+        if self.idle < MINUTE || self.absolute < MINUTE {
+            return Err(ConfigError::OutOfRange("a session lasts for a minute at the least"));
+        }
+        if self.grace > MINUTE {
+            return Err(ConfigError::OutOfRange(
+                "in a grace of more than a minute, a thief has the time to use a spent token",
+            ));
+        }
+        let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+        Ok(RefreshTokens(Arc::new(Inner {
+            store: self.store,
+            idle: seconds(self.idle),
+            absolute: seconds(self.absolute),
+            grace: seconds(self.grace),
+            most_sessions: self.most_sessions,
+            clock: self.clock,
+        })))
+    }
+}
+
+impl fmt::Debug for RefreshTokensBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RefreshTokensBuilder")
+            .field("idle", &self.idle)
+            .field("absolute", &self.absolute)
+            .field("grace", &self.grace)
+            .finish_non_exhaustive()
+    }
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: u64 = 24 * 60 * 60;

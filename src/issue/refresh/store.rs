@@ -1,0 +1,393 @@
+//! What is kept of a login, and who keeps it.
+
+use std::{fmt, sync::Arc};
+
+use base64_simd::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+use crate::{error::StoreError, step::Step};
+
+/// Keeps the families of refresh tokens.
+///
+/// Implement it for a database of your own. Each method is one step that happens as a
+/// whole or not at all; what two of them do at once is the same as one after the other:
+/// that is what keeps two requests with one token from both winning. `now` is in seconds
+/// since 1970-01-01T00:00:00Z. A family whose
+/// [`expires_at`](Session::expires_at) is `now` or earlier is not there any more: it is
+/// not listed, and may be deleted.
+///
+/// # Example: the rotation in a transaction
+/// ```
+/// use tower_jwt_auth::issue::refresh::{Family, Rotated, Rotation};
+///
+/// # trait Transaction {
+/// #     fn load(&mut self, id: &str) -> Option<Family>;
+/// #     fn save(&mut self, family: &Family);
+/// #     fn delete(&mut self, id: &str);
+/// # }
+/// // Between `BEGIN IMMEDIATE` and `COMMIT`, or with the row locked by `FOR UPDATE`.
+/// fn rotate(transaction: &mut impl Transaction, rotation: &Rotation) -> Rotated {
+///     let Some(mut family) = transaction.load(rotation.id()) else { return Rotated::Unknown };
+///     let rotated = family.rotate(rotation);
+///     match &rotated {
+///         Rotated::Rotated(_) => transaction.save(&family),
+///         Rotated::Reused(_) | Rotated::Expired => transaction.delete(rotation.id()),
+///         _ => {}
+///     }
+///     rotated
+/// }
+/// ```
+pub trait RefreshStore: Send + Sync + 'static {
+    /// Adds a family.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be reached, or already has a family of this id.
+    fn create(&self, family: Family, now: i64) -> Step<Result<(), StoreError>>;
+
+    /// The family of this id, as it is.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be reached.
+    fn get(&self, id: &str, now: i64) -> Step<Result<Option<Family>, StoreError>>;
+
+    /// Does what [`Family::rotate`] says, as one step.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be reached. Whether the token was spent, nobody knows: within the
+    /// grace it gives its successor in either case.
+    fn rotate(&self, rotation: Rotation) -> Step<Result<Rotated, StoreError>>;
+
+    /// The sessions of a subject.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be reached.
+    fn list(&self, subject: &str, now: i64) -> Step<Result<Vec<Session>, StoreError>>;
+
+    /// Deletes the family of this id, and gives its session if there was one.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be reached.
+    fn end(&self, id: &str) -> Step<Result<Option<Session>, StoreError>>;
+
+    /// Deletes all families of a subject, and gives their sessions.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be reached: some of them may have ended.
+    fn end_all(&self, subject: &str) -> Step<Result<Vec<Session>, StoreError>>;
+}
+
+impl<R: RefreshStore + ?Sized> RefreshStore for Arc<R> {
+    fn create(&self, family: Family, now: i64) -> Step<Result<(), StoreError>> {
+        (**self).create(family, now)
+    }
+
+    fn get(&self, id: &str, now: i64) -> Step<Result<Option<Family>, StoreError>> {
+        (**self).get(id, now)
+    }
+
+    fn rotate(&self, rotation: Rotation) -> Step<Result<Rotated, StoreError>> {
+        (**self).rotate(rotation)
+    }
+
+    fn list(&self, subject: &str, now: i64) -> Step<Result<Vec<Session>, StoreError>> {
+        (**self).list(subject, now)
+    }
+
+    fn end(&self, id: &str) -> Step<Result<Option<Session>, StoreError>> {
+        (**self).end(id)
+    }
+
+    fn end_all(&self, subject: &str) -> Step<Result<Vec<Session>, StoreError>> {
+        (**self).end_all(subject)
+    }
+}
+
+/// A login: who, when, and until when. Times are in seconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    pub(crate) id: String,
+    pub(crate) subject: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) client_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) scope: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) label: Option<String>,
+    pub(crate) created_at: i64,
+    pub(crate) refreshed_at: i64,
+    pub(crate) idle_until: i64,
+    pub(crate) ends_at: i64,
+}
+
+impl Session {
+    /// The session's id: the `sid` of its access tokens. It is not secret.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Whose session it is: the `sub` of its access tokens.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// The client that it was opened with.
+    #[must_use]
+    pub fn client_id(&self) -> Option<&str> {
+        self.client_id.as_deref()
+    }
+
+    /// The scope that was granted, words parted by blanks.
+    #[must_use]
+    pub fn scope(&self) -> Option<&str> {
+        self.scope.as_deref()
+    }
+
+    /// What a user recognizes it by, such as the name of a browser.
+    #[must_use]
+    pub fn label(&self) -> Option<&str> {
+        self.label.as_deref()
+    }
+
+    /// When it was opened.
+    #[must_use]
+    pub fn created_at(&self) -> i64 {
+        self.created_at
+    }
+
+    /// When its token was rotated last; at first, when it was opened.
+    #[must_use]
+    pub fn refreshed_at(&self) -> i64 {
+        self.refreshed_at
+    }
+
+    /// When it ends if it is not refreshed before.
+    #[must_use]
+    pub fn expires_at(&self) -> i64 {
+        self.idle_until.min(self.ends_at)
+    }
+
+    /// When it ends, however often it is refreshed.
+    #[must_use]
+    pub fn ends_at(&self) -> i64 {
+        self.ends_at
+    }
+}
+
+/// A session, and what its tokens are known by: one family, one session, one live token.
+///
+/// It serializes, so that a store can keep it as one value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Family {
+    pub(crate) session: Session,
+    /// Of the token that is live.
+    pub(crate) current: Digest,
+    /// Of the one before, while it may be repeated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) previous: Option<Previous>,
+}
+
+/// A token that was just spent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Previous {
+    pub(crate) digest: Digest,
+    /// What its successor was made with.
+    pub(crate) salt: Digest,
+    /// Until when it may be presented again.
+    pub(crate) until: i64,
+}
+
+impl Family {
+    /// Its session.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Whether the token of this digest gives a successor now.
+    #[must_use]
+    pub fn takes(&self, digest: Digest, now: i64) -> bool {
+        let repeats = |previous: &Previous| previous.digest == digest && now < previous.until;
+        now < self.session.expires_at()
+            && (self.current == digest || self.previous.as_ref().is_some_and(repeats))
+    }
+
+    /// Rotates the token, if it is the live one:
+    ///
+    /// 1. A family whose time is over is [`Expired`](Rotated::Expired): delete it.
+    /// 2. The live token is spent, its successor is live, and the session is idle no
+    ///    longer: [`Rotated`](Rotated::Rotated), save the family.
+    /// 3. The token that was spent last, within its grace and before its successor is
+    ///    spent: [`Repeated`](Rotated::Repeated), nothing has changed.
+    /// 4. Any other token of this family is stolen, or was used by a thief before:
+    ///    [`Reused`](Rotated::Reused), delete the family (RFC 9700 §4.14.2).
+    #[must_use = "a family whose token was reused must be deleted"]
+    pub fn rotate(&mut self, rotation: &Rotation) -> Rotated {
+        if self.session.expires_at() <= rotation.now {
+            return Rotated::Expired;
+        }
+        if self.current == rotation.presented {
+            self.previous = Some(Previous {
+                digest: rotation.presented,
+                salt: rotation.salt,
+                until: rotation.repeat_until,
+            });
+            self.current = rotation.next;
+            self.session.refreshed_at = rotation.now;
+            self.session.idle_until = rotation.idle_until;
+            return Rotated::Rotated(self.session.clone());
+        }
+        match &self.previous {
+            Some(previous)
+                if previous.digest == rotation.presented && rotation.now < previous.until =>
+            {
+                Rotated::Repeated { session: self.session.clone(), salt: previous.salt }
+            }
+            _ => Rotated::Reused(self.session.clone()),
+        }
+    }
+}
+
+/// A token that is presented, and what is to come in its place.
+#[derive(Clone, Debug)]
+pub struct Rotation {
+    pub(super) id: String,
+    pub(super) presented: Digest,
+    pub(super) next: Digest,
+    pub(super) salt: Digest,
+    pub(super) now: i64,
+    pub(super) repeat_until: i64,
+    pub(super) idle_until: i64,
+}
+
+impl Rotation {
+    /// The id of the family that the token is of.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The digest of the token that is presented.
+    #[must_use]
+    pub fn presented(&self) -> Digest {
+        self.presented
+    }
+
+    /// The digest of its successor.
+    #[must_use]
+    pub fn next(&self) -> Digest {
+        self.next
+    }
+
+    /// What the successor is made with, kept while the token may be repeated.
+    #[must_use]
+    pub fn salt(&self) -> Digest {
+        self.salt
+    }
+
+    /// The time now.
+    #[must_use]
+    pub fn now(&self) -> i64 {
+        self.now
+    }
+
+    /// Until when the token may be repeated.
+    #[must_use]
+    pub fn repeat_until(&self) -> i64 {
+        self.repeat_until
+    }
+
+    /// When the session ends if it is not refreshed again.
+    #[must_use]
+    pub fn idle_until(&self) -> i64 {
+        self.idle_until
+    }
+}
+
+/// What came of a [`Rotation`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums, reason = "a store knows all of them, and so must its user")]
+pub enum Rotated {
+    /// The token was live, and its successor is now.
+    Rotated(Session),
+    /// The token was spent a moment ago, and has the successor that was made with this.
+    Repeated {
+        /// The session as it is.
+        session: Session,
+        /// What the successor was made with.
+        salt: Digest,
+    },
+    /// The token was spent long ago: its family was deleted.
+    Reused(Session),
+    /// The session's time was over: its family was deleted.
+    Expired,
+    /// There is no such family.
+    Unknown,
+}
+
+/// 32 bytes: the SHA-256 of a token, which says nothing of it, or random ones.
+///
+/// Compared in constant time. Its text is base64url.
+#[derive(Clone, Copy)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// These bytes.
+    #[must_use]
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The digest whose text this is.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode_to_vec(text.as_bytes()).ok()?;
+        bytes.try_into().ok().map(Self)
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The bytes as base64url.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        URL_SAFE_NO_PAD.encode_to_string(self.0)
+    }
+}
+
+impl PartialEq for Digest {
+    fn eq(&self, other: &Self) -> bool {
+        aws_lc_rs::constant_time::verify_slices_are_equal(&self.0, &other.0).is_ok()
+    }
+}
+
+impl Eq for Digest {}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.to_text())
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::from_text(&text).ok_or_else(|| D::Error::custom("32 bytes of base64url are expected"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Digest(..)")
+    }
+}

@@ -1,0 +1,136 @@
+//! The token itself, which only its client has.
+
+use std::fmt;
+
+use base64_simd::URL_SAFE_NO_PAD;
+use zeroize::{Zeroize, Zeroizing};
+
+use super::store::Digest;
+use crate::{
+    error::Error,
+    issue::random::{hmac_sha256, random, sha256},
+};
+
+/// A refresh token: 384 random bits, of which 128 stay the same in its family and 256
+/// change with each rotation.
+///
+/// `Debug` shows nothing; it is wiped when dropped.
+pub struct RefreshToken {
+    text: Zeroizing<String>,
+}
+
+impl RefreshToken {
+    /// Its text: 64 characters of base64url.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl RefreshToken {
+    /// The id of the session that a token is of, whether or not there is one.
+    pub(crate) fn session_of(text: &str) -> Option<String> {
+        Parts::read(text).map(|parts| parts.id())
+    }
+}
+
+impl fmt::Debug for RefreshToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RefreshToken(..)")
+    }
+}
+
+/// What a refresh token is made of.
+///
+/// The first half tells that a token was made for a family: one with another second half
+/// is a former token of it, and no guess. That is why the former ones need not be kept.
+pub(super) struct Parts {
+    family: [u8; 16],
+    secret: [u8; 32],
+}
+
+impl Parts {
+    /// Those of the first token of a new family.
+    pub(super) fn new() -> Result<Self, Error> {
+        Ok(Self { family: random()?, secret: random()? })
+    }
+
+    /// Those of a token that somebody presents.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        if text.len() != LENGTH {
+            return None;
+        }
+        let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode_to_vec(text.as_bytes()).ok()?);
+        let (family, secret) = bytes.split_first_chunk()?;
+        Some(Self { family: *family, secret: secret.try_into().ok()? })
+    }
+
+    /// Those of the token that follows, made with this salt. Who has this one and the salt
+    /// can make it, and nobody else: the store has no token, and the client no salt.
+    pub(super) fn successor(&self, salt: Digest) -> Self {
+        Self { family: self.family, secret: hmac_sha256(&self.secret, salt.as_bytes()) }
+    }
+
+    /// The id of the family: a digest, so that who knows it cannot make a token.
+    pub(super) fn id(&self) -> String {
+        let digest = sha256(&[b"refresh family", &self.family]);
+        URL_SAFE_NO_PAD.encode_to_string(digest.first_chunk::<16>().unwrap_or(&[0; 16]))
+    }
+
+    /// What the store knows the token by.
+    pub(super) fn digest(&self) -> Digest {
+        Digest::new(sha256(&[b"refresh token", &self.family, &self.secret]))
+    }
+
+    pub(super) fn to_token(&self) -> RefreshToken {
+        let mut bytes = [&self.family[..], &self.secret].concat();
+        let text = Zeroizing::new(URL_SAFE_NO_PAD.encode_to_string(&bytes));
+        bytes.zeroize();
+        RefreshToken { text }
+    }
+}
+
+impl Drop for Parts {
+    fn drop(&mut self) {
+        self.family.zeroize();
+        self.secret.zeroize();
+    }
+}
+
+const LENGTH: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_goes_there_and_back() {
+        let parts = Parts::new().unwrap();
+        let token = parts.to_token();
+        assert_eq!(token.as_str().len(), LENGTH);
+        let read = Parts::read(token.as_str()).unwrap();
+        assert_eq!((read.id(), read.digest()), (parts.id(), parts.digest()));
+        assert!(!format!("{token:?}").contains(token.as_str()));
+    }
+
+    #[test]
+    fn what_is_no_token_is_not_read() {
+        let token = Parts::new().unwrap().to_token();
+        let text = token.as_str();
+        for other in ["", &text[1..], &format!("{text}A"), &text.replace(&text[9..10], "=")] {
+            assert!(Parts::read(other).is_none(), "{other}");
+        }
+        assert!(Parts::read(&"ä".repeat(32)).is_none());
+    }
+
+    #[test]
+    fn a_successor_is_of_the_family_and_hangs_on_the_salt() {
+        let parts = Parts::new().unwrap();
+        let salt = Digest::new([1; 32]);
+        let successor = parts.successor(salt);
+        assert_eq!(successor.id(), parts.id());
+        assert_ne!(successor.digest(), parts.digest());
+        assert_eq!(successor.digest(), parts.successor(salt).digest());
+        assert_ne!(successor.digest(), parts.successor(Digest::new([2; 32])).digest());
+    }
+}

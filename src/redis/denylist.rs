@@ -1,0 +1,338 @@
+//! Revocations, for all machines of a service.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::{runtime::Handle, task::AbortHandle};
+
+use super::{
+    Redis,
+    entry::{self, Keys},
+    follow::{self, Follower},
+    link::{Again, Failure},
+    not_reached,
+};
+use crate::{
+    clock::{Clock, SystemClock, unix_seconds},
+    error::{ConfigError, StoreError},
+    revocation::{Denylist, MemoryDenylist, Presented, Revocation},
+    step::Step,
+};
+
+/// A denylist in Redis of which each process keeps a copy; cheap to clone, and all clones
+/// are one. Made by [`Redis::denylist`].
+///
+/// # Rules
+///
+/// 1. A background task follows the changes in the store, and puts them into the copy. It
+///    ends with the last clone.
+/// 2. While the store has answered it lately, the copy answers, with no I/O and no lock.
+/// 3. When it has not for [`stale_after`](RedisDenylistBuilder::stale_after), what is in the
+///    copy is still revoked; for all else the store is asked, and where it does not answer,
+///    nobody knows: the verifier answers 503.
+/// 4. After a break, the task reads the whole list before it follows on. What it has and
+///    the store has lost, it writes back.
+/// 5. A revocation is in the copy of the process that made it at once, and in the others
+///    when the store has told them: within milliseconds, or once the copy is stale.
+///
+/// # Example
+/// ```no_run
+/// use tower_jwt_auth::{redis::Redis, revocation::{Denylist, Revocation}};
+///
+/// # async fn start(expires_at: i64) -> Result<(), Box<dyn std::error::Error>> {
+/// let redis = Redis::builder("redis://127.0.0.1:6379").build().await?;
+/// let denylist = redis.denylist().build().await?;
+/// let logout = Revocation::session("https://login.example.com", "session-1", expires_at);
+/// denylist.revoke(logout).await.map_err(tower_jwt_auth::Error::from)?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct RedisDenylist(Arc<Held>);
+
+/// What all clones hold, and the task does not.
+struct Held {
+    shared: Arc<Shared>,
+    task: Mutex<Option<AbortHandle>>,
+}
+
+/// What the task has a share in.
+pub(super) struct Shared {
+    pub(super) redis: Redis,
+    pub(super) keys: Keys,
+    pub(super) view: MemoryDenylist,
+    /// Whether the view has what the store may not have.
+    pub(super) unsaved: AtomicBool,
+    clock: Arc<dyn Clock>,
+    stale_after: u64,
+    start: Instant,
+    /// When the last read was sent that was answered, in milliseconds from the start and
+    /// one more; 0 for none.
+    contact: AtomicU64,
+}
+
+impl RedisDenylist {
+    /// Whether the copy is new enough to answer by itself.
+    #[must_use]
+    #[inline]
+    pub fn is_fresh(&self) -> bool {
+        self.0.shared.is_fresh()
+    }
+
+    /// How many revocations there are in the copy.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.shared.view.len()
+    }
+
+    /// Whether there is none in the copy.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    #[cold]
+    fn ask(&self, token: Presented<'_>) -> Step<Result<bool, StoreError>> {
+        // The runtime of the task may have gone.
+        self.0.tend(None);
+        let keys: Vec<String> = token.keys().collect();
+        if keys.is_empty() {
+            return Step::Ready(Ok(false));
+        }
+        let issued_at = token.issued_at();
+        let shared = Arc::clone(&self.0.shared);
+        Step::pending(async move {
+            let found = shared.find(keys).await?;
+            let revokes = |one: &Revocation| match (one.before(), issued_at) {
+                (Some(before), Some(issued_at)) => issued_at <= before,
+                (None, _) | (_, None) => true,
+            };
+            let is_revoked = found.iter().any(revokes);
+            // A copy that is full knows it the next time it asks.
+            let _ = shared.view.insert_all(found);
+            Ok(is_revoked)
+        })
+    }
+}
+
+impl Denylist for RedisDenylist {
+    fn revoke(&self, revocation: Revocation) -> Step<Result<(), StoreError>> {
+        let shared = Arc::clone(&self.0.shared);
+        if revocation.until() <= shared.now() {
+            return Step::Ready(Ok(()));
+        }
+        let kept = shared.view.insert(revocation.clone());
+        // Also where nobody waits for the answer, or for the first step.
+        let unsaved = Unsaved(Some(Arc::clone(&shared)));
+        Step::pending(async move {
+            let unsaved = unsaved;
+            let script = shared.keys.revoke(&revocation, shared.now())?;
+            let _: i64 = shared.redis.link().script(&script, Again::May).await?;
+            unsaved.saved();
+            kept
+        })
+    }
+
+    #[inline]
+    fn is_revoked(&self, token: Presented<'_>) -> Step<Result<bool, StoreError>> {
+        let shared = &self.0.shared;
+        // Before the look into the copy: it is at least as new as that.
+        let fresh = shared.is_fresh();
+        if shared.view.contains(token) {
+            return Step::Ready(Ok(true));
+        }
+        if fresh { Step::Ready(Ok(false)) } else { self.ask(token) }
+    }
+}
+
+impl Held {
+    /// Starts the task if it does not run, and there is a runtime.
+    fn tend(&self, follower: Option<Follower>) {
+        let Ok(runtime) = Handle::try_current() else { return };
+        // What is done under it does not panic.
+        let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+        if task.as_ref().is_none_or(AbortHandle::is_finished) {
+            let run = follow::run(Arc::clone(&self.shared), follower);
+            *task = Some(runtime.spawn(run).abort_handle());
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let task = self.task.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(task) = task.take() {
+            task.abort();
+        }
+    }
+}
+
+impl Shared {
+    #[inline]
+    fn is_fresh(&self) -> bool {
+        match self.contact.load(Ordering::Acquire) {
+            0 => false,
+            contact => self.elapsed().saturating_sub(contact - 1) < self.stale_after,
+        }
+    }
+
+    /// The milliseconds since the start.
+    pub(super) fn elapsed(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// All that was in the store when this was sent is in the view.
+    pub(super) fn knows_all(&self, sent: u64) {
+        self.contact.store(sent.saturating_add(1), Ordering::Release);
+    }
+
+    pub(super) fn now(&self) -> i64 {
+        unix_seconds(self.clock.now())
+    }
+
+    /// What the store has under these names.
+    async fn find(&self, names: Vec<String>) -> Result<Vec<Revocation>, Failure> {
+        let mut pipe = redis::pipe();
+        pipe.cmd("HMGET").arg(&self.keys.entries).arg(names);
+        let (found,): (Vec<Option<String>>,) =
+            self.redis.link().pipeline(&pipe, Again::May).await?;
+        found.iter().flatten().map(|entry| entry::read(entry)).collect()
+    }
+}
+
+/// Sees to it that a revocation is written by the task if it was not acknowledged.
+struct Unsaved(Option<Arc<Shared>>);
+
+impl Unsaved {
+    fn saved(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Unsaved {
+    fn drop(&mut self) {
+        if let Some(shared) = self.0.take() {
+            shared.unsaved.store(true, Ordering::Release);
+        }
+    }
+}
+
+impl fmt::Debug for RedisDenylist {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisDenylist")
+            .field("fresh", &self.is_fresh())
+            .field("len", &self.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Builds a [`RedisDenylist`].
+///
+/// # Defaults
+///
+/// - stale after: 5 s without an answer from the store
+/// - capacity: 1,000,000 revocations, of some 200 bytes each. A copy that is full is
+///   stale: the store is asked
+/// - not lazy: `build` fails where the store does not answer
+/// - clock: that of the system
+#[must_use = "a builder does nothing until it is built"]
+pub struct RedisDenylistBuilder {
+    redis: Redis,
+    stale_after: Duration,
+    capacity: usize,
+    lazy: bool,
+    clock: Arc<dyn Clock>,
+}
+
+impl RedisDenylistBuilder {
+    pub(super) fn new(redis: Redis) -> Self {
+        Self {
+            redis,
+            stale_after: Duration::from_secs(5),
+            capacity: 1_000_000,
+            lazy: false,
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// For how long the copy answers while the store does not: so much later than elsewhere
+    /// a logout may hold here. From 1 s to 5 minutes; no shorter than the time-out of a
+    /// command and half a second. Default: 5 s.
+    pub fn stale_after(mut self, time: Duration) -> Self {
+        self.stale_after = time;
+        self
+    }
+
+    /// How many revocations the copy has room for. Default: 1,000,000.
+    pub fn capacity(mut self, most: usize) -> Self {
+        self.capacity = most;
+        self
+    }
+
+    /// Starts also where the store does not answer: the copy is stale until it does.
+    pub fn lazy(mut self) -> Self {
+        self.lazy = true;
+        self
+    }
+
+    /// Takes the time from this clock.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Reads the list, and starts to follow it.
+    ///
+    /// # Errors
+    ///
+    /// A number is out of range, the store does not answer, or this is not called on a tokio
+    /// runtime.
+    pub async fn build(self) -> Result<RedisDenylist, ConfigError> {
+        if self.capacity == 0 {
+            return Err(ConfigError::OutOfRange("the copy of the denylist has room for nothing"));
+        }
+        let shortest = (self.redis.link().timeout() + follow::BLOCK).max(Duration::from_secs(1));
+        if self.stale_after < shortest || self.stale_after > Duration::from_secs(300) {
+            return Err(ConfigError::OutOfRange(
+                "the copy of the denylist is stale after 1 s to 5 minutes, and after longer than \
+                 the time-out of a command and half a second",
+            ));
+        }
+        if Handle::try_current().is_err() {
+            return Err(not_reached(Failure::NoRuntime));
+        }
+        let shared = Arc::new(Shared {
+            keys: Keys::new(self.redis.prefix()),
+            redis: self.redis,
+            view: MemoryDenylist::with(self.capacity, Arc::clone(&self.clock)),
+            unsaved: AtomicBool::new(false),
+            clock: self.clock,
+            stale_after: u64::try_from(self.stale_after.as_millis()).unwrap_or(u64::MAX),
+            start: Instant::now(),
+            contact: AtomicU64::new(0),
+        });
+        let follower = if self.lazy {
+            None
+        } else {
+            Some(Follower::begin(&shared).await.map_err(not_reached)?)
+        };
+        let held = Held { shared, task: Mutex::new(None) };
+        held.tend(follower);
+        Ok(RedisDenylist(Arc::new(held)))
+    }
+}
+
+impl fmt::Debug for RedisDenylistBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisDenylistBuilder")
+            .field("stale_after", &self.stale_after)
+            .field("capacity", &self.capacity)
+            .field("lazy", &self.lazy)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,138 @@
+//! A revocation as it is in the store, and the keys and the script that go with it.
+
+use std::sync::LazyLock;
+
+use redis::{Cmd, Script, ScriptInvocation};
+use serde_json::Value;
+
+use super::link::{Failure, script};
+use crate::revocation::Revocation;
+
+/// The names of the keys: one hash tag, so that a script may use all of them.
+pub(super) struct Keys {
+    /// The revocations, by what they name.
+    pub(super) entries: String,
+    /// When each is over.
+    times: String,
+    /// What has changed, for those who follow.
+    pub(super) changes: String,
+    /// How many changes there were.
+    pub(super) count: String,
+}
+
+impl Keys {
+    pub(super) fn new(prefix: &str) -> Self {
+        let key = |name: &str| format!("{{{prefix}:deny}}:{name}");
+        Self {
+            entries: key("entries"),
+            times: key("times"),
+            changes: key("changes"),
+            count: key("count"),
+        }
+    }
+
+    /// Adds a revocation.
+    pub(super) fn revoke(
+        &self,
+        revocation: &Revocation,
+        now: i64,
+    ) -> Result<ScriptInvocation<'static>, serde_json::Error> {
+        let mut invocation = REVOKE.prepare_invoke();
+        for key in self.all() {
+            invocation.key(key);
+        }
+        for argument in arguments(revocation, now)? {
+            invocation.arg(argument);
+        }
+        Ok(invocation)
+    }
+
+    /// The same as one of many commands, where the script is loaded.
+    pub(super) fn revoke_loaded(
+        &self,
+        revocation: &Revocation,
+        now: i64,
+    ) -> Result<Cmd, serde_json::Error> {
+        let mut command = redis::cmd("EVALSHA");
+        command.arg(REVOKE.get_hash()).arg(self.all().len());
+        command.arg(&self.all()).arg(&arguments(revocation, now)?);
+        Ok(command)
+    }
+
+    fn all(&self) -> [&str; 4] {
+        [&self.entries, &self.times, &self.changes, &self.count]
+    }
+}
+
+/// What adds a revocation.
+pub(super) static REVOKE: LazyLock<Script> = LazyLock::new(|| script(include_str!("revoke.lua")));
+
+fn arguments(revocation: &Revocation, now: i64) -> Result<[String; 8], serde_json::Error> {
+    Ok([
+        revocation.key(),
+        revocation.until().to_string(),
+        revocation.before().map_or_else(|| NEVER.to_owned(), |before| before.to_string()),
+        serde_json::to_string(revocation)?,
+        now.to_string(),
+        MOST_CHANGES.to_string(),
+        SHORTEST.to_string(),
+        LONGEST.to_string(),
+    ])
+}
+
+/// The revocation that an entry is: the times are at its head, where a script can
+/// change them.
+pub(super) fn read(entry: &str) -> Result<Revocation, Failure> {
+    try_read(entry).ok_or(Failure::Foreign("a revocation in the store is not as it was put there"))
+}
+
+fn try_read(entry: &str) -> Option<Revocation> {
+    let mut parts = entry.splitn(3, ' ');
+    let (until, before, json) = (parts.next()?, parts.next()?, parts.next()?);
+    let mut value: Value = serde_json::from_str(json).ok()?;
+    let object = value.as_object_mut()?;
+    object.insert("until".to_owned(), until.parse::<i64>().ok()?.into());
+    if before != NEVER {
+        let subject = object.get_mut("subject")?.as_object_mut()?;
+        subject.insert("before".to_owned(), before.parse::<i64>().ok()?.into());
+    }
+    serde_json::from_value(value).ok()
+}
+
+/// In the place of a time, for a revocation that does not ask when a token was issued.
+const NEVER: &str = "-";
+
+/// Who has missed more than so many changes reads the whole list.
+const MOST_CHANGES: u32 = 10_000;
+
+/// How long the list is kept at the least, and at most, in seconds: a day, and a hundred
+/// years.
+const SHORTEST: i64 = 24 * 60 * 60;
+const LONGEST: i64 = 100 * 366 * 24 * 60 * 60;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_read_with_the_times_at_its_head() {
+        let of_token = Revocation::token("i", "j j", 9);
+        let json = serde_json::to_string(&of_token).unwrap();
+        assert_eq!(read(&format!("309 - {json}")).unwrap(), of_token);
+        assert_eq!(read(&format!("310 - {json}")).unwrap().until(), 310);
+        let of_subject = Revocation::subject("i", "s", 5, 9);
+        let json = serde_json::to_string(&of_subject).unwrap();
+        let merged = read(&format!("{} {} {json}", i64::MAX, i64::MIN)).unwrap();
+        assert_eq!((merged.until(), merged.before()), (i64::MAX, Some(i64::MIN)));
+        assert_eq!(merged.key(), of_subject.key());
+        for wrong in ["", "1", "1 2", "1 - {}", "x - {}", "1 - []", "9 5 {\"token\":\"t\"}"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn all_keys_are_in_one_slot() {
+        let keys = Keys::new("shop");
+        assert!(keys.all().iter().all(|key| key.starts_with("{shop:deny}:")));
+    }
+}

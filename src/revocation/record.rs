@@ -1,0 +1,249 @@
+//! What is revoked, and what it is compared with.
+
+use std::{fmt::Write, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::claims::{NumericDate, RegisteredClaims};
+
+/// A revocation of one or of many tokens of an issuer. Times are in seconds since
+/// 1970-01-01T00:00:00Z.
+///
+/// It serializes, so that a store or a message can carry it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revocation {
+    #[serde(flatten)]
+    of: Of,
+    issuer: Box<str>,
+    until: i64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Of {
+    Token(Box<str>),
+    Session(Box<str>),
+    Subject { subject: Box<str>, before: i64 },
+}
+
+impl Revocation {
+    /// Of the token with these claims; `None` where it has no `jti` or no `exp`.
+    #[must_use]
+    pub fn of_token(claims: &RegisteredClaims) -> Option<Self> {
+        let (id, expires_at) = (claims.token_id()?, claims.expires_at()?.ceil());
+        Some(Self::token(claims.issuer().unwrap_or_default(), id, expires_at))
+    }
+
+    /// Of the token with this `jti`, which expires at `expires_at`.
+    #[must_use]
+    pub fn token(issuer: &str, token_id: &str, expires_at: i64) -> Self {
+        Self::new(Of::Token(token_id.into()), issuer, expires_at)
+    }
+
+    /// Of all tokens with this `sid`, the last of which expires at `expires_at`.
+    #[must_use]
+    pub fn session(issuer: &str, session_id: &str, expires_at: i64) -> Self {
+        Self::new(Of::Session(session_id.into()), issuer, expires_at)
+    }
+
+    /// Of all tokens with this `sub` that were issued at `before` or earlier, the last of
+    /// which expires at `expires_at`: after a change of the password, for example. A token
+    /// without `iat` counts as issued earlier.
+    ///
+    /// Since `iat` has whole seconds, a token that is issued in the same second and
+    /// later is revoked, too.
+    #[must_use]
+    pub fn subject(issuer: &str, subject: &str, before: i64, expires_at: i64) -> Self {
+        Self::new(Of::Subject { subject: subject.into(), before }, issuer, expires_at)
+    }
+
+    fn new(of: Of, issuer: &str, expires_at: i64) -> Self {
+        let slack = i64::try_from(SLACK.as_secs()).unwrap_or_default();
+        Self { of, issuer: issuer.into(), until: expires_at.saturating_add(slack) }
+    }
+
+    /// The issuer of the tokens; empty for those that have none.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The time from which on the revocation need not be kept.
+    #[must_use]
+    pub fn until(&self) -> i64 {
+        self.until
+    }
+
+    /// For a revocation of a subject: tokens are revoked that were issued then or
+    /// earlier.
+    #[must_use]
+    pub fn before(&self) -> Option<i64> {
+        match &self.of {
+            Of::Subject { before, .. } => Some(*before),
+            Of::Token(_) | Of::Session(_) => None,
+        }
+    }
+
+    /// A text that no other token, session or subject has: what a store looks it up by.
+    #[must_use]
+    pub fn key(&self) -> String {
+        let (kind, name) = self.name();
+        key(kind, &self.issuer, name)
+    }
+
+    /// Whether it revokes all that the other one does, and for as long.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        self.name() == other.name()
+            && self.issuer == other.issuer
+            && self.until >= other.until
+            && self.before() >= other.before()
+    }
+
+    pub(super) fn name(&self) -> (Kind, &str) {
+        match &self.of {
+            Of::Token(id) => (Kind::Token, id),
+            Of::Session(id) => (Kind::Session, id),
+            Of::Subject { subject, .. } => (Kind::Subject, subject),
+        }
+    }
+}
+
+/// What a token says of itself, as far as revocations name it.
+#[derive(Clone, Copy, Debug)]
+pub struct Presented<'a> {
+    issuer: &'a str,
+    names: [Option<&'a str>; 3],
+    issued_at: Option<NumericDate>,
+}
+
+impl<'a> Presented<'a> {
+    /// A token with these claims.
+    #[must_use]
+    pub fn new(claims: &'a RegisteredClaims) -> Self {
+        Self {
+            issuer: claims.issuer().unwrap_or_default(),
+            names: [claims.token_id(), claims.session_id(), claims.subject()],
+            issued_at: claims.issued_at(),
+        }
+    }
+
+    /// Its issuer (`iss`); empty if it has none.
+    #[must_use]
+    pub fn issuer(&self) -> &'a str {
+        self.issuer
+    }
+
+    /// Its id (`jti`).
+    #[must_use]
+    pub fn token_id(&self) -> Option<&'a str> {
+        self.names[0]
+    }
+
+    /// Its session (`sid`).
+    #[must_use]
+    pub fn session_id(&self) -> Option<&'a str> {
+        self.names[1]
+    }
+
+    /// Its subject (`sub`).
+    #[must_use]
+    pub fn subject(&self) -> Option<&'a str> {
+        self.names[2]
+    }
+
+    /// When it was issued (`iat`), in whole seconds rounded down.
+    #[must_use]
+    pub fn issued_at(&self) -> Option<i64> {
+        self.issued_at.map(NumericDate::floor)
+    }
+
+    /// The [keys](Revocation::key) of the revocations that may name it. Where one is
+    /// found that has a [`before`](Revocation::before), compare that with
+    /// [`is_before`](Self::is_before).
+    pub fn keys(&self) -> impl Iterator<Item = String> {
+        self.each().map(|(kind, name)| key(kind, self.issuer, name))
+    }
+
+    /// Whether it was issued at this time or earlier; of a token without `iat`, that is
+    /// taken for granted.
+    #[must_use]
+    pub fn is_before(&self, before: i64) -> bool {
+        self.issued_at().is_none_or(|issued_at| issued_at <= before)
+    }
+
+    pub(super) fn each(&self) -> impl Iterator<Item = (Kind, &'a str)> + use<'a> {
+        let kinds = [Kind::Token, Kind::Session, Kind::Subject];
+        kinds.into_iter().zip(self.names).filter_map(|(kind, name)| Some((kind, name?)))
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Kind {
+    Token,
+    Session,
+    Subject,
+}
+
+/// The length parts the issuer from what follows: both may have any character.
+fn key(kind: Kind, issuer: &str, name: &str) -> String {
+    let kind = match kind {
+        Kind::Token => "jti",
+        Kind::Session => "sid",
+        Kind::Subject => "sub",
+    };
+    let mut key = String::with_capacity(issuer.len() + name.len() + 12);
+    // A string can always be written to.
+    let _ = write!(key, "{kind}:{}:{issuer}:{name}", issuer.len());
+    key
+}
+
+/// How much longer than its tokens a revocation lasts: verifiers may take a token for so
+/// long after its `exp`, since clocks differ.
+const SLACK: Duration = Duration::from_secs(300);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_told_apart() {
+        let keys = [
+            Revocation::token("a", "b", 0).key(),
+            Revocation::session("a", "b", 0).key(),
+            Revocation::subject("a", "b", 0, 0).key(),
+            Revocation::token("a:b", "", 0).key(),
+            Revocation::token("a", ":b", 0).key(),
+            Revocation::token("", "a:b", 0).key(),
+        ];
+        for (at, key) in keys.iter().enumerate() {
+            assert_eq!(keys.iter().position(|other| other == key), Some(at), "{key}");
+        }
+    }
+
+    #[test]
+    fn the_keys_of_a_token_are_those_of_its_revocations() {
+        let claims: RegisteredClaims =
+            serde_json::from_str(r#"{"iss":"i","jti":"j","sid":"d","sub":"s","exp":9,"iat":5.5}"#)
+                .unwrap();
+        let keys: Vec<_> = Presented::new(&claims).keys().collect();
+        let of_token = Revocation::of_token(&claims).unwrap();
+        let of_session = Revocation::session("i", "d", 9);
+        let of_subject = Revocation::subject("i", "s", 5, 9);
+        assert_eq!(keys, [of_token.key(), of_session.key(), of_subject.key()]);
+        assert_eq!((of_token.until(), of_subject.before()), (309, Some(5)));
+        let presented = Presented::new(&claims);
+        assert!(presented.is_before(5) && !presented.is_before(4));
+    }
+
+    #[test]
+    fn it_goes_through_json() {
+        for revocation in [
+            Revocation::token("i", "j", 9),
+            Revocation::session("i", "d", 9),
+            Revocation::subject("i", "s", 5, i64::MAX),
+        ] {
+            let json = serde_json::to_string(&revocation).unwrap();
+            assert_eq!(serde_json::from_str::<Revocation>(&json).unwrap(), revocation, "{json}");
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! The routes that refresh and log out.
+
+use std::{
+    convert::Infallible,
+    future::IntoFuture,
+    task::{Context, Poll},
+};
+
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
+use http_body_util::{BodyExt, Limited};
+use serde::Deserialize;
+use tower_service::Service;
+use zeroize::Zeroizing;
+
+use super::{Sessions, refuse};
+use crate::{
+    error::{Error, ErrorKind, InvalidRequest},
+    issue::{Body, method_not_allowed, refresh::Standing},
+    json,
+    step::{Step, StepFuture},
+};
+
+/// One of the routes of [`Sessions`], made by [`Sessions::refresh_service`] and
+/// [`Sessions::logout_service`], which say what it answers.
+#[derive(Clone, Debug)]
+pub struct SessionService {
+    sessions: Sessions,
+    route: Route,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Route {
+    Refresh,
+    Logout,
+}
+
+impl SessionService {
+    pub(super) fn new(sessions: Sessions, route: Route) -> Self {
+        Self { sessions, route }
+    }
+}
+
+impl<B> Service<Request<B>> for SessionService
+where
+    B: http_body::Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Cause>,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = StepFuture<Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let Self { sessions, route } = self.clone();
+        let (parts, body) = request.into_parts();
+        let answer = async move {
+            Ok(match route {
+                _ if parts.method != Method::POST => only_post(),
+                Route::Refresh => sessions.answer_refresh(&parts, body).await,
+                Route::Logout => sessions.answer_logout(&parts, body).await,
+            })
+        };
+        Step::pending(answer).into_future()
+    }
+}
+
+impl Sessions {
+    async fn answer_refresh<B>(&self, parts: &Parts, body: B) -> Response<Body>
+    where
+        B: http_body::Body<Error: Into<Cause>>,
+    {
+        let presented = match self.presented(parts, body).await {
+            Ok(Some(presented)) => presented,
+            Ok(None) => return refuse(ErrorKind::MissingToken.into()),
+            Err(error) => return refuse(error),
+        };
+        let cookies = presented.in_cookie.then_some(&self.0.cookies);
+        let refreshed = self.refresh_for(&presented.token, cookies).await;
+        match refreshed.and_then(|tokens| self.answer(&tokens, presented.in_cookie)) {
+            Ok(response) => response,
+            Err(error) => {
+                let over = error.code() == Some("invalid_grant") && presented.in_cookie;
+                let mut response = refuse(error);
+                if over {
+                    self.0.cookies.clear(response.headers_mut());
+                }
+                response
+            }
+        }
+    }
+
+    async fn answer_logout<B>(&self, parts: &Parts, body: B) -> Response<Body>
+    where
+        B: http_body::Body<Error: Into<Cause>>,
+    {
+        let mut response = match self.log_out(parts, body).await {
+            Ok(()) => {
+                let mut response = Response::new(Body::default());
+                *response.status_mut() = StatusCode::NO_CONTENT;
+                let no_store = HeaderValue::from_static("no-store");
+                response.headers_mut().insert(header::CACHE_CONTROL, no_store);
+                response
+            }
+            // Who is logged in nowhere has nothing to lose.
+            Err(error) if error.is_missing_token() || error.is_invalid_token() => refuse(error),
+            Err(error) => return refuse(error),
+        };
+        // A page of another site may not have them removed: its requests come without them.
+        let Parts { method, uri, headers, .. } = parts;
+        if self.0.cookies.check_login(method, uri, headers).is_ok() {
+            self.0.cookies.clear(response.headers_mut());
+        }
+        response
+    }
+
+    async fn log_out<B>(&self, parts: &Parts, body: B) -> Result<(), Error>
+    where
+        B: http_body::Body<Error: Into<Cause>>,
+    {
+        let Parts { method, uri, headers, .. } = parts;
+        let refresh = self.presented(parts, body).await;
+        let (access, refresh) = (self.0.sources.find(method, uri, headers)?, refresh?);
+        let mut ended = None;
+        // Of a session that there is: a guess is no reason to remember anything.
+        if let Some(presented) = &refresh
+            && let Standing::Live(session) | Standing::Spent(session) =
+                self.0.refresh.standing(&presented.token).await?
+        {
+            self.end(session.id()).await?;
+            ended = Some(session.id().to_owned());
+        }
+        let Some(access) = access else {
+            let nothing = refresh.is_none();
+            return if nothing { Err(ErrorKind::MissingToken.into()) } else { Ok(()) };
+        };
+        match self.0.verifier.verify(access.as_str()).await {
+            Ok(claims) => match claims.session_id() {
+                Some(id) if ended.as_deref() != Some(id) => self.end(id).await,
+                Some(_) => Ok(()),
+                // A token of no session is revoked by itself.
+                None => self.revoke_token(&claims).await,
+            },
+            // It may have expired, and is revoked if it is that session's.
+            Err(error) if error.is_invalid_token() && refresh.is_some() => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The refresh token of a request.
+    async fn presented<B>(&self, parts: &Parts, body: B) -> Result<Option<Presented>, Error>
+    where
+        B: http_body::Body<Error: Into<Cause>>,
+    {
+        let Parts { method, uri, headers, .. } = parts;
+        let in_body = in_body(headers, body).await;
+        let in_cookie = self.0.cookies.find_refresh(method, uri, headers)?;
+        match (in_cookie, in_body?) {
+            (Some(_), Some(_)) => {
+                Err(ErrorKind::InvalidRequest(InvalidRequest::SeveralTokens).into())
+            }
+            (Some(token), None) => {
+                let token = Zeroizing::new(token.to_owned());
+                Ok(Some(Presented { token, in_cookie: true }))
+            }
+            (None, Some(token)) => Ok(Some(Presented { token, in_cookie: false })),
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+/// A refresh token, and how it came.
+struct Presented {
+    token: Zeroizing<String>,
+    in_cookie: bool,
+}
+
+#[derive(Deserialize)]
+struct RefreshBody {
+    refresh_token: Option<Zeroizing<String>>,
+}
+
+/// The refresh token in a body of JSON; a body of another type is not looked at. It is read in
+/// any case: a connection goes on only where the request was read.
+async fn in_body<B>(headers: &HeaderMap, body: B) -> Result<Option<Zeroizing<String>>, Error>
+where
+    B: http_body::Body<Error: Into<Cause>>,
+{
+    if body.is_end_stream() {
+        return Ok(None);
+    }
+    let malformed = || ErrorKind::InvalidRequest(InvalidRequest::MalformedCredentials);
+    let collected = Limited::new(body, LONGEST).collect().await;
+    if !is_json(headers) {
+        return Ok(None);
+    }
+    let bytes = match collected {
+        Ok(collected) => Zeroizing::new(collected.to_bytes().to_vec()),
+        Err(_) => return Err(malformed().into()),
+    };
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    let text = std::str::from_utf8(&bytes).ok();
+    let body = text.and_then(json::object::<RefreshBody>).ok_or_else(malformed)?;
+    Ok(body.refresh_token)
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_TYPE).is_some_and(|value| {
+        let name = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+        name.trim_ascii().eq_ignore_ascii_case(b"application/json")
+    })
+}
+
+fn only_post() -> Response<Body> {
+    let mut response = method_not_allowed("POST");
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// What ends a body.
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// More than a refresh token and what stands around it.
+const LONGEST: usize = 16 * 1024;

@@ -1,0 +1,184 @@
+//! The denylist that each machine follows.
+
+use std::{
+    hint::black_box,
+    time::{Duration, Instant},
+};
+
+use tower_jwt_auth::{
+    RegisteredClaims,
+    redis::Redis,
+    revocation::{Denylist, Presented, Revocation},
+};
+
+use super::{Server, at_once, claims, connect, follower, is_revoked, now, revoke, until};
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs REDIS_SERVER: the path of a redis-server or valkey-server"]
+async fn v01_redis_a_revocation_is_seen_by_the_others_at_once() {
+    let server = Server::start();
+    let (one, other) = (follower(&server).await, follower(&server).await);
+    let mut took = Vec::new();
+    for number in 0..1000 {
+        let id = number.to_string();
+        assert_eq!(at_once(&other, &id), Some(false));
+        let begin = Instant::now();
+        assert!(revoke(&one, &id).await);
+        assert_eq!(at_once(&one, &id), Some(true), "by the one that revoked it");
+        while at_once(&other, &id) != Some(true) {
+            assert!(begin.elapsed() < Duration::from_secs(1), "{id}");
+            tokio::time::sleep(Duration::from_micros(50)).await;
+        }
+        took.push(begin.elapsed());
+    }
+    took.sort();
+    println!("seen by the other: p50 {:?}, p99 {:?}, max {:?}", took[500], took[990], took[999]);
+
+    let claims = claims("none");
+    let begin = Instant::now();
+    for _ in 0..100_000 {
+        let _ = black_box(one.is_revoked(black_box(Presented::new(&claims))));
+    }
+    println!("asked in memory: {:?}", begin.elapsed() / 100_000);
+}
+
+#[tokio::test]
+#[ignore = "needs REDIS_SERVER: the path of a redis-server or valkey-server"]
+async fn of_two_revocations_that_differ_the_later_times_stay() {
+    let server = Server::start();
+    let (one, other) = (follower(&server).await, follower(&server).await);
+    let hour = now() + 3600;
+    let subject = |before, until| Revocation::subject("i", "s", before, until);
+    one.revoke(subject(10, hour)).await.unwrap();
+    one.revoke(subject(5, hour + 9)).await.unwrap();
+    one.revoke(subject(4, hour)).await.unwrap();
+    let entries: Vec<String> = server.ask(&["HVALS", "{test:deny}:entries"]);
+    assert_eq!(entries.len(), 1);
+    assert!(entries[0].starts_with(&format!("{} 10 ", hour + 309)), "{entries:?}");
+    assert_eq!(server.ask::<u64>(&["GET", "{test:deny}:count"]), 2, "the last adds nothing");
+
+    let issued = |at: i64| -> RegisteredClaims {
+        serde_json::from_str(&format!(r#"{{"iss":"i","sub":"s","iat":{at}}}"#)).unwrap()
+    };
+    let revoked = |at| other.is_revoked(Presented::new(&issued(at))).now().unwrap().unwrap();
+    until("both are seen", 1, || revoked(10)).await;
+    assert!(!revoked(11));
+    // The store itself says the same, where it is asked.
+    let lazy = connect(&server).await.denylist().lazy().build().await.unwrap();
+    assert!(lazy.is_revoked(Presented::new(&issued(10))).await.unwrap());
+    assert!(!lazy.is_revoked(Presented::new(&issued(11))).await.unwrap());
+    let unknown: RegisteredClaims = serde_json::from_str(r#"{"iss":"i","sub":"s"}"#).unwrap();
+    assert!(lazy.is_revoked(Presented::new(&unknown)).await.unwrap());
+}
+
+#[tokio::test]
+#[ignore = "needs REDIS_SERVER: the path of a redis-server or valkey-server"]
+async fn v03_redis_entries_die_with_the_tokens_they_name() {
+    let server = Server::start();
+    let list = follower(&server).await;
+    // 300 s longer than the tokens: over in two seconds.
+    let soon = now() - 298;
+    for number in 0..500 {
+        list.revoke(Revocation::token("i", &number.to_string(), soon)).await.unwrap();
+    }
+    let count = || server.ask::<usize>(&["HLEN", "{test:deny}:entries"]);
+    assert!(count() > 0);
+    tokio::time::sleep(Duration::from_millis(2100)).await;
+    for number in 0..6 {
+        assert!(revoke(&list, &format!("late {number}")).await);
+    }
+    assert_eq!((count(), server.ask::<usize>(&["ZCARD", "{test:deny}:times"])), (6, 6));
+    for key in server.ask::<Vec<String>>(&["KEYS", "*"]) {
+        assert!(server.ask::<i64>(&["TTL", &key]) > 3600, "{key}");
+    }
+    list.revoke(Revocation::token("i", "over", now() - 301)).await.unwrap();
+    assert_eq!(count(), 6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs REDIS_SERVER: the path of a redis-server or valkey-server"]
+async fn a_long_list_and_a_gap_are_read_whole() {
+    let server = Server::start();
+    server.ask::<String>(&["CONFIG", "SET", "appendfsync", "no"]);
+    let one = follower(&server).await;
+    let late = follower(&server).await;
+    let mut tasks = Vec::new();
+    for part in 0..8 {
+        let one = one.clone();
+        tasks.push(tokio::spawn(async move {
+            for number in 0..500 {
+                assert!(revoke(&one, &format!("{part} {number}")).await);
+            }
+        }));
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+    until("it has all", 5, || late.len() == 4000).await;
+    // As if three changes had been trimmed before it read them.
+    server.ask::<i64>(&["INCRBY", "{test:deny}:count", "3"]);
+    assert!(revoke(&one, "after a gap").await);
+    until("it goes on", 2, || at_once(&late, "after a gap") == Some(true)).await;
+    let begin = Instant::now();
+    let third = follower(&server).await;
+    println!("read 4001: {:?}", begin.elapsed());
+    assert_eq!(third.len(), 4001);
+}
+
+#[tokio::test]
+#[ignore = "needs REDIS_SERVER: the path of a redis-server or valkey-server"]
+async fn a_copy_that_is_full_asks_the_store() {
+    let server = Server::start();
+    let one = follower(&server).await;
+    let redis = connect(&server).await;
+    let stale = Duration::from_secs(1);
+    let small = redis.denylist().capacity(2).stale_after(stale).build().await.unwrap();
+    for id in ["a", "b", "c"] {
+        assert!(revoke(&one, id).await);
+    }
+    until("it is stale", 3, || !small.is_fresh()).await;
+    for id in ["a", "b", "c"] {
+        assert_eq!(is_revoked(&small, id).await, Some(true));
+    }
+    assert_eq!(is_revoked(&small, "d").await, Some(false));
+    assert!(redis.denylist().capacity(2).build().await.is_err());
+}
+
+#[tokio::test]
+#[ignore = "needs REDIS_SERVER: the path of a redis-server or valkey-server"]
+async fn the_task_ends_with_the_last_handle() {
+    let server = Server::start();
+    let clients = || server.ask::<String>(&["CLIENT", "LIST"]).lines().count();
+    let redis = connect(&server).await;
+    let before = clients();
+    let list = redis.denylist().build().await.unwrap();
+    let clone = list.clone();
+    drop(list);
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    assert_eq!(clients(), before + 1);
+    assert!(clone.is_fresh());
+    drop(clone);
+    until("its connection is closed", 2, || clients() == before).await;
+}
+
+#[test]
+#[ignore = "needs REDIS_SERVER: the path of a redis-server or valkey-server"]
+fn it_goes_on_in_another_runtime() {
+    let server = Server::start();
+    let runtime = || tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let first = runtime();
+    let list = first.block_on(async {
+        let redis = Redis::builder(server.url()).prefix("test").build().await.unwrap();
+        redis.denylist().stale_after(Duration::from_secs(1)).build().await.unwrap()
+    });
+    drop(first);
+    std::thread::sleep(Duration::from_millis(1100));
+    assert_eq!(at_once(&list, "a"), None, "it is stale, and there is no runtime");
+    let second = runtime();
+    second.block_on(async {
+        assert!(revoke(&list, "a").await);
+        assert_eq!(is_revoked(&list, "b").await, Some(false));
+        until("it follows again", 2, || at_once(&list, "b") == Some(false)).await;
+    });
+    drop(list);
+}

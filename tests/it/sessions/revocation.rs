@@ -1,0 +1,169 @@
+//! Access tokens that are refused before their time is over: v01 and v02.
+
+use std::{convert::Infallible, time::Duration};
+
+use http::{Request, Response};
+use tower::{Layer, ServiceExt, service_fn};
+use tower_jwt_auth::{
+    JwtAuthLayer, RegisteredClaims, Verifier,
+    error::StoreError,
+    issue::{Grant, TokenIssuer, refresh::Login},
+    revocation::{Denylist, MemoryDenylist, Presented, Revocation},
+    step::Step,
+};
+
+use super::{
+    issuer,
+    model::{Folder, sqlite::SqliteStore},
+    refresh::{sessions, status},
+    set,
+};
+use crate::support::{AUDIENCE, FixedClock, ISSUER, NOW};
+
+fn now() -> i64 {
+    i64::try_from(NOW).unwrap()
+}
+
+fn verifier(issuer: &TokenIssuer, list: impl Denylist, clock: &FixedClock) -> Verifier {
+    let keys = issuer.key_set();
+    let builder = Verifier::builder().audience(AUDIENCE).keys(keys).denylist(list);
+    builder.clock(clock.clone()).build().unwrap()
+}
+
+/// Whatever list it is: it revokes what it is told to, at once, also where the verifier has
+/// seen the token before, and nothing else.
+async fn check_list<D: Denylist + Clone>(list: D, clock: &FixedClock) {
+    let issuer = issuer(clock).build().unwrap();
+    let verifier = verifier(&issuer, list.clone(), clock);
+    let until = issuer.last_expiry();
+    let token = |session: &str, subject: &str| {
+        issuer.issue(Grant::new(subject).session_id(session)).unwrap()
+    };
+    let [by_id, by_session, by_subject, other] =
+        [token("one", "ada"), token("two", "ada"), token("three", "grace"), token("four", "ada")];
+    let taken = async |token: &str| verifier.verify(token).await.is_ok();
+    for token in [&by_id, &by_session, &by_subject, &other] {
+        assert!(taken(token.as_str()).await);
+    }
+    for nothing in [
+        Revocation::token("another", by_id.token_id(), until),
+        Revocation::session(ISSUER, by_id.token_id(), until),
+        Revocation::subject(ISSUER, "grace", now() - 1, until),
+    ] {
+        list.revoke(nothing).await.unwrap();
+    }
+    for (token, revocation) in [
+        (&by_id, Revocation::token(ISSUER, by_id.token_id(), until)),
+        (&by_session, Revocation::session(ISSUER, "two", until)),
+        (&by_subject, Revocation::subject(ISSUER, "grace", now(), until)),
+    ] {
+        assert!(taken(token.as_str()).await);
+        list.revoke(revocation).await.unwrap();
+        let error = verifier.verify(token.as_str()).await.unwrap_err();
+        assert_eq!(error.code(), Some("invalid_token"));
+        assert!(taken(other.as_str()).await);
+    }
+    // One that says less takes nothing back.
+    list.revoke(Revocation::subject(ISSUER, "grace", now() - 9, until + 9)).await.unwrap();
+    assert!(!taken(by_subject.as_str()).await);
+    // Who logs in later comes in.
+    set(clock, 1);
+    assert!(taken(token("five", "grace").as_str()).await);
+    set(clock, 0);
+}
+
+#[tokio::test]
+async fn v01_what_is_revoked_is_refused_at_once() {
+    let clock = FixedClock::default();
+    check_list(MemoryDenylist::with(100, clock.clone()), &clock).await;
+
+    let sessions = sessions(&clock);
+    let mine = sessions.open(Login::new("ada")).await.unwrap();
+    let other = sessions.open(Login::new("ada")).await.unwrap();
+    let (mine, other) = (mine.access(), other.access());
+    assert_eq!(status(&sessions, mine.as_str()).await, 200);
+    sessions.end(sessions.list("ada").await.unwrap()[0].id()).await.unwrap();
+    let both = [status(&sessions, mine.as_str()).await, status(&sessions, other.as_str()).await];
+    assert!(both == [200, 401] || both == [401, 200], "{both:?}");
+    sessions.end_all("ada").await.unwrap();
+    assert_eq!(status(&sessions, mine.as_str()).await, 401);
+    assert_eq!(status(&sessions, other.as_str()).await, 401);
+    let again = sessions.open(Login::new("ada")).await.unwrap();
+    assert_eq!(status(&sessions, again.access().as_str()).await, 200, "in the same second");
+}
+
+#[tokio::test]
+async fn revocations_in_sqlite() {
+    let folder = Folder::new("revocations");
+    let store = SqliteStore::open(&folder.file(1)).await.unwrap();
+    check_list(store.clone(), &FixedClock::default()).await;
+    assert_eq!(store.sweep(now()).await.unwrap(), 0);
+    assert!(store.sweep(i64::MAX).await.unwrap() > 0);
+    // It is there for the next process.
+    store.revoke(Revocation::token(ISSUER, "one", now())).await.unwrap();
+    let claims: RegisteredClaims =
+        serde_json::from_value(serde_json::json!({"iss": ISSUER, "jti": "one"})).unwrap();
+    drop(store);
+    let store = SqliteStore::open(&folder.file(1)).await.unwrap();
+    assert!(store.is_revoked(Presented::new(&claims)).await.unwrap());
+}
+
+/// A list that nobody can reach: it fails at once, or after a while.
+struct Down(bool);
+
+impl Down {
+    fn answer<T: Send + Unpin + 'static>(&self) -> Step<Result<T, StoreError>> {
+        let refused = || Err(StoreError::new("hunter2"));
+        match self.0 {
+            true => Step::Ready(refused()),
+            false => Step::pending(async move {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                refused()
+            }),
+        }
+    }
+}
+
+impl Denylist for Down {
+    fn revoke(&self, _: Revocation) -> Step<Result<(), StoreError>> {
+        self.answer()
+    }
+
+    fn is_revoked(&self, _: Presented<'_>) -> Step<Result<bool, StoreError>> {
+        self.answer()
+    }
+}
+
+#[tokio::test]
+async fn v02_nobody_passes_while_the_list_cannot_be_asked() {
+    let clock = FixedClock::default();
+    let issuer = issuer(&clock).build().unwrap();
+    let token = issuer.issue(Grant::new("ada")).unwrap();
+    for at_once in [true, false] {
+        for (open, status) in [(false, 503), (true, 200)] {
+            let keys = issuer.key_set();
+            let builder = Verifier::<RegisteredClaims>::builder().audience(AUDIENCE).keys(keys);
+            let mut builder = builder.clock(clock.clone()).denylist(Down(at_once));
+            if open {
+                builder = builder.dangerous().fail_open();
+            }
+            let inner = service_fn(|_: Request<String>| async {
+                Ok::<_, Infallible>(Response::new(String::new()))
+            });
+            let service = JwtAuthLayer::new(builder.build().unwrap()).layer(inner);
+            let request = Request::get("/")
+                .header("authorization", format!("Bearer {}", token.as_str()))
+                .body(String::new());
+            let answer = service.clone().oneshot(request.unwrap()).await.unwrap();
+            assert_eq!(answer.status(), status);
+            assert_eq!(answer.headers().contains_key("retry-after"), status == 503);
+            assert!(!answer.body().contains("hunter2"));
+            // What is wrong with the token itself is said all the same.
+            let bad = Request::get("/").header("authorization", "Bearer a.b.c");
+            let answer = service.oneshot(bad.body(String::new()).unwrap()).await.unwrap();
+            assert_eq!(answer.status(), 401);
+        }
+    }
+    // Who cannot be logged out is told so.
+    assert!(Down(false).revoke(Revocation::token(ISSUER, "one", 0)).await.is_err());
+}
