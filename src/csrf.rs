@@ -72,11 +72,16 @@ pub(crate) fn is_silent(headers: &HeaderMap) -> bool {
 /// Whether a request was sent to a name of this machine alone.
 #[allow(dead_code, reason = "for the feature `issue`")]
 pub(crate) fn is_to_loopback(uri: &Uri, headers: &HeaderMap) -> bool {
+    addressed(uri, headers).is_some_and(|(host, _)| is_loopback(host))
+}
+
+/// The host and port that a request was sent to.
+fn addressed<'r>(uri: &'r Uri, headers: &'r HeaderMap) -> Option<(&'r str, Option<u16>)> {
     let authority = match uri.authority() {
         Some(authority) => Some(authority.as_str()),
         None => once(headers, header::HOST.as_str()).flatten(),
     };
-    authority.and_then(authority_parts).is_some_and(|(host, _)| is_loopback(host))
+    authority.and_then(authority_parts)
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -156,11 +161,7 @@ impl Origin {
     /// request tells: behind a proxy that ends TLS, the scheme is not known.
     fn is_of(&self, uri: &Uri, headers: &HeaderMap) -> bool {
         let downgraded = uri.scheme() == Some(&Scheme::HTTPS) && &*self.scheme != "https";
-        let authority = match uri.authority() {
-            Some(authority) => Some(authority.as_str()),
-            None => once(headers, header::HOST.as_str()).flatten(),
-        };
-        let Some((host, port)) = authority.and_then(authority_parts) else { return false };
+        let Some((host, port)) = addressed(uri, headers) else { return false };
         self.is_web()
             && !downgraded
             && host.eq_ignore_ascii_case(&self.host)

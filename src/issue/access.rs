@@ -18,6 +18,7 @@ use crate::{
     clock::{Clock, unix_seconds},
     error::{ConfigError, Error, ErrorKind},
     keys::KeySource,
+    rules::seconds,
 };
 
 /// Issues access tokens, and publishes the keys that verify them; cheap to clone.
@@ -299,10 +300,6 @@ impl fmt::Debug for AccessToken {
             .field("expires_at", &self.expires_at)
             .finish_non_exhaustive()
     }
-}
-
-pub(super) fn seconds(time: Duration) -> i64 {
-    i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// How much longer than its tokens a key is kept: verifiers may take a token for so long

@@ -3,13 +3,14 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
-    access::{Inner, TokenIssuer, seconds},
+    access::{Inner, TokenIssuer},
     keys::KeyRing,
     signing::SigningKey,
 };
 use crate::{
     clock::{Clock, SystemClock},
     error::ConfigError,
+    rules::seconds,
 };
 
 /// Builds a [`TokenIssuer`].

@@ -131,14 +131,17 @@ pub(super) fn refusal(error: Error) -> Response<Body> {
 /// Whether a client is to have the tokens in the body: it asks for JSON, has no cookie, and
 /// is no browser (those say `Sec-Fetch-Site`, or of a `POST` at least `Origin`).
 pub(super) fn wants_tokens(headers: &HeaderMap) -> bool {
-    let asks = headers.get_all(header::ACCEPT).iter().any(|value| {
-        let mut types = value.as_bytes().split(|byte| *byte == b',');
-        types.any(|one| {
-            let name = one.split(|byte| *byte == b';').next().unwrap_or_default();
-            name.trim_ascii().eq_ignore_ascii_case(b"application/json")
-        })
-    });
+    let asks = headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .any(|value| value.as_bytes().split(|byte| *byte == b',').any(is_json));
     asks && !headers.contains_key(header::COOKIE) && csrf::is_silent(headers)
+}
+
+/// Whether a media type is that of JSON, with whatever parameters.
+pub(super) fn is_json(media_type: &[u8]) -> bool {
+    let name = media_type.split(|byte| *byte == b';').next().unwrap_or_default();
+    name.trim_ascii().eq_ignore_ascii_case(b"application/json")
 }
 
 #[cfg(test)]

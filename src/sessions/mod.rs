@@ -92,7 +92,7 @@ use crate::{
     error::{ConfigError, Error, ErrorKind},
     issue::{
         AccessToken, Body, Grant, TokenCookies, TokenIssuer,
-        refresh::{Login, Opened, RefreshToken, RefreshTokens, Session, Standing},
+        refresh::{Login, Opened, RefreshTokens, Session, Standing},
     },
     layer::JwtAuthLayer,
     observe,
@@ -154,9 +154,8 @@ impl Sessions {
         };
         // The browser forgets the token of the session that it had, so that ends.
         if let Ok(Some(former)) = cookies.find_refresh(method, uri, headers)
-            && let Some(id) = RefreshToken::session_of(former)
-            && let Ok(Standing::Live(_)) = self.0.refresh.standing(former).await
-            && let Err(error) = self.end(&id).await
+            && let Ok(Standing::Live(session)) = self.0.refresh.standing(former).await
+            && let Err(error) = self.end(session.id()).await
         {
             observe::refused(&error);
         }

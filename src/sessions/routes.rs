@@ -12,7 +12,7 @@ use serde::Deserialize;
 use tower_service::Service;
 use zeroize::Zeroizing;
 
-use super::{Sessions, refuse};
+use super::{Sessions, answer::is_json, refuse};
 use crate::{
     error::{Error, ErrorKind, InvalidRequest},
     issue::{Body, method_not_allowed, refresh::Standing},
@@ -194,7 +194,7 @@ where
     }
     let malformed = || ErrorKind::InvalidRequest(InvalidRequest::MalformedCredentials);
     let collected = Limited::new(body, LONGEST).collect().await;
-    if !is_json(headers) {
+    if !headers.get(header::CONTENT_TYPE).is_some_and(|value| is_json(value.as_bytes())) {
         return Ok(None);
     }
     let bytes = match collected {
@@ -207,13 +207,6 @@ where
     let text = std::str::from_utf8(&bytes).ok();
     let body = text.and_then(json::object::<RefreshBody>).ok_or_else(malformed)?;
     Ok(body.refresh_token)
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    headers.get(header::CONTENT_TYPE).is_some_and(|value| {
-        let name = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
-        name.trim_ascii().eq_ignore_ascii_case(b"application/json")
-    })
 }
 
 fn only_post() -> Response<Body> {

@@ -52,6 +52,7 @@ use crate::{
     clock::{Clock, SystemClock, unix_seconds},
     error::{ConfigError, Error, ErrorKind},
     observe,
+    rules::seconds,
 };
 
 /// Opens sessions, rotates their tokens and ends them; cheap to clone.
@@ -389,7 +390,6 @@ impl RefreshTokensBuilder {
                 "in a grace of more than a minute, a thief has the time to use a spent token",
             ));
         }
-        let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
         Ok(RefreshTokens(Arc::new(Inner {
             store: self.store,
             idle: seconds(self.idle),
