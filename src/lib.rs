@@ -26,6 +26,7 @@ pub mod error;
 mod expiring;
 #[cfg(feature = "axum")]
 pub mod extract;
+mod hotset;
 #[cfg(feature = "issue")]
 pub mod issue;
 mod json;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::{
-    claims::RawClaims,
+    claims::{NumericDate, RawClaims, RegisteredClaims, Times},
     error::{Error, ErrorKind},
 };
 
@@ -33,7 +33,8 @@ pub(crate) enum Types {
     Only(Box<[Box<str>]>),
 }
 
-/// Evidence that the rules hold, made by [`Rules::check`] alone.
+/// Evidence that the rules hold, made by [`Rules::check`] and [`Rules::check_again`]
+/// alone.
 #[derive(Debug)]
 pub(crate) struct WithinRules(());
 
@@ -70,7 +71,7 @@ impl Rules {
     pub(crate) fn check(&self, claims: &RawClaims<'_>, now: i64) -> Result<WithinRules, Error> {
         self.check_issuer(claims)?;
         self.check_audience(claims)?;
-        self.check_times(claims, now)?;
+        self.check_times(claims.times, now)?;
         if self.subject {
             match claims.sub.as_deref() {
                 None | Some("") => return Err(Error::missing_claim("sub")),
@@ -84,6 +85,28 @@ impl Rules {
             }
         }
         Ok(WithinRules(()))
+    }
+
+    /// Checks claims again that have passed these rules before: what may have changed since
+    /// is the time.
+    #[inline]
+    pub(crate) fn check_again(
+        &self,
+        claims: &RegisteredClaims,
+        now: i64,
+    ) -> Result<WithinRules, Error> {
+        self.check_times(claims.times(), now)?;
+        Ok(WithinRules(()))
+    }
+
+    /// Whether claims that passed these rules before never will again.
+    pub(crate) fn is_over(&self, claims: &RegisteredClaims, now: i64) -> bool {
+        claims.times().exp.is_none_or(|exp| self.is_past(exp, now))
+    }
+
+    fn is_past(&self, exp: NumericDate, now: i64) -> bool {
+        // "On or after" the time it is over (RFC 7519 §4.1.4).
+        now >= exp.floor().saturating_add(self.leeway)
     }
 
     fn check_issuer(&self, claims: &RawClaims<'_>) -> Result<(), Error> {
@@ -108,24 +131,24 @@ impl Rules {
 
     /// Every sum saturates, which can only make a bound wider by what the
     /// configuration asked for and never wrap it around.
-    fn check_times(&self, claims: &RawClaims<'_>, now: i64) -> Result<(), Error> {
+    #[inline]
+    fn check_times(&self, times: Times, now: i64) -> Result<(), Error> {
         if now < 0 {
             return Err(Error::new(ErrorKind::Clock));
         }
-        let exp = claims.exp.ok_or_else(|| Error::missing_claim("exp"))?;
-        // "On or after" the time it is over (RFC 7519 §4.1.4).
-        if now >= exp.floor().saturating_add(self.leeway) {
+        let exp = times.exp.ok_or_else(|| Error::missing_claim("exp"))?;
+        if self.is_past(exp, now) {
             return Err(Error::new(ErrorKind::Expired));
         }
         let soon = now.saturating_add(self.leeway);
-        if claims.nbf.is_some_and(|nbf| nbf.ceil() > soon) {
+        if times.nbf.is_some_and(|nbf| nbf.ceil() > soon) {
             return Err(Error::new(ErrorKind::NotYetValid));
         }
-        if claims.iat.is_some_and(|iat| iat.ceil() > soon) {
+        if times.iat.is_some_and(|iat| iat.ceil() > soon) {
             return Err(Error::new(ErrorKind::IssuedInFuture));
         }
         if let Some(max_age) = self.max_age {
-            let iat = claims.iat.ok_or_else(|| Error::missing_claim("iat"))?;
+            let iat = times.iat.ok_or_else(|| Error::missing_claim("iat"))?;
             if soon_over(iat.floor(), max_age, self.leeway) < now {
                 return Err(Error::new(ErrorKind::TooOld));
             }

@@ -11,8 +11,8 @@ mod registered;
 mod scope;
 mod time;
 
-pub(crate) use self::raw::RawClaims;
 pub use self::{
     audience::Audience, path::ClaimPath, registered::RegisteredClaims, scope::ScopeSet,
     time::NumericDate,
 };
+pub(crate) use self::{raw::RawClaims, time::Times};

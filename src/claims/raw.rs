@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt};
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 
-use super::{audience::RawAudience, scope::RawScope, time::NumericDate};
+use super::{audience::RawAudience, scope::RawScope, time::Times};
 use crate::json::{Checked, Names, Text, repeated};
 
 /// The claims of RFC 7519 §4.1 and RFC 9068 §2.2 that stand in a payload.
@@ -16,9 +16,7 @@ pub(crate) struct RawClaims<'a> {
     pub(crate) client_id: Option<Cow<'a, str>>,
     pub(crate) sid: Option<Cow<'a, str>>,
     pub(crate) aud: Option<RawAudience<'a>>,
-    pub(crate) exp: Option<NumericDate>,
-    pub(crate) nbf: Option<NumericDate>,
-    pub(crate) iat: Option<NumericDate>,
+    pub(crate) times: Times,
     pub(super) scope: RawScope<'a>,
     pub(super) scp: RawScope<'a>,
     /// Whether there is a confirmation (RFC 7800 §3.1), of whatever kind.
@@ -98,7 +96,12 @@ impl<'de> Visitor<'de> for Reader<'_, 'de> {
         }
         macro_rules! date {
             ($name:literal, $place:ident) => {
-                once!($name, claims.$place, claims.$place.is_none(), Some(map.next_value()?))
+                once!(
+                    $name,
+                    claims.times.$place,
+                    claims.times.$place.is_none(),
+                    Some(map.next_value()?)
+                )
             };
         }
 

@@ -11,7 +11,7 @@ use super::{
     path::ClaimPath,
     raw::RawClaims,
     scope::{KeptScope, ScopeSet},
-    time::NumericDate,
+    time::{NumericDate, Times},
 };
 
 /// The claims that RFC 7519 §4.1 and RFC 9068 §2.2 give a meaning to, and the
@@ -32,9 +32,7 @@ pub struct RegisteredClaims {
     client_id: Option<Kept>,
     sid: Option<Kept>,
     aud: KeptAudience,
-    exp: Option<NumericDate>,
-    nbf: Option<NumericDate>,
-    iat: Option<NumericDate>,
+    times: Times,
     scope: KeptScope,
     scp: KeptScope,
 }
@@ -62,19 +60,19 @@ impl RegisteredClaims {
     /// outlives its request, such as a WebSocket, should end then.
     #[must_use]
     pub fn expires_at(&self) -> Option<NumericDate> {
-        self.exp
+        self.times.exp
     }
 
     /// Before when the token is not valid (`nbf`, RFC 7519 §4.1.5).
     #[must_use]
     pub fn not_before(&self) -> Option<NumericDate> {
-        self.nbf
+        self.times.nbf
     }
 
     /// When the token was issued (`iat`, RFC 7519 §4.1.6).
     #[must_use]
     pub fn issued_at(&self) -> Option<NumericDate> {
-        self.iat
+        self.times.iat
     }
 
     /// The token's id (`jti`, RFC 7519 §4.1.7).
@@ -136,13 +134,21 @@ impl RegisteredClaims {
             client_id: keep(&raw.client_id),
             sid: keep(&raw.sid),
             aud: KeptAudience::new(raw.aud.as_ref(), payload),
-            exp: raw.exp,
-            nbf: raw.nbf,
-            iat: raw.iat,
+            times: raw.times,
             scope: KeptScope::new(&raw.scope, payload),
             scp: KeptScope::new(&raw.scp, payload),
             payload: Box::default(),
         })
+    }
+
+    /// When the token is valid.
+    pub(crate) fn times(&self) -> Times {
+        self.times
+    }
+
+    /// How long the payload is.
+    pub(crate) fn payload_len(&self) -> usize {
+        self.payload.len()
     }
 
     fn text<'a>(&'a self, kept: Option<&'a Kept>) -> Option<&'a str> {
@@ -179,9 +185,9 @@ impl fmt::Debug for RegisteredClaims {
             .field("iss", &self.issuer())
             .field("sub", &self.subject())
             .field("aud", &self.audience())
-            .field("exp", &self.exp)
-            .field("nbf", &self.nbf)
-            .field("iat", &self.iat)
+            .field("exp", &self.times.exp)
+            .field("nbf", &self.times.nbf)
+            .field("iat", &self.times.iat)
             .field("jti", &self.token_id())
             .field("client_id", &self.client_id())
             .field("sid", &self.session_id())

@@ -19,6 +19,14 @@ pub struct NumericDate {
     fraction: bool,
 }
 
+/// When a token is valid: `exp`, `nbf` and `iat` (RFC 7519 §4.1.4 to §4.1.6).
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Times {
+    pub(crate) exp: Option<NumericDate>,
+    pub(crate) nbf: Option<NumericDate>,
+    pub(crate) iat: Option<NumericDate>,
+}
+
 impl NumericDate {
     /// The last whole second that is not after this time.
     #[must_use]

@@ -84,5 +84,5 @@ pub(crate) use self::{
     set::Miss,
     signature::Authentic,
     source::{Places, Sources},
-    trusted::Trusted,
+    trusted::{Generation, StillTrusted, Trusted},
 };

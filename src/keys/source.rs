@@ -6,7 +6,7 @@ use super::{
     Key, KeySet,
     live::LiveKeys,
     remote::{Asked, Deadline, RemoteKeys},
-    trusted::Trusted,
+    trusted::{Generation, StillTrusted, Trusted},
 };
 use crate::{
     alg::{Algorithm, AlgorithmSet},
@@ -171,6 +171,12 @@ impl Sources {
         }
         let mut remote = self.remote.iter().enumerate();
         remote.find_map(|(place, keys)| keys.with(|trusted| attempt(trusted, Some(place))))
+    }
+
+    /// Whether keys that vouched for a token are still those of a source, and may be used.
+    #[inline]
+    pub(crate) fn still_trust(&self, generation: Generation) -> Option<StillTrusted> {
+        self.each(|trusted, _| trusted?.is_still(generation))
     }
 
     /// Asks those of these sources that may have keys for this issuer to look for new

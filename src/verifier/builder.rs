@@ -2,7 +2,7 @@
 
 use std::{fmt, future::Future, time::Duration};
 
-use super::{Bindings, Claims, Config, RuleError, UserRules, Verifier, names::Names};
+use super::{Bindings, Cache, Claims, Config, RuleError, UserRules, Verifier, names::Names};
 use crate::{
     alg::{Algorithm, AlgorithmSet},
     clock::{Clock, SystemClock},
@@ -29,6 +29,7 @@ use crate::{
 /// - sender-constrained tokens: refused
 /// - denylist: none; with one, `jti` is required, and where it cannot be asked, the answer
 ///   is 503
+/// - cache of verified tokens: at most 16 MiB
 /// - clock: that of the system
 #[must_use = "a builder does nothing until it is built"]
 pub struct VerifierBuilder<C> {
@@ -49,6 +50,7 @@ pub struct VerifierBuilder<C> {
     revocations: Revocations,
     token_id: bool,
     clock: Box<dyn Clock>,
+    cache: Cache,
 }
 
 impl<C> VerifierBuilder<C> {
@@ -71,6 +73,7 @@ impl<C> VerifierBuilder<C> {
             revocations: Revocations::default(),
             token_id: true,
             clock: Box::new(SystemClock),
+            cache: Cache::default(),
         }
     }
 
@@ -288,6 +291,13 @@ impl<C> VerifierBuilder<C> {
         self
     }
 
+    /// How much memory is taken for tokens that were verified, or that none is; see
+    /// [`Cache`]. Default: 16 MiB.
+    pub fn cache(mut self, cache: Cache) -> Self {
+        self.cache = cache;
+        self
+    }
+
     /// Settings that take protection away.
     pub fn dangerous(self) -> DangerousVerifierBuilder<C> {
         DangerousVerifierBuilder(self)
@@ -337,6 +347,7 @@ impl<C> VerifierBuilder<C> {
             ));
         }
         check_token_len(self.max_token_len)?;
+        self.cache.check()?;
         if self.required.len() > Rules::MOST_REQUIRED {
             return Err(ConfigError::OutOfRange("at most 64 claims can be required"));
         }
@@ -369,6 +380,7 @@ impl<C> VerifierBuilder<C> {
             revocations: self.revocations,
             max_token_len: self.max_token_len,
             clock: self.clock,
+            cache: self.cache.start(),
         }))
     }
 }

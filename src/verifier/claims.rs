@@ -4,7 +4,10 @@ use std::{fmt, ops::Deref, sync::Arc};
 
 use super::binding::Binding;
 use crate::{
-    claims::RegisteredClaims, keys::Authentic, revocation::NotRevoked, rules::WithinRules,
+    claims::RegisteredClaims,
+    keys::{Authentic, StillTrusted},
+    revocation::NotRevoked,
+    rules::WithinRules,
 };
 
 /// The claims of a token that was verified; cheap to clone.
@@ -42,6 +45,10 @@ struct Inner<C> {
 /// Claims that lack the last evidence, which may have to be waited for.
 pub(super) struct Held<C>(Arc<Inner<C>>);
 
+/// Claims that were verified once. They lack what may be different now: the time, the
+/// keys, and what is revoked.
+pub(super) struct Remembered<C>(Arc<Inner<C>>);
+
 impl<C> Held<C> {
     /// Wants the evidence of every other check, by value: without one of them this does not
     /// compile.
@@ -60,9 +67,31 @@ impl<C> Held<C> {
         &self.0.registered
     }
 
+    /// Keeps them for when the token comes again.
+    pub(super) fn remember(&self) -> Remembered<C> {
+        Remembered(Arc::clone(&self.0))
+    }
+
     /// Wants the last evidence.
     pub(super) fn release(self, _: NotRevoked) -> Claims<C> {
         Claims(self.0)
+    }
+}
+
+impl<C> Remembered<C> {
+    pub(super) fn registered(&self) -> &RegisteredClaims {
+        &self.0.registered
+    }
+
+    /// Wants evidence of what may have changed since, but for the last one.
+    pub(super) fn hold(&self, _: StillTrusted, _: WithinRules) -> Held<C> {
+        Held(Arc::clone(&self.0))
+    }
+
+    /// About how many bytes they take. What is in a `C` is not known; it is read from the
+    /// payload, and counts as twice that.
+    pub(super) fn bytes(&self) -> usize {
+        self.0.registered.payload_len().saturating_mul(3).saturating_add(size_of::<Inner<C>>())
     }
 }
 

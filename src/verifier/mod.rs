@@ -71,6 +71,7 @@
 
 mod binding;
 mod builder;
+mod cache;
 mod claims;
 #[cfg(feature = "remote")]
 mod issuers;
@@ -86,17 +87,18 @@ use serde::de::DeserializeOwned;
 
 #[cfg(feature = "remote")]
 pub use self::issuers::{IssuerPattern, Issuers, IssuersBuilder};
-use self::{binding::Bindings, pipeline::Failure, rule::UserRules, wait::Look};
+use self::{binding::Bindings, cache::Verdict, pipeline::Failure, rule::UserRules, wait::Look};
 pub use self::{
     builder::{DangerousVerifierBuilder, VerifierBuilder},
+    cache::Cache,
     claims::Claims,
     rule::RuleError,
 };
 #[cfg(feature = "remote")]
 use crate::keys::remote::RemoteKeys;
 use crate::{
-    alg::AlgorithmSet, claims::RegisteredClaims, clock::Clock, error::Error, keys::Sources,
-    revocation::Revocations, rules::Rules, step::Step,
+    alg::AlgorithmSet, claims::RegisteredClaims, clock::Clock, error::Error, hotset::HotSet,
+    keys::Sources, revocation::Revocations, rules::Rules, step::Step,
 };
 
 /// Verifies tokens and gives their claims as a `C`; cheap to clone.
@@ -129,6 +131,7 @@ struct Config<C> {
     revocations: Revocations,
     max_token_len: usize,
     clock: Box<dyn Clock>,
+    cache: Option<HotSet<Verdict<C>>>,
 }
 
 impl<C> Verifier<C> {
@@ -203,15 +206,61 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     /// The first check that failed; see the [module docs](self).
     pub fn verify(&self, token: &str) -> Step<Result<Claims<C>, Error>> {
         match &*self.0 {
-            Kind::One(config) => match pipeline::verify(config, token) {
-                Ok(claims) => self.finish(config, claims),
-                Err(Failure::Final(error)) => Step::Ready(Err(error)),
-                Err(Failure::Undecided(error, places)) => {
-                    self.look_for_keys(config, token, Look { error, places, waited: None })
-                }
-            },
+            Kind::One(config) => {
+                let Some(cache) = &config.cache else {
+                    return self.verify_anew(config, token, drop);
+                };
+                let place = cache.place(token);
+                let known = cache.find(place, token, |verdict| self.answer(config, verdict));
+                known.flatten().unwrap_or_else(|| {
+                    self.verify_anew(config, token, |verdict| {
+                        let is_over = |old: &_| config.is_over(old);
+                        cache.insert(place, token, verdict.bytes(), verdict, is_over);
+                    })
+                })
+            }
             #[cfg(feature = "remote")]
             Kind::Many(issuers) => issuers.verify(token),
+        }
+    }
+
+    /// Verifies a token for whoever keeps the verified ones of several verifiers. One that
+    /// keeps none by itself has none kept here either.
+    #[cfg(feature = "remote")]
+    fn verify_among_others(
+        &self,
+        token: &str,
+        keep: impl FnOnce(&Self, Verdict<C>),
+    ) -> Step<Result<Claims<C>, Error>> {
+        match self.config() {
+            Some(config) if config.cache.is_some() => {
+                self.verify_anew(config, token, |verdict| keep(self, verdict))
+            }
+            _ => self.verify(token),
+        }
+    }
+
+    /// Verifies a token that is not known; what is found of one that passes is to `keep`.
+    #[inline]
+    fn verify_anew(
+        &self,
+        config: &Config<C>,
+        token: &str,
+        keep: impl FnOnce(Verdict<C>),
+    ) -> Step<Result<Claims<C>, Error>> {
+        match pipeline::verify(config, token) {
+            Ok((claims, generation)) => {
+                let verdict = Verdict::new(&claims, generation);
+                let answer = self.finish(config, claims);
+                if !matches!(answer, Step::Ready(Err(_))) {
+                    keep(verdict);
+                }
+                answer
+            }
+            Err(Failure::Final(error)) => Step::Ready(Err(error)),
+            Err(Failure::Undecided(error, places)) => {
+                self.look_for_keys(config, token, Look { error, places, waited: None })
+            }
         }
     }
 }

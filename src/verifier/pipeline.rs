@@ -9,7 +9,7 @@ use crate::{
     claims::{RawClaims, RegisteredClaims},
     clock::unix_seconds,
     error::{Error, ErrorKind},
-    keys::{Authentic, Miss, Places, Trusted},
+    keys::{Authentic, Generation, Miss, Places, Trusted},
     rules::Rules,
     token::{Compact, Header, Space},
 };
@@ -29,9 +29,9 @@ impl From<Error> for Failure {
     }
 }
 
-/// Verifies a token up to the rules that may wait.
+/// Verifies a token up to the rules that may wait; also says which keys vouch for it.
 #[inline]
-pub(super) fn verify<C>(config: &Config<C>, token: &str) -> Result<Held<C>, Failure>
+pub(super) fn verify<C>(config: &Config<C>, token: &str) -> Result<(Held<C>, Generation), Failure>
 where
     C: DeserializeOwned,
 {
@@ -43,7 +43,7 @@ where
             return None;
         };
         match attempt(config, token, trusted) {
-            Ok(claims) => return Some(Ok(claims)),
+            Ok(claims) => return Some(Ok((claims, trusted.generation()))),
             Err(Doubt::Token(error)) => return Some(Err(error)),
             Err(Doubt::Speaker(_)) => refusal = Some(Error::new(ErrorKind::Issuer)),
             Err(Doubt::Keys(miss)) => {

@@ -72,7 +72,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
                 Err(retry_after) => unavailable = Some(retry_after),
             }
             match pipeline::verify(config, token) {
-                Ok(claims) => return self.finish(config, claims).await,
+                Ok((claims, _)) => return self.finish(config, claims).await,
                 Err(Failure::Final(error)) => return Err(error),
                 Err(Failure::Undecided(error, places)) => last = Some((error, places)),
             }

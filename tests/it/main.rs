@@ -4,6 +4,7 @@ mod algorithm;
 #[cfg(feature = "axum")]
 mod axum;
 mod browser;
+mod cache;
 mod claims;
 mod form;
 #[allow(dead_code, reason = "not every feature set uses all of it")]

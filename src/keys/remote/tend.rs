@@ -67,6 +67,8 @@ struct State {
 
 /// One generation of keys.
 pub(super) struct Snapshot {
+    /// What they were read from.
+    document: Vec<u8>,
     trusted: Trusted,
     /// The last second, since 1970, at which the keys may be used; it moves on when
     /// the provider says that nothing has changed.
@@ -282,15 +284,18 @@ impl Shared {
         url: &Url,
     ) -> Result<Taken, FetchError> {
         let (body, etag, fresh) = match fetched {
+            // Asked for with the `ETag` of the document that is in use.
             Fetched::Unchanged { fresh } => {
-                // Asked for with the `ETag` of the document that is in use.
-                if let Some(current) = self.current.load().as_ref() {
-                    current.good_until.store(self.good_until(), Ordering::Relaxed);
-                }
+                self.renew(|_| true);
                 return Ok(Taken { fresh, news: None });
             }
             Fetched::New { body, etag, fresh } => (body, etag, fresh),
         };
+        // What was learned of the keys need not be learned again.
+        if self.renew(|document| *document == *body) {
+            provider.took(etag);
+            return Ok(Taken { fresh, news: None });
+        }
         let limit = self.policy.max_keys;
         let keys = KeySet::from_jwks_of_at_most(limit, &body)
             .map_err(|_| FetchErrorKind::NotKeySet)
@@ -310,11 +315,23 @@ impl Shared {
         let news = !self.current.load().as_ref().is_some_and(same);
         let taken = Taken { fresh, news: news.then(|| keys.clone()) };
         self.current.store(Some(Arc::new(Snapshot {
+            document: body,
             trusted: Trusted::new(keys),
             good_until: AtomicI64::new(self.good_until()),
         })));
         provider.took(etag);
         Ok(taken)
+    }
+
+    /// Lets the keys be used for longer whose document is the `same` as before, and says
+    /// whether there are such.
+    fn renew(&self, same: impl Fn(&[u8]) -> bool) -> bool {
+        let current = self.current.load();
+        let current = current.as_ref().filter(|snapshot| same(&snapshot.document));
+        if let Some(current) = current {
+            current.good_until.store(self.good_until(), Ordering::Relaxed);
+        }
+        current.is_some()
     }
 
     /// Notes how a fetch ended, and tells those who wait.

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     clock::{Clock, SystemClock},
     error::ConfigError,
-    verifier::{Verifier, builder::check_token_len},
+    verifier::{Cache, Verifier, builder::check_token_len},
 };
 
 /// Builds [`Issuers`] that are resolved when they are needed.
@@ -27,6 +27,7 @@ use crate::{
 /// - resolver: none
 /// - a resolved issuer is kept for 1 h, at most 1000 of them
 /// - length of a token: at most 8 KiB, and what the issuer's own verifier says
+/// - cache of verified tokens: at most 16 MiB for all issuers
 /// - clock: that of the system
 #[must_use = "a builder does nothing until it is built"]
 pub struct IssuersBuilder<C> {
@@ -34,6 +35,7 @@ pub struct IssuersBuilder<C> {
     resolve: Resolve,
     max_token_len: usize,
     clock: Box<dyn Clock>,
+    cache: Cache,
 }
 
 impl<C> IssuersBuilder<C> {
@@ -43,6 +45,7 @@ impl<C> IssuersBuilder<C> {
             resolve: Resolve::default(),
             max_token_len: 8 * 1024,
             clock: Box::new(SystemClock),
+            cache: Cache::default(),
         }
     }
 
@@ -98,6 +101,13 @@ impl<C> IssuersBuilder<C> {
         self
     }
 
+    /// How much memory is taken for tokens that were verified, of all issuers together, or
+    /// that none is. Default: 16 MiB.
+    pub fn cache(mut self, cache: Cache) -> Self {
+        self.cache = cache;
+        self
+    }
+
     /// The issuers: none yet.
     ///
     /// # Errors
@@ -119,6 +129,7 @@ impl<C> IssuersBuilder<C> {
             ));
         }
         check_token_len(self.max_token_len)?;
+        self.cache.check()?;
         Ok(self.issuers())
     }
 
@@ -133,6 +144,7 @@ impl<C> IssuersBuilder<C> {
             resolver,
             max_token_len: self.max_token_len,
             clock: self.clock,
+            cache: self.cache.start(),
         }))
     }
 }

@@ -1,6 +1,7 @@
 //! Several issuers, each with keys, audience and rules of its own.
 
 mod builder;
+mod known;
 mod pattern;
 mod peek;
 mod resolve;
@@ -14,13 +15,17 @@ use std::{
 use arc_swap::ArcSwap;
 use serde::de::DeserializeOwned;
 
-use self::resolve::{Resolve, Resolver};
 pub use self::{builder::IssuersBuilder, pattern::IssuerPattern};
-use super::{Claims, Kind, Verifier};
+use self::{
+    known::Known,
+    resolve::{Resolve, Resolver},
+};
+use super::{Claims, Kind, Verifier, cache::Verdict};
 use crate::{
     claims::RegisteredClaims,
     clock::{Clock, unix_seconds},
     error::{ConfigError, Error, ErrorKind},
+    hotset::HotSet,
     rules::seconds,
     step::Step,
 };
@@ -36,7 +41,10 @@ use crate::{
 /// 2. An issuer that is not in the table is refused, and nothing is fetched for it.
 /// 3. Issuers are added and removed while requests are served: each request sees them
 ///    as they were at one moment, without a lock.
-/// 4. With [a resolver](IssuersBuilder::resolve), an issuer that is not in the table and
+/// 4. Verified tokens are kept together, for all issuers ([`IssuersBuilder::cache`]), of
+///    those whose verifiers have a [`Cache`](super::Cache); the verifiers' own caches stay
+///    empty.
+/// 5. With [a resolver](IssuersBuilder::resolve), an issuer that is not in the table and
 ///    is allowed by name is asked for, once for all that wait, and kept for a while. Then it
 ///    is asked for again, and no request waits for that: until there is an answer, the
 ///    issuer serves on, for 24 h at most.
@@ -91,6 +99,8 @@ struct Shared<C> {
     resolver: Option<Resolver<C>>,
     max_token_len: usize,
     clock: Box<dyn Clock>,
+    /// The tokens of all of them.
+    cache: Option<HotSet<Known<C>>>,
 }
 
 struct Entry<C> {
@@ -183,18 +193,22 @@ impl<C> Issuers<C> {
 }
 
 impl<C: DeserializeOwned + Send + Sync + 'static> Issuers<C> {
-    /// Hands the token to the verifier of its issuer.
-    pub(super) fn verify(&self, token: &str) -> Step<Result<Claims<C>, Error>> {
+    /// Hands the token to the verifier of its issuer, which gives what it finds to `keep`.
+    fn route(
+        &self,
+        token: &str,
+        keep: impl FnOnce(&Verifier<C>, Verdict<C>),
+    ) -> Step<Result<Claims<C>, Error>> {
         let issuer = match peek::issuer(token, self.0.max_token_len) {
             Ok(issuer) => issuer,
             Err(error) => return Step::Ready(Err(error)),
         };
         let table = self.0.table.load();
         match self.0.find(&table, &issuer) {
-            Found::Fresh(verifier) => verifier.verify(token),
+            Found::Fresh(verifier) => verifier.verify_among_others(token, keep),
             Found::Old(verifier) => {
                 self.renew(&issuer);
-                verifier.verify(token)
+                verifier.verify_among_others(token, keep)
             }
             Found::Missing => self.resolve(&issuer, token),
         }

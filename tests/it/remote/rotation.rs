@@ -4,7 +4,7 @@ use super::{
     provider::{Answer, Provider},
     *,
 };
-use crate::support::{key, secret_key};
+use crate::support::{FixedClock, NOW, key, secret_key};
 
 #[tokio::test]
 async fn j01_the_first_token_after_a_rotation_passes_in_its_own_request() {
@@ -105,6 +105,34 @@ async fn j05_the_same_id_with_another_key_replaces_it() {
     keys.refresh().await.unwrap();
     accepted(now(&verifier, &token(&new)));
     refused(now(&verifier, &token(&old)), &ErrorKind::Signature);
+}
+
+#[tokio::test]
+async fn j05_a_token_that_is_known_goes_with_its_key_and_with_keys_that_are_too_old() {
+    let (one, other) = (key(Algorithm::ES256), key(Algorithm::EdDSA));
+    let provider = Provider::new([one, other]);
+    let clock = FixedClock::default();
+    let keys = provider.remote().clock(clock.clone()).build().await.unwrap();
+    let verifier: Verifier = trusting(keys.clone()).build().unwrap();
+    let same = |token: &str| {
+        let (first, second) = (now(&verifier, token).unwrap(), now(&verifier, token).unwrap());
+        std::ptr::eq(first.registered(), second.registered()).then_some(second)
+    };
+    let (token, others) = (token(one), token(other));
+    let known = same(&token).expect("it is known");
+    // The same document again changes nothing.
+    keys.refresh().await.unwrap();
+    let still = same(&token).expect("it is known");
+    assert!(std::ptr::eq(known.registered(), still.registered()));
+
+    provider.publish([other]);
+    keys.refresh().await.unwrap();
+    refused(verifier.verify(&token).await, &ErrorKind::UnknownKey);
+    same(&others).expect("it is known");
+    provider.answer(Answer::Status(500));
+    clock.set(std::time::UNIX_EPOCH + Duration::from_secs(NOW + 2 * 24 * 3600));
+    let error = verifier.verify(&others).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::KeysUnavailable { .. }), "{error}");
 }
 
 #[tokio::test]
