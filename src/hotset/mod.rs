@@ -63,7 +63,7 @@ impl<V> HotSet<V> {
         text: &str,
         look: impl FnOnce(&V) -> T,
     ) -> Option<T> {
-        self.table.get()?.slots(place).find(place.tag, text, look)
+        self.table.get()?.slots(place)?.find(place.tag, text, look)
     }
 
     /// Keeps a value for a text, if there is room for it or it is worth more than what
@@ -105,8 +105,9 @@ impl<V> HotSet<V> {
 }
 
 struct Table<V> {
-    /// A power of two of them.
+    /// A power of two of them, and that less one.
     sets: Box<[Slots<V>]>,
+    mask: usize,
     /// The tags of texts that came to each set when there was no room.
     came: Box<[[AtomicU32; CAME]]>,
     /// What all entries take, and the table itself.
@@ -118,15 +119,16 @@ struct Table<V> {
 impl<V> Table<V> {
     fn new(most: usize) -> Self {
         let sets = (most / USUAL / WAYS).max(1).next_power_of_two();
+        let mask = sets - 1;
         let sets: Box<[_]> = (0..sets).map(|_| Slots::new()).collect();
         let came: Box<[_]> = sets.iter().map(|_| array::from_fn(|_| AtomicU32::new(0))).collect();
         let own = size_of_val(&*sets).saturating_add(size_of_val(&*came));
-        Self { sets, came, bytes: AtomicUsize::new(own), hand: AtomicUsize::new(0) }
+        Self { sets, mask, came, bytes: AtomicUsize::new(own), hand: AtomicUsize::new(0) }
     }
 
     #[inline]
-    fn slots(&self, place: Place) -> &Slots<V> {
-        &self.sets[place.index & (self.sets.len() - 1)]
+    fn slots(&self, place: Place) -> Option<&Slots<V>> {
+        self.sets.get(place.index & self.mask)
     }
 
     /// The slot that a text may take, if `excess` bytes go that are too many.
@@ -137,7 +139,7 @@ impl<V> Table<V> {
         excess: usize,
         is_over: &impl Fn(&V) -> bool,
     ) -> Option<usize> {
-        let slots = self.slots(place);
+        let slots = self.slots(place)?;
         if let Some(same) = slots.tagged(place.tag).find(|slot| slots.has(*slot, text)) {
             return Some(same);
         }
@@ -145,7 +147,7 @@ impl<V> Table<V> {
         if excess == 0 && free.is_some() {
             return free;
         }
-        if !self.comes_again(place) {
+        if !self.comes_again(place)? {
             return None;
         }
         let mut gone = 0_usize;
@@ -154,33 +156,35 @@ impl<V> Table<V> {
                 let over = || (0..WAYS).find(|slot| slots.holds(*slot, is_over));
                 return free.or_else(over).or_else(|| slots.least_used(self.hand.load(Relaxed)));
             }
-            gone += self.pass(|slots, slot| slots.holds(slot, is_over) || slots.use_up(slot));
+            let goes = |slots: &Slots<V>, slot| slots.holds(slot, is_over) || slots.use_up(slot);
+            gone = gone.saturating_add(self.pass(goes));
         }
         None
     }
 
     /// Whether a text came before; if not, it is noted.
-    fn comes_again(&self, place: Place) -> bool {
-        let came = &self.came[place.index & (self.came.len() - 1)];
-        if came.iter().any(|tag| tag.load(Relaxed) == place.tag) {
-            return true;
+    fn comes_again(&self, place: Place) -> Option<bool> {
+        let came = self.came.get(place.index & self.mask)?;
+        let again = came.iter().any(|tag| tag.load(Relaxed) == place.tag);
+        if !again {
+            came.get(self.hand.load(Relaxed) % CAME)?.store(place.tag, Relaxed);
         }
-        came[self.hand.load(Relaxed) % CAME].store(place.tag, Relaxed);
-        false
+        Some(again)
     }
 
     /// Moves the hand past one slot, which is emptied if it `goes`. Gives the bytes that
     /// went.
     fn pass(&self, goes: impl Fn(&Slots<V>, usize) -> bool) -> usize {
         let hand = self.hand.fetch_add(1, Relaxed);
-        let slots = &self.sets[(hand / WAYS) & (self.sets.len() - 1)];
         let slot = hand % WAYS;
-        let gone = if goes(slots, slot) { slots.take(slot) } else { None };
+        let slots = self.sets.get((hand / WAYS) & self.mask);
+        let gone = slots.filter(|slots| goes(slots, slot)).and_then(|slots| slots.take(slot));
         gone.map_or(0, |entry| self.forget(entry.bytes))
     }
 
     fn put(&self, place: Place, slot: usize, entry: Entry<V>) {
-        if let Some(former) = self.slots(place).put(slot, place.tag, entry) {
+        let slots = self.slots(place);
+        if let Some(former) = slots.and_then(|slots| slots.put(slot, place.tag, entry)) {
             self.forget(former.bytes);
         }
     }

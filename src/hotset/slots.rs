@@ -45,7 +45,7 @@ impl<V> Slots<V> {
     #[inline]
     pub(super) fn find<T>(&self, tag: u32, text: &str, look: impl FnOnce(&V) -> T) -> Option<T> {
         for slot in self.tagged(tag) {
-            let entry = self.entries[slot].load();
+            let entry = self.entries.get(slot)?.load();
             if let Some(entry) = entry.as_deref().filter(|entry| **entry.text == *text) {
                 self.count_use(slot);
                 return Some(look(&entry.value));
@@ -57,34 +57,39 @@ impl<V> Slots<V> {
     /// Puts an entry in, and gives what was there.
     pub(super) fn put(&self, slot: usize, tag: u32, entry: Entry<V>) -> Option<Arc<Entry<V>>> {
         // One that takes the place of another is not the next to go.
-        self.uses[slot].store(1, Relaxed);
-        let former = self.entries[slot].swap(Some(Arc::new(entry)));
-        self.tags[slot].store(tag, Relaxed);
+        self.uses.get(slot)?.store(1, Relaxed);
+        let former = self.entries.get(slot)?.swap(Some(Arc::new(entry)));
+        self.tags.get(slot)?.store(tag, Relaxed);
         former
     }
 
     /// Empties a slot, and gives what was there.
     pub(super) fn take(&self, slot: usize) -> Option<Arc<Entry<V>>> {
-        self.tags[slot].store(FREE, Relaxed);
-        self.entries[slot].swap(None)
+        self.tags.get(slot)?.store(FREE, Relaxed);
+        self.entries.get(slot)?.swap(None)
     }
 
     /// Whether a slot holds this text.
     pub(super) fn has(&self, slot: usize, text: &str) -> bool {
-        self.entries[slot].load().as_ref().is_some_and(|entry| **entry.text == *text)
+        self.looks(slot, |entry| **entry.text == *text)
     }
 
     /// Whether there is a value for which this holds.
     pub(super) fn holds(&self, slot: usize, what: impl Fn(&V) -> bool) -> bool {
-        self.entries[slot].load().as_ref().is_some_and(|entry| what(&entry.value))
+        self.looks(slot, |entry| what(&entry.value))
+    }
+
+    fn looks(&self, slot: usize, what: impl Fn(&Entry<V>) -> bool) -> bool {
+        self.entries.get(slot).is_some_and(|at| at.load().as_deref().is_some_and(what))
     }
 
     /// Counts up to a limit: what is used all the time is not written to.
     #[inline]
     fn count_use(&self, slot: usize) {
-        let uses = self.uses[slot].load(Relaxed);
+        let Some(at) = self.uses.get(slot) else { return };
+        let uses = at.load(Relaxed);
         if uses < MOST_USES {
-            self.uses[slot].store(uses + USE, Relaxed);
+            at.store(uses.saturating_add(USE), Relaxed);
         }
     }
 
@@ -95,8 +100,9 @@ impl<V> Slots<V> {
 
     /// Takes one use off, and says whether there was none left.
     pub(super) fn use_up(&self, slot: usize) -> bool {
-        let uses = self.uses[slot].load(Relaxed);
-        self.uses[slot].store(uses.saturating_sub(1), Relaxed);
+        let Some(at) = self.uses.get(slot) else { return false };
+        let uses = at.load(Relaxed);
+        at.store(uses.saturating_sub(1), Relaxed);
         uses == 0
     }
 }

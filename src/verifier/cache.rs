@@ -1,6 +1,8 @@
 //! Tokens that were verified a moment ago: neither the signature nor the claims need be
 //! read again, while all that may have changed since is asked again.
 
+use std::ops::RangeInclusive;
+
 use super::{
     Claims, Config, Verifier,
     claims::{Held, Remembered},
@@ -53,7 +55,7 @@ use crate::{
 pub struct Cache(Option<usize>);
 
 impl Cache {
-    /// At most so many bytes, and not below 64 KiB.
+    /// At most so many bytes: from 64 KiB to 1 GiB.
     #[must_use]
     pub const fn of_bytes(bytes: usize) -> Self {
         Self(Some(bytes))
@@ -66,13 +68,13 @@ impl Cache {
     }
 
     pub(super) fn check(self) -> Result<(), ConfigError> {
-        if self.0.is_some_and(|bytes| bytes < LEAST) {
-            return Err(ConfigError::OutOfRange(
-                "a cache of verified tokens has at least 65536 bytes, to have none say \
-                 `.cache(Cache::off())`",
-            ));
+        if self.0.is_none_or(|bytes| BYTES.contains(&bytes)) {
+            return Ok(());
         }
-        Ok(())
+        Err(ConfigError::OutOfRange(
+            "a cache of verified tokens has from 64 KiB to 1 GiB, to have none say \
+             `.cache(Cache::off())`",
+        ))
     }
 
     pub(super) fn start<V>(self) -> Option<HotSet<V>> {
@@ -141,4 +143,4 @@ impl<C: Send + Sync + 'static> Verifier<C> {
     }
 }
 
-const LEAST: usize = 64 * 1024;
+const BYTES: RangeInclusive<usize> = 64 * 1024..=1024 * 1024 * 1024;

@@ -67,7 +67,7 @@ fn a_token_is_verified_once() {
 
 #[test]
 fn the_size_is_sensible() {
-    for bytes in [0, 1, 65_535] {
+    for bytes in [0, 1, 65_535, (1 << 30) + 1, usize::MAX] {
         let built = builder::<RegisteredClaims>().cache(Cache::of_bytes(bytes)).build();
         assert!(built.unwrap_err().to_string().contains("Cache::off()"));
     }
