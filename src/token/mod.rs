@@ -5,6 +5,7 @@ mod header;
 mod memo;
 
 use base64_simd::{AsOut, URL_SAFE_NO_PAD};
+use memchr::memchr;
 
 pub(crate) use self::{
     header::{Header, essence},
@@ -30,10 +31,10 @@ impl<'a> Compact<'a> {
             return Err(Error::new(ErrorKind::TokenTooLong { limit }));
         }
         let malformed = || Error::new(ErrorKind::MalformedToken);
-        let (header, rest) = token.split_once('.').ok_or_else(malformed)?;
+        let (header, rest) = cut(token).ok_or_else(malformed)?;
         // A fourth part makes the signature one with a dot in it, which is no
         // base64url.
-        let (payload, signature) = rest.split_once('.').ok_or_else(malformed)?;
+        let (payload, signature) = cut(rest).ok_or_else(malformed)?;
         let end = token.len().checked_sub(signature.len()).and_then(|end| end.checked_sub(1));
         let signing_input = end.and_then(|end| token.get(..end)).ok_or_else(malformed)?;
         if header.is_empty() || payload.is_empty() || signature.is_empty() {
@@ -66,6 +67,13 @@ impl<'a> Compact<'a> {
             .decode_to_vec(self.payload)
             .map_err(|_| Error::new(ErrorKind::MalformedToken))
     }
+}
+
+/// What is before the first dot, and what is behind it.
+#[inline]
+fn cut(text: &str) -> Option<(&str, &str)> {
+    let (front, rest) = text.split_at_checked(memchr(b'.', text.as_bytes())?)?;
+    Some((front, rest.get(1..)?))
 }
 
 /// Room for the bytes of one part: in place for those of usual length.
