@@ -181,7 +181,7 @@ def check(row: Row, folder: Path) -> None:
     for what, token in {"no token": None, **bad}.items():
         status, body = ask(row, token)
         if status != 401:
-            fail(row, f"a request that is bad in its {what} gives {status} {body}")
+            fail(row, f"a bad request ({what}) gives {status} {body}")
 
 
 def ask(row: Row, token: str | None) -> tuple[int, bytes]:
@@ -250,7 +250,8 @@ def report(all_rows: list[Row], options: argparse.Namespace, core: int | None) -
     print(f"{options.rounds} rounds of {options.seconds} s, their medians")
     print(versions() + "\n")
     columns = ["requests/s", "lowest–highest", "p50 ms", "p99 ms", "server µs/request"]
-    columns += ["server busy", "loader busy", "peak MiB", "of axum unprotected", "of its own unprotected"]
+    columns += ["server busy", "loader busy", "peak MiB"]
+    columns += ["of axum unprotected", "of its own unprotected"]
     print("| server | " + " | ".join(columns) + " |")
     print("|---" + "|--:" * len(columns) + "|")
     for row in all_rows:
