@@ -13,7 +13,9 @@ use http::{Request, Response, header};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
 use tower::{Layer, Service, service_fn};
-use tower_jwt_auth::{Algorithm, Claims, JwtAuthLayer, RegisteredClaims};
+use tower_jwt_auth::{
+    Algorithm, Claims, JwtAuthLayer, RegisteredClaims, Verifier, verifier::Cache,
+};
 
 #[allow(dead_code, reason = "the tests in `it` use the rest")]
 #[path = "it/support.rs"]
@@ -39,12 +41,25 @@ fn handle(_: Request<String>) -> Ready<Result<Response<String>, Infallible>> {
 
 /// What one request allocates in a service that is warm. The request is made
 /// before, and the response is dropped after.
-fn allocated<S>(mut service: S, authorization: Option<&str>, status: u16) -> AllocationInfo
+fn allocated<S>(service: S, authorization: Option<&str>, status: u16) -> AllocationInfo
+where
+    S: Service<Request<String>, Response = Response<String>, Error = Infallible>,
+{
+    allocated_for(service, || Request::new(String::new()), authorization, status)
+}
+
+/// The same for requests of one's own.
+fn allocated_for<S>(
+    mut service: S,
+    new: impl Fn() -> Request<String>,
+    authorization: Option<&str>,
+    status: u16,
+) -> AllocationInfo
 where
     S: Service<Request<String>, Response = Response<String>, Error = Infallible>,
 {
     let mut once = || {
-        let mut request = Request::new(String::new());
+        let mut request = new();
         if let Some(value) = authorization {
             request.headers_mut().insert(header::AUTHORIZATION, value.parse().unwrap());
         }
@@ -68,10 +83,11 @@ where
 }
 
 fn layer<C>() -> JwtAuthLayer<C> {
-    JwtAuthLayer::new(builder().build().unwrap())
+    JwtAuthLayer::new(builder().cache(Cache::off()).build().unwrap())
 }
 
-/// What a good token costs on its way to claims of the type `C`.
+/// What a good token costs that comes for the first time, on its way to claims of the type
+/// `C`.
 fn accepted<C>(algorithm: Algorithm) -> AllocationInfo
 where
     C: DeserializeOwned + Send + Sync + 'static,
@@ -111,6 +127,66 @@ fn a_request_allocates_no_more_than_it_must() {
         println!("{what:>18}: {} allocations, {} bytes", info.count_total, info.bytes_total);
         assert!(info.count_total <= *most, "{what}: at most {most}");
     }
+}
+
+#[test]
+fn a_token_that_is_known_allocates_the_place_of_its_claims_and_no_more() {
+    /// As routers leave one in each request.
+    #[derive(Clone)]
+    struct Route;
+
+    for algorithm in [Algorithm::HS256, Algorithm::ES256, Algorithm::EdDSA] {
+        let token = key(algorithm).token(&claims_with(json!({"name": "Alice"})));
+        let of = |new: fn() -> Request<String>| {
+            let verifier = builder::<Named>().build().unwrap();
+            let service = JwtAuthLayer::new(verifier).layer(service_fn(handle));
+            allocated_for(service, new, Some(&format!("Bearer {token}")), 200).count_total
+        };
+        let routed = || {
+            let mut request = Request::new(String::new());
+            request.extensions_mut().insert(Route);
+            request
+        };
+        assert_eq!(of(routed), 1, "the box of the claims");
+        assert_eq!(of(|| Request::new(String::new())), 3, "and the map of the extensions");
+    }
+}
+
+/// 1,000 tokens that are used, and 100,000 that come once: what is kept, and how much
+/// memory it takes.
+#[test]
+fn a_flood_of_tokens_keeps_to_the_memory_and_pushes_out_none_that_is_used() {
+    const MOST: usize = 4 * 1024 * 1024;
+    let token = |number: usize| {
+        key(Algorithm::HS256).token(&claims_with(json!({"jti": number.to_string()})))
+    };
+    let verifier: Verifier = builder().cache(Cache::of_bytes(MOST)).build().unwrap();
+    let verify = |token: &str| verifier.verify(token).now().unwrap().unwrap();
+    let hot: Vec<_> = (0..1_000).map(token).collect();
+
+    let mut held = 0;
+    let mut grow = |work: &mut dyn FnMut()| {
+        held += measure(work).bytes_current;
+        let held = usize::try_from(held).unwrap();
+        assert!(held <= MOST, "{held} of {MOST} bytes");
+        held
+    };
+    let mut before = Vec::with_capacity(hot.len());
+    grow(&mut || before.extend(hot.iter().map(|token| verify(token))));
+    for number in 1_000..101_000 {
+        let token = token(number);
+        grow(&mut || drop(verify(&token)));
+    }
+    let full = grow(&mut || {});
+    println!("{full} of {MOST} bytes are held by the allocator");
+    assert!(full > MOST / 2, "it is full");
+    let kept = hot
+        .iter()
+        .zip(&before)
+        .filter(|(token, before)| std::ptr::eq(before.registered(), verify(token).registered()));
+    let kept = kept.count();
+    println!("{kept} of 1000 are still known");
+    assert!(kept >= 950);
 }
 
 #[test]

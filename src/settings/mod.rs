@@ -18,6 +18,7 @@
 //! | `leeway`, `max_age` | durations |
 //! | `access_tokens_only`, `token_type` | only RFC 9068 access tokens; only these `typ` |
 //! | `required_claim`, `without_subject`, `max_token_len` | as in the [builder](VerifierBuilder) |
+//! | `cache_bytes` | memory for verified tokens, as [`Cache::of_bytes`]; 0 for none |
 //! | `token_cookie` | a cookie that may carry the token |
 //! | `public_url`, `trusted_origin` | for the cookie: this service's origin, and others that may send unsafe requests |
 //! | `realm` | the challenge's realm |
@@ -94,7 +95,7 @@ use crate::{
     },
     layer::JwtAuthLayer,
     source::TokenSource,
-    verifier::{Verifier, VerifierBuilder},
+    verifier::{Cache, Verifier, VerifierBuilder},
 };
 
 /// What an operator sets. See the [module docs](self) for the names.
@@ -128,6 +129,7 @@ struct Names {
     #[serde(default)]
     without_subject: bool,
     max_token_len: Option<usize>,
+    cache_bytes: Option<usize>,
     token_cookie: Option<String>,
     public_url: Option<String>,
     #[serde(default)]
@@ -269,6 +271,9 @@ impl Settings {
         }
         if let Some(bytes) = self.0.max_token_len {
             builder = builder.max_token_len(bytes);
+        }
+        if let Some(bytes) = self.0.cache_bytes {
+            builder = builder.cache(if bytes == 0 { Cache::off() } else { Cache::of_bytes(bytes) });
         }
         Ok(builder.keys(self.keys().await?))
     }

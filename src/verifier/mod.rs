@@ -23,6 +23,10 @@
 //! 8. The [denylist](crate::revocation), if there is one.
 //! 9. The application's rules, then its asynchronous rules.
 //!
+//! A token that passed is [kept](Cache) for a while: when it comes again, its times, 8 and
+//! 9 are checked again, and so is that its keys are still trusted. All else is the same for
+//! the same token.
+//!
 //! # Example: a token without any HTTP
 //! ```
 //! use serde::Deserialize;
