@@ -1,0 +1,121 @@
+//! The medians as a chart.
+
+use std::{error::Error, path::Path};
+
+use harness::{Algorithm, Case};
+use plotters::{
+    prelude::*,
+    style::text_anchor::{HPos, Pos, VPos},
+};
+
+use crate::{
+    peer::PEERS,
+    results::{Row, number},
+};
+
+/// Horizontal bars: a group for each row that is shown, a bar for each peer.
+pub(crate) fn draw(path: &Path, rows: &[Row]) -> Result<(), Box<dyn Error>> {
+    let rows: Vec<_> = rows.iter().filter(|row| is_shown(row)).collect();
+    let group = PEERS.len() as f64 + GAP;
+    let height = rows.len() as f64 * group;
+    let medians = rows.iter().flat_map(|row| row.cells.iter().flatten()).map(|cell| cell.median());
+    let longest = medians.fold(1.0, f64::max);
+
+    let size = (WIDTH, HEAD + (height * BAR) as u32 + FOOT);
+    let root = SVGBackend::new(path, size).into_drawing_area();
+    // Its own background, so that it can be read on a dark page too.
+    root.fill(&WHITE)?;
+    head(&root)?;
+
+    let mut chart = ChartBuilder::on(&root)
+        .margin_top(HEAD)
+        .margin_right(RIGHT)
+        .x_label_area_size(FOOT)
+        .y_label_area_size(LEFT)
+        .build_cartesian_2d((SHORTEST..longest * 1.1).log_scale(), height..0.0)?;
+    chart
+        .configure_mesh()
+        .disable_y_mesh()
+        .disable_y_axis()
+        .x_labels(6)
+        .x_label_formatter(&|value| value.to_string())
+        .x_label_style(text(12, GREY))
+        .bold_line_style(RGBColor(222, 222, 222))
+        .light_line_style(TRANSPARENT)
+        .axis_style(RGBColor(222, 222, 222))
+        .draw()?;
+
+    for (index, row) in rows.iter().enumerate() {
+        let top = index as f64 * group + GAP / 2.0;
+        let middle = top + PEERS.len() as f64 / 2.0;
+        let (x, y) = chart.backend_coord(&(SHORTEST, middle));
+        let right = text(13, INK).pos(Pos::new(HPos::Right, VPos::Center));
+        root.draw(&Text::new(row.name(), (x - 8, y), right))?;
+
+        for (bar, (cell, color)) in row.cells.iter().zip(COLORS).enumerate() {
+            let y = top + bar as f64;
+            let value = cell.as_ref().map(|cell| cell.median());
+            let end = value.unwrap_or(SHORTEST).max(SHORTEST);
+            let shape = [(SHORTEST, y + 0.08), (end, y + 0.92)];
+            chart.draw_series([Rectangle::new(shape, color.filled())])?;
+            let (x, y) = chart.backend_coord(&(end, y + 0.5));
+            let label = value.map_or("does not have it".to_owned(), number);
+            let left = text(10, GREY).pos(Pos::new(HPos::Left, VPos::Center));
+            root.draw(&Text::new(label, (x + 4, y), left))?;
+        }
+    }
+    root.present()?;
+    Ok(())
+}
+
+/// All good tokens. Bad ones by one algorithm, for the others say the same.
+fn is_shown(row: &Row) -> bool {
+    match row.case {
+        Case::Repeated | Case::Distinct => true,
+        _ => row.algorithm == Algorithm::RS256,
+    }
+}
+
+/// Title and legend.
+fn head(root: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>) -> Result<(), Box<dyn Error>> {
+    root.draw(&Text::new(TITLE, (16, 14), text(16, INK)))?;
+    root.draw(&Text::new(SUBTITLE, (16, 36), text(12, GREY)))?;
+    let mut x = 16;
+    for (peer, color) in PEERS.iter().zip(COLORS) {
+        root.draw(&Rectangle::new([(x, 60), (x + 11, 71)], color.filled()))?;
+        root.draw(&Text::new(peer.name, (x + 16, 60), text(12, INK)))?;
+        // Nothing measures text here, and a reader's fonts are unknown anyway.
+        x += 40 + peer.name.len() as i32 * 7;
+    }
+    Ok(())
+}
+
+fn text(size: i32, color: RGBColor) -> TextStyle<'static> {
+    ("sans-serif", size).into_font().color(&color)
+}
+
+const TITLE: &str = "What authentication adds to a request";
+const SUBTITLE: &str =
+    "µs per request over the bare router, median, on a logarithmic scale; shorter is better";
+/// Of the peers, in their order. They can be told apart by the colour-blind.
+const COLORS: [RGBColor; PEERS.len()] = [
+    RGBColor(213, 94, 0),
+    RGBColor(0, 114, 178),
+    RGBColor(86, 180, 233),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(150, 150, 150),
+];
+const INK: RGBColor = RGBColor(31, 35, 40);
+const GREY: RGBColor = RGBColor(89, 99, 110);
+/// Where the bars begin, in µs. What is less has no bar, and its number alone.
+const SHORTEST: f64 = 0.05;
+/// Between two groups, in bars.
+const GAP: f64 = 1.6;
+// Pixels.
+const WIDTH: u32 = 900;
+const BAR: f64 = 10.0;
+const LEFT: u32 = 190;
+const RIGHT: u32 = 100;
+const HEAD: u32 = 86;
+const FOOT: u32 = 28;
