@@ -49,7 +49,7 @@ pub(crate) fn draw(path: &Path, rows: &[Row]) -> Result<(), Box<dyn Error>> {
         let top = index as f64 * group + GAP / 2.0;
         let middle = top + PEERS.len() as f64 / 2.0;
         let (x, y) = chart.backend_coord(&(SHORTEST, middle));
-        let right = text(13, INK).pos(Pos::new(HPos::Right, VPos::Center));
+        let right = text(14, INK).pos(Pos::new(HPos::Right, VPos::Center));
         root.draw(&Text::new(row.name(), (x - 8, y), right))?;
 
         for (bar, (cell, color)) in row.cells.iter().zip(COLORS).enumerate() {
@@ -60,7 +60,7 @@ pub(crate) fn draw(path: &Path, rows: &[Row]) -> Result<(), Box<dyn Error>> {
             chart.draw_series([Rectangle::new(shape, color.filled())])?;
             let (x, y) = chart.backend_coord(&(end, y + 0.5));
             let label = value.map_or("does not have it".to_owned(), number);
-            let left = text(10, GREY).pos(Pos::new(HPos::Left, VPos::Center));
+            let left = text(12, GREY).pos(Pos::new(HPos::Left, VPos::Center));
             root.draw(&Text::new(label, (x + 4, y), left))?;
         }
     }
@@ -78,12 +78,12 @@ fn is_shown(row: &Row) -> bool {
 
 /// Title and legend.
 fn head(root: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>) -> Result<(), Box<dyn Error>> {
-    root.draw(&Text::new(TITLE, (16, 14), text(16, INK)))?;
-    root.draw(&Text::new(SUBTITLE, (16, 36), text(12, GREY)))?;
+    root.draw(&Text::new(TITLE, (16, 12), text(20, INK)))?;
+    root.draw(&Text::new(SUBTITLE, (16, 36), text(14, GREY)))?;
     let mut x = 16;
     for (peer, color) in PEERS.iter().zip(COLORS) {
         root.draw(&Rectangle::new([(x, 60), (x + 11, 71)], color.filled()))?;
-        root.draw(&Text::new(peer.name, (x + 16, 60), text(12, INK)))?;
+        root.draw(&Text::new(peer.name, (x + 16, 60), text(14, INK)))?;
         // Nothing measures text here, and a reader's fonts are unknown anyway.
         x += 40 + peer.name.len() as i32 * 7;
     }
@@ -114,7 +114,7 @@ const SHORTEST: f64 = 0.05;
 const GAP: f64 = 1.6;
 // Pixels.
 const WIDTH: u32 = 900;
-const BAR: f64 = 10.0;
+const BAR: f64 = 11.0;
 const LEFT: u32 = 190;
 const RIGHT: u32 = 100;
 const HEAD: u32 = 86;

@@ -1,4 +1,4 @@
-use std::{error::Error, path::PathBuf, str::FromStr};
+use std::{error::Error, path::PathBuf, process, str::FromStr};
 
 pub(crate) struct Options {
     /// How often each participant's turn comes.
@@ -27,6 +27,10 @@ impl Options {
                 "--pool" => options.pool = number(&value()?)?,
                 "--chart" => options.chart = Some(value()?.into()),
                 "--out" => options.out = Some(value()?.into()),
+                "--help" => {
+                    println!("{USAGE}");
+                    process::exit(0);
+                }
                 _ => return Err(format!("{argument} is unknown\n\n{USAGE}").into()),
             }
         }
