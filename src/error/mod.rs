@@ -30,7 +30,11 @@ pub use self::{
 ///
 /// The error of an application's own rule is the [`source`](StdError::source).
 #[derive(Clone)]
-pub struct Error(Arc<Inner>);
+pub struct Error(Option<Arc<Inner>>);
+
+/// What an error is that has none of it: there is no token. That is said so often, of
+/// everybody who comes for the first time, that it takes no memory.
+static MISSING: ErrorKind = ErrorKind::MissingToken;
 
 struct Inner {
     kind: ErrorKind,
@@ -40,7 +44,10 @@ struct Inner {
 impl Error {
     #[cold]
     pub(crate) fn new(kind: ErrorKind) -> Self {
-        Self(Arc::new(Inner { kind, source: None }))
+        match kind {
+            ErrorKind::MissingToken => Self(None),
+            kind => Self(Some(Arc::new(Inner { kind, source: None }))),
+        }
     }
 
     #[cold]
@@ -48,7 +55,7 @@ impl Error {
         kind: ErrorKind,
         source: impl Into<Box<dyn StdError + Send + Sync>>,
     ) -> Self {
-        Self(Arc::new(Inner { kind, source: Some(source.into()) }))
+        Self(Some(Arc::new(Inner { kind, source: Some(source.into()) })))
     }
 
     #[cold]
@@ -66,7 +73,7 @@ impl Error {
     /// What happened.
     #[must_use]
     pub fn kind(&self) -> &ErrorKind {
-        &self.0.kind
+        self.0.as_ref().map_or(&MISSING, |inner| &inner.kind)
     }
 
     /// Whether the request had no token at all.
@@ -128,7 +135,7 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match &self.0.source {
+        match &self.0.as_ref()?.source {
             Some(source) => Some(&**source),
             None => None,
         }
