@@ -101,7 +101,13 @@ impl Rules {
 
     /// Whether claims that passed these rules before never will again.
     pub(crate) fn is_over(&self, claims: &RegisteredClaims, now: i64) -> bool {
-        claims.times().exp.is_none_or(|exp| self.is_past(exp, now))
+        let times = claims.times();
+        times.exp.is_none_or(|exp| self.is_past(exp, now)) || self.is_too_old(times, now)
+    }
+
+    fn is_too_old(&self, times: Times, now: i64) -> bool {
+        let (Some(max_age), Some(iat)) = (self.max_age, times.iat) else { return false };
+        iat.floor().saturating_add(max_age).saturating_add(self.leeway) < now
     }
 
     fn is_past(&self, exp: NumericDate, now: i64) -> bool {
@@ -147,18 +153,14 @@ impl Rules {
         if times.iat.is_some_and(|iat| iat.ceil() > soon) {
             return Err(Error::new(ErrorKind::IssuedInFuture));
         }
-        if let Some(max_age) = self.max_age {
-            let iat = times.iat.ok_or_else(|| Error::missing_claim("iat"))?;
-            if soon_over(iat.floor(), max_age, self.leeway) < now {
-                return Err(Error::new(ErrorKind::TooOld));
-            }
+        if self.max_age.is_some() && times.iat.is_none() {
+            return Err(Error::missing_claim("iat"));
+        }
+        if self.is_too_old(times, now) {
+            return Err(Error::new(ErrorKind::TooOld));
         }
         Ok(())
     }
-}
-
-fn soon_over(iat: i64, max_age: i64, leeway: i64) -> i64 {
-    iat.saturating_add(max_age).saturating_add(leeway)
 }
 
 /// Whole seconds of a setting; what is beyond counts as the largest number.

@@ -146,9 +146,9 @@ impl RegisteredClaims {
         self.times
     }
 
-    /// How long the payload is.
-    pub(crate) fn payload_len(&self) -> usize {
-        self.payload.len()
+    /// What they were read from.
+    pub(crate) fn payload(&self) -> &str {
+        &self.payload
     }
 
     fn text<'a>(&'a self, kept: Option<&'a Kept>) -> Option<&'a str> {

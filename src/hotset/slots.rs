@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 /// Eight places for texts: their tags and counts are in one cache line, what they hold is
 /// in the next. Tags and counts may lag behind what is held: an entry knows its text.
-#[repr(align(64))]
+#[repr(C, align(64))]
 pub(super) struct Slots<V> {
     tags: [AtomicU32; WAYS],
     uses: [AtomicU8; WAYS],
@@ -36,22 +36,44 @@ impl<V> Slots<V> {
     }
 
     #[inline]
-    pub(super) fn tagged(&self, tag: u32) -> impl Iterator<Item = usize> {
+    fn tagged(&self, tag: u32) -> impl Iterator<Item = usize> {
         let tags = self.tags.iter().enumerate();
         tags.filter(move |(_, at)| at.load(Relaxed) == tag).map(|(slot, _)| slot)
     }
 
-    /// Shows the value of a text to `look`, if it is here, and counts that.
+    /// Shows the value of a text to `look`, if it is here; also gives its slot.
     #[inline]
-    pub(super) fn find<T>(&self, tag: u32, text: &str, look: impl FnOnce(&V) -> T) -> Option<T> {
+    pub(super) fn find<T>(
+        &self,
+        tag: u32,
+        text: &str,
+        look: impl FnOnce(&V) -> T,
+    ) -> Option<(usize, T)> {
         for slot in self.tagged(tag) {
             let entry = self.entries.get(slot)?.load();
             if let Some(entry) = entry.as_deref().filter(|entry| **entry.text == *text) {
-                self.count_use(slot);
-                return Some(look(&entry.value));
+                return Some((slot, look(&entry.value)));
             }
         }
         None
+    }
+
+    /// The slot that holds a text.
+    pub(super) fn slot_of(&self, tag: u32, text: &str) -> Option<usize> {
+        self.find(tag, text, |_| ()).map(|(slot, ())| slot)
+    }
+
+    /// A slot that holds nothing.
+    pub(super) fn free(&self) -> Option<usize> {
+        self.tagged(FREE).next()
+    }
+
+    /// Whether there is a value for which this is so.
+    pub(super) fn holds(&self, slot: usize, what: impl Fn(&V) -> bool) -> bool {
+        let looks = |at: &ArcSwapOption<Entry<V>>| {
+            at.load().as_deref().is_some_and(|entry| what(&entry.value))
+        };
+        self.entries.get(slot).is_some_and(looks)
     }
 
     /// Puts an entry in, and gives what was there.
@@ -69,23 +91,9 @@ impl<V> Slots<V> {
         self.entries.get(slot)?.swap(None)
     }
 
-    /// Whether a slot holds this text.
-    pub(super) fn has(&self, slot: usize, text: &str) -> bool {
-        self.looks(slot, |entry| **entry.text == *text)
-    }
-
-    /// Whether there is a value for which this holds.
-    pub(super) fn holds(&self, slot: usize, what: impl Fn(&V) -> bool) -> bool {
-        self.looks(slot, |entry| what(&entry.value))
-    }
-
-    fn looks(&self, slot: usize, what: impl Fn(&Entry<V>) -> bool) -> bool {
-        self.entries.get(slot).is_some_and(|at| at.load().as_deref().is_some_and(what))
-    }
-
     /// Counts up to a limit: what is used all the time is not written to.
     #[inline]
-    fn count_use(&self, slot: usize) {
+    pub(super) fn count_use(&self, slot: usize) {
         let Some(at) = self.uses.get(slot) else { return };
         let uses = at.load(Relaxed);
         if uses < MOST_USES {
@@ -93,26 +101,28 @@ impl<V> Slots<V> {
         }
     }
 
-    /// The first slot from `start` on that has no use left; all that are looked at lose one.
-    pub(super) fn least_used(&self, start: usize) -> Option<usize> {
-        (0..WAYS).map(|step| start.wrapping_add(step) % WAYS).find(|slot| self.use_up(*slot))
-    }
-
-    /// Takes one use off, and says whether there was none left.
-    pub(super) fn use_up(&self, slot: usize) -> bool {
-        let Some(at) = self.uses.get(slot) else { return false };
-        let uses = at.load(Relaxed);
-        at.store(uses.saturating_sub(1), Relaxed);
-        uses == 0
+    /// The slot whose value was used least, if it has no use left, or whoever asks `insists`.
+    /// Else the counts of all are halved.
+    pub(super) fn least_used(&self, insists: bool) -> Option<usize> {
+        let taken = self.tags.iter().zip(&self.uses).enumerate();
+        let taken = taken.filter(|(_, (tag, _))| tag.load(Relaxed) != FREE);
+        let uses = taken.map(|(slot, (_, uses))| (uses.load(Relaxed), slot));
+        let (least, slot) = uses.min()?;
+        if least == 0 || insists {
+            return Some(slot);
+        }
+        for uses in &self.uses {
+            uses.store(uses.load(Relaxed) / 2, Relaxed);
+        }
+        None
     }
 }
 
 pub(super) const WAYS: usize = 8;
 
 /// The tag of a slot that holds nothing.
-pub(super) const FREE: u32 = 0;
+const FREE: u32 = 0;
 
-/// So often the hand passes by what was used once; what was used often it passes by
-/// `MOST_USES` times.
+/// What a use counts: it is forgotten after four halves, and many of them after seven.
 const USE: u8 = 8;
 const MOST_USES: u8 = 64;

@@ -11,29 +11,32 @@ use crate::{
     claims::RegisteredClaims,
     clock::unix_seconds,
     error::{ConfigError, Error},
-    hotset::HotSet,
+    hotset::{Fate, HotSet},
     keys::Generation,
     step::Step,
 };
 
 /// How much memory a verifier may take for tokens that it has verified.
 ///
-/// The default is 16 MiB: some 7,000 tokens of 1 KB each.
+/// The default is 16 MiB: some 4,000 tokens of 1 KB each.
 ///
 /// # Rules
 ///
-/// 1. Only a token that passed comes in. It is found again by its whole text.
+/// 1. Only a token comes in that passed every check, but for those that have to be waited
+///    for. It is found again by its whole text.
 /// 2. Each time it comes, its times, the keys that vouch for it, the denylist and the
 ///    application's rules are asked again; what is saved is the signature, and reading the
-///    claims. All its requests have the same claims: a `C` with state inside shares it.
-/// 3. It goes when it expires, when its key set changes, and when there is no room for
-///    one that is used more. Where there is none, a token must come twice to be let in:
-///    a flood of tokens that come once pushes none out.
-/// 4. The text is wiped when it goes; the claims, with which nobody can log in, are not.
+///    claims. All its requests have the same claims: a `C` with state inside shares it, and
+///    what its `Deserialize` took from elsewhere, such as a time, stays as it was.
+/// 3. It counts no more when it expires, when its key set changes, or when it was revoked.
+///    Its memory is given back when it comes again, or as others come.
+/// 4. Where there is no room, a token must come twice to take the place of one that is used
+///    less: a flood of tokens that come once pushes none out.
+/// 5. Its text is wiped when it goes; the claims, with which nobody can log in, are not.
 ///
-/// What counts are the token, three times its payload for the claims, and some 500 bytes;
-/// with an application's type that takes more than that, it is more. Nothing is taken
-/// before the first token comes.
+/// What counts are the token, twice its payload, what its claims take if each is kept as a
+/// `serde_json::Value` is, and some 500 bytes. Nothing is taken before the first token
+/// comes.
 ///
 /// # Example: half as much, and none
 /// ```
@@ -55,7 +58,7 @@ use crate::{
 pub struct Cache(Option<usize>);
 
 impl Cache {
-    /// At most so many bytes: from 64 KiB to 1 GiB.
+    /// At most so many bytes: from 256 KiB to 1 GiB.
     #[must_use]
     pub const fn of_bytes(bytes: usize) -> Self {
         Self(Some(bytes))
@@ -72,7 +75,7 @@ impl Cache {
             return Ok(());
         }
         Err(ConfigError::OutOfRange(
-            "a cache of verified tokens has from 64 KiB to 1 GiB, to have none say \
+            "a cache of verified tokens has from 256 KiB to 1 GiB, to have none say \
              `.cache(Cache::off())`",
         ))
     }
@@ -111,15 +114,6 @@ impl<C> Verdict<C> {
 }
 
 impl<C> Config<C> {
-    /// Asks what may have changed since the verdict; none if it does not stand any more.
-    #[inline]
-    fn recall(&self, verdict: &Verdict<C>) -> Option<Result<Held<C>, Error>> {
-        let trusted = self.keys.still_trust(verdict.generation)?;
-        let now = unix_seconds(self.clock.now());
-        let within = self.rules.check_again(verdict.registered(), now);
-        Some(within.map(|within| verdict.claims.hold(trusted, within)))
-    }
-
     /// Whether a verdict will not be asked for any more.
     pub(super) fn is_over(&self, verdict: &Verdict<C>) -> bool {
         let now = unix_seconds(self.clock.now());
@@ -129,18 +123,30 @@ impl<C> Config<C> {
 }
 
 impl<C: Send + Sync + 'static> Verifier<C> {
-    /// The answer to a token with this verdict, if it still stands.
+    /// The answer to a token with this verdict, unless it does not stand any more; and what
+    /// becomes of the verdict.
     #[inline]
-    pub(super) fn answer(
-        &self,
-        config: &Config<C>,
-        verdict: &Verdict<C>,
-    ) -> Option<Step<Result<Claims<C>, Error>>> {
-        Some(match config.recall(verdict)? {
-            Ok(claims) => self.finish(config, claims),
-            Err(error) => Step::Ready(Err(error)),
-        })
+    pub(super) fn recall(&self, config: &Config<C>, verdict: &Verdict<C>) -> Recalled<C> {
+        // The keys may be back in a moment, where they are only stale.
+        let Some(trusted) = config.keys.still_trust(verdict.generation) else {
+            return (None, Fate::Stays);
+        };
+        let now = unix_seconds(config.clock.now());
+        match config.rules.check_again(verdict.registered(), now) {
+            Ok(within) => match self.finish(config, verdict.claims.hold(trusted, within)) {
+                refused @ Step::Ready(Err(_)) => (Some(refused), Fate::Stays),
+                answer => (Some(answer), Fate::Used),
+            },
+            Err(error) => {
+                let over = config.rules.is_over(verdict.registered(), now);
+                let fate = if over { Fate::Goes } else { Fate::Stays };
+                (Some(Step::Ready(Err(error))), fate)
+            }
+        }
     }
 }
 
-const BYTES: RangeInclusive<usize> = 64 * 1024..=1024 * 1024 * 1024;
+/// The answer to a known token, if its verdict still stands, and what becomes of that.
+pub(super) type Recalled<C> = (Option<Step<Result<Claims<C>, Error>>>, Fate);
+
+const BYTES: RangeInclusive<usize> = 256 * 1024..=1024 * 1024 * 1024;

@@ -88,12 +88,29 @@ impl<C> Remembered<C> {
         Held(Arc::clone(&self.0))
     }
 
-    /// About how many bytes they take. What is in a `C` is not known; it is read from the
-    /// payload, and counts as twice that.
+    /// How many bytes they take at the most. What is in a `C` is not known; it counts as if
+    /// each value were kept, as a `serde_json::Value` keeps it.
     pub(super) fn bytes(&self) -> usize {
-        self.0.registered.payload_len().saturating_mul(3).saturating_add(size_of::<Inner<C>>())
+        let payload = self.0.registered.payload();
+        let mut bytes = payload.len().saturating_mul(2).saturating_add(size_of::<Inner<C>>());
+        for byte in payload.bytes() {
+            bytes = bytes.saturating_add(match byte {
+                b'{' => OBJECT,
+                b'[' => ARRAY,
+                b':' => MEMBER,
+                b',' => ELEMENT,
+                _ => 0,
+            });
+        }
+        bytes
     }
 }
+
+// What a map or a list takes for itself, and for each that is in it.
+const OBJECT: usize = 640;
+const ARRAY: usize = 128;
+const MEMBER: usize = 96;
+const ELEMENT: usize = 64;
 
 impl<C> Claims<C> {
     /// The registered claims: issuer, subject, audience, times, scopes.

@@ -215,7 +215,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
                     return self.verify_anew(config, token, drop);
                 };
                 let place = cache.place(token);
-                let known = cache.find(place, token, |verdict| self.answer(config, verdict));
+                let known = cache.find(place, token, |verdict| self.recall(config, verdict));
                 known.flatten().unwrap_or_else(|| {
                     self.verify_anew(config, token, |verdict| {
                         let is_over = |old: &_| config.is_over(old);
@@ -234,12 +234,10 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     fn verify_among_others(
         &self,
         token: &str,
-        keep: impl FnOnce(&Self, Verdict<C>),
+        keep: impl FnOnce(Verdict<C>),
     ) -> Step<Result<Claims<C>, Error>> {
         match self.config() {
-            Some(config) if config.cache.is_some() => {
-                self.verify_anew(config, token, |verdict| keep(self, verdict))
-            }
+            Some(config) if config.cache.is_some() => self.verify_anew(config, token, keep),
             _ => self.verify(token),
         }
     }

@@ -7,8 +7,12 @@ use serde::de::DeserializeOwned;
 use super::{Found, Issuers};
 use crate::{
     error::Error,
+    hotset::Fate,
     step::Step,
-    verifier::{Claims, Kind, Verifier, cache::Verdict},
+    verifier::{
+        Claims, Kind, Verifier,
+        cache::{Recalled, Verdict},
+    },
 };
 
 /// A verdict, and whose it is: it stands as long as that verifier is the issuer's.
@@ -32,28 +36,43 @@ impl<C> Known<C> {
 impl<C: DeserializeOwned + Send + Sync + 'static> Issuers<C> {
     /// Verifies a token, unless it is known.
     pub(in crate::verifier) fn verify(&self, token: &str) -> Step<Result<Claims<C>, Error>> {
-        let Some(cache) = &self.0.cache else { return self.route(token, |_, _| {}) };
-        let place = cache.place(token);
-        let known = cache.find(place, token, |known| self.answer(known));
-        known.flatten().unwrap_or_else(|| {
-            self.route(token, |verifier, verdict| {
+        let known =
+            self.0.cache.as_ref().and_then(|cache| {
+                cache.find(cache.place(token), token, |known| self.recall(known))
+            });
+        known.flatten().unwrap_or_else(|| self.route(token))
+    }
+
+    /// Verifies a token by the verifier of its issuer, and keeps it.
+    pub(super) fn verify_by(
+        &self,
+        verifier: &Verifier<C>,
+        token: &str,
+    ) -> Step<Result<Claims<C>, Error>> {
+        verifier.verify_among_others(token, |verdict| {
+            if let Some(cache) = &self.0.cache {
                 let bytes = verdict.bytes();
                 let known = Known { by: Arc::downgrade(&verifier.0), verdict };
-                cache.insert(place, token, bytes, known, Known::is_over);
-            })
+                cache.insert(cache.place(token), token, bytes, known, Known::is_over);
+            }
         })
     }
 
     /// The answer to a known token, if whoever verified it is still its issuer's verifier.
-    fn answer(&self, known: &Known<C>) -> Option<Step<Result<Claims<C>, Error>>> {
+    fn recall(&self, known: &Known<C>) -> Recalled<C> {
         let table = self.0.table.load();
-        let issuer = known.verdict.registered().issuer()?;
+        let recall = |verifier: &Verifier<C>| match verifier.config() {
+            Some(config) if verifier.is(&known.by) => verifier.recall(config, &known.verdict),
+            _ => (None, Fate::Goes),
+        };
+        let Some(issuer) = known.verdict.registered().issuer() else { return (None, Fate::Goes) };
         match self.0.find(&table, issuer) {
-            Found::Fresh(verifier) if verifier.is(&known.by) => {
-                verifier.answer(verifier.config()?, &known.verdict)
+            Found::Fresh(verifier) => recall(verifier),
+            Found::Old(verifier) => {
+                self.renew(issuer);
+                recall(verifier)
             }
-            // What is to be resolved again goes the long way, which sees to it.
-            _ => None,
+            Found::Missing => (None, Fate::Goes),
         }
     }
 }

@@ -20,7 +20,7 @@ use self::{
     known::Known,
     resolve::{Resolve, Resolver},
 };
-use super::{Claims, Kind, Verifier, cache::Verdict};
+use super::{Claims, Kind, Verifier};
 use crate::{
     claims::RegisteredClaims,
     clock::{Clock, unix_seconds},
@@ -193,22 +193,18 @@ impl<C> Issuers<C> {
 }
 
 impl<C: DeserializeOwned + Send + Sync + 'static> Issuers<C> {
-    /// Hands the token to the verifier of its issuer, which gives what it finds to `keep`.
-    fn route(
-        &self,
-        token: &str,
-        keep: impl FnOnce(&Verifier<C>, Verdict<C>),
-    ) -> Step<Result<Claims<C>, Error>> {
+    /// Hands the token to the verifier of its issuer.
+    fn route(&self, token: &str) -> Step<Result<Claims<C>, Error>> {
         let issuer = match peek::issuer(token, self.0.max_token_len) {
             Ok(issuer) => issuer,
             Err(error) => return Step::Ready(Err(error)),
         };
         let table = self.0.table.load();
         match self.0.find(&table, &issuer) {
-            Found::Fresh(verifier) => verifier.verify_among_others(token, keep),
+            Found::Fresh(verifier) => self.verify_by(verifier, token),
             Found::Old(verifier) => {
                 self.renew(&issuer);
-                verifier.verify_among_others(token, keep)
+                self.verify_by(verifier, token)
             }
             Found::Missing => self.resolve(&issuer, token),
         }

@@ -113,6 +113,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Issuers<C> {
             Ok(found) => found,
         };
         let (mut found, token) = (found.subscribe(), Zeroizing::new(token.to_owned()));
+        let issuers = self.clone();
         Step::pending(async move {
             let verified = async {
                 let found = match found.wait_for(Option::is_some).await {
@@ -120,7 +121,8 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Issuers<C> {
                     // Who asked is gone.
                     Err(_) => None,
                 };
-                found.unwrap_or_else(|| Err(later(SOON)))?.verify(&token).await
+                let verifier = found.unwrap_or_else(|| Err(later(SOON)))?;
+                issuers.verify_by(&verifier, &token).await
             };
             timeout(TIME_OUT, verified).await.unwrap_or_else(|_| Err(later(SOON)))
         })

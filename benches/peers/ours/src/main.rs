@@ -19,7 +19,7 @@ async fn app(input: &Input) -> Option<Router> {
         .issuer(ISSUER)
         .audience(AUDIENCE)
         .keys(key.expect("a key").with_kid(KEY_ID))
-        .cache(Cache::of_bytes(64 * 1024))
+        .cache(Cache::of_bytes(256 * 1024))
         .build()
         .expect("a verifier");
     Some(Router::new().route("/orders", get(orders)).layer(JwtAuthLayer::new(verifier)))
