@@ -110,7 +110,7 @@ impl<C> Remembered<C> {
 const OBJECT: usize = 640;
 const ARRAY: usize = 128;
 const MEMBER: usize = 96;
-const ELEMENT: usize = 64;
+const ELEMENT: usize = 112;
 
 impl<C> Claims<C> {
     /// The registered claims: issuer, subject, audience, times, scopes.
