@@ -18,7 +18,7 @@ use tower_jwt_auth::verifier::Cache;
 fn main() {
     // `cargo bench -- --test` and `cargo test --benches` only try it out.
     let test = std::env::args().any(|argument| argument == "--test");
-    let (rounds, time, pool) = if test { (1, 0, BATCH) } else { (200, 1_000, 2_048) };
+    let (rounds, time, pool) = if test { (1, 0, BATCH) } else { (200, 1_000, 8_192) };
 
     let signers = signers();
     println!("times in µs, the lowest tenth of {rounds} rounds; ratios to `decode`");

@@ -3,28 +3,30 @@
 //!
 //! A text has its place in one of many sets of eight, by a keyed hash of its end; what
 //! is found there counts only if the whole text is the same. Each place counts how often
-//! it was used lately. Where there is no room, who wants to be let in must come again, so
-//! texts that come once push out nothing. Each time it comes, it takes the place of one in
-//! its own set, or in the next ones, that has no use left; if there is none, it halves their
-//! counts. So it gets in after a few times, whatever was used before.
+//! it was used lately.
+//!
+//! A text is let in at once on credit, which those pay back that come again. Where there is
+//! none left, or no room, it must come a second time itself: texts that come once push out
+//! nothing, and many of them take neither time nor memory. Where there is no room, it takes
+//! the place of one in its own set, or in the next ones, that has no use left; if there is
+//! none, it halves their counts. So it gets in after a few times, whatever was used before.
 
 mod slots;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    array,
     hash::{BuildHasher, RandomState},
     mem,
     sync::{
         OnceLock,
-        atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicUsize, Ordering::Relaxed},
     },
 };
 
 use zeroize::Zeroizing;
 
-use self::slots::{Entry, Slots, WAYS};
+use self::slots::{Entry, MOST_COMINGS, Slots, WAYS};
 
 /// The map; takes no memory to speak of before the first value comes.
 pub(crate) struct HotSet<V> {
@@ -81,33 +83,43 @@ impl<V> HotSet<V> {
         let slots = table.set(place.index)?;
         let (slot, (answer, fate)) = slots.find(place.tag, text, look)?;
         match fate {
-            Fate::Used => slots.count_use(slot),
+            Fate::Used => {
+                if slots.count_use(slot) {
+                    table.pay_back();
+                }
+            }
             Fate::Stays => {}
             Fate::Goes => drop(table.clear(slots, slot)),
         }
         Some(answer)
     }
 
-    /// Keeps a value for a text, if there is room for it or it comes so often that it is
-    /// worth more than what has to go. `bytes` is what the value takes; what `is_over` goes.
+    /// What a text has a claim to that is not there, by how often it came.
+    #[inline]
+    pub(crate) fn claim(&self, place: Place, text: &str) -> Option<Claim> {
+        self.table.get_or_init(|| Table::new(self.most)).claim(place, text, self.most)
+    }
+
+    /// Keeps a value for a text that has a claim, unless it is too large. `bytes` is what the
+    /// value takes; what `is_over` goes.
     pub(crate) fn insert(
         &self,
-        place: Place,
+        (place, claim): (Place, Claim),
         text: &str,
-        bytes: usize,
         value: V,
+        bytes: usize,
         is_over: impl Fn(&V) -> bool,
     ) {
+        let Some(table) = self.table.get() else { return };
         let bytes = bytes.saturating_add(text.len()).saturating_add(OVERHEAD);
         // One alone shall not take the room of many.
         if bytes > self.most / 4 {
             return;
         }
-        let table = self.table.get_or_init(|| Table::new(self.most));
         table.sweep(is_over);
         // Taken before it is used, so that many threads together keep to the limit.
         let (reserved, sum) = Reserved::take(table, bytes);
-        if let Some(slot) = table.make_room(place, text, sum.saturating_sub(self.most)) {
+        if let Some(slot) = table.make_room(place, claim, sum.saturating_sub(self.most)) {
             let text = Zeroizing::new(Box::from(text));
             table.put(place, slot, Entry { text, value, bytes: reserved.keep() });
         }
@@ -124,9 +136,6 @@ struct Table<V> {
     /// A power of two of them, and that less one.
     sets: Box<[Slots<V>]>,
     mask: usize,
-    /// The texts that came to each set when there was no room: 28 bits of a tag, and how
-    /// often it came.
-    came: Box<[[AtomicU32; CAME]]>,
     counters: Counters,
 }
 
@@ -137,6 +146,23 @@ struct Counters {
     bytes: AtomicUsize,
     /// The slot that is looked at next for what is over.
     hand: AtomicUsize,
+    /// How many are let in that have not come before.
+    credit: AtomicUsize,
+    /// How many came on no credit.
+    turn: AtomicUsize,
+}
+
+/// What a text has a claim to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Claim {
+    /// The slot, which holds the text already.
+    Own(usize),
+    /// What is free.
+    Room,
+    /// The place of one that has no use left.
+    Place,
+    /// The place of whatever is used least.
+    Any,
 }
 
 impl<V> Table<V> {
@@ -144,10 +170,14 @@ impl<V> Table<V> {
         let sets = (most / USUAL / WAYS).max(1).next_power_of_two();
         let mask = sets - 1;
         let sets: Box<[_]> = (0..sets).map(|_| Slots::new()).collect();
-        let came: Box<[_]> = sets.iter().map(|_| array::from_fn(|_| AtomicU32::new(0))).collect();
-        let own = size_of_val(&*sets).saturating_add(size_of_val(&*came));
-        let counters = Counters { bytes: AtomicUsize::new(own), hand: AtomicUsize::new(0) };
-        Self { sets, mask, came, counters }
+        let own = size_of_val(&*sets);
+        let counters = Counters {
+            bytes: AtomicUsize::new(own),
+            hand: AtomicUsize::new(0),
+            credit: AtomicUsize::new(MOST_CREDIT),
+            turn: AtomicUsize::new(0),
+        };
+        Self { sets, mask, counters }
     }
 
     #[inline]
@@ -155,20 +185,43 @@ impl<V> Table<V> {
         self.sets.get(index & self.mask)
     }
 
-    /// The slot that a text may take, if `excess` bytes go that are too many.
-    fn make_room(&self, place: Place, text: &str, excess: usize) -> Option<usize> {
+    /// What a text has a claim to that comes now.
+    fn claim(&self, place: Place, text: &str, most: usize) -> Option<Claim> {
         let own = self.set(place.index)?;
         if let Some(same) = own.slot_of(place.tag, text) {
-            return Some(same);
+            return Some(Claim::Own(same));
         }
-        let mut slot = own.free();
-        if excess == 0 && slot.is_some() {
-            return slot;
+        let has_room = self.counters.bytes.load(Relaxed) < most && own.free().is_some();
+        if has_room && self.borrow() {
+            return Some(Claim::Room);
         }
-        // The counts of what is used all the time do not come down by halves alone.
-        let insists = match self.comings(place)? {
-            0 => return None,
-            comings => comings >= MOST_COMINGS,
+        self.claim_by_coming(place)
+    }
+
+    fn claim_by_coming(&self, place: Place) -> Option<Claim> {
+        // Those that come in vain note themselves in turn.
+        let any = self.counters.turn.load(Relaxed);
+        self.counters.turn.store(any.wrapping_add(1), Relaxed);
+        match self.set(place.index)?.comings(place.tag, any) {
+            0 => None,
+            // The counts of what is used all the time do not come down by halves alone.
+            MOST_COMINGS.. => Some(Claim::Any),
+            _ => Some(Claim::Place),
+        }
+    }
+
+    /// The slot that a text may take, if `excess` bytes go that are too many.
+    fn make_room(&self, place: Place, claim: Claim, excess: usize) -> Option<usize> {
+        let free = self.set(place.index)?.free();
+        let claim = match claim {
+            Claim::Room if excess == 0 && free.is_some() => return free,
+            // It is too large for the room that there is.
+            Claim::Room => self.claim_by_coming(place)?,
+            claim => claim,
+        };
+        let (mut slot, insists) = match claim {
+            Claim::Own(slot) => (Some(slot), false),
+            claim => (free, matches!(claim, Claim::Any)),
         };
         let mut gone = 0_usize;
         for step in 0..MOST_SETS {
@@ -187,20 +240,17 @@ impl<V> Table<V> {
         slot.filter(|_| gone >= excess)
     }
 
-    /// How often a text came before when there was no room; notes that it comes.
-    fn comings(&self, place: Place) -> Option<u32> {
-        let came = self.came.get(place.index & self.mask)?;
-        let tag = place.tag & !MOST_COMINGS;
-        for noted in came {
-            let before = noted.load(Relaxed);
-            if before & !MOST_COMINGS == tag {
-                let comings = before & MOST_COMINGS;
-                noted.store(tag | comings.saturating_add(1).min(MOST_COMINGS), Relaxed);
-                return Some(comings);
-            }
-        }
-        came.get(self.counters.hand.load(Relaxed) % CAME)?.store(tag | 1, Relaxed);
-        Some(0)
+    /// Takes of the credit, if there is any.
+    fn borrow(&self) -> bool {
+        let less = |credit: usize| credit.checked_sub(1);
+        self.counters.credit.fetch_update(Relaxed, Relaxed, less).is_ok()
+    }
+
+    /// One that was let in has come again: two more may be.
+    #[cold]
+    fn pay_back(&self) {
+        let more = |credit: usize| Some(credit.saturating_add(2).min(MOST_CREDIT));
+        let _ = self.counters.credit.fetch_update(Relaxed, Relaxed, more);
     }
 
     /// Looks at the next slot: what is over goes little by little, also where nobody comes
@@ -259,18 +309,14 @@ impl<V> Drop for Reserved<'_, V> {
     }
 }
 
-/// How many texts are remembered of each set that came to it in vain.
-const CAME: usize = 2 * WAYS;
-
-/// How often one must come that is let in for that alone, and the bits that count it.
-const MOST_COMINGS: u32 = 15;
+/// How many are let in at once while none comes again.
+const MOST_CREDIT: usize = 1024;
 
 /// How many sets are looked at for the bytes that one needs.
 const MOST_SETS: usize = 4;
 
-/// How many bytes of a text decide where it belongs: as many as a whole signature of
-/// HS256 has, and more.
-const DECIDING: usize = 64;
+/// How many bytes of a text decide where it belongs: 192 bits of a signature in base64url.
+const DECIDING: usize = 32;
 
 /// What an entry is expected to take at the least, in bytes: there is one slot for as
 /// many.

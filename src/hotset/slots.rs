@@ -13,10 +13,13 @@ use zeroize::Zeroizing;
 
 /// Eight places for texts: their tags and counts are in one cache line, what they hold is
 /// in the next. Tags and counts may lag behind what is held: an entry knows its text.
+///
+/// With them stands which texts came in vain: 28 bits of a tag, and how often it came.
 #[repr(C, align(64))]
 pub(super) struct Slots<V> {
     tags: [AtomicU32; WAYS],
     uses: [AtomicU8; WAYS],
+    came: [AtomicU32; CAME],
     entries: [ArcSwapOption<Entry<V>>; WAYS],
 }
 
@@ -31,6 +34,7 @@ impl<V> Slots<V> {
         Self {
             tags: array::from_fn(|_| AtomicU32::new(FREE)),
             uses: array::from_fn(|_| AtomicU8::new(0)),
+            came: array::from_fn(|_| AtomicU32::new(0)),
             entries: array::from_fn(|_| ArcSwapOption::empty()),
         }
     }
@@ -79,7 +83,7 @@ impl<V> Slots<V> {
     /// Puts an entry in, and gives what was there.
     pub(super) fn put(&self, slot: usize, tag: u32, entry: Entry<V>) -> Option<Arc<Entry<V>>> {
         // One that takes the place of another is not the next to go.
-        self.uses.get(slot)?.store(1, Relaxed);
+        self.uses.get(slot)?.store(NEW, Relaxed);
         let former = self.entries.get(slot)?.swap(Some(Arc::new(entry)));
         self.tags.get(slot)?.store(tag, Relaxed);
         former
@@ -91,14 +95,34 @@ impl<V> Slots<V> {
         self.entries.get(slot)?.swap(None)
     }
 
-    /// Counts up to a limit: what is used all the time is not written to.
+    /// Counts up to a limit: what is used all the time is not written to. Says whether it is
+    /// the first use.
     #[inline]
-    pub(super) fn count_use(&self, slot: usize) {
-        let Some(at) = self.uses.get(slot) else { return };
+    pub(super) fn count_use(&self, slot: usize) -> bool {
+        let Some(at) = self.uses.get(slot) else { return false };
         let uses = at.load(Relaxed);
         if uses < MOST_USES {
             at.store(uses.saturating_add(USE), Relaxed);
         }
+        uses <= NEW
+    }
+
+    /// How often a text came in vain; notes that it comes, if need be where another one was
+    /// noted: the choice is `any`.
+    pub(super) fn comings(&self, tag: u32, any: usize) -> u32 {
+        let tag = tag & !MOST_COMINGS;
+        for noted in &self.came {
+            let before = noted.load(Relaxed);
+            if before & !MOST_COMINGS == tag {
+                let comings = before & MOST_COMINGS;
+                noted.store(tag | comings.saturating_add(1).min(MOST_COMINGS), Relaxed);
+                return comings;
+            }
+        }
+        if let Some(noted) = self.came.get(any % CAME) {
+            noted.store(tag | 1, Relaxed);
+        }
+        0
     }
 
     /// The slot whose value was used least, if it has no use left, or whoever asks `insists`.
@@ -120,8 +144,17 @@ impl<V> Slots<V> {
 
 pub(super) const WAYS: usize = 8;
 
+/// As many as fit into the cache line.
+const CAME: usize = 6;
+
+/// How often one must come that is let in for that alone, and the bits that count it.
+pub(super) const MOST_COMINGS: u32 = 15;
+
 /// The tag of a slot that holds nothing.
 const FREE: u32 = 0;
+
+/// What one counts that was not used yet.
+const NEW: u8 = 1;
 
 /// What a use counts: it is forgotten after four halves, and many of them after seven.
 const USE: u8 = 8;

@@ -85,7 +85,7 @@ mod revoked;
 mod rule;
 mod wait;
 
-use std::{fmt, sync::Arc};
+use std::{convert::Infallible, fmt, sync::Arc};
 
 use serde::de::DeserializeOwned;
 
@@ -212,14 +212,15 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         match &*self.0 {
             Kind::One(config) => {
                 let Some(cache) = &config.cache else {
-                    return self.verify_anew(config, token, drop);
+                    return self.verify_anew(config, token, || None::<Infallible>, |_, _| {});
                 };
                 let place = cache.place(token);
                 let known = cache.find(place, token, |verdict| self.recall(config, verdict));
                 known.flatten().unwrap_or_else(|| {
-                    self.verify_anew(config, token, |verdict| {
-                        let is_over = |old: &_| config.is_over(old);
-                        cache.insert(place, token, verdict.bytes(), verdict, is_over);
+                    let claim = || Some((place, cache.claim(place, token)?));
+                    self.verify_anew(config, token, claim, |claim, verdict| {
+                        let (bytes, is_over) = (verdict.bytes(), |old: &_| config.is_over(old));
+                        cache.insert(claim, token, verdict, bytes, is_over);
                     })
                 })
             }
@@ -231,31 +232,35 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     /// Verifies a token for whoever keeps the verified ones of several verifiers. One that
     /// keeps none by itself has none kept here either.
     #[cfg(feature = "remote")]
-    fn verify_among_others(
+    fn verify_among_others<K>(
         &self,
         token: &str,
-        keep: impl FnOnce(Verdict<C>),
+        claim: impl FnOnce() -> Option<K>,
+        keep: impl FnOnce(K, Verdict<C>),
     ) -> Step<Result<Claims<C>, Error>> {
         match self.config() {
-            Some(config) if config.cache.is_some() => self.verify_anew(config, token, keep),
+            Some(config) if config.cache.is_some() => self.verify_anew(config, token, claim, keep),
             _ => self.verify(token),
         }
     }
 
-    /// Verifies a token that is not known; what is found of one that passes is to `keep`.
+    /// Verifies a token that is not known; what is found of one that passes and has a `claim`
+    /// to it is to `keep`.
     #[inline]
-    fn verify_anew(
+    fn verify_anew<K>(
         &self,
         config: &Config<C>,
         token: &str,
-        keep: impl FnOnce(Verdict<C>),
+        claim: impl FnOnce() -> Option<K>,
+        keep: impl FnOnce(K, Verdict<C>),
     ) -> Step<Result<Claims<C>, Error>> {
         match pipeline::verify(config, token) {
             Ok((claims, generation)) => {
+                let Some(claim) = claim() else { return self.finish(config, claims) };
                 let verdict = Verdict::new(&claims, generation);
                 let answer = self.finish(config, claims);
                 if !matches!(answer, Step::Ready(Err(_))) {
-                    keep(verdict);
+                    keep(claim, verdict);
                 }
                 answer
             }

@@ -49,12 +49,15 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Issuers<C> {
         verifier: &Verifier<C>,
         token: &str,
     ) -> Step<Result<Claims<C>, Error>> {
-        verifier.verify_among_others(token, |verdict| {
-            if let Some(cache) = &self.0.cache {
-                let bytes = verdict.bytes();
-                let known = Known { by: Arc::downgrade(&verifier.0), verdict };
-                cache.insert(cache.place(token), token, bytes, known, Known::is_over);
-            }
+        let claim = || {
+            let cache = self.0.cache.as_ref()?;
+            let place = cache.place(token);
+            Some((cache, (place, cache.claim(place, token)?)))
+        };
+        verifier.verify_among_others(token, claim, |(cache, claim), verdict| {
+            let bytes = verdict.bytes();
+            let known = Known { by: Arc::downgrade(&verifier.0), verdict };
+            cache.insert(claim, token, known, bytes, Known::is_over);
         })
     }
 
