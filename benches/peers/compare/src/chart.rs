@@ -1,4 +1,4 @@
-//! The medians as a chart.
+//! The least times as a chart.
 
 use std::{error::Error, path::Path};
 
@@ -18,8 +18,8 @@ pub(crate) fn draw(path: &Path, rows: &[Row]) -> Result<(), Box<dyn Error>> {
     let rows: Vec<_> = rows.iter().filter(|row| is_shown(row)).collect();
     let group = PEERS.len() as f64 + GAP;
     let height = rows.len() as f64 * group;
-    let medians = rows.iter().flat_map(|row| row.cells.iter().flatten()).map(|cell| cell.median());
-    let longest = medians.fold(1.0, f64::max);
+    let times = rows.iter().flat_map(|row| row.cells.iter().flatten()).map(|cell| cell.least());
+    let longest = times.fold(1.0, f64::max);
 
     let size = (WIDTH, HEAD + (height * BAR) as u32 + FOOT);
     let root = SVGBackend::new(path, size).into_drawing_area();
@@ -54,7 +54,7 @@ pub(crate) fn draw(path: &Path, rows: &[Row]) -> Result<(), Box<dyn Error>> {
 
         for (bar, (cell, color)) in row.cells.iter().zip(COLORS).enumerate() {
             let y = top + bar as f64;
-            let value = cell.as_ref().map(|cell| cell.median());
+            let value = cell.as_ref().map(|cell| cell.least());
             let end = value.unwrap_or(SHORTEST).max(SHORTEST);
             let shape = [(SHORTEST, y + 0.08), (end, y + 0.92)];
             chart.draw_series([Rectangle::new(shape, color.filled())])?;
@@ -96,7 +96,7 @@ fn text(size: i32, color: RGBColor) -> TextStyle<'static> {
 
 const TITLE: &str = "What authentication adds to a request";
 const SUBTITLE: &str =
-    "µs per request over the bare router, median, on a logarithmic scale; shorter is better";
+    "µs per request over the bare router, best round, on a logarithmic scale; shorter is better";
 /// Of the peers, in their order. They can be told apart by the colour-blind.
 const COLORS: [RGBColor; PEERS.len()] = [
     RGBColor(213, 94, 0),

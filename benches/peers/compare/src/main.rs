@@ -116,7 +116,7 @@ fn report(rows: &[Row], options: &Options) -> Result<String, Box<dyn Error>> {
     let versions: Result<Vec<_>, _> = PEERS.iter().map(peer::version).collect();
     Ok(format!(
         "µs per request over the bare router, least / median of {} rounds of {} ms \
-         (median ÷ that of this crate); {} different tokens\n\n{}\n\
+         (least ÷ that of this crate); {} different tokens\n\n{}\n\
          allocations per request over the bare router\n\n{}\n{}; {}, {}\n",
         options.rounds,
         options.milliseconds,

@@ -52,5 +52,5 @@ usage: benches/peers/run [OPTION]...
   --rounds N        how often each participant's turn comes (25)
   --milliseconds N  how long a turn takes (150)
   --pool N          how many different good tokens there are (20000)
-  --chart PATH      draw the medians there (docs/peers.svg; not with --quick)
+  --chart PATH      draw the least times there (docs/peers.svg; not with --quick)
   --out PATH        write the numbers there, as CSV";

@@ -39,23 +39,24 @@ impl Cell {
         (least(&self.guarded) - least(&self.bare)) / 1e3
     }
 
-    /// Microseconds over the bare router, from the median round of each.
+    /// Microseconds over the bare router of the same round, in the median of the rounds.
     pub(crate) fn median(&self) -> f64 {
-        (median(&self.guarded) - median(&self.bare)) / 1e3
+        let over = self.guarded.iter().zip(&self.bare).map(|(guarded, bare)| guarded - bare);
+        median(over.collect()) / 1e3
     }
 }
 
 /// Times, and their ratio to the first column.
 pub(crate) fn times(rows: &[Row]) -> String {
     table(rows, |row, cell| {
-        let median = cell.median();
-        let mut text = format!("{} / {}", number(cell.least()), number(median));
+        let least = cell.least();
+        let mut text = format!("{} / {}", number(least), number(cell.median()));
         if let Some(Some(first)) = row.cells.first()
             && !std::ptr::eq(first, cell)
-            && first.median() >= NOISE
-            && median >= NOISE
+            && first.least() >= NOISE
+            && least >= NOISE
         {
-            write!(text, " (×{})", number(median / first.median())).expect("a string takes all");
+            write!(text, " (×{})", number(least / first.least())).expect("a string takes all");
         }
         if cell.status != row.case.status() {
             write!(text, " → {}", cell.status).expect("a string takes all");
@@ -122,8 +123,7 @@ fn least(numbers: &[f64]) -> f64 {
     numbers.iter().copied().fold(f64::INFINITY, f64::min)
 }
 
-fn median(numbers: &[f64]) -> f64 {
-    let mut sorted = numbers.to_vec();
+fn median(mut sorted: Vec<f64>) -> f64 {
     sorted.sort_by(f64::total_cmp);
     let middle = sorted.len() / 2;
     if sorted.len() % 2 == 1 {
