@@ -30,8 +30,10 @@ use crate::{
 ///    what its `Deserialize` took from elsewhere, such as a time, stays as it was.
 /// 3. It counts no more when it expires, when its key set changes, or when it was revoked.
 ///    Its memory is given back when it comes again, or as others come.
-/// 4. Where there is no room, a token must come twice to take the place of one that is used
-///    less: a flood of tokens that come once pushes none out.
+/// 4. It comes in at its first request, as long as those that came in are used again; of
+///    tokens of which none is, some 1,000 do, and others at their second request. Where
+///    there is no room, a token must come twice to take the place of one that is used less:
+///    a flood of tokens that come once pushes none out.
 /// 5. Its text is wiped when it goes; the claims, with which nobody can log in, are not.
 ///
 /// What counts are the token, twice its payload, what its claims take if each is kept as a
