@@ -178,10 +178,6 @@ fn a_flood_of_tokens_keeps_to_the_memory_and_pushes_out_none_that_is_used() {
         let token = token(number);
         grow(&mut || drop(verify(&token)));
     }
-    let full = grow(&mut || {});
-    println!("{full} of {MOST} bytes are held by the allocator");
-    // What a type may keep of the claims counts, and this one keeps little.
-    assert!(full > MOST / 4, "it is full");
     let kept = hot
         .iter()
         .zip(&before)
@@ -189,6 +185,18 @@ fn a_flood_of_tokens_keeps_to_the_memory_and_pushes_out_none_that_is_used() {
     let kept = kept.count();
     println!("{kept} of 1000 are still known");
     assert!(kept >= 950);
+
+    // Those that come twice are kept, as far as there is room.
+    for number in 200_000..210_000 {
+        let token = token(number);
+        for _ in 0..2 {
+            grow(&mut || drop(verify(&token)));
+        }
+    }
+    let full = grow(&mut || {});
+    println!("{full} of {MOST} bytes are held by the allocator");
+    // What a type may keep of the claims counts, and this one keeps little.
+    assert!(full > MOST / 4, "it is full");
 }
 
 #[test]
