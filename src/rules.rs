@@ -173,6 +173,7 @@ const USUAL: [&str; 2] = ["JWT", "at+jwt"];
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::Members;
 
     const NOW: i64 = 1_800_000_000;
 
@@ -189,7 +190,10 @@ mod tests {
     }
 
     fn check_with(rules: &Rules, payload: &str, now: i64) -> Result<(), ErrorKind> {
-        let claims = RawClaims::read(payload, &rules.required).ok().unwrap();
+        let mut members = Members::new();
+        members.read(payload).unwrap();
+        let mut claims = RawClaims::default();
+        claims.read(&members, &rules.required).unwrap();
         rules.check(&claims, now).map(|_| ()).map_err(|error| error.kind().clone())
     }
 

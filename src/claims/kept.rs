@@ -1,5 +1,7 @@
 //! A string of the payload, kept without a copy.
 
+use std::ptr;
+
 /// A string that stands in the payload: as its place there, or, when it was
 /// written with escapes, as a string of its own.
 #[derive(Clone)]
@@ -13,7 +15,7 @@ impl Kept {
     pub(super) fn new(text: &str, payload: &str) -> Self {
         if let Some(start) = text.as_ptr().addr().checked_sub(payload.as_ptr().addr())
             && let Some(end) = start.checked_add(text.len())
-            && payload.get(start..end) == Some(text)
+            && payload.get(start..end).is_some_and(|part| ptr::eq(part, text))
         {
             return Self::At { start, end };
         }

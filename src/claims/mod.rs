@@ -15,4 +15,7 @@ pub use self::{
     audience::Audience, path::ClaimPath, registered::RegisteredClaims, scope::ScopeSet,
     time::NumericDate,
 };
-pub(crate) use self::{raw::RawClaims, time::Times};
+pub(crate) use self::{
+    raw::{Malformed, RawClaims},
+    time::Times,
+};

@@ -1,11 +1,11 @@
 //! A payload, read once, strictly, and borrowed.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, mem::replace};
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, value};
 
 use super::{audience::RawAudience, scope::RawScope, time::Times};
-use crate::json::{Checked, Names, Text, repeated};
+use crate::json::{Members, Names, Text, Value};
 
 /// The claims of RFC 7519 §4.1 and RFC 9068 §2.2 that stand in a payload.
 #[derive(Default)]
@@ -17,8 +17,8 @@ pub(crate) struct RawClaims<'a> {
     pub(crate) sid: Option<Cow<'a, str>>,
     pub(crate) aud: Option<RawAudience<'a>>,
     pub(crate) times: Times,
-    pub(super) scope: RawScope<'a>,
-    pub(super) scp: RawScope<'a>,
+    pub(super) scope: Option<RawScope<'a>>,
+    pub(super) scp: Option<RawScope<'a>>,
     /// Whether there is a confirmation (RFC 7800 §3.1), of whatever kind.
     pub(crate) cnf: bool,
     /// Which of the names that were asked for are there and not `null`, a bit
@@ -31,135 +31,79 @@ pub(crate) struct RawClaims<'a> {
 pub(crate) struct Malformed(pub(crate) Option<&'static str>);
 
 impl<'a> RawClaims<'a> {
-    /// Reads a payload, and looks for `wanted` names while it is at it, of
-    /// which only the first 64 count.
-    pub(crate) fn read(payload: &'a str, wanted: &[Box<str>]) -> Result<Self, Malformed> {
-        let mut claims = Self::default();
-        let mut at = None;
-        let mut json = serde_json::Deserializer::from_str(payload);
-        let read = Reader { wanted, at: &mut at, claims: &mut claims }.deserialize(&mut json);
-        match read.and_then(|()| json.end()) {
-            Ok(()) => Ok(claims),
-            Err(_) => Err(Malformed(at)),
-        }
-    }
-}
-
-/// Fills the claims in place, for they are large to hand about.
-struct Reader<'r, 'a> {
-    wanted: &'r [Box<str>],
-    /// The claim that is being read.
-    at: &'r mut Option<&'static str>,
-    claims: &'r mut RawClaims<'a>,
-}
-
-impl<'de> DeserializeSeed<'de> for Reader<'_, 'de> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Reader<'_, 'de> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a claims set")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let claims = self.claims;
+    /// Reads the members of a payload, and looks for `wanted` names while it is at it, of
+    /// which only the first 64 count. Fills what is empty: it is large to hand about.
+    pub(crate) fn read(
+        &mut self,
+        members: &Members<'a>,
+        wanted: &[Box<str>],
+    ) -> Result<(), Malformed> {
         let mut others = Names::new();
-
-        // Reads the value of a claim that must stand once.
-        macro_rules! once {
-            ($name:literal, $place:expr, $free:expr, $read:expr) => {{
-                *self.at = Some($name);
-                if !$free {
-                    return Err(repeated());
-                }
-                $place = $read;
-                *self.at = None;
-                true
-            }};
-        }
-        macro_rules! text {
-            ($name:literal, $place:ident) => {
-                once!(
-                    $name,
-                    claims.$place,
-                    claims.$place.is_none(),
-                    Some(map.next_value::<Text<'de>>()?.0)
-                )
-            };
-        }
-        macro_rules! date {
-            ($name:literal, $place:ident) => {
-                once!(
-                    $name,
-                    claims.times.$place,
-                    claims.times.$place.is_none(),
-                    Some(map.next_value()?)
-                )
-            };
-        }
-
-        while let Some(Text(name)) = map.next_key()? {
-            let wanted =
-                self.wanted.iter().take(u64::BITS as usize).position(|wanted| **wanted == *name);
-            let present = match &*name {
-                "iss" => text!("iss", iss),
-                "sub" => text!("sub", sub),
-                "jti" => text!("jti", jti),
-                "client_id" => text!("client_id", client_id),
-                "sid" => text!("sid", sid),
-                "aud" => once!("aud", claims.aud, claims.aud.is_none(), Some(map.next_value()?)),
-                "exp" => date!("exp", exp),
-                "nbf" => date!("nbf", nbf),
-                "iat" => date!("iat", iat),
-                "scope" => {
-                    once!(
-                        "scope",
-                        claims.scope,
-                        matches!(claims.scope, RawScope::None),
-                        map.next_value::<RawScope<'de>>()?.without_list()
-                    ) && !matches!(claims.scope, RawScope::Null)
-                }
-                "scp" => {
-                    once!(
-                        "scp",
-                        claims.scp,
-                        matches!(claims.scp, RawScope::None),
-                        map.next_value()?
-                    ) && !matches!(claims.scp, RawScope::Null)
-                }
-                "cnf" => {
-                    let null;
-                    once!("cnf", claims.cnf, !claims.cnf, {
-                        null = map.next_value::<Checked>()?.null;
-                        true
-                    }) && !null
-                }
-                _ => {
-                    others.add(name)?;
-                    !map.next_value::<Checked>()?.null
-                }
-            };
-            if let (Some(place), true) = (wanted, present) {
-                claims.found |= 1 << place;
+        for member in members.iter() {
+            let name = member.name().ok_or(Malformed(None))?;
+            let mut wanted = wanted.iter().take(u64::BITS as usize);
+            if let Some(place) = wanted.position(|wanted| **wanted == *name)
+                && !member.value.is_null()
+            {
+                self.found |= 1 << place;
+            }
+            if !self.take(&name, member.value)? {
+                let added: Result<(), value::Error> = others.add(name);
+                added.map_err(|_| Malformed(None))?;
             }
         }
+        self.scope = self.scope.take().map(RawScope::without_list);
         Ok(())
     }
+
+    /// Takes a member if it is a claim that is read here, and says whether it is.
+    #[inline]
+    fn take(&mut self, name: &str, value: Value<'a>) -> Result<bool, Malformed> {
+        let (claim, taken) = match name {
+            "iss" => ("iss", text(&mut self.iss, value)),
+            "sub" => ("sub", text(&mut self.sub, value)),
+            "jti" => ("jti", text(&mut self.jti, value)),
+            "client_id" => ("client_id", text(&mut self.client_id, value)),
+            "sid" => ("sid", text(&mut self.sid, value)),
+            "aud" => ("aud", once(&mut self.aud, value)),
+            "exp" => ("exp", once(&mut self.times.exp, value)),
+            "nbf" => ("nbf", once(&mut self.times.nbf, value)),
+            "iat" => ("iat", once(&mut self.times.iat, value)),
+            "scope" => ("scope", once(&mut self.scope, value)),
+            "scp" => ("scp", once(&mut self.scp, value)),
+            "cnf" => ("cnf", (!replace(&mut self.cnf, true)).then_some(())),
+            _ => return Ok(false),
+        };
+        taken.map(|()| true).ok_or(Malformed(Some(claim)))
+    }
+}
+
+/// Reads the value of a claim that must stand once.
+#[inline]
+fn once<'a, T: Deserialize<'a>>(place: &mut Option<T>, value: Value<'a>) -> Option<()> {
+    let former = place.replace(value.to().ok()?);
+    former.is_none().then_some(())
+}
+
+#[inline]
+fn text<'a>(place: &mut Option<Cow<'a, str>>, value: Value<'a>) -> Option<()> {
+    let Text(text) = value.to().ok()?;
+    place.replace(text).is_none().then_some(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn read<'a>(payload: &'a str, wanted: &[Box<str>]) -> Result<RawClaims<'a>, Malformed> {
+        let mut members = Members::new();
+        members.read(payload).ok_or(Malformed(None))?;
+        let mut claims = RawClaims::default();
+        claims.read(&members, wanted).map(|()| claims)
+    }
+
     fn malformed(payload: &str) -> Option<Option<&'static str>> {
-        RawClaims::read(payload, &[]).err().map(|malformed| malformed.0)
+        read(payload, &[]).err().map(|malformed| malformed.0)
     }
 
     #[test]
@@ -197,12 +141,12 @@ mod tests {
     #[test]
     fn wanted_names_are_found_unless_null() {
         let wanted: [Box<str>; 4] = ["a".into(), "iss".into(), "b".into(), "c".into()];
-        let claims = RawClaims::read(r#"{"c":null,"b":0,"iss":"x"}"#, &wanted).ok().unwrap();
+        let claims = read(r#"{"c":null,"b":0,"iss":"x"}"#, &wanted).ok().unwrap();
         assert_eq!(claims.found, 0b0110);
 
         // Also those that have a reader of their own.
         let wanted: [Box<str>; 3] = ["scope".into(), "scp".into(), "cnf".into()];
-        let found = |payload| RawClaims::read(payload, &wanted).ok().unwrap().found;
+        let found = |payload| read(payload, &wanted).ok().unwrap().found;
         assert_eq!(found(r#"{"scope":null,"scp":null,"cnf":null}"#), 0);
         assert_eq!(found(r#"{"scope":["a"],"scp":"","cnf":{}}"#), 0b111);
     }
@@ -217,8 +161,8 @@ mod tests {
             r#"{"scp":["a",7]}"#,
             r#"{"scp":[["a"]]}"#,
         ] {
-            let claims = RawClaims::read(payload, &[]).ok().unwrap();
-            let wrong = |scope| matches!(scope, RawScope::Malformed | RawScope::Null);
+            let claims = read(payload, &[]).ok().unwrap();
+            let wrong = |scope| matches!(scope, Some(RawScope::Malformed));
             assert!(wrong(claims.scope) != wrong(claims.scp), "{payload}");
         }
         assert!(malformed(r#"{"scp":{"a":1,"a":1}}"#).is_some(), "still checked");

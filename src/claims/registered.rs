@@ -13,6 +13,7 @@ use super::{
     scope::{KeptScope, ScopeSet},
     time::{NumericDate, Times},
 };
+use crate::json::Members;
 
 /// The claims that RFC 7519 §4.1 and RFC 9068 §2.2 give a meaning to, and the
 /// way to all others.
@@ -124,6 +125,7 @@ impl RegisteredClaims {
     }
 
     /// What is kept of the claims of `payload`.
+    #[inline]
     pub(crate) fn keep(raw: &RawClaims<'_>, payload: &str) -> Unowned {
         let keep =
             |text: &Option<Cow<'_, str>>| text.as_deref().map(|text| Kept::new(text, payload));
@@ -135,8 +137,8 @@ impl RegisteredClaims {
             sid: keep(&raw.sid),
             aud: KeptAudience::new(raw.aud.as_ref(), payload),
             times: raw.times,
-            scope: KeptScope::new(&raw.scope, payload),
-            scp: KeptScope::new(&raw.scp, payload),
+            scope: KeptScope::new(raw.scope.as_ref(), payload),
+            scp: KeptScope::new(raw.scp.as_ref(), payload),
             payload: Box::default(),
         })
     }
@@ -161,6 +163,7 @@ pub(crate) struct Unowned(RegisteredClaims);
 
 impl Unowned {
     /// Gives them the payload that they were read from.
+    #[inline]
     pub(crate) fn own(mut self, payload: Box<str>) -> RegisteredClaims {
         self.0.payload = payload;
         self.0
@@ -171,10 +174,13 @@ impl<'de> Deserialize<'de> for RegisteredClaims {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let payload = Box::<RawValue>::deserialize(deserializer)?;
         let payload: Box<str> = payload.into();
-        let raw = RawClaims::read(&payload, &[])
-            .map_err(|_| D::Error::custom("the registered claims are malformed"))?;
+        let malformed = || D::Error::custom("the registered claims are malformed");
+        let mut members = Members::new();
+        members.read(&payload).ok_or_else(malformed)?;
+        let mut raw = RawClaims::default();
+        raw.read(&members, &[]).map_err(|_| malformed())?;
         let kept = Self::keep(&raw, &payload);
-        drop(raw);
+        drop((raw, members));
         Ok(kept.own(payload))
     }
 }

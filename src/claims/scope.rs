@@ -59,14 +59,14 @@ pub(super) enum KeptScope {
 }
 
 impl KeptScope {
-    pub(super) fn new(raw: &RawScope<'_>, payload: &str) -> Self {
+    pub(super) fn new(raw: Option<&RawScope<'_>>, payload: &str) -> Self {
         match raw {
-            RawScope::None => Self::None,
-            RawScope::Words(words) => Self::Words(Kept::new(words, payload)),
-            RawScope::List(list) => {
+            None => Self::None,
+            Some(RawScope::Words(words)) => Self::Words(Kept::new(words, payload)),
+            Some(RawScope::List(list)) => {
                 Self::List(list.iter().map(|scope| Kept::new(scope, payload)).collect())
             }
-            RawScope::Null | RawScope::Malformed => Self::Malformed,
+            Some(RawScope::Malformed) => Self::Malformed,
         }
     }
 
@@ -83,12 +83,7 @@ impl KeptScope {
 
 /// A `scope` or `scp` claim as it stands in the payload. A wrong type is an
 /// error only where somebody asks for scopes.
-#[derive(Default)]
 pub(crate) enum RawScope<'a> {
-    #[default]
-    None,
-    /// It is there and `null`, which is as wrong as any other type.
-    Null,
     Words(Cow<'a, str>),
     List(Vec<Cow<'a, str>>),
     Malformed,
@@ -129,7 +124,7 @@ impl<'de> Visitor<'de> for ScopeVisitor {
     }
 
     fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
-        Ok(RawScope::Null)
+        Ok(RawScope::Malformed)
     }
 
     fn visit_bool<E: de::Error>(self, _: bool) -> Result<Self::Value, E> {

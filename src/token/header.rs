@@ -1,13 +1,13 @@
 //! The JOSE header (RFC 7515 §4): what is read, what is ignored, what is refused.
 
-use std::{borrow::Cow, cell::Cell, fmt, str};
+use std::{borrow::Cow, str};
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde::de::value;
 
 use crate::{
     alg::Algorithm,
     error::{Error, ErrorKind},
-    json::{Checked, Names, Text, repeated},
+    json::{Members, Names, Text},
 };
 
 /// A header that was read strictly and has nothing in it that is not
@@ -28,14 +28,31 @@ impl<'a> Header<'a> {
     pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         let malformed = || Error::new(ErrorKind::MalformedHeader);
         let text = str::from_utf8(bytes).map_err(|_| malformed())?;
-        let refused = Cell::new(None);
-        let mut json = serde_json::Deserializer::from_str(text);
-        let raw = Reader { refused: &refused }.deserialize(&mut json);
-        let raw = raw.and_then(|raw| json.end().map(|()| raw));
-        if let Some(name) = refused.get() {
-            return Err(Error::new(ErrorKind::UnsupportedHeader(name)));
+        let mut members = Members::new();
+        members.read(text).ok_or_else(malformed)?;
+        let mut raw = RawHeader::default();
+        let mut others = Names::new();
+        for member in members.iter() {
+            let name = member.name().ok_or_else(malformed)?;
+            let place = match &*name {
+                "alg" => &mut raw.alg,
+                "typ" => &mut raw.typ,
+                "kid" => &mut raw.kid,
+                "cty" => &mut raw.cty,
+                other => {
+                    if let Some(refused) = REFUSED.iter().find(|refused| **refused == other) {
+                        return Err(Error::new(ErrorKind::UnsupportedHeader(refused)));
+                    }
+                    let added: Result<(), value::Error> = others.add(name);
+                    added.map_err(|_| malformed())?;
+                    continue;
+                }
+            };
+            let Text(text) = member.value.to().map_err(|_| malformed())?;
+            if place.replace(text).is_some() {
+                return Err(malformed());
+            }
         }
-        let raw = raw.map_err(|_| malformed())?;
 
         let alg = raw.alg.ok_or_else(malformed)?;
         let algorithm =
@@ -79,57 +96,12 @@ pub(crate) fn essence(media_type: &str) -> &str {
     }
 }
 
+#[derive(Default)]
 struct RawHeader<'a> {
     alg: Option<Cow<'a, str>>,
     typ: Option<Cow<'a, str>>,
     kid: Option<Cow<'a, str>>,
     cty: Option<Cow<'a, str>>,
-}
-
-struct Reader<'r> {
-    refused: &'r Cell<Option<&'static str>>,
-}
-
-impl<'de> DeserializeSeed<'de> for Reader<'_> {
-    type Value = RawHeader<'de>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Reader<'_> {
-    type Value = RawHeader<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JOSE header")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut header = RawHeader { alg: None, typ: None, kid: None, cty: None };
-        let mut others = Names::new();
-        while let Some(Text(name)) = map.next_key()? {
-            let place = match &*name {
-                "alg" => &mut header.alg,
-                "typ" => &mut header.typ,
-                "kid" => &mut header.kid,
-                "cty" => &mut header.cty,
-                other => {
-                    if let Some(refused) = REFUSED.iter().find(|refused| **refused == other) {
-                        self.refused.set(Some(refused));
-                    }
-                    others.add(name)?;
-                    map.next_value::<Checked>()?;
-                    continue;
-                }
-            };
-            if place.is_some() {
-                return Err(repeated());
-            }
-            *place = Some(map.next_value::<Text<'de>>()?.0);
-        }
-        Ok(header)
-    }
 }
 
 /// Members that say that the token must be read in another way: extensions

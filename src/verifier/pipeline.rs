@@ -6,9 +6,10 @@ use serde::de::DeserializeOwned;
 use super::{Config, claims::Held};
 use crate::{
     alg::AlgorithmSet,
-    claims::{RawClaims, RegisteredClaims},
+    claims::{Malformed, RawClaims, RegisteredClaims},
     clock::unix_seconds,
     error::{Error, ErrorKind},
+    json::Members,
     keys::{Authentic, Generation, Miss, Places, Trusted},
     rules::Rules,
     token::{Compact, Header, Space},
@@ -116,13 +117,15 @@ where
     C: DeserializeOwned,
 {
     let payload = text(token)?;
-    let raw = read(&payload, &config.rules)?;
+    let (mut members, mut raw) = (Members::new(), RawClaims::default());
+    read(&payload, &config.rules, &mut members, &mut raw)?;
     let within = config.rules.check(&raw, unix_seconds(config.clock.now()))?;
     check_speaker(&raw, speaks_for)?;
     let binding = config.bindings.check(&raw)?;
     let registered = RegisteredClaims::keep(&raw, &payload);
 
-    let custom = serde_json::from_str(&payload).map_err(|error| misfit(&error))?;
+    let custom = members.to().map_err(|error| misfit(&error))?;
+    drop((members, raw));
     let registered = registered.own(payload);
     check_client(&registered, &config.clients)?;
     Ok(Held::new(authentic, within, binding, registered, custom))
@@ -143,7 +146,8 @@ pub(super) fn plausible<C>(config: &Config<C>, token: &str) -> Result<Option<Str
     // Bytes that are no signature are none with any key.
     token.signature(&mut Space::new())?;
     let payload = text(token)?;
-    let raw = read(&payload, &config.rules)?;
+    let (mut members, mut raw) = (Members::new(), RawClaims::default());
+    read(&payload, &config.rules, &mut members, &mut raw)?;
     config.rules.check(&raw, unix_seconds(config.clock.now()))?;
     config.bindings.check(&raw)?;
     Ok(raw.iss.map(String::from))
@@ -226,10 +230,17 @@ impl<'v, C> From<&'v Config<C>> for Welcome<'v> {
 /// That a token is authentic, and the issuer that its key speaks for alone.
 type Vouched<'k> = (Authentic, Option<&'k str>);
 
+/// Reads the members of a payload, and the claims among them.
 #[inline]
-pub(super) fn read<'a>(payload: &'a str, rules: &Rules) -> Result<RawClaims<'a>, Error> {
-    RawClaims::read(payload, &rules.required)
-        .map_err(|malformed| Error::new(ErrorKind::MalformedClaims { claim: malformed.0 }))
+pub(super) fn read<'a>(
+    payload: &'a str,
+    rules: &Rules,
+    members: &mut Members<'a>,
+    claims: &mut RawClaims<'a>,
+) -> Result<(), Error> {
+    let malformed = |claim| Error::new(ErrorKind::MalformedClaims { claim });
+    members.read(payload).ok_or_else(|| malformed(None))?;
+    claims.read(members, &rules.required).map_err(|Malformed(claim)| malformed(claim))
 }
 
 /// The key of one issuer does not vouch for tokens of another (RFC 8725 §3.8).

@@ -11,14 +11,19 @@
 //!   `Value` shows what stands in that member's string, and every other reader
 //!   an object with a string in it.
 
+mod fields;
+mod members;
+#[cfg(test)]
+mod types;
+
 use std::{borrow::Cow, collections::HashSet, fmt};
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-/// Any JSON value, checked and thrown away; says whether it was `null`.
-pub(crate) struct Checked {
-    pub(crate) null: bool,
-}
+pub(crate) use self::members::{Members, Value};
+
+/// Any JSON value, checked and thrown away.
+pub(crate) struct Checked;
 
 impl<'de> Deserialize<'de> for Checked {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -36,32 +41,32 @@ impl<'de> Visitor<'de> for CheckVisitor {
     }
 
     fn visit_unit<E>(self) -> Result<Checked, E> {
-        Ok(Checked { null: true })
+        Ok(Checked)
     }
 
     fn visit_bool<E>(self, _: bool) -> Result<Checked, E> {
-        Ok(Checked { null: false })
+        Ok(Checked)
     }
 
     fn visit_i64<E>(self, _: i64) -> Result<Checked, E> {
-        Ok(Checked { null: false })
+        Ok(Checked)
     }
 
     fn visit_u64<E>(self, _: u64) -> Result<Checked, E> {
-        Ok(Checked { null: false })
+        Ok(Checked)
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<Checked, E> {
-        Ok(Checked { null: false })
+        Ok(Checked)
     }
 
     fn visit_str<E>(self, _: &str) -> Result<Checked, E> {
-        Ok(Checked { null: false })
+        Ok(Checked)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Checked, A::Error> {
         while seq.next_element::<Checked>()?.is_some() {}
-        Ok(Checked { null: false })
+        Ok(Checked)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Checked, A::Error> {
@@ -77,7 +82,7 @@ impl<'de> Visitor<'de> for CheckVisitor {
             }
             names.add(name.0)?;
         }
-        Ok(Checked { null: false })
+        Ok(Checked)
     }
 }
 
@@ -150,7 +155,7 @@ impl<'a> Names<'a> {
 
 /// The error for a name that stands twice.
 #[cold]
-pub(crate) fn repeated<E: de::Error>() -> E {
+fn repeated<E: de::Error>() -> E {
     // Without the name, which is the sender's text.
     E::custom("a member name is repeated")
 }
