@@ -20,7 +20,10 @@ fn main() {
     let test = std::env::args().any(|argument| argument == "--test");
     let (rounds, time, pool) = if test { (1, 0, BATCH) } else { (200, 1_000, 8_192) };
 
-    let signers = signers();
+    let mut signers = signers();
+    // `cargo bench --bench ratios -- RS256 EdDSA` takes these alone.
+    let only: Vec<_> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
+    signers.retain(|signer| only.is_empty() || only.iter().any(|name| name == signer.name));
     println!("times in µs, the lowest tenth of {rounds} rounds; ratios to `decode`");
     println!(
         "| algorithm | case | decode | verify | ratio | layer − bare | ratio | bar | allocations |"

@@ -241,17 +241,10 @@ impl Sources {
     /// it (HPACK does not index it either).
     #[inline]
     pub(crate) fn mark_sensitive(&self, headers: &mut HeaderMap) {
-        if headers.keys_len() == headers.len() {
-            for name in [names::AUTHORIZATION, names::COOKIE] {
-                if let Some(value) = headers.get_mut(name) {
-                    value.set_sensitive(true);
-                }
-            }
-        } else {
-            for (name, value) in headers.iter_mut() {
-                if *name == names::AUTHORIZATION || *name == names::COOKIE {
-                    value.set_sensitive(true);
-                }
+        // Fewer comparisons than it takes to hash two names, unless there are very many.
+        for (name, value) in headers.iter_mut() {
+            if *name == names::AUTHORIZATION || *name == names::COOKIE {
+                value.set_sensitive(true);
             }
         }
         for source in &self.0 {
