@@ -16,7 +16,7 @@ mod slots;
 mod tests;
 
 use std::{
-    hash::{BuildHasher, RandomState},
+    hash::{BuildHasher, Hasher, RandomState},
     mem,
     sync::{
         OnceLock,
@@ -62,21 +62,22 @@ impl<V> HotSet<V> {
     /// Where a text belongs. Its end decides: that is where texts differ which somebody
     /// has signed.
     #[inline]
-    pub(crate) fn place(&self, text: &str) -> Place {
-        let bytes = text.as_bytes();
+    pub(crate) fn place(&self, bytes: &[u8]) -> Place {
         let end = bytes.last_chunk::<DECIDING>().map_or(bytes, |end| end);
-        let hash = self.hasher.hash_one(end);
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(end);
+        let hash = hasher.finish();
         // The low half picks the set, the high half is the tag.
         #[allow(clippy::cast_possible_truncation, reason = "any bits will do")]
         Place { index: hash as usize, tag: (hash >> 32) as u32 | 1 }
     }
 
-    /// Shows the value of a text to `look`, if it is there.
+    /// Shows the value of a text to `look`, if it is there. What is none is not.
     #[inline]
     pub(crate) fn find<T>(
         &self,
         place: Place,
-        text: &str,
+        text: &[u8],
         look: impl FnOnce(&V) -> (T, Fate),
     ) -> Option<T> {
         let table = self.table.get()?;
@@ -188,7 +189,7 @@ impl<V> Table<V> {
     /// What a text has a claim to that comes now.
     fn claim(&self, place: Place, text: &str, most: usize) -> Option<Claim> {
         let own = self.set(place.index)?;
-        if let Some(same) = own.slot_of(place.tag, text) {
+        if let Some(same) = own.slot_of(place.tag, text.as_bytes()) {
             return Some(Claim::Own(same));
         }
         let has_room = self.counters.bytes.load(Relaxed) < most && own.free().is_some();

@@ -50,12 +50,12 @@ impl<V> Slots<V> {
     pub(super) fn find<T>(
         &self,
         tag: u32,
-        text: &str,
+        text: &[u8],
         look: impl FnOnce(&V) -> T,
     ) -> Option<(usize, T)> {
         for slot in self.tagged(tag) {
             let entry = self.entries.get(slot)?.load();
-            if let Some(entry) = entry.as_deref().filter(|entry| **entry.text == *text) {
+            if let Some(entry) = entry.as_deref().filter(|entry| entry.text.as_bytes() == text) {
                 return Some((slot, look(&entry.value)));
             }
         }
@@ -63,7 +63,7 @@ impl<V> Slots<V> {
     }
 
     /// The slot that holds a text.
-    pub(super) fn slot_of(&self, tag: u32, text: &str) -> Option<usize> {
+    pub(super) fn slot_of(&self, tag: u32, text: &[u8]) -> Option<usize> {
         self.find(tag, text, |_| ()).map(|(slot, ())| slot)
     }
 

@@ -75,7 +75,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
         match found {
             Ok(Some(token)) => {
                 let seen = Seen { in_query: token.in_query() };
-                (self.verifier.verify(token.as_str()), seen)
+                (self.verifier.verify_found(token.as_bytes(), || token.text()), seen)
             }
             Ok(None) => (Step::Ready(Err(ErrorKind::MissingToken.into())), NOTHING_SEEN),
             Err(error) => (Step::Ready(Err(error)), NOTHING_SEEN),

@@ -17,6 +17,7 @@ use crate::{
     error::{Error, ErrorKind, InvalidRequest},
     issue::{Body, method_not_allowed, refresh::Standing},
     json,
+    source::RawToken,
     step::{Step, StepFuture},
 };
 
@@ -123,7 +124,9 @@ impl Sessions {
     {
         let Parts { method, uri, headers, .. } = parts;
         let refresh = self.presented(parts, body).await;
-        let (access, refresh) = (self.0.sources.find(method, uri, headers)?, refresh?);
+        let found = self.0.sources.find(method, uri, headers)?;
+        let access = found.as_ref().map(RawToken::text).transpose()?;
+        let refresh = refresh?;
         let mut ended = None;
         // Of a session that there is: a guess is no reason to remember anything.
         if let Some(presented) = &refresh
@@ -137,7 +140,7 @@ impl Sessions {
             let nothing = refresh.is_none();
             return if nothing { Err(ErrorKind::MissingToken.into()) } else { Ok(()) };
         };
-        match self.0.verifier.verify(access.as_str()).await {
+        match self.0.verifier.verify(access).await {
             Ok(claims) => match claims.session_id() {
                 Some(id) if ended.as_deref() != Some(id) => self.end(id).await,
                 Some(_) => Ok(()),

@@ -5,15 +5,14 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use super::{empty, malformed, several};
 use crate::error::Error;
 
-/// The token of `Authorization: Bearer` (RFC 6750 §2.1).
+/// The credentials of `Authorization: Bearer` (RFC 6750 §2.1), without the blanks around
+/// them.
 #[inline]
-pub(super) fn authorization(headers: &HeaderMap) -> Result<Option<&str>, Error> {
-    match only(headers, &header::AUTHORIZATION)? {
-        None => Ok(None),
-        Some(value) => match bearer(value.as_bytes()) {
-            None => Ok(None),
-            Some(credentials) => token(credentials).map(Some),
-        },
+pub(super) fn authorization(headers: &HeaderMap) -> Result<Option<&[u8]>, Error> {
+    let value = only(headers, &header::AUTHORIZATION)?;
+    match value.and_then(|value| bearer(value.as_bytes())).map(trim) {
+        Some([]) => Err(empty()),
+        credentials => Ok(credentials),
     }
 }
 
@@ -26,7 +25,10 @@ pub(super) fn other<'h>(
         None => Ok(None),
         Some(value) => {
             let bytes = value.as_bytes();
-            token(bearer(bytes).unwrap_or(bytes)).map(Some)
+            match trim(bearer(bytes).unwrap_or(bytes)) {
+                [] => Err(empty()),
+                credentials => token(credentials).map(Some),
+            }
         }
     }
 }
@@ -64,14 +66,19 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
     (ends && scheme.eq_ignore_ascii_case(SCHEME)).then_some(rest)
 }
 
+#[inline]
+fn trim(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ', rest @ ..] | [rest @ .., b' '] = bytes {
+        bytes = rest;
+    }
+    bytes
+}
+
 /// One token and nothing else. What it is made of, the verifier looks at; here
 /// stops what is no single token at all.
 #[inline]
-fn token(credentials: &[u8]) -> Result<&str, Error> {
-    let text = std::str::from_utf8(credentials).map_err(|_| malformed())?.trim_matches(' ');
-    if text.is_empty() {
-        return Err(empty());
-    }
+pub(super) fn token(credentials: &[u8]) -> Result<&str, Error> {
+    let text = std::str::from_utf8(credentials).map_err(|_| malformed())?;
     // Looks at every byte, which is many times as fast as stopping early: it
     // becomes vector instructions.
     let plain = |byte: u8| byte.is_ascii_graphic() & (byte != b',');
@@ -102,7 +109,8 @@ mod tests {
         for value in values {
             headers.append(header::AUTHORIZATION, HeaderValue::from_bytes(value).unwrap());
         }
-        match authorization(&headers) {
+        let found = authorization(&headers);
+        match found.and_then(|found| found.map(token).transpose()) {
             Ok(token) => Ok(token.map(str::to_owned)),
             Err(error) => match error.kind() {
                 ErrorKind::InvalidRequest(how) => Err(*how),

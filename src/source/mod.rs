@@ -154,15 +154,33 @@ impl fmt::Debug for TokenSource {
     }
 }
 
-/// A token's text as it was found, checked by nobody.
+/// What was found where a token is to be, checked by nobody.
 pub(crate) struct RawToken<'r> {
-    text: Cow<'r, str>,
+    text: RawText<'r>,
     in_query: bool,
 }
 
+enum RawText<'r> {
+    /// One token.
+    Text(Cow<'r, str>),
+    /// Credentials behind a scheme: whoever does not know them must look what they are.
+    Credentials(&'r [u8]),
+}
+
 impl RawToken<'_> {
-    pub(crate) fn as_str(&self) -> &str {
-        &self.text
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        match &self.text {
+            RawText::Text(text) => text.as_bytes(),
+            RawText::Credentials(bytes) => bytes,
+        }
+    }
+
+    /// The same if it is one token at all.
+    pub(crate) fn text(&self) -> Result<&str, Error> {
+        match &self.text {
+            RawText::Text(text) => Ok(text),
+            RawText::Credentials(bytes) => header::token(bytes),
+        }
     }
 
     /// Whether it stood in the address.
@@ -210,19 +228,22 @@ impl Sources {
         let mut found = None;
         let mut cookie = None;
         for source in &self.0 {
+            let borrowed = |text| RawText::Text(Cow::Borrowed(text));
             let text = match &source.0 {
-                Place::Authorization => header::authorization(headers)?.map(Cow::Borrowed),
-                Place::Header(name) => header::other(headers, name)?.map(Cow::Borrowed),
+                Place::Authorization => header::authorization(headers)?.map(RawText::Credentials),
+                Place::Header(name) => header::other(headers, name)?.map(borrowed),
                 Place::Cookie(source) => {
                     let text = source.find(headers)?;
                     if text.is_some() {
                         cookie = Some(source);
                     }
-                    text.map(Cow::Borrowed)
+                    text.map(borrowed)
                 }
-                Place::Query => query::find(uri)?,
-                Place::WebSocket(marker) => websocket::find(headers, marker)?.map(Cow::Borrowed),
-                Place::Custom(find) => find(method, uri, headers).map(Cow::Owned),
+                Place::Query => query::find(uri)?.map(RawText::Text),
+                Place::WebSocket(marker) => websocket::find(headers, marker)?.map(borrowed),
+                Place::Custom(find) => {
+                    find(method, uri, headers).map(|text| RawText::Text(Cow::Owned(text)))
+                }
             };
             if let Some(text) = text {
                 let in_query = matches!(source.0, Place::Query);

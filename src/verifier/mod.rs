@@ -85,7 +85,7 @@ mod revoked;
 mod rule;
 mod wait;
 
-use std::{convert::Infallible, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use serde::de::DeserializeOwned;
 
@@ -101,8 +101,15 @@ pub use self::{
 #[cfg(feature = "remote")]
 use crate::keys::remote::RemoteKeys;
 use crate::{
-    alg::AlgorithmSet, claims::RegisteredClaims, clock::Clock, error::Error, hotset::HotSet,
-    keys::Sources, revocation::Revocations, rules::Rules, step::Step,
+    alg::AlgorithmSet,
+    claims::RegisteredClaims,
+    clock::Clock,
+    error::Error,
+    hotset::{HotSet, Place},
+    keys::Sources,
+    revocation::Revocations,
+    rules::Rules,
+    step::Step,
 };
 
 /// Verifies tokens and gives their claims as a `C`; cheap to clone.
@@ -209,24 +216,48 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     ///
     /// The first check that failed; see the [module docs](self).
     pub fn verify(&self, token: &str) -> Step<Result<Claims<C>, Error>> {
+        self.verify_found(token.as_bytes(), || Ok(token))
+    }
+
+    /// Verifies what was found where a token is to be. What it is made of is of interest
+    /// only where it is not known: then `text` looks.
+    #[inline]
+    pub(crate) fn verify_found<'t>(
+        &self,
+        found: &[u8],
+        text: impl FnOnce() -> Result<&'t str, Error>,
+    ) -> Step<Result<Claims<C>, Error>> {
         match &*self.0 {
             Kind::One(config) => {
-                let Some(cache) = &config.cache else {
-                    return self.verify_anew(config, token, || None::<Infallible>, |_, _| {});
-                };
-                let place = cache.place(token);
-                let known = cache.find(place, token, |verdict| self.recall(config, verdict));
-                known.flatten().unwrap_or_else(|| {
-                    let claim = || Some((place, cache.claim(place, token)?));
-                    self.verify_anew(config, token, claim, |claim, verdict| {
-                        let (bytes, is_over) = (verdict.bytes(), |old: &_| config.is_over(old));
-                        cache.insert(claim, token, verdict, bytes, is_over);
-                    })
+                let cache = config.cache.as_ref().map(|cache| (cache, cache.place(found)));
+                let known = cache.and_then(|(cache, place)| {
+                    cache.find(place, found, |verdict| self.recall(config, verdict)).flatten()
+                });
+                known.unwrap_or_else(|| match text() {
+                    Ok(token) => self.verify_unknown(config, token, cache),
+                    Err(error) => Step::Ready(Err(error)),
                 })
             }
             #[cfg(feature = "remote")]
-            Kind::Many(issuers) => issuers.verify(token),
+            Kind::Many(issuers) => issuers.verify(found, text),
         }
+    }
+
+    /// Verifies a token that is not known, and keeps it.
+    fn verify_unknown(
+        &self,
+        config: &Config<C>,
+        token: &str,
+        cache: Option<(&HotSet<Verdict<C>>, Place)>,
+    ) -> Step<Result<Claims<C>, Error>> {
+        let claim = || {
+            let (cache, place) = cache?;
+            Some((cache, (place, cache.claim(place, token)?)))
+        };
+        self.verify_anew(config, token, claim, |(cache, claim), verdict| {
+            let (bytes, is_over) = (verdict.bytes(), |old: &_| config.is_over(old));
+            cache.insert(claim, token, verdict, bytes, is_over);
+        })
     }
 
     /// Verifies a token for whoever keeps the verified ones of several verifiers. One that

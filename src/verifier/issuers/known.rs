@@ -34,13 +34,19 @@ impl<C> Known<C> {
 }
 
 impl<C: DeserializeOwned + Send + Sync + 'static> Issuers<C> {
-    /// Verifies a token, unless it is known.
-    pub(in crate::verifier) fn verify(&self, token: &str) -> Step<Result<Claims<C>, Error>> {
-        let known =
-            self.0.cache.as_ref().and_then(|cache| {
-                cache.find(cache.place(token), token, |known| self.recall(known))
-            });
-        known.flatten().unwrap_or_else(|| self.route(token))
+    /// Verifies a token, unless it is known; only then `text` looks what it is made of.
+    pub(in crate::verifier) fn verify<'t>(
+        &self,
+        found: &[u8],
+        text: impl FnOnce() -> Result<&'t str, Error>,
+    ) -> Step<Result<Claims<C>, Error>> {
+        let known = self.0.cache.as_ref().and_then(|cache| {
+            cache.find(cache.place(found), found, |known| self.recall(known)).flatten()
+        });
+        known.unwrap_or_else(|| match text() {
+            Ok(token) => self.route(token),
+            Err(error) => Step::Ready(Err(error)),
+        })
     }
 
     /// Verifies a token by the verifier of its issuer, and keeps it.
@@ -51,7 +57,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Issuers<C> {
     ) -> Step<Result<Claims<C>, Error>> {
         let claim = || {
             let cache = self.0.cache.as_ref()?;
-            let place = cache.place(token);
+            let place = cache.place(token.as_bytes());
             Some((cache, (place, cache.claim(place, token)?)))
         };
         verifier.verify_among_others(token, claim, |(cache, claim), verdict| {
