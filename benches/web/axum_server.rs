@@ -1,5 +1,5 @@
-//! `GET /me` behind the layer, `GET /open` without it. Both answer the same bytes,
-//! made by the same function.
+//! `GET /me` behind the layer, `GET /identity` behind one that does nothing, `GET /open`
+//! without any. All answer the same bytes, made by the same function.
 
 use std::{env, error::Error, fs, sync::LazyLock};
 
@@ -11,6 +11,7 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tower_jwt_auth::{Claims, JwtAuthLayer, Key, Verifier};
+use tower_layer::Identity;
 
 #[derive(Deserialize, Serialize)]
 struct User {
@@ -53,6 +54,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let app = Router::new()
         .route("/me", get(me))
         .route_layer(JwtAuthLayer::new(verifier()?))
+        .merge(Router::new().route("/identity", get(open)).route_layer(Identity::new()))
         .route("/open", get(open));
     let listener = TcpListener::bind(env::var("BIND")?).await?;
     axum::serve(listener, app).await?;

@@ -22,6 +22,7 @@ HERE = Path(__file__).parent
 CONNECTIONS = 32
 BAR = 0.95
 LAYER = "tower-jwt-auth"
+IDENTITY = "a layer that does nothing"
 BODY = b'{"sub":"ada","name":"Ada Lovelace","email":"ada@example.com"}'
 BAD = ["signature", "expired", "issuer", "audience"]
 
@@ -76,6 +77,7 @@ def rows(options: argparse.Namespace) -> list[Row]:
     # What is compared stands side by side, and so is measured at nearly the same time.
     return [
         Row(*axum, "unprotected", "/open", is_open=True),
+        Row(*axum, IDENTITY, "/identity", is_open=True),
         Row(*axum, LAYER),
         Row(*axum, f"unprotected, {count} tokens", "/open", tokens="many", is_open=True),
         Row(*axum, f"{LAYER}, {count} tokens", tokens="many"),
@@ -279,6 +281,9 @@ def judge(all_rows: list[Row]) -> None:
     print(f"\n{layer.label}, of unprotected: {ratio:.3f} by requests/s", end="")
     print(f" (bar {BAR}: {'met' if ratio >= BAR else 'missed'})", end="")
     print(f", {ratio_of(bare, layer, 'cpu'):.3f} by the server's time for a request")
+    identity = next(row for row in all_rows if row.what == IDENTITY)
+    print(f"Of {IDENTITY}: {ratio_of(layer, identity):.3f} by requests/s", end="")
+    print(f", {ratio_of(identity, layer, 'cpu'):.3f} by the server's time for a request")
     if best(bare, "loader_busy") > 0.95:
         print("The loader was at its limit, which flatters the first number.")
     if any(max(best(row, "server_busy"), best(row, "loader_busy")) < 0.8 for row in all_rows):
