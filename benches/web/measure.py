@@ -9,8 +9,10 @@ import json
 import os
 import platform
 import resource
+import shutil
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import time
@@ -19,6 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 HERE = Path(__file__).parent
+CORES = os.sched_getaffinity(0)
 CONNECTIONS = 32
 BAR = 0.95
 LAYER = "tower-jwt-auth"
@@ -110,11 +113,12 @@ def main() -> None:
                 row.results.append(measure(row, options.folder, options.seconds))
             print(f"round {round_ + 1} of {options.rounds}", file=sys.stderr)
         report(all_rows, options, core)
+        stop(all_rows)
+        if shutil.which("oha"):
+            all_rows = rows(options)[:3]
+            with_oha(all_rows, options)
     finally:
-        for row in all_rows:
-            if row.process:
-                row.process.kill()
-                row.process.wait()
+        stop(all_rows)
 
 
 def arguments() -> argparse.Namespace:
@@ -135,15 +139,51 @@ def pin() -> int | None:
     return cores[0]
 
 
+# --- server and loader on all cores ---
+
+
+def with_oha(axum: list[Row], options: argparse.Namespace) -> None:
+    """The first rows once more, by a loader that takes more time than the server."""
+    os.sched_setaffinity(0, CORES)
+    rates: dict[str, list[float]] = {row.what: [] for row in axum}
+    for index, row in enumerate(axum):
+        row.log = options.folder / f"oha-{index}.log"
+        start(row, None, threads=None)
+        oha(row, options)
+    for round_ in range(options.rounds):
+        for row in axum[:: -1 if round_ % 2 else 1]:
+            rates[row.what].append(oha(row, options))
+    print("\nWith oha, server and loader on all cores, requests/s, best and median:")
+    first = rates[axum[0].what]
+    for what, found in rates.items():
+        best, middle = max(found), statistics.median(found)
+        print(f"- {what}: {best:.0f} ({best / max(first):.3f})", end="")
+        print(f", {middle:.0f} ({middle / statistics.median(first):.3f})")
+
+
+def oha(row: Row, options: argparse.Namespace) -> float:
+    token = (options.folder / row.tokens).read_text().split()[0]
+    command = ["oha", "--no-tui", "--output-format", "json", "-c", "50", "-z"]
+    command += [f"{options.seconds}s", "-H", f"Authorization: Bearer {token}"]
+    command += [f"http://127.0.0.1:{row.port}{row.path}"]
+    output = subprocess.run(command, capture_output=True, text=True, timeout=options.seconds + 60)
+    result = json.loads(output.stdout or "{}")
+    if list(result.get("statusCodeDistribution", {})) != ["200"]:
+        fail(row, f"oha was answered {result or output.stderr}")
+    return result["summary"]["requestsPerSec"]
+
+
 # --- one server ---
 
 
-def start(row: Row, core: int | None) -> None:
+def start(row: Row, core: int | None, threads: int | None = 1) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         row.port = free.getsockname()[1]
     env = os.environ | row.env
     env |= {"BIND": f"127.0.0.1:{row.port}", "PORT": str(row.port)}
-    env |= {"TOKIO_WORKER_THREADS": "1", "NODE_ENV": "production"}
+    if threads is not None:
+        env["TOKIO_WORKER_THREADS"] = str(threads)
+    env |= {"NODE_ENV": "production"}
     env |= {"PYTHONDONTWRITEBYTECODE": "1"}
     pinned = [] if core is None else ["taskset", "--cpu-list", str(core)]
     command = [*pinned, *(part.format(port=row.port) for part in row.command)]
@@ -161,6 +201,13 @@ def start(row: Row, core: int | None) -> None:
         except OSError:
             time.sleep(0.1)
     fail(row, "does not start")
+
+
+def stop(all_rows: list[Row]) -> None:
+    for row in all_rows:
+        if row.process:
+            row.process.kill()
+            row.process.wait()
 
 
 def fail(row: Row, what: str) -> None:

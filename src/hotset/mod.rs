@@ -316,8 +316,8 @@ const MOST_CREDIT: usize = 1024;
 /// How many sets are looked at for the bytes that one needs.
 const MOST_SETS: usize = 4;
 
-/// How many bytes of a text decide where it belongs: 192 bits of a signature in base64url.
-const DECIDING: usize = 32;
+/// How many bytes of a text decide where it belongs: 96 bits of a signature in base64url.
+const DECIDING: usize = 16;
 
 /// What an entry is expected to take at the least, in bytes: there is one slot for as
 /// many.

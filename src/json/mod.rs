@@ -12,6 +12,8 @@
 //!   an object with a string in it.
 
 mod fields;
+#[cfg(test)]
+mod grammar;
 mod members;
 #[cfg(test)]
 mod types;
