@@ -82,6 +82,17 @@ fn many_members_stand_in_their_order() {
 }
 
 #[test]
+fn depth_is_limited_as_in_the_whole() {
+    for depth in [1, 99, 100, 101, 125, 126, 127, 128, 129, 10_000] {
+        for (open, close) in [("[", "]"), ("{\"a\":", "}"), ("[{\"a\":[0],\"b\":", "}]")] {
+            let text = format!("{{\"a\":{}0{}}}", open.repeat(depth), close.repeat(depth));
+            let whole = serde_json::from_str::<Checked>(&text).is_ok();
+            assert_eq!(Members::new().read(&text).is_some(), whole, "{depth} of {open}");
+        }
+    }
+}
+
+#[test]
 fn what_is_none() {
     for text in [
         "",

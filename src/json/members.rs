@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr;
+use memchr::{memchr, memchr2_iter};
 use serde::de::Deserialize;
 
 use super::{Checked, Text, fields::Fields};
@@ -181,7 +181,7 @@ impl<'a> Cursor<'a> {
         }
         match self.whole_number() {
             Some(number) => Some(Value::Whole(number)),
-            None => self.any::<Checked>().map(Value::Other),
+            None => self.any::<Checked>().filter(|text| !is_too_deep(text)).map(Value::Other),
         }
     }
 
@@ -231,6 +231,16 @@ fn is_plain(text: &str) -> bool {
     text.bytes().fold(true, |all, byte| all & (byte >= b' ') & (byte != b'\\'))
 }
 
+/// Whether a value that was read by itself is nested too deeply for where it stands, one
+/// level further in.
+#[inline]
+fn is_too_deep(text: &str) -> bool {
+    // Most are far too short.
+    text.len() >= 2 * DEPTH
+        && memchr2_iter(b'{', b'[', text.as_bytes()).count() >= DEPTH
+        && serde_json::from_str::<Checked>(&format!("[{text}]")).is_err()
+}
+
 /// As many members as most claims sets have.
 pub(super) const FEW: usize = 16;
 
@@ -238,3 +248,6 @@ const NONE: Member<'static> = Member { name: Value::Plain(""), value: Value::Pla
 
 /// As many as no number beyond 64 bits has.
 const DIGITS: usize = 18;
+
+/// How deep `serde_json` goes at the least.
+const DEPTH: usize = 100;
