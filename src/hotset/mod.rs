@@ -72,7 +72,7 @@ impl<V> HotSet<V> {
         Place { index: hash as usize, tag: (hash >> 32) as u32 | 1 }
     }
 
-    /// Shows the value of a text to `look`, if it is there. What is none is not.
+    /// Shows the value of a text to `look`, if it is there. Bytes that are no text match none.
     #[inline]
     pub(crate) fn find<T>(
         &self,

@@ -70,17 +70,18 @@ fn what_was_put_in_is_found() {
 #[test]
 fn a_flood_pushes_out_nothing_that_is_used() {
     let set = HotSet::new(MOST);
-    ask_all(&set, 0..200);
+    // So few that no set has more of them than it has room, but once in 100,000 times.
+    ask_all(&set, 0..100);
     ask_all(&set, 1_000..20_000);
-    assert_eq!(count(&set, 0..200), 200, "nor what came first");
-    ask_all(&set, 0..200);
+    assert_eq!(count(&set, 0..100), 100, "nor what came first");
+    ask_all(&set, 0..100);
     for number in 20_000..40_000 {
         ask(&set, number);
         ask(&set, number);
         // Each comes once while some 2,000 others come and go.
-        ask(&set, number % 100 * 2);
+        ask(&set, number % 100);
     }
-    let kept = count(&set, (0..200).step_by(2));
+    let kept = count(&set, 0..100);
     assert!(kept >= 95, "{kept} of 100");
 }
 

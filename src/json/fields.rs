@@ -1,7 +1,10 @@
 //! Members that were read before, for a type that is read from an object.
 //!
-//! A type gets what `serde_json` would give it, or an error, after which `serde_json` itself
-//! is asked. Members that it passes over cost nothing.
+//! A type gets what `serde_json` would give it. What is not known here, or is not as the type
+//! wants it, is an error, and owed from then on: also of a type that makes something of an
+//! error, `serde_json` is asked then.
+
+use std::cell::Cell;
 
 use serde::de::{
     DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor, value::BorrowedStrDeserializer,
@@ -14,16 +17,73 @@ use super::{
 };
 
 /// An object.
-pub(super) struct Fields<'m, 'a>(pub(super) &'m Members<'a>);
+pub(super) struct Fields<'m, 'a> {
+    members: &'m Members<'a>,
+    owed: &'m Owed,
+}
 
 /// What is left of it.
-struct Rest<'a, I> {
+struct Rest<'m, 'a, I> {
     members: I,
     value: Option<Value<'a>>,
+    owed: &'m Owed,
+}
+
+/// A value that is handed out.
+pub(super) struct Handed<'m, 'a> {
+    value: Value<'a>,
+    owed: &'m Owed,
 }
 
 /// A string without escapes, or such a name.
-struct Plain<'a>(&'a str);
+struct Plain<'m, 'a> {
+    text: &'a str,
+    owed: &'m Owed,
+}
+
+/// How much was handed out, or asked for, and not read.
+#[derive(Default)]
+pub(super) struct Owed(Cell<usize>);
+
+impl Owed {
+    pub(super) fn is_nothing(&self) -> bool {
+        self.0.get() == 0
+    }
+
+    pub(super) fn fields<'m, 'a>(&'m self, members: &'m Members<'a>) -> Fields<'m, 'a> {
+        self.more();
+        Fields { members, owed: self }
+    }
+
+    pub(super) fn hand<'m, 'a>(&'m self, value: Value<'a>) -> Handed<'m, 'a> {
+        self.more();
+        Handed { value, owed: self }
+    }
+
+    fn plain<'m, 'a>(&'m self, text: &'a str) -> Plain<'m, 'a> {
+        self.more();
+        Plain { text, owed: self }
+    }
+
+    fn more(&self) {
+        self.0.set(self.0.get().saturating_add(1));
+    }
+
+    /// One that was handed out is read, if it could be.
+    #[inline]
+    fn read<T>(&self, read: Result<T, Error>) -> Result<T, Error> {
+        if read.is_ok() {
+            self.0.set(self.0.get().wrapping_sub(1));
+        }
+        read
+    }
+
+    #[cold]
+    fn unknown(&self) -> Error {
+        self.more();
+        unknown()
+    }
+}
 
 type Words = &'static [&'static str];
 
@@ -42,7 +102,7 @@ macro_rules! methods {
     )*};
 }
 
-/// What nobody asks who is content with a string.
+/// What is not known of a string.
 macro_rules! unknown {
     ($self:ident, $visitor:ident, $method:ident $($name:ident)*) => {{
         let _ = ($self, $visitor, $($name,)*);
@@ -59,33 +119,35 @@ macro_rules! any {
 
 /// What `serde_json` makes of a text.
 macro_rules! ask {
-    ($text:expr, $visitor:ident, $method:ident $($name:ident)*) => {{
+    ($owed:expr, $text:expr, $visitor:ident, $method:ident $($name:ident)*) => {{
         let mut json = serde_json::Deserializer::from_str($text);
         let value = json.$method($($name,)* $visitor)?;
         // A number may have been read to its point.
-        json.end().map(|()| value)
+        $owed.read(json.end().map(|()| value))
     }};
 }
 
 macro_rules! whole {
     ($self:ident, $visitor:ident, $method:ident $($name:ident)*) => {
-        ask!($self.0.text, $visitor, $method $($name)*)
+        ask!($self.owed, $self.members.text, $visitor, $method $($name)*)
     };
 }
 
 macro_rules! alone {
     ($self:ident, $visitor:ident, $method:ident $($name:ident)*) => {
-        match $self {
-            Value::Plain(text) => Plain(text).$method($($name,)* $visitor),
-            Value::Whole(text) | Value::Other(text) => ask!(text, $visitor, $method $($name)*),
+        match $self.value {
+            Value::Plain(text) => Plain { text, owed: $self.owed }.$method($($name,)* $visitor),
+            Value::Whole(text) | Value::Other(text) => {
+                ask!($self.owed, text, $visitor, $method $($name)*)
+            }
         }
     };
 }
 
 macro_rules! number {
     ($self:ident, $visitor:ident, $method:ident) => {
-        match $self {
-            Value::Whole(digits) => $visitor.visit_u64(number(digits)),
+        match $self.value {
+            Value::Whole(digits) => $self.owed.read($visitor.visit_u64(number(digits))),
             _ => alone!($self, $visitor, $method),
         }
     };
@@ -96,10 +158,10 @@ impl<'de> Deserializer<'de> for Fields<'_, 'de> {
 
     #[inline]
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        let mut rest = Rest { members: self.0.iter(), value: None };
+        let mut rest = Rest { members: self.members.iter(), value: None, owed: self.owed };
         let value = visitor.visit_map(&mut rest)?;
         let is_all = rest.members.next().is_none() && rest.value.is_none();
-        if is_all { Ok(value) } else { Err(unknown()) }
+        self.owed.read(if is_all { Ok(value) } else { Err(unknown()) })
     }
 
     methods! {
@@ -135,7 +197,7 @@ impl<'de> Deserializer<'de> for Fields<'_, 'de> {
     }
 }
 
-impl<'de, I: Iterator<Item = Member<'de>>> MapAccess<'de> for &mut Rest<'de, I> {
+impl<'de, I: Iterator<Item = Member<'de>>> MapAccess<'de> for &mut Rest<'_, 'de, I> {
     type Error = Error;
 
     #[inline]
@@ -147,29 +209,30 @@ impl<'de, I: Iterator<Item = Member<'de>>> MapAccess<'de> for &mut Rest<'de, I> 
             (None, None) => Ok(None),
             (Some(Member { name: Value::Plain(name), value }), None) => {
                 self.value = Some(value);
-                seed.deserialize(Plain(name)).map(Some)
+                seed.deserialize(self.owed.plain(name)).map(Some)
             }
-            _ => Err(unknown()),
+            _ => Err(self.owed.unknown()),
         }
     }
 
     #[inline]
     fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, Error> {
-        seed.deserialize(self.value.take().ok_or_else(unknown)?)
+        let value = self.value.take().ok_or_else(|| self.owed.unknown())?;
+        seed.deserialize(self.owed.hand(value))
     }
 }
 
-impl<'de> Deserializer<'de> for Plain<'de> {
+impl<'de> Deserializer<'de> for Plain<'_, 'de> {
     type Error = Error;
 
     #[inline]
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_borrowed_str(self.0)
+        self.owed.read(visitor.visit_borrowed_str(self.text))
     }
 
     methods! {
         deserialize_str() deserialize_string() deserialize_identifier()
-        deserialize_ignored_any()
+        deserialize_char() deserialize_ignored_any()
         => any
     }
 
@@ -177,7 +240,7 @@ impl<'de> Deserializer<'de> for Plain<'de> {
         deserialize_bool() deserialize_i8() deserialize_i16() deserialize_i32()
         deserialize_i64() deserialize_i128() deserialize_u8() deserialize_u16()
         deserialize_u32() deserialize_u64() deserialize_u128() deserialize_f32()
-        deserialize_f64() deserialize_char() deserialize_bytes() deserialize_byte_buf()
+        deserialize_f64() deserialize_bytes() deserialize_byte_buf()
         deserialize_unit() deserialize_unit_struct(name: &'static str)
         deserialize_seq() deserialize_tuple(len: usize)
         deserialize_tuple_struct(name: &'static str, len: usize)
@@ -206,11 +269,11 @@ impl<'de> Deserializer<'de> for Plain<'de> {
         _: Words,
         visitor: V,
     ) -> Result<V::Value, Error> {
-        visitor.visit_enum(BorrowedStrDeserializer::new(self.0))
+        self.owed.read(visitor.visit_enum(BorrowedStrDeserializer::new(self.text)))
     }
 }
 
-impl<'de> Deserializer<'de> for Value<'de> {
+impl<'de> Deserializer<'de> for Handed<'_, 'de> {
     type Error = Error;
 
     methods! {
@@ -234,7 +297,11 @@ impl<'de> Deserializer<'de> for Value<'de> {
 
     #[inline]
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        if self.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+        if self.value.is_null() {
+            self.owed.read(visitor.visit_none())
+        } else {
+            visitor.visit_some(self)
+        }
     }
 
     #[inline]
@@ -253,7 +320,7 @@ impl<'de> Deserializer<'de> for Value<'de> {
     /// It was checked before.
     #[inline]
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_unit()
+        self.owed.read(visitor.visit_unit())
     }
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use memchr::{memchr, memchr2_iter};
 use serde::de::Deserialize;
 
-use super::{Checked, Text, fields::Fields};
+use super::{Checked, Text, fields::Owed};
 
 /// The members of a JSON object, in their order. Everything in them was checked, but for
 /// names that stand twice among these.
@@ -90,10 +90,15 @@ impl<'a> Members<'a> {
     /// The object as a `T`.
     ///
     /// A `T` asks for most members what is known of them by now. Where it asks for anything
-    /// else, or finds anything wrong, the text is read as if nothing were known.
+    /// else, finds anything wrong, or leaves anything unread, the text is read as if nothing
+    /// were known.
     #[inline]
     pub(crate) fn to<T: Deserialize<'a>>(&self) -> Result<T, serde_json::Error> {
-        T::deserialize(Fields(self)).or_else(|_| serde_json::from_str(self.text))
+        let owed = Owed::default();
+        match T::deserialize(owed.fields(self)) {
+            Ok(value) if owed.is_nothing() => Ok(value),
+            _ => serde_json::from_str(self.text),
+        }
     }
 }
 
@@ -114,7 +119,7 @@ impl<'a> Value<'a> {
     /// The value as a `T`.
     #[inline]
     pub(crate) fn to<T: Deserialize<'a>>(self) -> Result<T, serde_json::Error> {
-        T::deserialize(self)
+        T::deserialize(Owed::default().hand(self))
     }
 
     pub(crate) fn is_null(self) -> bool {

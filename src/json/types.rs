@@ -2,11 +2,14 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    fmt::Debug,
+    fmt::{self, Debug},
 };
 
 use proptest::prelude::*;
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, MapAccess, Visitor},
+};
 use serde_json::{Value as Json, value::RawValue};
 
 use crate::json::Members;
@@ -58,6 +61,64 @@ enum Kind {
     Other(u8),
 }
 
+/// Makes something of errors.
+#[derive(Debug, Deserialize, PartialEq)]
+#[serde(default)]
+struct Lenient {
+    #[serde(deserialize_with = "or_none")]
+    letter: Option<char>,
+    #[serde(deserialize_with = "or_none")]
+    roles: Option<Vec<String>>,
+    #[serde(deserialize_with = "or_none")]
+    exp: Option<u8>,
+    #[serde(deserialize_with = "or_none")]
+    kind: Option<Kind>,
+    #[serde(deserialize_with = "unread")]
+    id: u8,
+}
+
+impl Default for Lenient {
+    fn default() -> Self {
+        Self { letter: Some('-'), roles: None, exp: Some(9), kind: Some(Kind::User), id: 9 }
+    }
+}
+
+fn or_none<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Ok(T::deserialize(deserializer).ok())
+}
+
+fn unread<'de, D: Deserializer<'de>>(_: D) -> Result<u8, D::Error> {
+    Ok(7)
+}
+
+/// Takes what comes before the first error.
+#[derive(Debug, PartialEq)]
+struct UntilWrong(Vec<(String, Option<char>)>);
+
+impl<'de> Deserialize<'de> for UntilWrong {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct All;
+        impl<'de> Visitor<'de> for All {
+            type Value = UntilWrong;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<UntilWrong, A::Error> {
+                let mut list = Vec::new();
+                while let Ok(Some(name)) = map.next_key() {
+                    list.push((name, map.next_value().ok()));
+                }
+                Ok(UntilWrong(list))
+            }
+        }
+        deserializer.deserialize_map(All)
+    }
+}
+
 #[derive(Debug, Deserialize, PartialEq)]
 struct Id(String);
 
@@ -99,6 +160,9 @@ fn all(text: &str) -> Result<(), TestCaseError> {
     same::<Many>(text)?;
     same::<Flat>(text)?;
     same::<Closed>(text)?;
+    same::<Lenient>(text)?;
+    same::<UntilWrong>(text)?;
+    same::<Option<Lenient>>(text)?;
     same::<Whole>(text)?;
     same::<Tagged>(text)?;
     same::<Kind>(text)?;
@@ -152,6 +216,10 @@ fn types_get_what_serde_json_gives_them() {
         r#"{"kind":"Robot"}"#,
         r#"{"kind":"Nobody"}"#,
         r#"{"roles":[],"groups":[]}"#,
+        r#"{"exp":4000000000,"letter":"a"}"#,
+        r#"{"exp":4000000000,"roles":["a",1,"b"],"sub":"s"}"#,
+        r#"{"letter":"a","id":1}"#,
+        "{\"exp\"\n:4000000000\r\n}  ",
     ] {
         assert!(Members::new().read(text).is_some(), "{text}");
         all(text).unwrap();

@@ -154,7 +154,7 @@ impl fmt::Debug for TokenSource {
     }
 }
 
-/// What was found where a token is to be, checked by nobody.
+/// What was found where a token is to be, verified by nobody.
 pub(crate) struct RawToken<'r> {
     text: RawText<'r>,
     in_query: bool,
