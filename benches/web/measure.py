@@ -132,7 +132,7 @@ def arguments() -> argparse.Namespace:
 
 def pin() -> int | None:
     """Moves this process, and so the loader, off the core that the servers get."""
-    cores = sorted(os.sched_getaffinity(0))
+    cores = sorted(CORES)
     if len(cores) < 2:
         return None
     os.sched_setaffinity(0, {cores[1]})
@@ -156,8 +156,8 @@ def with_oha(axum: list[Row], options: argparse.Namespace) -> None:
     print("\nWith oha, server and loader on all cores, requests/s, best and median:")
     first = rates[axum[0].what]
     for what, found in rates.items():
-        best, middle = max(found), statistics.median(found)
-        print(f"- {what}: {best:.0f} ({best / max(first):.3f})", end="")
+        most, middle = max(found), statistics.median(found)
+        print(f"- {what}: {most:.0f} ({most / max(first):.3f})", end="")
         print(f", {middle:.0f} ({middle / statistics.median(first):.3f})")
 
 

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, mem::replace};
 
-use serde::de::{Deserialize, value};
+use serde::de::Deserialize;
 
 use super::{audience::RawAudience, scope::RawScope, time::Times};
 use crate::json::{Members, Names, Text, Value};
@@ -48,8 +48,7 @@ impl<'a> RawClaims<'a> {
                 self.found |= 1 << place;
             }
             if !self.take(&name, member.value)? {
-                let added: Result<(), value::Error> = others.add(name);
-                added.map_err(|_| Malformed(None))?;
+                others.add(name).ok_or(Malformed(None))?;
             }
         }
         self.scope = self.scope.take().map(RawScope::without_list);

@@ -102,6 +102,24 @@ macro_rules! methods {
     )*};
 }
 
+/// A type around another one, or one that wants the text as it stands: then that answer.
+macro_rules! newtypes {
+    ($answer:ident) => {
+        #[inline]
+        fn deserialize_newtype_struct<V: Visitor<'de>>(
+            self,
+            name: &'static str,
+            visitor: V,
+        ) -> Result<V::Value, Error> {
+            if name == RAW_JSON {
+                $answer!(self, visitor, deserialize_newtype_struct name)
+            } else {
+                visitor.visit_newtype_struct(self)
+            }
+        }
+    };
+}
+
 /// What is not known of a string.
 macro_rules! unknown {
     ($self:ident, $visitor:ident, $method:ident $($name:ident)*) => {{
@@ -147,7 +165,10 @@ macro_rules! alone {
 macro_rules! number {
     ($self:ident, $visitor:ident, $method:ident) => {
         match $self.value {
-            Value::Whole(digits) => $self.owed.read($visitor.visit_u64(number(digits))),
+            Value::Whole(digits) => {
+                let number = digits.parse().map_err(|_| unknown());
+                $self.owed.read(number.and_then(|number| $visitor.visit_u64(number)))
+            }
             _ => alone!($self, $visitor, $method),
         }
     };
@@ -183,18 +204,7 @@ impl<'de> Deserializer<'de> for Fields<'_, 'de> {
         => whole
     }
 
-    #[inline]
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Error> {
-        if name == RAW_JSON {
-            whole!(self, visitor, deserialize_newtype_struct name)
-        } else {
-            visitor.visit_newtype_struct(self)
-        }
-    }
+    newtypes!(whole);
 }
 
 impl<'de, I: Iterator<Item = Member<'de>>> MapAccess<'de> for &mut Rest<'_, 'de, I> {
@@ -253,14 +263,7 @@ impl<'de> Deserializer<'de> for Plain<'_, 'de> {
         visitor.visit_some(self)
     }
 
-    #[inline]
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Error> {
-        if name == RAW_JSON { Err(unknown()) } else { visitor.visit_newtype_struct(self) }
-    }
+    newtypes!(unknown);
 
     #[inline]
     fn deserialize_enum<V: Visitor<'de>>(
@@ -304,32 +307,13 @@ impl<'de> Deserializer<'de> for Handed<'_, 'de> {
         }
     }
 
-    #[inline]
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Error> {
-        if name == RAW_JSON {
-            alone!(self, visitor, deserialize_newtype_struct name)
-        } else {
-            visitor.visit_newtype_struct(self)
-        }
-    }
+    newtypes!(alone);
 
     /// It was checked before.
     #[inline]
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         self.owed.read(visitor.visit_unit())
     }
-}
-
-/// The number that these digits are, so few that it fits.
-#[inline]
-fn number(digits: &str) -> u64 {
-    digits.bytes().fold(0, |sum, digit| {
-        sum.wrapping_mul(10).wrapping_add(u64::from(digit.wrapping_sub(b'0')))
-    })
 }
 
 #[cold]

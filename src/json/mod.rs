@@ -82,7 +82,8 @@ impl<'de> Visitor<'de> for CheckVisitor {
             } else {
                 map.next_value::<Checked>()?;
             }
-            names.add(name.0)?;
+            // Without the name, which is the sender's text.
+            names.add(name.0).ok_or_else(|| de::Error::custom("a name that cannot stand here"))?;
         }
         Ok(Checked)
     }
@@ -132,15 +133,12 @@ impl<'a> Names<'a> {
         Self { few: [""; FEW], count: 0, many: None }
     }
 
-    /// Takes a name; an error if it was there already, or is none to take.
-    pub(crate) fn add<E: de::Error>(&mut self, name: Cow<'a, str>) -> Result<(), E> {
-        if name == RAW_JSON {
-            return Err(E::custom("a member name has a meaning of its own"));
-        }
+    /// Takes a name, unless it was there already, or has a meaning of its own.
+    pub(crate) fn add(&mut self, name: Cow<'a, str>) -> Option<()> {
         let known = self.few.iter().take(self.count).any(|other| *other == name)
             || self.many.as_ref().is_some_and(|many| many.contains(&name));
-        if known {
-            return Err(repeated());
+        if known || name == RAW_JSON {
+            return None;
         }
         match (name, self.few.get_mut(self.count)) {
             (Cow::Borrowed(name), Some(place)) => {
@@ -151,15 +149,8 @@ impl<'a> Names<'a> {
                 self.many.get_or_insert_default().insert(name);
             }
         }
-        Ok(())
+        Some(())
     }
-}
-
-/// The error for a name that stands twice.
-#[cold]
-fn repeated<E: de::Error>() -> E {
-    // Without the name, which is the sender's text.
-    E::custom("a member name is repeated")
 }
 
 /// The text as a `T`, if it is one JSON object and nothing behind it: serde would read

@@ -2,8 +2,6 @@
 
 use std::{borrow::Cow, str};
 
-use serde::de::value;
-
 use crate::{
     alg::Algorithm,
     error::{Error, ErrorKind},
@@ -43,8 +41,7 @@ impl<'a> Header<'a> {
                     if let Some(refused) = REFUSED.iter().find(|refused| **refused == other) {
                         return Err(Error::new(ErrorKind::UnsupportedHeader(refused)));
                     }
-                    let added: Result<(), value::Error> = others.add(name);
-                    added.map_err(|_| malformed())?;
+                    others.add(name).ok_or_else(malformed)?;
                     continue;
                 }
             };
