@@ -68,6 +68,7 @@ pub(super) struct Inner {
     pub(super) client_id: Box<str>,
     /// In seconds.
     pub(super) lifetime: i64,
+    pub(super) longest_lifetime: i64,
     pub(super) publish_ahead: i64,
     pub(super) keys: KeyRing,
     pub(super) clock: Arc<dyn Clock>,
@@ -155,7 +156,7 @@ impl TokenIssuer {
     /// The key cannot be used.
     pub fn rotate(&self, next: SigningKey) -> Result<(), ConfigError> {
         let signs_from = self.now().saturating_add(self.0.publish_ahead);
-        let gone_at = signs_from.saturating_add(self.0.lifetime).saturating_add(SLACK);
+        let gone_at = signs_from.saturating_add(self.0.longest_lifetime).saturating_add(SLACK);
         self.0.keys.add(next, signs_from, gone_at)
     }
 
@@ -186,12 +187,16 @@ impl TokenIssuer {
         Duration::from_secs(u64::try_from(self.0.lifetime).unwrap_or_default())
     }
 
-    /// When the last token has expired that is issued now, in seconds since
+    /// When the last token has expired that was issued until now, in seconds since
     /// 1970-01-01T00:00:00Z: what [revocations](crate::revocation::Revocation) of a session
     /// or a subject ask for.
+    ///
+    /// It is now plus the largest of the lifetime, one hour and
+    /// [`longest_lifetime`](TokenIssuerBuilder::longest_lifetime): tokens may have been issued
+    /// before the lifetime was made shorter.
     #[must_use]
     pub fn last_expiry(&self) -> i64 {
-        self.now().saturating_add(self.0.lifetime)
+        self.now().saturating_add(self.0.longest_lifetime.max(HOUR))
     }
 
     pub(crate) fn clock(&self) -> Arc<dyn Clock> {
@@ -305,3 +310,6 @@ impl fmt::Debug for AccessToken {
 /// How much longer than its tokens a key is kept: verifiers may take a token for so long
 /// after its `exp`, since clocks differ.
 const SLACK: i64 = 300;
+
+/// What lifetimes are limited to, unless a longer one is asked for by name.
+const HOUR: i64 = 60 * 60;

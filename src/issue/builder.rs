@@ -20,6 +20,7 @@ use crate::{
 /// - issuer, audience, key: none, and `build()` asks for them
 /// - client: the name of the issuer
 /// - lifetime of a token: 15 minutes
+/// - revocations are kept for the longest lifetime that tokens had: an hour at least
 /// - a key is published for an hour before it signs
 /// - clock: that of the system
 #[must_use = "a builder does nothing until it is built"]
@@ -31,6 +32,7 @@ pub struct TokenIssuerBuilder {
     published: Vec<SigningKey>,
     lifetime: Duration,
     any_lifetime: bool,
+    longest_lifetime: Duration,
     publish_ahead: Duration,
     clock: Arc<dyn Clock>,
 }
@@ -45,6 +47,7 @@ impl TokenIssuerBuilder {
             published: Vec::new(),
             lifetime: Duration::from_secs(15 * 60),
             any_lifetime: false,
+            longest_lifetime: Duration::ZERO,
             publish_ahead: Duration::from_secs(60 * 60),
             clock: Arc::new(SystemClock),
         }
@@ -100,6 +103,16 @@ impl TokenIssuerBuilder {
         self
     }
 
+    /// The longest lifetime that tokens of this issuer were ever given, by an earlier
+    /// configuration or on another machine. A logout is remembered for so long, so that it
+    /// also holds for those tokens. Default: the [lifetime](Self::lifetime), and an hour at
+    /// least, which is why it is needed only after a [`long_lifetime`](Self::long_lifetime)
+    /// was made shorter.
+    pub fn longest_lifetime(mut self, lifetime: Duration) -> Self {
+        self.longest_lifetime = lifetime;
+        self
+    }
+
     /// How long a key is published before it signs, when keys are
     /// [rotated](TokenIssuer::rotate): longer than those who verify keep a set. Default:
     /// an hour.
@@ -151,6 +164,7 @@ impl TokenIssuerBuilder {
             audiences: self.audiences.into_iter().map(String::into_boxed_str).collect(),
             client_id: client_id.into(),
             lifetime: seconds(self.lifetime),
+            longest_lifetime: seconds(self.longest_lifetime.max(self.lifetime)),
             publish_ahead: seconds(self.publish_ahead),
             clock: self.clock,
         }))
