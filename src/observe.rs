@@ -7,15 +7,27 @@
 //! | a request or a token that was refused, also for want of keys | info |
 //! | a fault of the server, and its cause | error |
 //! | a spent refresh token was used | warn |
-//! | a token passes unchecked, since the denylist cannot be asked and the verifier is to go on | error |
-//! | the denylist cannot be followed any more | warn |
+//! | a store does not answer; a token passes unchecked because of that (`fail_open`) | error |
+//! | a store answers again | info |
+//! | the denylist cannot be followed | warn |
 //! | the denylist is followed again | info |
+//! | Redis may evict keys, or whether it may was not checked | warn |
 //! | keys were fetched | debug |
 //! | keys can be fetched again | info |
 //! | keys cannot be fetched any more; a key in a document cannot be used; an issuer cannot be resolved | warn |
 //!
-//! What is wrong with keys or the link to the denylist is told when it begins and when it ends, not for each
-//! attempt, and never has anything of a request in it.
+//! What is wrong with keys is told when it begins and when it ends. A store that fails is told
+//! at once, then every ten seconds with the number of failures since the last event. Neither
+//! has anything of a request in it, and the requests that fail with it are told at debug level.
+
+use std::{
+    fmt,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use crate::error::Error;
 #[cfg(feature = "tracing")]
@@ -27,7 +39,9 @@ pub(crate) fn refused(error: &Error) {
     use std::error::Error as _;
 
     let kind = error.kind().name();
-    if let ErrorKind::KeysUnavailable { .. } = error.kind() {
+    if error.is_told() {
+        tracing::debug!(kind, reason = %error, "request not decided");
+    } else if let ErrorKind::KeysUnavailable { .. } = error.kind() {
         // What ails the keys was told when it began.
         tracing::info!(kind, reason = %error, "request not decided");
     } else if error.is_server_fault() {
@@ -63,19 +77,144 @@ pub(crate) fn passed(error: &Error) {
     refused(error);
 }
 
-/// A token passes of which the denylist could not say whether it is revoked, as the
-/// verifier was told by name.
-#[cfg(feature = "tracing")]
-pub(crate) fn passed_unchecked(error: &Error) {
-    use std::error::Error as _;
-
-    let cause = error.source().map(tracing::field::display);
-    tracing::error!(cause, "a token passes without a look into the denylist");
+/// The failures of one store, told as one event in ten seconds.
+#[derive(Default)]
+pub(crate) struct Outage {
+    /// Whether the last answer was a failure.
+    down: AtomicBool,
+    told: Mutex<Told>,
 }
 
-/// A token passes unchecked.
-#[cfg(not(feature = "tracing"))]
-pub(crate) fn passed_unchecked(_: &Error) {}
+#[derive(Default)]
+struct Told {
+    last: Option<Instant>,
+    /// How many failures there were since then.
+    more: u64,
+}
+
+impl Outage {
+    /// The store has not answered. What this was for is told in `error`, at debug level only.
+    #[cold]
+    pub(crate) fn failed(&self, store: &'static str, error: &Error) {
+        use std::error::Error as _;
+
+        error.set_told();
+        if let Some(more) = self.count(Instant::now()) {
+            let cause = error.source().map(ToString::to_string).unwrap_or_default();
+            store_failed(store, &cause, more);
+        }
+    }
+
+    /// The same, where the token passes all the same, as the verifier was told by name.
+    #[cold]
+    pub(crate) fn passed_unchecked(&self, error: &Error) {
+        use std::error::Error as _;
+
+        if let Some(more) = self.count(Instant::now()) {
+            let cause = error.source().map(ToString::to_string).unwrap_or_default();
+            passed_unchecked(&cause, more);
+        }
+    }
+
+    /// The denylist in the store cannot be followed.
+    #[cfg(feature = "redis")]
+    pub(crate) fn not_followed(&self, cause: &dyn fmt::Display) {
+        if let Some(more) = self.count(Instant::now()) {
+            denylist_lost(cause, more);
+        }
+    }
+
+    /// The store has answered.
+    #[inline]
+    pub(crate) fn answered(&self, store: &'static str) {
+        if self.down.load(Ordering::Relaxed)
+            && let Some(more) = self.end()
+        {
+            store_answers(store, more);
+        }
+    }
+
+    /// The denylist in the store is followed.
+    #[cfg(feature = "redis")]
+    pub(crate) fn followed(&self) {
+        if self.end().is_some() {
+            denylist_followed();
+        }
+    }
+
+    /// Counts a failure; gives how many were not told before it, if it is to be told.
+    fn count(&self, now: Instant) -> Option<u64> {
+        self.down.store(true, Ordering::Relaxed);
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.last.is_some_and(|last| now.duration_since(last) < PAUSE) {
+            told.more = told.more.saturating_add(1);
+            return None;
+        }
+        told.last = Some(now);
+        Some(std::mem::take(&mut told.more))
+    }
+
+    /// Ends it; gives how many failures were not told, if it was one.
+    fn end(&self) -> Option<u64> {
+        let was_down = self.down.swap(false, Ordering::Relaxed);
+        was_down.then(|| {
+            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut told.more)
+        })
+    }
+}
+
+impl fmt::Debug for Outage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outage").field("down", &self.down).finish_non_exhaustive()
+    }
+}
+
+/// How long a failure of a store that was told keeps others from being told.
+const PAUSE: Duration = Duration::from_secs(10);
+
+#[cfg(feature = "tracing")]
+fn store_failed(store: &'static str, cause: &str, more: u64) {
+    tracing::error!(store, cause, more, "a store does not answer, requests are not decided");
+}
+
+#[cfg(feature = "tracing")]
+fn store_answers(store: &'static str, more: u64) {
+    tracing::info!(store, more, "a store answers again");
+}
+
+#[cfg(feature = "tracing")]
+fn passed_unchecked(cause: &str, more: u64) {
+    tracing::error!(cause, more, "tokens pass unchecked: the denylist does not answer");
+}
+
+#[cfg(all(feature = "tracing", feature = "redis"))]
+fn denylist_lost(cause: &dyn fmt::Display, more: u64) {
+    tracing::warn!(reason = %cause, more, "the denylist cannot be followed");
+}
+
+#[cfg(all(feature = "tracing", feature = "redis"))]
+fn denylist_followed() {
+    tracing::info!("the denylist is followed again");
+}
+
+/// Redis may evict keys when it is full: an evicted revocation lets a token in again.
+#[cfg(all(feature = "tracing", feature = "redis"))]
+pub(crate) fn store_may_evict(policy: &str) {
+    tracing::warn!(
+        policy,
+        "Redis may evict revocations and sessions: set `maxmemory-policy` to `noeviction`"
+    );
+}
+
+/// Whether Redis may evict keys is not known.
+#[cfg(all(feature = "tracing", feature = "redis"))]
+pub(crate) fn eviction_not_checked() {
+    tracing::warn!(
+        "whether Redis may evict keys was not checked: grant its user `+info`, and see that \
+         `maxmemory-policy` is `noeviction`"
+    );
+}
 
 /// A refresh token was used that was spent: a thief has it, or has used it.
 #[cfg(all(feature = "tracing", feature = "issue"))]
@@ -86,26 +225,6 @@ pub(crate) fn refresh_token_reused(session: &str) {
 /// A spent refresh token was used.
 #[cfg(all(not(feature = "tracing"), feature = "issue"))]
 pub(crate) fn refresh_token_reused(_: &str) {}
-
-/// The denylist's store does not answer any more; the copy here gets old.
-#[cfg(all(feature = "tracing", feature = "redis"))]
-pub(crate) fn denylist_lost(cause: &impl std::fmt::Display) {
-    tracing::warn!(reason = %cause, "the denylist cannot be followed");
-}
-
-/// It answers again, and the copy is whole.
-#[cfg(all(feature = "tracing", feature = "redis"))]
-pub(crate) fn denylist_followed() {
-    tracing::info!("the denylist is followed again");
-}
-
-/// The denylist's store does not answer any more.
-#[cfg(all(not(feature = "tracing"), feature = "redis"))]
-pub(crate) fn denylist_lost(_: &impl std::fmt::Display) {}
-
-/// It answers again.
-#[cfg(all(not(feature = "tracing"), feature = "redis"))]
-pub(crate) fn denylist_followed() {}
 
 /// Keys were fetched: again, where the last fetch failed.
 #[cfg(all(feature = "tracing", feature = "remote"))]
@@ -140,9 +259,24 @@ pub(crate) fn issuer_not_resolved(cause: &(dyn std::error::Error + 'static)) {
     tracing::warn!(%cause, "an issuer cannot be resolved");
 }
 
-#[cfg(all(not(feature = "tracing"), feature = "remote"))]
+#[cfg(not(feature = "tracing"))]
+#[allow(dead_code, reason = "each feature has some of them")]
 mod silent {
     //! The same, where nobody listens.
+
+    pub(super) fn store_failed(_: &'static str, _: &str, _: u64) {}
+
+    pub(super) fn store_answers(_: &'static str, _: u64) {}
+
+    pub(super) fn passed_unchecked(_: &str, _: u64) {}
+
+    pub(super) fn denylist_lost(_: &dyn std::fmt::Display, _: u64) {}
+
+    pub(super) fn denylist_followed() {}
+
+    pub(crate) fn store_may_evict(_: &str) {}
+
+    pub(crate) fn eviction_not_checked() {}
 
     pub(crate) fn keys_fetched(_: &str, _: bool) {}
 
@@ -153,5 +287,30 @@ mod silent {
     pub(crate) fn issuer_not_resolved(_: &(dyn std::error::Error + 'static)) {}
 }
 
+#[cfg(all(not(feature = "tracing"), feature = "redis"))]
+use self::silent::{denylist_followed, denylist_lost};
+#[cfg(all(not(feature = "tracing"), feature = "redis"))]
+pub(crate) use self::silent::{eviction_not_checked, store_may_evict};
 #[cfg(all(not(feature = "tracing"), feature = "remote"))]
 pub(crate) use self::silent::{issuer_not_resolved, key_skipped, keys_fetched, keys_not_fetched};
+#[cfg(not(feature = "tracing"))]
+use self::silent::{passed_unchecked, store_answers, store_failed};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_is_one_event_in_ten_seconds_with_a_count() {
+        let (outage, begin) = (Outage::default(), Instant::now());
+        let at = |seconds| begin + Duration::from_secs(seconds);
+        assert_eq!(outage.count(at(0)), Some(0));
+        assert_eq!((outage.count(at(1)), outage.count(at(9))), (None, None));
+        assert_eq!(outage.count(at(10)), Some(2));
+        assert_eq!(outage.count(at(11)), None);
+        assert_eq!((outage.end(), outage.end()), (Some(1), None));
+        // Another one is told at once only if the last one was told long enough ago.
+        assert_eq!(outage.count(at(12)), None);
+        assert_eq!(outage.count(at(20)), Some(1));
+    }
+}

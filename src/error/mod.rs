@@ -5,7 +5,16 @@ mod fetch;
 mod kind;
 mod store;
 
-use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    error::Error as StdError,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 pub(crate) use self::kind::Class;
 pub use self::{
@@ -39,6 +48,8 @@ static MISSING: ErrorKind = ErrorKind::MissingToken;
 struct Inner {
     kind: ErrorKind,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    /// Whether the operator was told of its cause already.
+    told: AtomicBool,
 }
 
 impl Error {
@@ -46,7 +57,9 @@ impl Error {
     pub(crate) fn new(kind: ErrorKind) -> Self {
         match kind {
             ErrorKind::MissingToken => Self(None),
-            kind => Self(Some(Arc::new(Inner { kind, source: None }))),
+            kind => {
+                Self(Some(Arc::new(Inner { kind, source: None, told: AtomicBool::new(false) })))
+            }
         }
     }
 
@@ -55,7 +68,8 @@ impl Error {
         kind: ErrorKind,
         source: impl Into<Box<dyn StdError + Send + Sync>>,
     ) -> Self {
-        Self(Some(Arc::new(Inner { kind, source: Some(source.into()) })))
+        let (source, told) = (Some(source.into()), AtomicBool::new(false));
+        Self(Some(Arc::new(Inner { kind, source, told })))
     }
 
     #[cold]
@@ -68,6 +82,18 @@ impl Error {
     pub(crate) fn missing_layer<C>() -> Self {
         let claims = std::any::type_name::<C>();
         Self::new(ErrorKind::MissingLayer { layer: "JwtAuthLayer", claims })
+    }
+
+    /// The operator knows of the cause: the requests that fail with it need no event each.
+    pub(crate) fn set_told(&self) {
+        if let Some(inner) = &self.0 {
+            inner.told.store(true, Ordering::Relaxed);
+        }
+    }
+
+    #[allow(dead_code, reason = "for the feature `tracing`")]
+    pub(crate) fn is_told(&self) -> bool {
+        self.0.as_ref().is_some_and(|inner| inner.told.load(Ordering::Relaxed))
     }
 
     /// What happened.

@@ -59,7 +59,7 @@ mod grant;
 mod jwks;
 mod keys;
 mod private_jwk;
-mod random;
+pub(crate) mod random;
 pub mod refresh;
 mod signing;
 

@@ -18,7 +18,7 @@ pub(super) fn random<const N: usize>() -> Result<[u8; N], Error> {
 }
 
 /// A name that no other has: 128 random bits as base64url.
-pub(super) fn unique_id() -> Result<String, Error> {
+pub(crate) fn unique_id() -> Result<String, Error> {
     Ok(URL_SAFE_NO_PAD.encode_to_string(random::<16>()?))
 }
 

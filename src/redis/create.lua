@@ -1,9 +1,15 @@
--- KEYS: a family. ARGV: now, how long it is kept in seconds, its fields and values.
+-- KEYS: a family. ARGV: now, how long it is kept in seconds, for how many seconds its former
+-- token may be repeated, its fields and values.
 local ends, idle = unpack(redis.call('HMGET', KEYS[1], 'ends', 'idle'))
 if ends and idle and not (at_most(ends, ARGV[1]) or at_most(idle, ARGV[1])) then
   return 0
 end
 redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], unpack(ARGV, 3))
+redis.call('HSET', KEYS[1], unpack(ARGV, 4))
+if ARGV[3] ~= '0' then
+  local time = redis.call('TIME')
+  local store_now = time[1] * 1000 + math.floor(time[2] / 1000)
+  redis.call('HSET', KEYS[1], 'until', string.format('%.0f', store_now + ARGV[3] * 1000))
+end
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 return 1

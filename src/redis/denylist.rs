@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -14,13 +14,16 @@ use tokio::{runtime::Handle, task::AbortHandle};
 use super::{
     Redis,
     entry::{self, Keys},
+    failure::Failure,
     follow::{self, Follower},
-    link::{Again, Failure},
+    link::Again,
     not_reached,
+    server::{Role, proven},
 };
 use crate::{
     clock::{Clock, SystemClock, unix_seconds},
     error::{ConfigError, StoreError},
+    observe::Outage,
     revocation::{Denylist, MemoryDenylist, Presented, Revocation},
     step::Step,
 };
@@ -66,8 +69,11 @@ pub(super) struct Shared {
     pub(super) redis: Redis,
     pub(super) keys: Keys,
     pub(super) view: MemoryDenylist,
-    /// Whether the view has what the store may not have.
-    pub(super) unsaved: AtomicBool,
+    /// What the store may not have. It is in the view, too.
+    unsaved: Mutex<Vec<Revocation>>,
+    /// Whether scripts and rights were tried.
+    pub(super) tried: AtomicBool,
+    pub(super) outage: Outage,
     clock: Arc<dyn Clock>,
     stale_after: u64,
     start: Instant,
@@ -128,7 +134,7 @@ impl Denylist for RedisDenylist {
         }
         let kept = shared.view.insert(revocation.clone());
         // Also where nobody waits for the answer, or for the first step.
-        let unsaved = Unsaved(Some(Arc::clone(&shared)));
+        let unsaved = Unsaved(Some((Arc::clone(&shared), revocation.clone())));
         Step::pending(async move {
             let unsaved = unsaved;
             let script = shared.keys.revoke(&revocation, shared.now())?;
@@ -195,18 +201,33 @@ impl Shared {
         unix_seconds(self.clock.now())
     }
 
+    pub(super) fn stale_after(&self) -> Duration {
+        Duration::from_millis(self.stale_after)
+    }
+
+    pub(super) fn unsaved(&self) -> MutexGuard<'_, Vec<Revocation>> {
+        // What is done under it does not panic half way.
+        self.unsaved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What the store has under these names.
     async fn find(&self, names: Vec<String>) -> Result<Vec<Revocation>, Failure> {
-        let mut pipe = redis::pipe();
+        let mut pipe = proven(&self.keys.nothing);
+        pipe.cmd("TIME").get(&self.keys.since);
         pipe.cmd("HMGET").arg(&self.keys.entries).arg(names);
-        let (found,): (Vec<Option<String>>,) =
+        let (role, time, since, found): (Role, (u64, u64), Option<u64>, Vec<Option<String>>) =
             self.redis.link().pipeline(&pipe, Again::May).await?;
+        role.check()?;
+        let now = time.0.saturating_mul(1000).saturating_add(time.1 / 1000);
+        if since.is_none_or(|since| now.saturating_sub(since) < self.stale_after) {
+            return Err(Failure::Young);
+        }
         found.iter().flatten().map(|entry| entry::read(entry)).collect()
     }
 }
 
 /// Sees to it that a revocation is written by the task if it was not acknowledged.
-struct Unsaved(Option<Arc<Shared>>);
+struct Unsaved(Option<(Arc<Shared>, Revocation)>);
 
 impl Unsaved {
     fn saved(mut self) {
@@ -216,8 +237,8 @@ impl Unsaved {
 
 impl Drop for Unsaved {
     fn drop(&mut self) {
-        if let Some(shared) = self.0.take() {
-            shared.unsaved.store(true, Ordering::Release);
+        if let Some((shared, revocation)) = self.0.take() {
+            shared.unsaved().push(revocation);
         }
     }
 }
@@ -262,7 +283,7 @@ impl RedisDenylistBuilder {
 
     /// For how long the copy answers while the store does not: so much later than elsewhere
     /// a logout may hold here. From 1 s to 5 minutes; no shorter than the time-out of a
-    /// command and half a second. Default: 5 s.
+    /// command and a quarter of a second. Default: 5 s.
     pub fn stale_after(mut self, time: Duration) -> Self {
         self.stale_after = time;
         self
@@ -300,7 +321,7 @@ impl RedisDenylistBuilder {
         if self.stale_after < shortest || self.stale_after > Duration::from_secs(300) {
             return Err(ConfigError::OutOfRange(
                 "the copy of the denylist is stale after 1 s to 5 minutes, and after longer than \
-                 the time-out of a command and half a second",
+                 the time-out of a command and a quarter of a second",
             ));
         }
         if Handle::try_current().is_err() {
@@ -310,7 +331,9 @@ impl RedisDenylistBuilder {
             keys: Keys::new(self.redis.prefix()),
             redis: self.redis,
             view: MemoryDenylist::with(self.capacity, Arc::clone(&self.clock)),
-            unsaved: AtomicBool::new(false),
+            unsaved: Mutex::default(),
+            tried: AtomicBool::new(false),
+            outage: Outage::default(),
             clock: self.clock,
             stale_after: u64::try_from(self.stale_after.as_millis()).unwrap_or(u64::MAX),
             start: Instant::now(),
@@ -319,7 +342,12 @@ impl RedisDenylistBuilder {
         let follower = if self.lazy {
             None
         } else {
-            Some(Follower::begin(&shared).await.map_err(not_reached)?)
+            let mut follower = Follower::begin(&shared, 0).await.map_err(not_reached)?;
+            // An empty list is ready when others have had the time to write back.
+            while !shared.is_fresh() {
+                follower = follower.follow(&shared).await.map_err(not_reached)?;
+            }
+            Some(follower)
         };
         let held = Held { shared, task: Mutex::new(None) };
         held.tend(follower);

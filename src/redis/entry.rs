@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use redis::{Cmd, Script, ScriptInvocation};
 use serde_json::Value;
 
-use super::link::{Failure, script};
+use super::{failure::Failure, link::script};
 use crate::revocation::Revocation;
 
 /// The names of the keys: one hash tag, so that a script may use all of them.
@@ -18,16 +18,31 @@ pub(super) struct Keys {
     pub(super) changes: String,
     /// How many changes there were.
     pub(super) count: String,
+    /// Since when the list has been whole.
+    pub(super) since: String,
+    /// Never there: to write nothing to.
+    pub(super) nothing: String,
 }
 
 impl Keys {
     pub(super) fn new(prefix: &str) -> Self {
-        let key = |name: &str| format!("{{{prefix}:deny}}:{name}");
+        Self::named(&format!("{{{prefix}:deny}}"))
+    }
+
+    /// Others of the same machine, to try the scripts on.
+    pub(super) fn for_trial(prefix: &str, id: &str) -> Self {
+        Self::named(&format!("{{{prefix}:deny}}:trial-{id}"))
+    }
+
+    fn named(begin: &str) -> Self {
+        let key = |name: &str| format!("{begin}:{name}");
         Self {
             entries: key("entries"),
             times: key("times"),
             changes: key("changes"),
             count: key("count"),
+            since: key("since"),
+            nothing: key("nothing"),
         }
     }
 
@@ -59,13 +74,17 @@ impl Keys {
         Ok(command)
     }
 
-    fn all(&self) -> [&str; 4] {
-        [&self.entries, &self.times, &self.changes, &self.count]
+    /// Those that the script for a revocation uses, in its order.
+    pub(super) fn all(&self) -> [&str; 5] {
+        [&self.entries, &self.times, &self.changes, &self.count, &self.since]
     }
 }
 
 /// What adds a revocation.
 pub(super) static REVOKE: LazyLock<Script> = LazyLock::new(|| script(include_str!("revoke.lua")));
+
+/// What says how old the list is and how far it has come.
+pub(super) static BEGIN: LazyLock<Script> = LazyLock::new(|| script(include_str!("begin.lua")));
 
 fn arguments(revocation: &Revocation, now: i64) -> Result<[String; 8], serde_json::Error> {
     Ok([

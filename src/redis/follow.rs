@@ -1,23 +1,27 @@
 //! The task that keeps the copy of the denylist: it reads the whole list, then follows.
 
 use std::{
-    collections::HashMap,
+    collections::HashSet,
     sync::{Arc, atomic::Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use redis::{
     aio::MultiplexedConnection,
     streams::{StreamId, StreamReadReply},
 };
-use tokio::time::sleep;
+use tokio::{
+    task::{spawn_blocking, yield_now},
+    time::sleep,
+};
 
 use super::{
     denylist::Shared,
-    entry::{self, REVOKE},
-    link::Failure,
+    entry::{self, BEGIN, Keys, REVOKE},
+    failure::Failure,
+    server::{Role, proven},
 };
-use crate::{observe, revocation::Revocation};
+use crate::{issue::random::unique_id, revocation::Revocation};
 
 /// A connection of its own, and how far the changes were read.
 pub(super) struct Follower {
@@ -26,33 +30,34 @@ pub(super) struct Follower {
     position: String,
     /// Its number. The next one has the next number: if not, some are missing.
     count: u64,
+    /// Since when the list has been whole, in milliseconds by the clock of the store.
+    since: u64,
+    /// From when on others have had the time to write back what a new list lacks.
+    ready: Instant,
 }
 
 /// Follows until it is aborted.
 pub(super) async fn run(shared: Arc<Shared>, mut follower: Option<Follower>) {
-    let mut lost = false;
     let mut pause = SHORTEST_PAUSE;
+    // What is read again is compared with how far it once was.
+    let mut count = follower.as_ref().map_or(0, |follower| follower.count);
     loop {
         let outcome = match follower.take() {
             Some(follower) => follower.follow(&shared).await.map(|follower| (follower, true)),
-            None => Follower::begin(&shared).await.map(|follower| (follower, false)),
+            None => Follower::begin(&shared, count).await.map(|follower| (follower, false)),
         };
         match outcome {
             Ok((next, followed)) => {
+                count = next.count;
                 follower = Some(next);
                 // A server may take connections and serve none.
                 if followed {
-                    if lost {
-                        observe::denylist_followed();
-                    }
-                    (lost, pause) = (false, SHORTEST_PAUSE);
+                    shared.outage.followed();
+                    pause = SHORTEST_PAUSE;
                 }
             }
             Err(failure) => {
-                if !lost {
-                    observe::denylist_lost(&failure);
-                }
-                lost = true;
+                shared.outage.not_followed(&failure);
                 sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
@@ -61,57 +66,94 @@ pub(super) async fn run(shared: Arc<Shared>, mut follower: Option<Follower>) {
 }
 
 impl Follower {
-    /// Connects, and reads the whole list.
-    pub(super) async fn begin(shared: &Shared) -> Result<Self, Failure> {
+    /// Connects, and reads the whole list. So many changes were seen before.
+    pub(super) async fn begin(shared: &Shared, count: u64) -> Result<Self, Failure> {
         let link = shared.redis.link();
         let connection = link.dedicated(BLOCK + link.timeout()).await?;
-        let mut follower = Self { connection, position: String::new(), count: 0 };
+        let (position, ready) = (String::new(), Instant::now());
+        let mut follower = Self { connection, position, count, since: 0, ready };
+        if !shared.tried.load(Ordering::Relaxed) {
+            follower.try_out(shared).await?;
+            shared.tried.store(true, Ordering::Relaxed);
+        }
         follower.read_all(shared).await?;
         Ok(follower)
     }
 
+    /// Tries the script and the commands that are not used at once, on keys of their own.
+    async fn try_out(&mut self, shared: &Shared) -> Result<(), Failure> {
+        let id = unique_id().map_err(|_| NO_RANDOM)?;
+        let keys = Keys::for_trial(shared.redis.prefix(), &id);
+        REVOKE.load_async(&mut self.connection).await?;
+        let mut pipe = proven(&keys.nothing);
+        // The first of them is over when the second one comes, which deletes it.
+        for revocation in [Revocation::token("", "over", i64::MIN), Revocation::token("", "", 0)] {
+            let command = keys.revoke_loaded(&revocation, shared.now());
+            pipe.add_command(command.map_err(|_| UNWRITABLE)?).ignore();
+        }
+        pipe.cmd("TIME").ignore().get(&keys.since).ignore();
+        pipe.cmd("HMGET").arg(&keys.entries).arg("").ignore();
+        pipe.cmd("HSCAN").arg(&keys.entries).arg(0).ignore();
+        pipe.cmd("XREAD").arg("STREAMS").arg(&keys.changes).arg("0-0").ignore();
+        pipe.del(&keys.all()).ignore();
+        let (role,): (Role,) = pipe.query_async(&mut self.connection).await?;
+        role.check()
+    }
+
     /// First how far the changes are, then the list: what changes meanwhile is read twice.
     async fn read_all(&mut self, shared: &Shared) -> Result<(), Failure> {
-        let (sent, keys) = (shared.elapsed(), &shared.keys);
-        let mut pipe = redis::pipe();
-        // A write, which a replica refuses: one that has lost its primary knows nothing new.
-        pipe.atomic().set_nx(&keys.count, 0).ignore().get(&keys.count);
-        pipe.cmd("XREVRANGE").arg(&keys.changes).arg("+").arg("-").arg("COUNT").arg(1);
-        let (count, last): (u64, Vec<Change>) = pipe.query_async(&mut self.connection).await?;
-        self.count = count;
-        self.position = last.into_iter().next().map_or_else(|| "0-0".to_owned(), |(id, _)| id);
+        let (sent, asked, keys) = (shared.elapsed(), Instant::now(), &shared.keys);
+        // It writes, which a replica refuses, and a primary without the replicas that it needs.
+        let mut begin = BEGIN.key(&keys.count);
+        begin.key(&keys.since).key(&keys.changes).arg(self.count);
+        let (count, since, now, position): (u64, u64, u64, String) =
+            begin.invoke_async(&mut self.connection).await?;
+        (self.count, self.since, self.position) = (count, since, position);
+        let left = shared.stale_after().saturating_sub(Duration::from_millis(now - since.min(now)));
+        self.ready = asked + left;
 
-        let mut found: HashMap<String, Revocation> = HashMap::new();
+        // What is in the copy is written back by the end of this.
+        shared.unsaved().clear();
+        let knew_nothing = shared.view.is_empty();
+        let mut covered = HashSet::new();
         let mut cursor = 0;
         loop {
             let mut scan = redis::cmd("HSCAN");
             scan.arg(&keys.entries).arg(cursor).arg("COUNT").arg(PAGE);
             let (next, page): (u64, Vec<(String, String)>) =
                 scan.query_async(&mut self.connection).await?;
-            for (name, entry) in page {
-                found.insert(name, entry::read(&entry)?);
+            // Some at a time, so that no request on this thread waits for long.
+            for some in page.chunks(AT_ONCE) {
+                let read: Result<Vec<_>, _> =
+                    some.iter().map(|(_, entry)| entry::read(entry)).collect();
+                shared.view.insert_page(read?, &mut covered).map_err(|_| FULL)?;
+                yield_now().await;
             }
             cursor = next;
             if cursor == 0 {
                 break;
             }
         }
-        shared.view.insert_all(found.values().cloned()).map_err(|_| FULL)?;
-        self.write_back(shared, &found).await?;
-        shared.knows_all(sent);
+        if !knew_nothing {
+            let view = shared.view.clone();
+            let missing = spawn_blocking(move || view.not_covered(&covered)).await;
+            let missing = missing.map_err(|_| Failure::NoRuntime)?;
+            self.write(shared, missing).await?;
+        }
+        self.knows_all(shared, sent);
         Ok(())
     }
 
-    /// Writes what the copy has and the store has not.
-    async fn write_back(
-        &mut self,
-        shared: &Shared,
-        found: &HashMap<String, Revocation>,
-    ) -> Result<(), Failure> {
-        // If it fails, the connection ends, and with the next one it is done anew.
-        shared.unsaved.store(false, Ordering::Release);
-        let is_missing = |one: &Revocation| !found.get(&one.key()).is_some_and(|it| it.covers(one));
-        let missing: Vec<_> = shared.view.revocations().into_iter().filter(is_missing).collect();
+    /// The copy is as new as this, unless others may still write back what it lacks.
+    fn knows_all(&self, shared: &Shared, sent: u64) {
+        if Instant::now() >= self.ready {
+            shared.knows_all(sent);
+        }
+    }
+
+    /// Writes what the store may not have. If that fails, the connection ends, and with the
+    /// next one it is done anew.
+    async fn write(&mut self, shared: &Shared, missing: Vec<Revocation>) -> Result<(), Failure> {
         for some in missing.chunks(AT_ONCE) {
             REVOKE.load_async(&mut self.connection).await?;
             let mut pipe = redis::pipe();
@@ -125,18 +167,27 @@ impl Follower {
     }
 
     /// Waits for changes, for a while.
-    async fn follow(mut self, shared: &Shared) -> Result<Self, Failure> {
+    pub(super) async fn follow(mut self, shared: &Shared) -> Result<Self, Failure> {
+        let unsaved = std::mem::take(&mut *shared.unsaved());
+        self.write(shared, unsaved).await?;
         let (sent, keys) = (shared.elapsed(), &shared.keys);
-        let mut pipe = redis::pipe();
+        let mut pipe = proven(&keys.nothing);
         pipe.get(&keys.count).cmd("XREAD").arg("COUNT").arg(PAGE).arg("BLOCK");
         pipe.arg(BLOCK.as_millis()).arg("STREAMS").arg(&keys.changes).arg(&self.position);
-        let (count, changes): (Option<u64>, Option<StreamReadReply>) =
-            pipe.query_async(&mut self.connection).await?;
+        // Behind the wait, so that a list that was lost meanwhile is noticed at once.
+        pipe.get(&keys.since);
+        let (role, count, changes, since): (
+            Role,
+            Option<u64>,
+            Option<StreamReadReply>,
+            Option<u64>,
+        ) = pipe.query_async(&mut self.connection).await?;
+        role.check()?;
         let count = count.unwrap_or_default();
         let changes = changes.map(|reply| reply.keys).unwrap_or_default();
         let changes: Vec<StreamId> = changes.into_iter().flat_map(|stream| stream.ids).collect();
-        // Fewer than there were: it has lost its data.
-        let mut whole = count >= self.count;
+        // Fewer than there were, or another list: it has lost its data.
+        let mut whole = count >= self.count && since == Some(self.since);
         let all = changes.len() < PAGE;
         let mut new = Vec::new();
         for change in changes {
@@ -152,25 +203,22 @@ impl Follower {
         shared.view.insert_all(new).map_err(|_| FULL)?;
         // More than were read, and no others there.
         whole &= !all || count <= self.count;
-        if !whole || shared.unsaved.load(Ordering::Acquire) {
+        if !whole {
             self.read_all(shared).await?;
         } else if all {
-            shared.knows_all(sent);
+            self.knows_all(shared, sent);
         }
         Ok(self)
     }
 }
 
-/// An id, and what is said under it.
-type Change = (String, HashMap<String, String>);
-
 /// How long the store holds an answer back while there is nothing new.
-pub(super) const BLOCK: Duration = Duration::from_millis(500);
+pub(super) const BLOCK: Duration = Duration::from_millis(250);
 
 /// How many changes or entries are read at a time.
 const PAGE: usize = 1000;
 
-/// How many entries are written at a time.
+/// How many entries are taken in or written at a time.
 const AT_ONCE: usize = 100;
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
@@ -179,3 +227,4 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const FULL: Failure = Failure::Foreign("there are more revocations than the copy has room for");
 const UNREADABLE: Failure = Failure::Foreign("a change of the denylist cannot be read");
 const UNWRITABLE: Failure = Failure::Foreign("a revocation cannot be written");
+const NO_RANDOM: Failure = Failure::Foreign("the system has no random bytes");

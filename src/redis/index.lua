@@ -1,11 +1,10 @@
--- KEYS: the index of a subject. ARGV: id, when its session ends, now, how long the
--- index is kept in seconds. Gives some of the ids, for a look whether they are there.
-redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
--- By the clock that is behind: one that is ahead must not hide a session that goes on.
-local now = math.min(tonumber(ARGV[3]), tonumber(redis.call('TIME')[1]))
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('(%.0f', now))
-if redis.call('TTL', KEYS[1]) < tonumber(ARGV[4]) then
-  redis.call('EXPIRE', KEYS[1], ARGV[4])
+-- Adds a session to the index of its subject, behind all others.
+-- KEYS: the index. ARGV: id, how long the index is kept in seconds. Gives some of the ids, for a
+-- look whether they are there.
+local last = redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2]
+redis.call('ZADD', KEYS[1], 'NX', (tonumber(last) or 0) + 1, ARGV[1])
+if redis.call('TTL', KEYS[1]) < tonumber(ARGV[2]) then
+  redis.call('EXPIRE', KEYS[1], ARGV[2])
 end
 if redis.call('ZCARD', KEYS[1]) <= 16 then
   return {}

@@ -1,29 +1,40 @@
-//! One connection for many commands, made anew when it breaks; nothing waits for long.
+//! One connection for many commands. It is made anew when it breaks, and nothing waits for
+//! long.
 
 use std::{
-    error::Error as StdError,
-    fmt,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use redis::{
-    AsyncConnectionConfig, Client, ErrorKind, FromRedisValue, IntoConnectionInfo, Pipeline,
-    RedisError, RedisResult, Script, ScriptInvocation, aio::MultiplexedConnection,
-    io::tcp::TcpSettings,
+    AsyncConnectionConfig, Client, ConnectionAddr, FromRedisValue, IntoConnectionInfo, Pipeline,
+    RedisResult, Script, ScriptInvocation, aio::MultiplexedConnection, io::tcp::TcpSettings,
 };
 use tokio::{runtime::Handle, time::timeout};
+
+use super::{
+    failure::Failure,
+    server,
+    tls::{Tls, TlsSettings},
+};
+use crate::error::ConfigError;
 
 /// Connects, and connects again after a fault. A connection that does not answer in time
 /// is taken for dead: the next command has another one.
 pub(super) struct Link {
     client: Client,
+    tls: Option<Tls>,
     /// For the answer to one command.
     timeout: Duration,
     connect_timeout: Duration,
     state: Mutex<State>,
     /// Held by the one who connects.
     connecting: tokio::sync::Mutex<()>,
+    /// Whether it was told that the server may evict keys.
+    told_of_eviction: AtomicBool,
 }
 
 #[derive(Default)]
@@ -31,7 +42,8 @@ struct State {
     connection: Option<MultiplexedConnection>,
     /// How many connections there were.
     generation: u64,
-    failed: Option<Instant>,
+    /// When connecting failed last, and why.
+    failed: Option<(Instant, Failure)>,
     /// When the last answer came.
     answered: Option<Instant>,
 }
@@ -46,16 +58,43 @@ pub(super) enum Again {
 }
 
 impl Link {
-    pub(super) fn new(url: &str, timeout: Duration, connect: Duration) -> Result<Self, Failure> {
-        let info = url.into_connection_info()?;
+    pub(super) fn new(
+        url: &str,
+        tls: &TlsSettings,
+        timeout: Duration,
+        connect: Duration,
+    ) -> Result<Self, ConfigError> {
+        let wrong = |what: &str| ConfigError::Store(format!("{ADDRESS}: {what}"));
+        // What parses addresses refuses those of TLS unless it makes the connections itself.
+        let (plain, is_tls) = match url.split_once("://") {
+            Some(("rediss", rest)) => (format!("redis://{rest}"), true),
+            Some(("valkeys", rest)) => (format!("valkey://{rest}"), true),
+            _ => (url.to_owned(), false),
+        };
+        if is_tls && url.contains('#') {
+            return Err(wrong(
+                "certificates are always checked, so nothing may stand behind `#`; for a server \
+                 with a certificate of your own authority, say `.root_certificates(…)`",
+            ));
+        }
+        if !is_tls && !tls.is_empty() {
+            return Err(wrong("certificates are for an address that begins with `rediss://`"));
+        }
+        let info = plain.into_connection_info().map_err(|error| wrong(error.category()))?;
+        let tls = match info.addr() {
+            ConnectionAddr::Tcp(host, port) if is_tls => Some(Tls::new(host, *port, tls)?),
+            _ => None,
+        };
         // A command is one small packet that somebody waits for.
         let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
         Ok(Self {
-            client: Client::open(info)?,
+            client: Client::open(info).map_err(|error| wrong(error.category()))?,
+            tls,
             timeout,
             connect_timeout: connect,
             state: Mutex::default(),
             connecting: tokio::sync::Mutex::new(()),
+            told_of_eviction: AtomicBool::new(false),
         })
     }
 
@@ -123,14 +162,35 @@ impl Link {
         if Handle::try_current().is_err() {
             return Err(Failure::NoRuntime);
         }
+        match timeout(self.connect_timeout, self.connect(response)).await {
+            Ok(connection) => connection,
+            Err(_) => Err(Failure::Late),
+        }
+    }
+
+    /// Connects, and looks at what the server is.
+    async fn connect(&self, response: Duration) -> Result<MultiplexedConnection, Failure> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.connect_timeout))
             .set_response_timeout(Some(response));
-        let connect = self.client.get_multiplexed_async_connection_with_config(&config);
-        match timeout(self.connect_timeout, connect).await {
-            Ok(connection) => Ok(connection?),
-            Err(_) => Err(Failure::Late),
+        let mut connection = match &self.tls {
+            None => self.client.get_multiplexed_async_connection_with_config(&config).await?,
+            Some(tls) => {
+                let stream = tls.connect().await.map_err(|error| Failure::Io(error.to_string()))?;
+                let info = self.client.get_connection_info().redis_settings();
+                let (connection, driver) =
+                    MultiplexedConnection::new_with_config(info, stream, config).await?;
+                // It ends with the last clone of the connection.
+                tokio::spawn(driver);
+                connection
+            }
+        };
+        server::check(&mut connection).await?;
+        if !self.told_of_eviction.load(Ordering::Relaxed) {
+            server::warn_of_eviction(&mut connection).await?;
+            self.told_of_eviction.store(true, Ordering::Relaxed);
         }
+        Ok(connection)
     }
 
     /// How long an answer may take.
@@ -157,7 +217,7 @@ impl Link {
                 Ok((connection, state.generation))
             }
             Err(failure) => {
-                state.failed = Some(Instant::now());
+                state.failed = Some((Instant::now(), failure.clone()));
                 Err(failure)
             }
         }
@@ -199,87 +259,12 @@ impl State {
         if let Some(connection) = &self.connection {
             return Ok(Some((connection.clone(), self.generation)));
         }
-        match self.failed {
-            Some(failed) if failed.elapsed() < PAUSE => Err(Failure::Down),
+        match &self.failed {
+            Some((when, failure)) if when.elapsed() < PAUSE => Err(failure.clone()),
             _ => Ok(None),
         }
     }
 }
-
-/// Why there is no answer: nothing of what was asked, nor of who asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Failure {
-    /// The server has closed the connection.
-    Closed,
-    /// There was no answer in time.
-    Late,
-    /// It could not be reached a moment ago.
-    Down,
-    /// There is no tokio runtime here.
-    NoRuntime,
-    /// What the server says, by its code alone: the text of an error may repeat what it
-    /// was sent.
-    Refused(String),
-    /// A fault of the network.
-    Io(String),
-    /// What is kept is not what was put there.
-    Foreign(&'static str),
-}
-
-impl Failure {
-    /// Whether another connection may do better.
-    fn is_of_the_connection(&self) -> bool {
-        match self {
-            Self::Closed | Self::Late | Self::Io(_) => true,
-            // A server that has become a replica stays one: its name may be another's now.
-            Self::Refused(code) => code == "READONLY",
-            Self::Down | Self::NoRuntime | Self::Foreign(_) => false,
-        }
-    }
-}
-
-impl From<RedisError> for Failure {
-    fn from(error: RedisError) -> Self {
-        if error.is_connection_dropped() && !error.is_connection_refusal() {
-            return Self::Closed;
-        }
-        if error.is_timeout() {
-            return Self::Late;
-        }
-        match error.kind() {
-            ErrorKind::Io => {
-                let source = StdError::source(&error).map(ToString::to_string);
-                Self::Io(source.unwrap_or_else(|| error.category().to_owned()))
-            }
-            ErrorKind::Server(kind) => {
-                let code = error.code().map(str::to_owned);
-                Self::Refused(code.unwrap_or_else(|| format!("{kind:?}")))
-            }
-            ErrorKind::Extension => Self::Refused(error.code().unwrap_or("an error").to_owned()),
-            ErrorKind::Parse => Self::Io("what it sends cannot be read".to_owned()),
-            ErrorKind::UnexpectedReturnType => {
-                Self::Foreign("the store answers what no Redis does")
-            }
-            _ => Self::Refused(error.category().to_owned()),
-        }
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Closed => f.write_str("the store has closed the connection"),
-            Self::Late => f.write_str("the store does not answer in time"),
-            Self::Down => f.write_str("the store could not be reached a moment ago"),
-            Self::NoRuntime => f.write_str("the store needs a tokio runtime"),
-            Self::Refused(code) => write!(f, "the store refuses: {code}"),
-            Self::Io(what) => write!(f, "the store cannot be reached: {what}"),
-            Self::Foreign(what) => f.write_str(what),
-        }
-    }
-}
-
-impl StdError for Failure {}
 
 /// A script of ours, with what all of them need before it.
 pub(super) fn script(text: &str) -> Script {
@@ -292,18 +277,19 @@ const IDLE: Duration = Duration::from_millis(500);
 /// After a failed attempt to connect, nobody else tries for so long.
 const PAUSE: Duration = Duration::from_millis(100);
 
+const ADDRESS: &str = "the address of Redis is wrong, write \
+                       `redis://user:password@host:port/database`, or `rediss://…` for TLS";
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn p01_an_error_has_nothing_of_what_was_sent() {
-        let text = "unknown command 'AUTH', with args beginning with: 'hunter2'".to_owned();
-        let error = redis::make_extension_error("ERR2".to_owned(), Some(text));
-        let failure = Failure::from(error);
-        assert_eq!(failure.to_string(), "the store refuses: ERR2");
-        let refused = Link::new("http://user:hunter2@host", PAUSE, PAUSE).err().unwrap();
-        assert!(!format!("{refused} {refused:?}").contains("hunter2"));
+    fn p01_a_wrong_address_is_not_repeated() {
+        for url in ["http://user:hunter2@host", "rediss://user:hunter2@host#insecure"] {
+            let refused = Link::new(url, &TlsSettings::default(), PAUSE, PAUSE).err().unwrap();
+            assert!(!refused.to_string().contains("hunter2"), "{refused}");
+        }
     }
 
     #[tokio::test]
@@ -311,14 +297,16 @@ mod tests {
         // A port that was free a moment ago.
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let second = Duration::from_secs(1);
-        let link =
-            Link::new(&format!("redis://:hunter2@127.0.0.1:{port}"), second, second).unwrap();
-        let ping = |_: ()| redis::pipe().cmd("PING").clone();
-        let ask = async || link.pipeline::<()>(&ping(()), Again::May).await.unwrap_err();
-        assert!(matches!(ask().await, Failure::Io(_)));
-        assert_eq!(ask().await, Failure::Down);
-        tokio::time::sleep(PAUSE).await;
-        let failure = ask().await;
-        assert!(matches!(failure, Failure::Io(_)) && !failure.to_string().contains("hunter2"));
+        let url = format!("redis://:hunter2@127.0.0.1:{port}");
+        let link = Link::new(&url, &TlsSettings::default(), second, second).unwrap();
+        let ping = redis::pipe().cmd("PING").clone();
+        let ask = async || link.pipeline::<()>(&ping, Again::May).await.unwrap_err();
+        let begin = Instant::now();
+        let first = ask().await;
+        assert!(matches!(first, Failure::Io(_)) && !first.to_string().contains("hunter2"));
+        // Whoever asks a moment later is told the same.
+        while begin.elapsed() < PAUSE * 2 {
+            assert_eq!(ask().await, first);
+        }
     }
 }

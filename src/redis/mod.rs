@@ -1,11 +1,11 @@
-//! Stores that several machines share, in Redis 6.2 or newer, or Valkey. Needs the feature
-//! `redis`, which brings `issue` along.
+//! Stores that several machines share, in Redis 6.2 or newer, or Valkey. Requires the feature
+//! `redis`, which includes `issue`.
 //!
 //! - [`RedisRefresh`]: the families of refresh tokens. A rotation is one script.
 //! - [`RedisDenylist`]: revocations. Each machine follows the changes and answers from its
-//!   memory, at no I/O per request: a logout holds everywhere within milliseconds, and at the
-//!   latest after [`stale_after`](RedisDenylistBuilder::stale_after) (5 s), where a machine
-//!   has lost the store.
+//!   memory, without I/O per request. A logout holds everywhere within milliseconds. Where a
+//!   machine has lost the store, it holds after
+//!   [`stale_after`](RedisDenylistBuilder::stale_after) (5 s) at the latest.
 //!
 //! # Example
 //! ```no_run
@@ -27,45 +27,68 @@
 //!
 //! # Security
 //!
-//! Who can write to this Redis can log anybody out, and take up sessions: give it a password
-//! and a network of its own. What is in it is no token, but there are the names of users
-//! in it. The address, which may have a password, is in no error, event or `Debug`.
+//! Anyone who can write to this Redis can log users out and take over sessions: give it a
+//! password, TLS and a network of its own. It holds no tokens, but it holds the names of users.
+//! The address, which may have a password, is in no error, event or `Debug`.
 //!
 //! # Deployment
 //!
+//! - **Primary.** Connect to the primary of one server. A cluster node, a Sentinel and a
+//!   replica are refused with the reason, whenever a connection is made. Redirections are not
+//!   followed.
+//! - **Proof.** A replica that has lost its primary goes on to answer questions from data that
+//!   gets old. So every question, and the follower of the denylist twice a second, prove that the
+//!   server is a primary that takes writes. Otherwise the copy of the denylist gets stale,
+//!   and then the answer is 503. The price: a primary that has lost the replicas that
+//!   `min-replicas-to-write` demands answers 503 to what needs it. The limit: an
+//!   isolated primary without that setting cannot be detected, so a logout on the other side of
+//!   the partition is not seen on this side.
+//! - **Replicas.** Replication is asynchronous: a failover may lose what was acknowledged a
+//!   moment ago. A lost revocation comes back from the machines that follow, if one of them had
+//!   it. A lost rotation turns the client's token into one that was never issued, so its session
+//!   ends.
 //! - **Persistence.** With `appendonly yes` and `appendfsync always`, what was acknowledged
-//!   is there after a crash. With `appendfsync everysec`, the last second may be missing: a
-//!   revocation comes back from the machines that follow, if one of them had it; a
-//!   rotation that is missing makes the client's token one that was never issued, so that
-//!   its session ends. With snapshots alone, that is true of minutes.
-//! - **Memory.** `maxmemory-policy noeviction`: a family that is evicted logs a user out, and
-//!   a revocation that is evicted lets a token in again.
-//! - **Replicas.** Connect to the primary. Replication is asynchronous: a failover may
-//!   lose what was acknowledged a moment ago, with the effects above.
-//! - **Cluster.** Every command and script has the keys of one slot alone, which serves a
-//!   proxy that speaks to a cluster. This client itself speaks to one server and follows
-//!   no redirection.
+//!   is there after a crash. With `appendfsync everysec`, the last second may be missing, with
+//!   the same effects. With snapshots only, minutes may be missing.
+//! - **An empty store.** A denylist that is new, or has lost its data, is not used for one
+//!   [`stale_after`](RedisDenylistBuilder::stale_after) (5 s), so that machines that still know
+//!   revocations can write them back. [`build`](RedisDenylistBuilder::build) waits for that;
+//!   machines that run answer 503 for about a second. So the very first start takes 5 s longer.
+//! - **Memory.** Set `maxmemory-policy noeviction`: an evicted family logs a user out, and
+//!   an evicted revocation lets a token in again. A `tracing` event warns of any other policy.
 //! - **One database each.** Give each environment its own server, database or
-//!   [prefix](RedisBuilder::prefix): sessions of one would be good in the other.
-//! - **TLS.** For a `rediss://` address, add the crate `redis` 1 to your own dependencies
-//!   with one of its features `tokio-rustls-comp` and `tokio-native-tls-comp`.
-//! - **Rights.** A user of its own needs `+@read +@write +@scripting +@transaction
-//!   +@connection` on `~prefix:*` and `~{prefix:deny}:*`.
+//!   [prefix](RedisBuilder::prefix): otherwise a session of one is valid in the other.
+//! - **TLS.** Use a `rediss://` address. The certificate of the server is checked against the
+//!   authorities that the system trusts, or only against your
+//!   [own](RedisBuilder::root_certificates). On Linux, the variable `SSL_CERT_FILE` may name
+//!   those of the system.
+//! - **Rights.** In an ACL file, with your own `PREFIX` and `PASSWORD`:
+//!
+//! ```text
+//! user app on >PASSWORD ~PREFIX:* ~{PREFIX:deny}:* +@read +@write +@scripting +@transaction +@connection +time +role +info
+//! ```
+//!
 //! - **Runtime.** It runs on tokio, with I/O and time enabled.
 
 mod denylist;
 mod entry;
+mod failure;
 mod follow;
 mod link;
 mod refresh;
+mod server;
+mod tls;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use self::link::{Again, Failure, Link};
+use tokio::sync::OnceCell;
+use zeroize::Zeroizing;
+
 pub use self::{
     denylist::{RedisDenylist, RedisDenylistBuilder},
     refresh::RedisRefresh,
 };
+use self::{link::Link, tls::TlsSettings};
 use crate::error::ConfigError;
 
 /// A connection to Redis or Valkey, for the stores; cheap to clone, and all clones share it.
@@ -77,6 +100,8 @@ pub struct Redis(Arc<Inner>);
 struct Inner {
     link: Link,
     prefix: Box<str>,
+    /// Whether the scripts of the refresh tokens were tried.
+    tried: OnceCell<()>,
 }
 
 impl Redis {
@@ -85,6 +110,7 @@ impl Redis {
         RedisBuilder {
             url: url.into(),
             prefix: "tower-jwt-auth".to_owned(),
+            tls: TlsSettings::default(),
             timeout: Duration::from_millis(250),
             connect_timeout: Duration::from_secs(1),
             lazy: false,
@@ -134,6 +160,7 @@ impl fmt::Debug for Redis {
 pub struct RedisBuilder {
     url: String,
     prefix: String,
+    tls: TlsSettings,
     timeout: Duration,
     connect_timeout: Duration,
     lazy: bool,
@@ -144,6 +171,25 @@ impl RedisBuilder {
     /// Default: `tower-jwt-auth`.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
+        self
+    }
+
+    /// Trusts only servers whose certificate one of these authorities has signed, in PEM
+    /// (RFC 7468), for a `rediss://` address. Default: the authorities that the system trusts.
+    pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.tls.roots = Some(pem.into());
+        self
+    }
+
+    /// Shows this certificate to the server, with the certificates between it and its
+    /// authority behind it, and proves it with this private key. Both are PEM (RFC 7468), for a
+    /// `rediss://` address. Default: none.
+    pub fn client_certificate(
+        mut self,
+        chain_pem: impl Into<Vec<u8>>,
+        key_pem: impl Into<Vec<u8>>,
+    ) -> Self {
+        self.tls.client = Some((chain_pem.into(), Zeroizing::new(key_pem.into())));
         self
     }
 
@@ -165,11 +211,13 @@ impl RedisBuilder {
         self
     }
 
-    /// Connects, unless it is [`lazy`](Self::lazy).
+    /// Connects, and tries every script of the refresh tokens once, on keys of its own that it
+    /// deletes; unless it is [`lazy`](Self::lazy).
     ///
     /// # Errors
     ///
-    /// The address or a number is wrong, or the server does not answer.
+    /// The address, a certificate or a number is wrong; the server does not answer, or is a
+    /// cluster node, a Sentinel or a replica; or its user lacks a right.
     pub async fn build(self) -> Result<Redis, ConfigError> {
         let in_prefix = |c: char| c.is_ascii_alphanumeric() || "._-:".contains(c);
         if self.prefix.is_empty() || self.prefix.len() > 100 || !self.prefix.chars().all(in_prefix)
@@ -181,14 +229,13 @@ impl RedisBuilder {
         if [self.timeout, self.connect_timeout].iter().any(|time| !TIMEOUTS.contains(time)) {
             return Err(ConfigError::OutOfRange("a time-out of Redis is from 10 ms to 10 s"));
         }
-        let link = Link::new(&self.url, self.timeout, self.connect_timeout)
-            .map_err(|failure| ConfigError::Store(format!("{ADDRESS} ({failure})")))?;
+        let link = Link::new(&self.url, &self.tls, self.timeout, self.connect_timeout)?;
+        let (prefix, tried) = (self.prefix.into(), OnceCell::new());
+        let redis = Redis(Arc::new(Inner { link, prefix, tried }));
         if !self.lazy {
-            let mut ping = redis::pipe();
-            ping.cmd("PING").ignore();
-            link.pipeline::<()>(&ping, Again::May).await.map_err(not_reached)?;
+            redis.refresh().tried().await.map_err(not_reached)?;
         }
-        Ok(Redis(Arc::new(Inner { link, prefix: self.prefix.into() })))
+        Ok(redis)
     }
 }
 
@@ -203,16 +250,11 @@ impl fmt::Debug for RedisBuilder {
     }
 }
 
-fn not_reached(failure: Failure) -> ConfigError {
+fn not_reached(failure: impl fmt::Display) -> ConfigError {
     ConfigError::Store(format!(
-        "Redis cannot be used, see that it runs at the address that is configured and takes \
-         its password, or say `.lazy()` to start without it: {failure}"
+        "the stores in Redis cannot be used: {failure}; to start all the same, say `.lazy()`"
     ))
 }
-
-const ADDRESS: &str = "the address of Redis is wrong, write \
-                       `redis://user:password@host:port/database`; for `rediss://`, turn on TLS \
-                       in the crate `redis`";
 
 const TIMEOUTS: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(10)..=Duration::from_secs(10);

@@ -4,15 +4,21 @@ use std::{collections::HashMap, fmt, sync::LazyLock};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64_simd::URL_SAFE_NO_PAD;
-use redis::Script;
+use redis::{Pipeline, Script};
 
 use super::{
     Redis,
-    link::{Again, Failure, script},
+    failure::Failure,
+    link::{Again, script},
+    server::{Role, proven},
 };
 use crate::{
+    clock::{Clock, SystemClock, unix_seconds},
     error::StoreError,
-    issue::refresh::{Digest, Family, Previous, RefreshStore, Rotated, Rotation, Session},
+    issue::{
+        random::unique_id,
+        refresh::{Digest, Family, Previous, RefreshStore, Rotated, Rotation, Session},
+    },
     step::Step,
 };
 
@@ -23,15 +29,18 @@ use crate::{
 ///
 /// 1. A family is one key, and a rotation is one script on it: of two requests with one
 ///    token, on two machines, one wins.
-/// 2. Whether a family's time is over, the clock of this process says. Redis deletes it by
-///    itself a minute later.
-/// 3. An index by subject says which families there may be, and the families which
-///    there are. The subject is in no key's name, but in the value.
-/// 4. A rotation whose answer is lost is not sent again: the client may present its token
+/// 2. The clock of this process decides whether a session has expired. Redis deletes its
+///    family a minute later.
+/// 3. The clock of Redis decides whether a spent token may still be repeated: the machine that
+///    is asked may not be the one that has spent it, and their clocks differ.
+/// 4. An index by subject says which families there may be, and the families say which
+///    there are. The subject is in the value, and not in the name of a key.
+/// 5. A rotation whose answer is lost is not sent again: the client may present its token
 ///    again, within the grace.
+/// 6. Every question proves that the server is a primary which takes writes.
 ///
-/// A label of a browser and a subject are personal data, and are in Redis as they are;
-/// of a token there is a digest.
+/// The label of a session and its subject are personal data. Redis has them as they are. Of
+/// a token it has a digest.
 ///
 /// # Example
 /// ```no_run
@@ -61,11 +70,54 @@ impl RedisRefresh {
         self.0.key(&format!("sessions:{}", URL_SAFE_NO_PAD.encode_to_string(digest)))
     }
 
+    /// Tries every script and command once before the first use, so that what is missing is
+    /// told as such. Redis's own [build](super::RedisBuilder::build) does so unless it is lazy.
+    pub(super) async fn tried(&self) -> Result<&Self, StoreError> {
+        self.0.0.tried.get_or_try_init(|| self.try_out()).await?;
+        Ok(self)
+    }
+
+    async fn try_out(&self) -> Result<(), StoreError> {
+        let now = unix_seconds(SystemClock.now());
+        let id = format!("trial-{}", unique_id()?);
+        let digest = |byte| Digest::new([byte; 32]);
+        let session = Session {
+            id: id.clone(),
+            subject: id.clone(),
+            client_id: None,
+            scope: None,
+            label: None,
+            created_at: now,
+            refreshed_at: now,
+            idle_until: now.saturating_add(MINUTE),
+            ends_at: now.saturating_add(MINUTE),
+        };
+        let family = Family { session, current: digest(0), previous: None };
+        self.create_family(family, now).await?;
+        // Rotated, repeated, and taken for stolen, which deletes it.
+        for presented in [0, 0, 2] {
+            let (presented, next, salt) = (digest(presented), digest(1), digest(3));
+            let (id, grace, idle) = (id.clone(), MINUTE, MINUTE);
+            let rotation = Rotation { id, presented, next, salt, now, grace, idle };
+            self.rotate_family(rotation).await?;
+        }
+        self.find_family(&id, now).await?;
+        self.list_sessions(&id, now).await?;
+        self.displace_families(&id, 0, now).await?;
+        self.end_family(&id).await?;
+        self.end_families(&id).await?;
+        self.forget(&id, vec![id.clone()]).await?;
+        Ok(())
+    }
+
     async fn create_family(&self, family: Family, now: i64) -> Result<(), StoreError> {
         let session = &family.session;
         let fields = to_fields(&family)?;
         let mut create = CREATE.key(self.family(&session.id));
-        create.arg(now).arg(kept(session.expires_at(), now, AFTER_END));
+        let previous = family.previous.as_ref();
+        let left =
+            previous.map_or(0, |previous| previous.until.saturating_sub(now)).clamp(0, MINUTE);
+        create.arg(now).arg(kept(session.expires_at(), now, AFTER_END)).arg(left);
         fields.iter().for_each(|(name, value)| {
             create.arg(*name).arg(value);
         });
@@ -76,8 +128,7 @@ impl RedisRefresh {
         // Only then the index: whoever finds an id there, and no family, takes it out. A
         // family that is in no index, since this failed, has a token that nobody has.
         let mut index = INDEX.key(self.index(&session.subject));
-        index.arg(&session.id).arg(session.ends_at).arg(now);
-        index.arg(kept(session.ends_at, now, INDEX_AFTER_END));
+        index.arg(&session.id).arg(kept(session.ends_at, now, INDEX_AFTER_END));
         let some: Vec<String> = self.0.link().script(&index, Again::May).await?;
         if !some.is_empty() {
             // Tidying up, which is as well done the next time.
@@ -87,13 +138,16 @@ impl RedisRefresh {
     }
 
     async fn find_family(&self, id: &str, now: i64) -> Result<Option<Family>, StoreError> {
-        let mut pipe = redis::pipe();
-        pipe.hgetall(self.family(id));
-        let (fields,): (Fields,) = self.0.link().pipeline(&pipe, Again::May).await?;
+        let mut pipe = self.proven();
+        pipe.cmd("TIME").hgetall(self.family(id));
+        let (role, time, fields): (Role, (i64, i64), Fields) =
+            self.0.link().pipeline(&pipe, Again::May).await?;
+        role.check()?;
         if fields.is_empty() {
             return Ok(None);
         }
-        let family = family_of(&fields).ok_or(FOREIGN)?;
+        let store_now = time.0.saturating_mul(1000).saturating_add(time.1 / 1000);
+        let family = family_of(&fields, store_now, now).ok_or(FOREIGN)?;
         Ok(Some(family).filter(|family| family.session.expires_at() > now))
     }
 
@@ -104,7 +158,7 @@ impl RedisRefresh {
         for digest in [rotation.presented(), rotation.next(), rotation.salt()] {
             rotate.arg(digest.to_text());
         }
-        rotate.arg(rotation.repeat_until()).arg(rotation.idle_until());
+        rotate.arg(rotation.grace()).arg(rotation.idle_until());
         rotate.arg(AFTER_END).arg(LONGEST);
         // Where it was done the first time, a second time would be the use of a spent
         // token.
@@ -150,6 +204,23 @@ impl RedisRefresh {
         Ok(ended)
     }
 
+    async fn displace_families(
+        &self,
+        subject: &str,
+        most: usize,
+        now: i64,
+    ) -> Result<Vec<Session>, StoreError> {
+        let mut displace = DISPLACE.key(self.index(subject));
+        displace.arg(self.family("")).arg(most).arg(now);
+        // A second attempt would not give the sessions that the first one ended.
+        let ended: Vec<String> = self.0.link().script(&displace, Again::MayNot).await?;
+        let session = |parts: &[String]| match parts {
+            [json, refreshed, idle] => read_session(json, refreshed, idle),
+            _ => None,
+        };
+        ended.chunks(3).map(|parts| session(parts).ok_or_else(|| FOREIGN.into())).collect()
+    }
+
     async fn list_sessions(&self, subject: &str, now: i64) -> Result<Vec<Session>, StoreError> {
         let ids = self.ids(subject).await?;
         let mut sessions = Vec::new();
@@ -160,10 +231,16 @@ impl RedisRefresh {
         Ok(sessions)
     }
 
+    /// A pipeline for questions; see [`proven`].
+    fn proven(&self) -> Pipeline {
+        proven(&self.0.key("nothing"))
+    }
+
     async fn ids(&self, subject: &str) -> Result<Vec<String>, Failure> {
-        let mut pipe = redis::pipe();
+        let mut pipe = self.proven();
         pipe.zrange(self.index(subject), 0, -1);
-        let (ids,) = self.0.link().pipeline(&pipe, Again::May).await?;
+        let (role, ids): (Role, _) = self.0.link().pipeline(&pipe, Again::May).await?;
+        role.check()?;
         Ok(ids)
     }
 
@@ -214,32 +291,44 @@ impl RedisRefresh {
 impl RefreshStore for RedisRefresh {
     fn create(&self, family: Family, now: i64) -> Step<Result<(), StoreError>> {
         let store = self.clone();
-        Step::pending(async move { store.create_family(family, now).await })
+        Step::pending(async move { store.tried().await?.create_family(family, now).await })
     }
 
     fn get(&self, id: &str, now: i64) -> Step<Result<Option<Family>, StoreError>> {
         let (store, id) = (self.clone(), id.to_owned());
-        Step::pending(async move { store.find_family(&id, now).await })
+        Step::pending(async move { store.tried().await?.find_family(&id, now).await })
     }
 
     fn rotate(&self, rotation: Rotation) -> Step<Result<Rotated, StoreError>> {
         let store = self.clone();
-        Step::pending(async move { store.rotate_family(rotation).await })
+        Step::pending(async move { store.tried().await?.rotate_family(rotation).await })
     }
 
     fn list(&self, subject: &str, now: i64) -> Step<Result<Vec<Session>, StoreError>> {
         let (store, subject) = (self.clone(), subject.to_owned());
-        Step::pending(async move { store.list_sessions(&subject, now).await })
+        Step::pending(async move { store.tried().await?.list_sessions(&subject, now).await })
+    }
+
+    fn displace(
+        &self,
+        subject: &str,
+        most: usize,
+        now: i64,
+    ) -> Step<Result<Option<Vec<Session>>, StoreError>> {
+        let (store, subject) = (self.clone(), subject.to_owned());
+        Step::pending(async move {
+            store.tried().await?.displace_families(&subject, most, now).await.map(Some)
+        })
     }
 
     fn end(&self, id: &str) -> Step<Result<Option<Session>, StoreError>> {
         let (store, id) = (self.clone(), id.to_owned());
-        Step::pending(async move { store.end_family(&id).await })
+        Step::pending(async move { store.tried().await?.end_family(&id).await })
     }
 
     fn end_all(&self, subject: &str) -> Step<Result<Vec<Session>, StoreError>> {
         let (store, subject) = (self.clone(), subject.to_owned());
-        Step::pending(async move { store.end_families(&subject).await })
+        Step::pending(async move { store.tried().await?.end_families(&subject).await })
     }
 }
 
@@ -265,16 +354,20 @@ fn to_fields(family: &Family) -> Result<Vec<(&'static str, String)>, serde_json:
     if let Some(previous) = &family.previous {
         fields.push(("previous", previous.digest.to_text()));
         fields.push(("salt", previous.salt.to_text()));
-        fields.push(("until", previous.until.to_string()));
     }
     Ok(fields)
 }
 
-fn family_of(fields: &Fields) -> Option<Family> {
+/// The family for a caller whose clock says `now`, in seconds, while that of the store says
+/// `store_now`, in milliseconds.
+fn family_of(fields: &Fields, store_now: i64, now: i64) -> Option<Family> {
     let digest = |name: &str| fields.get(name).map(|text| Digest::from_text(text));
     let previous = match (digest("previous"), digest("salt"), fields.get("until")) {
         (Some(digest), Some(salt), Some(until)) => {
-            Some(Previous { digest: digest?, salt: salt?, until: until.parse().ok()? })
+            let left = until.parse::<i64>().ok()?.saturating_sub(store_now).max(0);
+            // Rounded up: what can be repeated for a moment can be repeated now.
+            let until = now.saturating_add(left.saturating_add(999) / 1000);
+            Some(Previous { digest: digest?, salt: salt?, until })
         }
         _ => None,
     };
@@ -300,6 +393,7 @@ fn kept(end: i64, now: i64, after: i64) -> i64 {
 
 static CREATE: LazyLock<Script> = LazyLock::new(|| script(include_str!("create.lua")));
 static ROTATE: LazyLock<Script> = LazyLock::new(|| script(include_str!("rotate.lua")));
+static DISPLACE: LazyLock<Script> = LazyLock::new(|| script(include_str!("displace.lua")));
 static INDEX: LazyLock<Script> = LazyLock::new(|| script(include_str!("index.lua")));
 
 const FOREIGN: Failure = Failure::Foreign("a family in the store is not as it was put there");
@@ -313,6 +407,9 @@ const INDEX_AFTER_END: i64 = 24 * 60 * 60;
 
 /// The longest time that Redis is told to keep anything, in seconds: a hundred years.
 const LONGEST: i64 = 100 * 366 * 24 * 60 * 60;
+
+/// The longest that a token may be repeated, in seconds.
+const MINUTE: i64 = 60;
 
 /// How many families are read or deleted in one go.
 const AT_ONCE: usize = 64;
@@ -339,7 +436,7 @@ mod tests {
             fields.insert(name.to_owned(), value);
         }
         assert_eq!(session_of(&fields).as_ref(), Some(family.session()));
-        assert_eq!(family_of(&fields), Some(family));
+        assert_eq!(family_of(&fields, 0, 0), Some(family));
         fields.insert("idle".to_owned(), "7".to_owned());
         assert_eq!(session_of(&fields).map(|session| session.expires_at()), Some(7));
         fields.remove("session");

@@ -1,6 +1,6 @@
 -- Adds a revocation, and tells those who follow, as one step. Of two that name the same,
 -- the later `before` and the later `until` stay.
--- KEYS: entries, times, changes, count.
+-- KEYS: entries, times, changes, count, since.
 -- ARGV: name, until, before or `-`, the revocation, now, how many changes are kept,
 --       the shortest and the longest time that it all is kept in seconds.
 local name, ends, before = ARGV[1], ARGV[2], ARGV[3]
@@ -19,7 +19,8 @@ end
 local entry = ends .. ' ' .. before .. ' ' .. ARGV[4]
 
 -- By the clock that is behind, so that one that is ahead ends nothing too early.
-local now = math.min(tonumber(ARGV[5]), tonumber(redis.call('TIME')[1]))
+local time = redis.call('TIME')
+local now = math.min(tonumber(ARGV[5]), tonumber(time[1]))
 local over = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', string.format('%.0f', now),
   'LIMIT', 0, 100)
 for _, gone in ipairs(over) do
@@ -30,12 +31,17 @@ end
 redis.call('HSET', KEYS[1], name, entry)
 redis.call('ZADD', KEYS[2], ends, name)
 local count = redis.call('INCR', KEYS[4])
+if redis.call('EXISTS', KEYS[5]) == 0 then
+  -- A list that is new, or has lost all, is not whole yet: others may write back what they know.
+  redis.call('SET', KEYS[5], string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)))
+end
 redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[6], '*', 'count', count, 'entry', entry)
 
--- All of it goes by itself when the last one is over.
+-- All of it goes by itself when the last one is over. Two small keys stay, which tell an
+-- empty list from one that was lost.
 local kept = math.max(tonumber(ends) - now, tonumber(ARGV[7]))
 kept = math.min(kept, tonumber(ARGV[8]))
-for _, key in ipairs(KEYS) do
+for _, key in ipairs({KEYS[1], KEYS[2], KEYS[3]}) do
   if redis.call('TTL', key) < kept then
     redis.call('EXPIRE', key, string.format('%.0f', kept))
   end

@@ -131,6 +131,36 @@ impl MemoryDenylist {
         Ok(())
     }
 
+    #[allow(dead_code, reason = "for the feature `redis`")]
+    pub(crate) fn hash_of(&self, revocation: &Revocation) -> u64 {
+        let (kind, name) = revocation.name();
+        self.0.hash(kind, revocation.issuer(), name)
+    }
+
+    #[allow(dead_code, reason = "for the feature `redis`")]
+    pub(crate) fn insert_page(
+        &self,
+        page: impl IntoIterator<Item = Revocation>,
+        covered: &mut std::collections::HashSet<u64>,
+    ) -> Result<(), StoreError> {
+        let page: Vec<_> = page.into_iter().collect();
+        self.insert_all(page.clone())?;
+        for one in page {
+            let hash = self.hash_of(&one);
+            let entries = self.0.entries.load();
+            if entries.at(hash).iter().all(|there| !there.key().eq(&one.key()) || one.covers(there))
+            {
+                covered.insert(hash);
+            }
+        }
+        Ok(())
+    }
+
+    #[allow(dead_code, reason = "for the feature `redis`")]
+    pub(crate) fn not_covered(&self, covered: &std::collections::HashSet<u64>) -> Vec<Revocation> {
+        self.revocations().into_iter().filter(|one| !covered.contains(&self.hash_of(one))).collect()
+    }
+
     /// Whether a revocation names this token.
     #[must_use]
     #[inline]

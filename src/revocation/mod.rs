@@ -55,7 +55,7 @@ pub use self::{
 use crate::{
     claims::RegisteredClaims,
     error::{Error, ErrorKind, StoreError},
-    observe,
+    observe::Outage,
     step::Step,
 };
 
@@ -100,6 +100,7 @@ pub(crate) struct Revocations {
     list: Option<Arc<dyn Denylist>>,
     /// Takes a token of which nobody knows.
     fail_open: bool,
+    outage: Arc<Outage>,
 }
 
 impl Revocations {
@@ -119,27 +120,39 @@ impl Revocations {
     #[inline]
     pub(crate) fn check(&self, claims: &RegisteredClaims) -> Step<Result<NotRevoked, Error>> {
         let Some(list) = &self.list else { return Step::Ready(Ok(NotRevoked(()))) };
-        let fail_open = self.fail_open;
         match list.is_revoked(Presented::new(claims)) {
-            Step::Ready(answer) => Step::Ready(verdict(answer, fail_open)),
-            Step::Pending(answer) => Step::pending(async move { verdict(answer.await, fail_open) }),
+            Step::Ready(answer) => Step::Ready(self.verdict(answer)),
+            Step::Pending(answer) => {
+                let asked = self.clone();
+                Step::pending(async move {
+                    let answer = answer.await;
+                    if answer.is_ok() {
+                        asked.outage.answered("denylist");
+                    }
+                    asked.verdict(answer)
+                })
+            }
         }
     }
-}
 
-#[inline]
-fn verdict(answer: Result<bool, StoreError>, fail_open: bool) -> Result<NotRevoked, Error> {
-    match answer {
-        Ok(false) => Ok(NotRevoked(())),
-        Ok(true) => Err(Error::new(ErrorKind::Revoked)),
-        Err(error) => {
-            let error = Error::from(error);
-            if !fail_open {
-                return Err(error);
-            }
-            observe::passed_unchecked(&error);
-            Ok(NotRevoked(()))
+    #[inline]
+    fn verdict(&self, answer: Result<bool, StoreError>) -> Result<NotRevoked, Error> {
+        match answer {
+            Ok(false) => Ok(NotRevoked(())),
+            Ok(true) => Err(Error::new(ErrorKind::Revoked)),
+            Err(error) => self.unknown(error.into()),
         }
+    }
+
+    /// The list does not answer.
+    #[cold]
+    fn unknown(&self, error: Error) -> Result<NotRevoked, Error> {
+        if self.fail_open {
+            self.outage.passed_unchecked(&error);
+            return Ok(NotRevoked(()));
+        }
+        self.outage.failed("denylist", &error);
+        Err(error)
     }
 }
 

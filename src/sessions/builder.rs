@@ -9,6 +9,7 @@ use crate::{
         Grant, TokenCookies, TokenIssuer,
         refresh::{MemoryRefresh, RefreshTokens, Session},
     },
+    observe::Outage,
     revocation::{Denylist, MemoryDenylist},
     source::Sources,
     step::Step,
@@ -120,6 +121,7 @@ impl SessionsBuilder {
             cookies: self.cookies,
             sources,
             grant: self.grant,
+            outage: Outage::default(),
         })))
     }
 }

@@ -95,7 +95,7 @@ use crate::{
         refresh::{Login, Opened, RefreshTokens, Session, Standing},
     },
     layer::JwtAuthLayer,
-    observe,
+    observe::{self, Outage},
     revocation::{Denylist, Revocation},
     source::Sources,
     step::Step,
@@ -118,6 +118,7 @@ struct Inner {
     grant: Option<Box<MakeGrant>>,
     /// Of the access token that logs out.
     verifier: Verifier<RegisteredClaims>,
+    outage: Outage,
 }
 
 type MakeGrant = dyn Fn(Session) -> Step<Result<Grant, Error>> + Send + Sync;
@@ -168,14 +169,20 @@ impl Sessions {
     ///
     /// As of [`RefreshTokens::open`] and [`TokenIssuer::issue`].
     pub async fn open(&self, login: Login) -> Result<Tokens, Error> {
-        let opened = self.0.refresh.open(login).await?;
-        let granted =
-            async { self.issue(self.grant(opened.session().clone()).await?, opened.session()) };
+        let opened = self.0.refresh.create(login).await?;
+        let granted = async {
+            // Revoked, too: their access tokens would outlive them, and nobody would know of
+            // them any more.
+            for session in opened.displaced() {
+                self.end(session.id()).await?;
+            }
+            self.issue(self.grant(opened.session().clone()).await?, opened.session())
+        };
         match granted.await {
             Ok(access) => Ok(self.tokens(access, opened)),
             Err(error) => {
                 // Nobody has its token.
-                self.0.refresh.end(opened.session().id()).await?;
+                self.0.refresh.undo(&opened).await;
                 Err(error)
             }
         }
@@ -291,7 +298,7 @@ impl Sessions {
         // Not those of this second: a session may be opened in the rest of it.
         let before = now.saturating_sub(1);
         let all = Revocation::subject(issuer.issuer(), subject, before, issuer.last_expiry());
-        let mut done = self.0.denylist.revoke(all).await.map_err(Error::from);
+        let mut done = self.add(all).await;
         for session in self.list(subject).await? {
             done = done.and(self.revoke(session.id()).await);
         }
@@ -383,13 +390,28 @@ impl Sessions {
     async fn revoke(&self, session_id: &str) -> Result<(), Error> {
         let issuer = &self.0.issuer;
         let revocation = Revocation::session(issuer.issuer(), session_id, issuer.last_expiry());
-        Ok(self.0.denylist.revoke(revocation).await?)
+        self.add(revocation).await
     }
 
     async fn revoke_token(&self, claims: &RegisteredClaims) -> Result<(), Error> {
         match Revocation::of_token(claims) {
-            Some(revocation) => Ok(self.0.denylist.revoke(revocation).await?),
+            Some(revocation) => self.add(revocation).await,
             None => Ok(()),
+        }
+    }
+
+    /// Adds to the denylist, and tells the operator when that fails.
+    async fn add(&self, revocation: Revocation) -> Result<(), Error> {
+        match self.0.denylist.revoke(revocation).await {
+            Ok(()) => {
+                self.0.outage.answered("denylist");
+                Ok(())
+            }
+            Err(error) => {
+                let error = Error::from(error);
+                self.0.outage.failed("denylist", &error);
+                Err(error)
+            }
         }
     }
 

@@ -50,9 +50,10 @@ pub use self::{
 use super::random::random;
 use crate::{
     clock::{Clock, SystemClock, unix_seconds},
-    error::{ConfigError, Error, ErrorKind},
-    observe,
+    error::{ConfigError, Error, ErrorKind, StoreError},
+    observe::{self, Outage},
     rules::seconds,
+    step::Step,
 };
 
 /// Opens sessions, rotates their tokens and ends them; cheap to clone.
@@ -68,6 +69,7 @@ struct Inner {
     grace: i64,
     most_sessions: usize,
     clock: Box<dyn Clock>,
+    outage: Outage,
 }
 
 impl RefreshTokens {
@@ -83,13 +85,22 @@ impl RefreshTokens {
         }
     }
 
-    /// Opens a session: call it when the user has logged in. Where the subject has as many as
-    /// it may have, its oldest one ends.
+    /// Opens a session: call it when the user has logged in. Where the subject then has more
+    /// than it may have, its oldest ones end: [`Opened::displaced`] has them.
     ///
     /// # Errors
     ///
     /// The subject is empty, or the store cannot be reached.
     pub async fn open(&self, login: Login) -> Result<Opened, Error> {
+        let opened = self.create(login).await?;
+        for session in opened.displaced() {
+            self.end_or_undo(session.id(), &opened).await?;
+        }
+        Ok(opened)
+    }
+
+    /// Opens a session, and leaves it to the caller to end those that are displaced.
+    pub(crate) async fn create(&self, login: Login) -> Result<Opened, Error> {
         if login.subject.is_empty() {
             return Err(Error::new(ErrorKind::Issue { reason: "the subject is empty".into() }));
         }
@@ -107,9 +118,33 @@ impl RefreshTokens {
             ends_at,
         };
         let family = Family { session: session.clone(), current: parts.digest(), previous: None };
-        self.make_room(&session.subject).await?;
-        self.0.store.create(family, now).await?;
-        Ok(Opened { token: parts.to_token(), session, repeated: false })
+        self.asked(self.0.store.create(family, now)).await?;
+        let mut opened =
+            Opened { token: parts.to_token(), session, repeated: false, displaced: Vec::new() };
+        // Only now: of many logins at once, the last one sees all of them.
+        match self.displace(&opened.session, now).await {
+            Ok(displaced) => opened.displaced = displaced,
+            Err(error) => {
+                self.undo(&opened).await;
+                return Err(error);
+            }
+        }
+        Ok(opened)
+    }
+
+    /// Ends a session that another one displaces. If that fails, the new one ends: nobody has
+    /// its token yet.
+    async fn end_or_undo(&self, id: &str, opened: &Opened) -> Result<(), Error> {
+        if let Err(error) = self.end(id).await {
+            self.undo(opened).await;
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// Ends a session whose token nobody has, if the store answers.
+    pub(crate) async fn undo(&self, opened: &Opened) {
+        let _ = self.end(opened.session.id()).await;
     }
 
     /// Takes a token, and gives its successor.
@@ -135,16 +170,17 @@ impl RefreshTokens {
             next: next.digest(),
             salt,
             now,
-            repeat_until: now.saturating_add(self.0.grace),
-            idle_until: now.saturating_add(self.0.idle),
+            grace: self.0.grace,
+            idle: self.0.idle,
         };
-        match self.0.store.rotate(rotation).await? {
+        let displaced = Vec::new();
+        match self.asked(self.0.store.rotate(rotation)).await? {
             Rotated::Rotated(session) => {
-                Ok(Opened { token: next.to_token(), session, repeated: false })
+                Ok(Opened { token: next.to_token(), session, repeated: false, displaced })
             }
             Rotated::Repeated { session, salt } => {
                 let token = parts.successor(salt).to_token();
-                Ok(Opened { token, session, repeated: true })
+                Ok(Opened { token, session, repeated: true, displaced })
             }
             Rotated::Reused(session) => {
                 observe::refresh_token_reused(session.id());
@@ -163,7 +199,7 @@ impl RefreshTokens {
     pub async fn standing(&self, token: &str) -> Result<Standing, Error> {
         let Some(parts) = Parts::read(token) else { return Ok(Standing::Unknown) };
         let now = self.now();
-        Ok(match self.0.store.get(&parts.id(), now).await? {
+        Ok(match self.asked(self.0.store.get(&parts.id(), now)).await? {
             Some(family) if family.takes(parts.digest(), now) => Standing::Live(family.session),
             Some(family) => Standing::Spent(family.session),
             None => Standing::Unknown,
@@ -177,7 +213,7 @@ impl RefreshTokens {
     /// The store cannot be reached.
     pub async fn list(&self, subject: &str) -> Result<Vec<Session>, Error> {
         let now = self.now();
-        let mut sessions = self.0.store.list(subject, now).await?;
+        let mut sessions = self.asked(self.0.store.list(subject, now)).await?;
         sessions.retain(|session| session.expires_at() > now);
         sessions.sort_by(|one, other| {
             other.created_at.cmp(&one.created_at).then_with(|| one.id.cmp(&other.id))
@@ -194,7 +230,7 @@ impl RefreshTokens {
     ///
     /// The store cannot be reached: the session may go on.
     pub async fn end(&self, id: &str) -> Result<Option<Session>, Error> {
-        Ok(self.0.store.end(id).await?)
+        self.asked(self.0.store.end(id)).await
     }
 
     /// Ends all sessions of a subject.
@@ -203,7 +239,7 @@ impl RefreshTokens {
     ///
     /// The store cannot be reached: some sessions may go on.
     pub async fn end_all(&self, subject: &str) -> Result<Vec<Session>, Error> {
-        Ok(self.0.store.end_all(subject).await?)
+        self.asked(self.0.store.end_all(subject)).await
     }
 
     /// How long a token lasts if it is not used.
@@ -222,13 +258,32 @@ impl RefreshTokens {
         u64::try_from(session.ends_at.saturating_sub(self.now())).unwrap_or_default()
     }
 
-    /// The oldest sessions go, so that nobody can fill the store alone.
-    async fn make_room(&self, subject: &str) -> Result<(), Error> {
-        let sessions = self.list(subject).await?;
-        for oldest in sessions.iter().skip(self.0.most_sessions.saturating_sub(1)) {
-            self.0.store.end(&oldest.id).await?;
+    /// The sessions that have to end for a new one, so that one subject cannot fill the store:
+    /// ended already where the store does that in one step.
+    async fn displace(&self, new: &Session, now: i64) -> Result<Vec<Session>, Error> {
+        let most = self.0.most_sessions.max(1);
+        if let Some(ended) = self.asked(self.0.store.displace(&new.subject, most, now)).await? {
+            return Ok(ended);
         }
-        Ok(())
+        // All logins order them in the same way, so that they leave the same.
+        let mut others = self.list(&new.subject).await?;
+        others.retain(|session| session.id != new.id);
+        Ok(others.split_off(others.len().min(most - 1)))
+    }
+
+    /// Waits for the store, and tells the operator when it fails.
+    async fn asked<T: Unpin>(&self, answer: Step<Result<T, StoreError>>) -> Result<T, Error> {
+        match answer.await {
+            Ok(answer) => {
+                self.0.outage.answered("refresh tokens");
+                Ok(answer)
+            }
+            Err(error) => {
+                let error = Error::from(error);
+                self.0.outage.failed("refresh tokens", &error);
+                Err(error)
+            }
+        }
     }
 
     fn now(&self) -> i64 {
@@ -301,6 +356,7 @@ pub struct Opened {
     token: RefreshToken,
     session: Session,
     repeated: bool,
+    displaced: Vec<Session>,
 }
 
 impl Opened {
@@ -321,6 +377,17 @@ impl Opened {
     #[must_use]
     pub fn is_repeated(&self) -> bool {
         self.repeated
+    }
+
+    /// The sessions that ended because the subject had too many
+    /// ([`most_sessions`](RefreshTokensBuilder::most_sessions)).
+    ///
+    /// Their access tokens are good until they expire, unless they are
+    /// [revoked](crate::revocation::Revocation::session):
+    /// [`Sessions`](crate::sessions::Sessions) does that.
+    #[must_use]
+    pub fn displaced(&self) -> &[Session] {
+        &self.displaced
     }
 }
 
@@ -397,6 +464,7 @@ impl RefreshTokensBuilder {
             grace: seconds(self.grace),
             most_sessions: self.most_sessions,
             clock: self.clock,
+            outage: Outage::default(),
         })))
     }
 }

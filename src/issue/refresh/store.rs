@@ -67,6 +67,25 @@ pub trait RefreshStore: Send + Sync + 'static {
     /// The store cannot be reached.
     fn list(&self, subject: &str, now: i64) -> Step<Result<Vec<Session>, StoreError>>;
 
+    /// Deletes the oldest families of a subject, as one step, so that no more than `most` are
+    /// left, and gives their sessions.
+    ///
+    /// `None`, which is the default, says that the store has no such step. Then its families are
+    /// listed and deleted one by one, which many logins of one subject at once do many times.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be reached: some of them may have ended.
+    fn displace(
+        &self,
+        subject: &str,
+        most: usize,
+        now: i64,
+    ) -> Step<Result<Option<Vec<Session>>, StoreError>> {
+        let _ = (subject, most, now);
+        Step::Ready(Ok(None))
+    }
+
     /// Deletes the family of this id, and gives its session if there was one.
     ///
     /// # Errors
@@ -97,6 +116,15 @@ impl<R: RefreshStore + ?Sized> RefreshStore for Arc<R> {
 
     fn list(&self, subject: &str, now: i64) -> Step<Result<Vec<Session>, StoreError>> {
         (**self).list(subject, now)
+    }
+
+    fn displace(
+        &self,
+        subject: &str,
+        most: usize,
+        now: i64,
+    ) -> Step<Result<Option<Vec<Session>>, StoreError>> {
+        (**self).displace(subject, most, now)
     }
 
     fn end(&self, id: &str) -> Step<Result<Option<Session>, StoreError>> {
@@ -219,6 +247,16 @@ impl Family {
             && (self.current == digest || self.previous.as_ref().is_some_and(repeats))
     }
 
+    /// The same family for a caller whose clock says `now`, where the store's clock, by which
+    /// its token was [rotated](Rotation::at), says `store_now`.
+    #[must_use]
+    pub fn as_of(mut self, store_now: i64, now: i64) -> Self {
+        if let Some(previous) = &mut self.previous {
+            previous.until = previous.until.saturating_sub(store_now).saturating_add(now);
+        }
+        self
+    }
+
     /// Rotates the token, if it is the live one:
     ///
     /// 1. A family whose time is over is [`Expired`](Rotated::Expired): delete it.
@@ -237,11 +275,11 @@ impl Family {
             self.previous = Some(Previous {
                 digest: rotation.presented,
                 salt: rotation.salt,
-                until: rotation.repeat_until,
+                until: rotation.repeat_until(),
             });
             self.current = rotation.next;
             self.session.refreshed_at = rotation.now;
-            self.session.idle_until = rotation.idle_until;
+            self.session.idle_until = rotation.idle_until();
             return Rotated::Rotated(self.session.clone());
         }
         match &self.previous {
@@ -258,13 +296,13 @@ impl Family {
 /// A token that is presented, and what is to come in its place.
 #[derive(Clone, Debug)]
 pub struct Rotation {
-    pub(super) id: String,
-    pub(super) presented: Digest,
-    pub(super) next: Digest,
-    pub(super) salt: Digest,
-    pub(super) now: i64,
-    pub(super) repeat_until: i64,
-    pub(super) idle_until: i64,
+    pub(crate) id: String,
+    pub(crate) presented: Digest,
+    pub(crate) next: Digest,
+    pub(crate) salt: Digest,
+    pub(crate) now: i64,
+    pub(crate) grace: i64,
+    pub(crate) idle: i64,
 }
 
 impl Rotation {
@@ -298,16 +336,31 @@ impl Rotation {
         self.now
     }
 
+    /// For how many seconds from now the token may be repeated.
+    #[must_use]
+    pub fn grace(&self) -> i64 {
+        self.grace
+    }
+
     /// Until when the token may be repeated.
     #[must_use]
     pub fn repeat_until(&self) -> i64 {
-        self.repeat_until
+        self.now.saturating_add(self.grace)
     }
 
     /// When the session ends if it is not refreshed again.
     #[must_use]
     pub fn idle_until(&self) -> i64 {
-        self.idle_until
+        self.now.saturating_add(self.idle)
+    }
+
+    /// The same rotation at another time: that of the database, for a store that several
+    /// machines share. Otherwise a machine whose clock is ahead by the grace takes an honest
+    /// retry for a theft. Give [`Family::as_of`] the same time when the family is read.
+    #[must_use]
+    pub fn at(mut self, now: i64) -> Self {
+        self.now = now;
+        self
     }
 }
 

@@ -88,8 +88,8 @@ async fn v03_redis_entries_die_with_the_tokens_they_name() {
         assert!(revoke(&list, &format!("late {number}")).await);
     }
     assert_eq!((count(), server.ask::<usize>(&["ZCARD", "{test:deny}:times"])), (6, 6));
-    for key in server.ask::<Vec<String>>(&["KEYS", "*"]) {
-        assert!(server.ask::<i64>(&["TTL", &key]) > 3600, "{key}");
+    for key in ["entries", "times", "changes"] {
+        assert!(server.ask::<i64>(&["TTL", &format!("{{test:deny}}:{key}")]) > 3600, "{key}");
     }
     list.revoke(Revocation::token("i", "over", now() - 301)).await.unwrap();
     assert_eq!(count(), 6);

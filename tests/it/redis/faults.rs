@@ -224,6 +224,7 @@ async fn it_starts_without_a_server_if_it_is_told_to() {
     assert!(!revoke(&list, "a").await);
     assert_eq!(is_revoked(&list, "a").await, Some(true), "it is in the copy");
     server.restart();
+    server.establish("test");
     until("it follows", 3, || list.is_fresh()).await;
     let other = follower(&server).await;
     until("it was written", 3, || at_once(&other, "a") == Some(true)).await;

@@ -7,6 +7,7 @@ mod refresh;
 mod server;
 #[cfg(feature = "axum")]
 mod servers;
+mod setups;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -20,6 +21,7 @@ use self::server::Server;
 
 /// A connection of its own, as another machine has.
 async fn connect(server: &Server) -> Redis {
+    server.establish("test");
     Redis::builder(server.url()).prefix("test").build().await.unwrap()
 }
 

@@ -2,13 +2,20 @@
 
 use std::{
     collections::BTreeMap,
-    time::{Duration, UNIX_EPOCH},
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use tower_jwt_auth::{
     Error, ErrorKind,
-    issue::refresh::{Login, MemoryRefresh, Opened, RefreshStore, RefreshTokens, Session},
-    redis::Redis,
+    clock::Clock,
+    error::StoreError,
+    issue::refresh::{
+        Family, Login, MemoryRefresh, Opened, RefreshStore, RefreshTokens, Rotated, Rotation,
+        Session, Standing,
+    },
+    redis::{Redis, RedisRefresh},
+    step::Step,
 };
 
 use super::{Server, connect};
@@ -101,7 +108,7 @@ async fn sessions_are_listed_and_end() {
     }
     refresh.rotate(other.token().as_str()).await.unwrap();
     // What is left is of Bob, and goes by itself.
-    let keys: Vec<String> = server.ask(&["KEYS", "*"]);
+    let keys: Vec<String> = server.ask(&["KEYS", "test:*"]);
     assert_eq!(keys.len(), 2, "{keys:?}");
     assert!(keys.iter().all(|key| key.starts_with("test:") && !key.contains("bob")));
     for key in &keys {
@@ -123,7 +130,7 @@ async fn an_index_forgets_what_is_gone() {
     let keys: Vec<String> = server.ask(&["KEYS", "test:sessions:*"]);
     assert!(server.ask::<i64>(&["ZCARD", &keys[0]]) < 30, "each login tidies up a little");
     assert!(refresh.list("alice").await.unwrap().is_empty());
-    assert!(server.ask::<Vec<String>>(&["KEYS", "*"]).is_empty());
+    assert!(server.ask::<Vec<String>>(&["KEYS", "test:*"]).is_empty());
 }
 
 #[tokio::test]
@@ -153,6 +160,117 @@ async fn an_id_is_taken_once() {
     store.end("one").await.unwrap();
     store.create(family("carol", i64::MIN + 1), i64::MIN).await.unwrap();
     assert_eq!(store.list("carol", i64::MIN).await.unwrap().len(), 1);
+}
+
+/// The system's clock, so many seconds ahead.
+struct Ahead(i64);
+
+impl Clock for Ahead {
+    fn now(&self) -> SystemTime {
+        let seconds = Duration::from_secs(self.0.unsigned_abs());
+        if self.0 < 0 { SystemTime::now() - seconds } else { SystemTime::now() + seconds }
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs REDIS_SERVER: the path of a redis-server or valkey-server"]
+async fn a_grace_is_the_same_on_machines_whose_clocks_differ() {
+    let server = Server::start();
+    let machine = async |ahead, grace| {
+        let builder = RefreshTokens::builder(connect(&server).await.refresh()).clock(Ahead(ahead));
+        builder.grace(Duration::from_secs(grace)).build().unwrap()
+    };
+    for (one, other) in [(0, 10), (10, 0), (0, -10), (-60, 60)] {
+        let (here, there) = (machine(one, 10).await, machine(other, 10).await);
+        let opened = here.open(Login::new("alice")).await.unwrap();
+        let text = opened.token().as_str();
+        let next = here.rotate(text).await.unwrap();
+        assert!(matches!(there.standing(text).await.unwrap(), Standing::Live(_)));
+        let again = there.rotate(text).await.unwrap();
+        assert!(again.is_repeated(), "{one} {other}");
+        assert_eq!(again.token().as_str(), next.token().as_str());
+        assert!(!there.rotate(next.token().as_str()).await.unwrap().is_repeated());
+
+        // A thief has no longer than before.
+        let (here, there) = (machine(one, 1).await, machine(other, 1).await);
+        let opened = here.open(Login::new("alice")).await.unwrap();
+        let text = opened.token().as_str();
+        here.rotate(text).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(1050)).await;
+        assert!(matches!(there.standing(text).await.unwrap(), Standing::Spent(_)));
+        let error = there.rotate(text).await.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::RefreshTokenReused { .. }), "{one} {other}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs REDIS_SERVER: the path of a redis-server or valkey-server"]
+async fn v07_redis_the_cap_holds_under_many_logins_at_once() {
+    let server = Server::start();
+    let mut machines = Vec::new();
+    for _ in 0..4 {
+        let store = connect(&server).await.refresh();
+        machines.push(RefreshTokens::builder(store).most_sessions(10).build().unwrap());
+    }
+    let begin = std::time::Instant::now();
+    let tasks: Vec<_> = (0..400)
+        .map(|number| {
+            let machine = machines[number % 4].clone();
+            tokio::spawn(async move { machine.open(Login::new("alice")).await })
+        })
+        .collect();
+    let mut opened = Vec::new();
+    for task in tasks {
+        opened.push(task.await.unwrap().unwrap());
+    }
+    println!("400 logins at once: {:?}", begin.elapsed());
+    let left = machines[0].list("alice").await.unwrap();
+    assert_eq!(left.len(), 10);
+    let displaced: std::collections::BTreeSet<_> =
+        opened.iter().flat_map(Opened::displaced).map(|session| session.id().to_owned()).collect();
+    assert_eq!(displaced.len() + left.len(), 400, "each that ended was told of");
+    // The tokens of those that ended are worth nothing.
+    for opened in &opened {
+        let there = left.iter().any(|session| session.id() == opened.session().id());
+        assert_eq!(machines[1].rotate(opened.token().as_str()).await.is_ok(), there);
+    }
+}
+
+/// A store in a Redis whose clock says what the caller's does.
+#[derive(Clone)]
+struct InTime(RedisRefresh, Arc<Server>);
+
+impl InTime {
+    fn at(&self, now: i64) -> &RedisRefresh {
+        self.1.set_time(now.try_into().unwrap());
+        &self.0
+    }
+}
+
+impl RefreshStore for InTime {
+    fn create(&self, family: Family, now: i64) -> Step<Result<(), StoreError>> {
+        self.at(now).create(family, now)
+    }
+
+    fn get(&self, id: &str, now: i64) -> Step<Result<Option<Family>, StoreError>> {
+        self.at(now).get(id, now)
+    }
+
+    fn rotate(&self, rotation: Rotation) -> Step<Result<Rotated, StoreError>> {
+        self.at(rotation.now()).rotate(rotation)
+    }
+
+    fn list(&self, subject: &str, now: i64) -> Step<Result<Vec<Session>, StoreError>> {
+        self.at(now).list(subject, now)
+    }
+
+    fn end(&self, id: &str) -> Step<Result<Option<Session>, StoreError>> {
+        self.0.end(id)
+    }
+
+    fn end_all(&self, subject: &str) -> Step<Result<Vec<Session>, StoreError>> {
+        self.0.end_all(subject)
+    }
 }
 
 /// Two stores that are told the same, and what each has answered.
@@ -282,14 +400,14 @@ impl Pair {
 #[tokio::test]
 #[ignore = "needs REDIS_SERVER: the path of a redis-server or valkey-server"]
 async fn it_does_what_the_store_in_memory_does() {
-    let server = Server::start();
+    let server = Arc::new(Server::start_timeless());
     let mut seen = BTreeMap::new();
     for seed in 1..=20_u64 {
         let clock = FixedClock::default();
         let redis = super::Redis::builder(server.url()).prefix(format!("seed-{seed}"));
         let grace = [0, 10][usize::try_from(seed % 2).unwrap()];
         let stores = [
-            tokens(redis.build().await.unwrap().refresh(), grace, &clock),
+            tokens(InTime(redis.build().await.unwrap().refresh(), server.clone()), grace, &clock),
             tokens(MemoryRefresh::new(), grace, &clock),
         ];
         let random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -311,11 +429,12 @@ async fn it_does_what_the_store_in_memory_does() {
 #[test]
 #[ignore = "needs REDIS_SERVER: the path of a redis-server or valkey-server"]
 fn it_does_what_the_model_does() {
-    let server = Server::start();
+    let server = Arc::new(Server::start_timeless());
     let count = std::cell::Cell::new(0);
     crate::sessions::model::check_store(24, async || {
         count.set(count.get() + 1);
         let prefix = format!("model-{}", count.get());
-        Redis::builder(server.url()).prefix(prefix).build().await.unwrap().refresh()
+        let redis = Redis::builder(server.url()).prefix(prefix).build().await.unwrap();
+        InTime(redis.refresh(), server.clone())
     });
 }

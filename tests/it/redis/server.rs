@@ -6,7 +6,10 @@ use std::{
     net::{TcpListener, TcpStream},
     path::PathBuf,
     process::{Child, Command, Stdio},
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -15,16 +18,51 @@ pub(super) struct Server {
     process: Option<Child>,
     port: u16,
     folder: PathBuf,
+    /// What it is started with beside what all are.
+    arguments: Vec<String>,
+    /// Whether its clock says what it is [told](Self::set_time).
+    is_timeless: bool,
 }
 
 impl Server {
     /// One that has on its disk what it acknowledges.
     pub(super) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same with these arguments, in which `FOLDER` is its folder.
+    pub(super) fn start_with(arguments: &[&str]) -> Self {
+        Self::launch(arguments, "", false)
+    }
+
+    /// One whose clock says what it is [told](Self::set_time).
+    pub(super) fn start_timeless() -> Self {
+        Self::launch(&[], "", true)
+    }
+
+    /// A Sentinel that watches the primary at this port.
+    pub(super) fn start_sentinel(primary: u16) -> Self {
+        let watched = format!("sentinel monitor main 127.0.0.1 {primary} 1\n");
+        Self::launch(&["FOLDER/file", "--sentinel"], &watched, false)
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    fn launch(arguments: &[&str], file: &str, is_timeless: bool) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = env::temp_dir().join(format!("redis-test-{}-{count}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        let mut server = Self { process: None, port: 0, folder };
+        fs::write(folder.join("file"), file).unwrap();
+        let named = |argument: &&str| argument.replace("FOLDER", folder.to_str().unwrap());
+        let arguments = arguments.iter().map(named).collect();
+        let mut server = Self { process: None, port: 0, folder, arguments, is_timeless };
+        if is_timeless {
+            server.set_time(1_800_000_000);
+            server.make_clock();
+        }
         // Another one may take the port that was free.
         for _ in 0..5 {
             server.port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -33,6 +71,23 @@ impl Server {
             }
         }
         panic!("the server does not start")
+    }
+
+    /// Stops its clock at this second.
+    pub(super) fn set_time(&self, seconds: u64) {
+        static WRITING: Mutex<()> = Mutex::new(());
+        let _writing = WRITING.lock().unwrap();
+        // As a whole: it reads the file while this is written.
+        let (new, file) = (self.folder.join("time.new"), self.folder.join("time"));
+        fs::write(&new, seconds.to_string()).unwrap();
+        fs::rename(new, file).unwrap();
+    }
+
+    fn make_clock(&self) {
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/redis/clock.c");
+        let mut compiler = Command::new("cc");
+        compiler.args(["-shared", "-fPIC", "-o"]).arg(self.folder.join("clock.so")).arg(source);
+        assert!(compiler.status().unwrap().success());
     }
 
     pub(super) fn url(&self) -> String {
@@ -74,6 +129,14 @@ impl Server {
         ::redis::cmd(name).arg(arguments).query(&mut client.get_connection().unwrap()).unwrap()
     }
 
+    /// Makes the denylist of this prefix one that has been there for long. A new one is not
+    /// ready before machines that know of revocations have had the time to write them back.
+    pub(super) fn establish(&self, prefix: &str) {
+        let key = |name: &str| format!("{{{prefix}:deny}}:{name}");
+        self.ask::<i64>(&["SETNX", &key("count"), "0"]);
+        self.ask::<i64>(&["SETNX", &key("since"), "1"]);
+    }
+
     fn signal(&self, signal: &str) {
         let id = self.process.as_ref().unwrap().id().to_string();
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
@@ -83,7 +146,13 @@ impl Server {
     fn run(&mut self) -> bool {
         let binary = env::var_os("REDIS_SERVER").expect("REDIS_SERVER is the path of a server");
         let port = self.port.to_string();
-        let mut process = Command::new(binary)
+        let mut command = Command::new(binary);
+        if self.is_timeless {
+            command.env("LD_PRELOAD", self.folder.join("clock.so"));
+            command.env("TEST_CLOCK", self.folder.join("time"));
+        }
+        let mut process = command
+            .args(&self.arguments)
             .args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--loglevel", "warning"])
             .args(["--appendonly", "yes", "--appendfsync", "always"])
             .arg("--dir")

@@ -24,6 +24,7 @@ impl Two {
         let key = std::env::temp_dir().join(format!("signing-key-{}-{name}.pem", id()));
         let document = Ed25519KeyPair::generate().unwrap().to_pkcs8v1().unwrap();
         fs::write(&key, pem::encode(&pem::Pem::new("PRIVATE KEY", document.as_ref()))).unwrap();
+        server.establish("auth_server");
         let url = server.url();
         let variables = [
             ("REDIS_URL", &*url),

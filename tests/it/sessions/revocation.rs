@@ -5,10 +5,14 @@ use std::{convert::Infallible, time::Duration};
 use http::{Request, Response};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_jwt_auth::{
-    JwtAuthLayer, RegisteredClaims, Verifier,
+    Algorithm, JwtAuthLayer, RegisteredClaims, Verifier,
     error::StoreError,
-    issue::{Grant, TokenIssuer, refresh::Login},
+    issue::{
+        Grant, SigningKey, TokenIssuer, TokenIssuerBuilder,
+        refresh::{Login, MemoryRefresh, RefreshTokens},
+    },
     revocation::{Denylist, MemoryDenylist, Presented, Revocation},
+    sessions::Sessions,
     step::Step,
 };
 
@@ -166,4 +170,83 @@ async fn v02_nobody_passes_while_the_list_cannot_be_asked() {
     }
     // Who cannot be logged out is told so.
     assert!(Down(false).revoke(Revocation::token(ISSUER, "one", 0)).await.is_err());
+}
+
+#[tokio::test]
+async fn v07_a_session_that_the_cap_ends_has_no_token_left() {
+    let clock = FixedClock::default();
+    let refresh = RefreshTokens::builder(MemoryRefresh::new()).clock(clock.clone());
+    let refresh = refresh.most_sessions(2).build().unwrap();
+    let issuer = issuer(&clock).build().unwrap();
+    let sessions = Sessions::builder(issuer).refresh_tokens(refresh).build().unwrap();
+    // All in one second: a revocation of the subject does not tell them apart.
+    let mut opened = Vec::new();
+    for _ in 0..4 {
+        opened.push(sessions.open(Login::new("ada")).await.unwrap());
+    }
+    let left = sessions.list("ada").await.unwrap();
+    assert_eq!(left.len(), 2);
+    for opened in &opened {
+        let there = left.iter().any(|session| session.id() == opened.session().id());
+        let expected = if there { 200 } else { 401 };
+        assert_eq!(status(&sessions, opened.access().as_str()).await, expected);
+    }
+    assert_eq!(status(&sessions, opened[3].access().as_str()).await, 200, "the new one stays");
+    sessions.end_all("ada").await.unwrap();
+    for opened in &opened {
+        assert_eq!(status(&sessions, opened.access().as_str()).await, 401);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn v07_the_cap_holds_under_many_logins_at_once() {
+    let builder = RefreshTokens::builder(MemoryRefresh::new()).most_sessions(10);
+    let refresh = builder.build().unwrap();
+    let tasks: Vec<_> = (0..400)
+        .map(|_| {
+            let refresh = refresh.clone();
+            tokio::spawn(async move { refresh.open(Login::new("ada")).await.unwrap() })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let left = refresh.list("ada").await.unwrap().len();
+    assert!((9..=10).contains(&left), "{left}");
+}
+
+#[tokio::test]
+async fn v07_a_logout_holds_for_tokens_of_a_longer_lifetime() {
+    let minutes = |minutes| Duration::from_secs(60 * minutes);
+    // Up to an hour, nobody need say what the lifetime was.
+    for (before, longest) in [(60, None), (240, Some(240))] {
+        let clock = FixedClock::default();
+        let key = SigningKey::generate(Algorithm::ES256).unwrap();
+        let made = |builder: TokenIssuerBuilder| builder.key(key.clone()).build().unwrap();
+        let old = made(issuer(&clock).long_lifetime(minutes(before)));
+        let new = issuer(&clock).lifetime(minutes(5));
+        let new = made(match longest {
+            Some(longest) => new.longest_lifetime(minutes(longest)),
+            None => new,
+        });
+        assert_eq!(new.last_expiry(), now() + 60 * i64::try_from(before).unwrap());
+        let list = MemoryDenylist::with(100, clock.clone());
+        let sessions = Sessions::builder(new).denylist(list.clone()).build().unwrap();
+        let [by_session, by_subject, other] = ["one", "two", "three"].map(|session| {
+            let subject = if session == "two" { "grace" } else { "ada" };
+            old.issue(Grant::new(subject).session_id(session)).unwrap()
+        });
+        set(&clock, 10);
+        sessions.end("one").await.unwrap();
+        sessions.end_all("grace").await.unwrap();
+        // What is over would leave the list with these.
+        set(&clock, before * 60 - 1);
+        for number in 0..90 {
+            let until = now() + 100_000;
+            list.insert(Revocation::token(ISSUER, &number.to_string(), until)).unwrap();
+        }
+        for (token, expected) in [(&by_session, 401), (&by_subject, 401), (&other, 200)] {
+            assert_eq!(status(&sessions, token.as_str()).await, expected, "{before}");
+        }
+    }
 }

@@ -1,0 +1,16 @@
+-- What a machine does before it reads the whole list.
+-- KEYS: count, since, changes. ARGV: how many changes it has seen.
+-- Gives the number of changes, since when the list has been whole and the time now, both in
+-- milliseconds, and the id of the last change.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('SETNX', KEYS[1], 0)
+local count = redis.call('GET', KEYS[1])
+local since = tonumber(redis.call('GET', KEYS[2]) or '')
+-- It is new, or has lost changes that somebody has seen, or the clock was put back.
+if not since or since > now or not at_most(ARGV[1], count) then
+  since = now
+  redis.call('SET', KEYS[2], string.format('%.0f', since))
+end
+local last = redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 1)[1]
+return {count, string.format('%.0f', since), string.format('%.0f', now), last and last[1] or '0-0'}

@@ -1,0 +1,119 @@
+//! What the server is, and whether it is one that a store can be kept on.
+
+use redis::{FromRedisValue, ParsingError, Pipeline, Value, aio::MultiplexedConnection, cmd};
+
+use super::failure::{Failure, Unsuitable};
+use crate::observe;
+
+/// Refuses a replica, a Sentinel and a node of a cluster.
+pub(super) async fn check(connection: &mut MultiplexedConnection) -> Result<(), Failure> {
+    let role: Role = cmd("ROLE").query_async(connection).await?;
+    role.check()?;
+    let info = info(connection, "server").await?;
+    match info.as_deref().and_then(|info| field(info, "redis_mode")) {
+        Some("cluster") => Err(Failure::Unsuitable(Unsuitable::ClusterNode)),
+        // Without the right to see it, the first command on a key of another node says it.
+        _ => Ok(()),
+    }
+}
+
+/// Tells the operator if keys may be evicted: an evicted revocation lets a token in again.
+pub(super) async fn warn_of_eviction(
+    connection: &mut MultiplexedConnection,
+) -> Result<(), Failure> {
+    match info(connection, "memory").await? {
+        None => observe::eviction_not_checked(),
+        Some(info) => match field(&info, "maxmemory_policy") {
+            Some("noeviction") => {}
+            Some(policy) => observe::store_may_evict(policy),
+            None => observe::eviction_not_checked(),
+        },
+    }
+    Ok(())
+}
+
+/// A pipeline that begins with the proof that the server is a primary which takes writes:
+/// its [`Role`], which is the first answer, and a command that writes nothing. Such a command
+/// is refused by a replica, and by a primary that lacks the replicas which it must have.
+///
+/// A replica that has lost its primary answers questions for ever, from data that gets old.
+pub(super) fn proven(key: &str) -> Pipeline {
+    let mut pipe = redis::pipe();
+    pipe.cmd("ROLE").cmd("DEL").arg(key).ignore();
+    pipe
+}
+
+/// What a server says that it is.
+#[derive(Debug)]
+pub(super) struct Role(Option<Failure>);
+
+impl Role {
+    /// Refuses whatever is no primary.
+    pub(super) fn check(self) -> Result<(), Failure> {
+        self.0.map_or(Ok(()), Err)
+    }
+}
+
+impl FromRedisValue for Role {
+    fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
+        let role = match &value {
+            Value::Array(parts) => parts.first(),
+            _ => None,
+        };
+        let role = match role {
+            Some(Value::BulkString(bytes)) => &**bytes,
+            Some(Value::SimpleString(text)) => text.as_bytes(),
+            _ => b"",
+        };
+        Ok(Self(match role {
+            b"master" => None,
+            b"slave" => Some(Failure::Unsuitable(Unsuitable::Replica)),
+            b"sentinel" => Some(Failure::Unsuitable(Unsuitable::Sentinel)),
+            _ => Some(Failure::Foreign("the server does not say whether it is a primary")),
+        }))
+    }
+}
+
+/// A section of `INFO`; `None` without the right to see it.
+async fn info(
+    connection: &mut MultiplexedConnection,
+    section: &str,
+) -> Result<Option<String>, Failure> {
+    match cmd("INFO").arg(section).query_async(connection).await.map_err(Failure::from) {
+        Ok(info) => Ok(Some(info)),
+        Err(failure) if failure.is_no_permission() => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    info.lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(one, _)| *one == name)
+        .map(|(_, value)| value.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_primary_is_taken() {
+        let role = |name: &str| {
+            let value = Value::Array(vec![Value::BulkString(name.into()), Value::Int(0)]);
+            Role::from_redis_value(value).unwrap().check()
+        };
+        assert_eq!(role("master"), Ok(()));
+        assert_eq!(role("slave"), Err(Failure::Unsuitable(Unsuitable::Replica)));
+        assert_eq!(role("sentinel"), Err(Failure::Unsuitable(Unsuitable::Sentinel)));
+        assert!(role("").is_err());
+        assert!(Role::from_redis_value(Value::Nil).unwrap().check().is_err());
+    }
+
+    #[test]
+    fn a_field_of_info_is_found_by_its_whole_name() {
+        let info = "# Server\r\nredis_mode_x:a\r\nredis_mode:cluster\r\n";
+        assert_eq!(field(info, "redis_mode"), Some("cluster"));
+        assert_eq!(field(info, "mode"), None);
+    }
+}

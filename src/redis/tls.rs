@@ -1,0 +1,106 @@
+//! TLS to the server, with the cryptography named: nothing is installed for the process, and
+//! nothing is taken that another crate may have installed.
+
+use std::{fmt, io, sync::Arc};
+
+use rustls_platform_verifier::Verifier;
+use tokio::net::TcpStream;
+use tokio_rustls::{
+    TlsConnector,
+    client::TlsStream,
+    rustls::{
+        ClientConfig, RootCertStore,
+        crypto::aws_lc_rs::default_provider,
+        pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
+    },
+};
+use zeroize::Zeroizing;
+
+use crate::error::ConfigError;
+
+/// What is configured of TLS, as it was given.
+#[derive(Clone, Default)]
+pub(super) struct TlsSettings {
+    /// Certificates in PEM that are trusted in the place of the system's.
+    pub(super) roots: Option<Vec<u8>>,
+    /// The client's certificate chain and its private key, in PEM.
+    pub(super) client: Option<(Vec<u8>, Zeroizing<Vec<u8>>)>,
+}
+
+impl TlsSettings {
+    pub(super) fn is_empty(&self) -> bool {
+        self.roots.is_none() && self.client.is_none()
+    }
+}
+
+/// Makes TLS connections to one server.
+pub(super) struct Tls {
+    connector: TlsConnector,
+    host: Box<str>,
+    port: u16,
+    name: ServerName<'static>,
+}
+
+impl Tls {
+    pub(super) fn new(host: &str, port: u16, settings: &TlsSettings) -> Result<Self, ConfigError> {
+        let name = ServerName::try_from(host.to_owned()).map_err(|_| {
+            ConfigError::Store("the host of the Redis address is not a name for TLS".to_owned())
+        })?;
+        let provider = Arc::new(default_provider());
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .map_err(wrong("TLS cannot be set up"))?;
+        let builder = match &settings.roots {
+            Some(pem) => builder.with_root_certificates(roots(pem)?),
+            None => {
+                let verifier = Verifier::new(provider)
+                    .map_err(wrong("the system's certificate authorities cannot be read"))?;
+                builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
+            }
+        };
+        let config = match &settings.client {
+            None => builder.with_no_client_auth(),
+            Some((chain, key)) => {
+                let key = PrivateKeyDer::from_pem_slice(key)
+                    .map_err(|_| malformed("the client's private key for Redis is not PEM"))?;
+                builder
+                    .with_client_auth_cert(certificates(chain, "the client certificate")?, key)
+                    .map_err(wrong("the client certificate for Redis and its key do not fit"))?
+            }
+        };
+        let connector = TlsConnector::from(Arc::new(config));
+        Ok(Self { connector, host: host.into(), port, name })
+    }
+
+    /// Connects, and shakes hands.
+    pub(super) async fn connect(&self) -> io::Result<TlsStream<TcpStream>> {
+        let stream = TcpStream::connect((&*self.host, self.port)).await?;
+        stream.set_nodelay(true)?;
+        self.connector.connect(self.name.clone(), stream).await
+    }
+}
+
+fn roots(pem: &[u8]) -> Result<RootCertStore, ConfigError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(pem, "the root certificate")? {
+        roots.add(certificate).map_err(wrong("a root certificate for Redis cannot be used"))?;
+    }
+    Ok(roots)
+}
+
+fn certificates(pem: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    match found {
+        Ok(found) if !found.is_empty() => Ok(found),
+        _ => Err(malformed(&format!("{what} for Redis is not PEM with a `CERTIFICATE`"))),
+    }
+}
+
+fn malformed(what: &str) -> ConfigError {
+    ConfigError::Store(what.to_owned())
+}
+
+/// What rustls says has nothing of a key.
+fn wrong<E: fmt::Display>(what: &'static str) -> impl Fn(E) -> ConfigError {
+    move |error| ConfigError::Store(format!("{what}: {error}"))
+}
