@@ -41,8 +41,8 @@ pub(crate) fn refused(error: &Error) {
     let kind = error.kind().name();
     if error.is_told() {
         tracing::debug!(kind, reason = %error, "request not decided");
-    } else if let ErrorKind::KeysUnavailable { .. } = error.kind() {
-        // What ails the keys was told when it began.
+    } else if let ErrorKind::KeysUnavailable { .. } | ErrorKind::KeyPending { .. } = error.kind() {
+        // What ails the keys was told when it began. Anybody can make up an id.
         tracing::info!(kind, reason = %error, "request not decided");
     } else if error.is_server_fault() {
         let cause = error.source().map(tracing::field::display);

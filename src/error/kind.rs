@@ -108,6 +108,12 @@ pub enum ErrorKind {
         /// When it is sensible to ask again.
         retry_after: Duration,
     },
+    /// The key set does not have the key that the token names, and was not fetched since the
+    /// token came. It is fetched again soon: the key may have been published since.
+    KeyPending {
+        /// When it is sensible to ask again.
+        retry_after: Duration,
+    },
     /// A part that is needed for the decision cannot be reached now.
     Unavailable {
         /// When it is sensible to ask again.
@@ -193,7 +199,9 @@ impl ErrorKind {
             | Self::Revoked => Class::InvalidToken,
             Self::RefreshToken | Self::RefreshTokenReused { .. } => Class::InvalidGrant,
             Self::InsufficientScope { .. } | Self::Forbidden { .. } => Class::InsufficientScope,
-            Self::KeysUnavailable { .. } | Self::Unavailable { .. } => Class::Unavailable,
+            Self::KeysUnavailable { .. } | Self::KeyPending { .. } | Self::Unavailable { .. } => {
+                Class::Unavailable
+            }
             Self::Failed | Self::Issue { .. } | Self::Clock | Self::MissingLayer { .. } => {
                 Class::Failed
             }
@@ -232,6 +240,7 @@ impl ErrorKind {
             Self::InsufficientScope { .. } => "insufficient_scope",
             Self::Forbidden { .. } => "forbidden",
             Self::KeysUnavailable { .. } => "keys_unavailable",
+            Self::KeyPending { .. } => "key_pending",
             Self::Unavailable { .. } => "unavailable",
             Self::Failed => "failed",
             Self::Issue { .. } => "issue",
@@ -309,6 +318,12 @@ impl fmt::Display for ErrorKind {
             Self::KeysUnavailable { retry_after } => write!(
                 f,
                 "the keys to check the token with cannot be had now, try again in {} s",
+                seconds_up(*retry_after)
+            ),
+            Self::KeyPending { retry_after } => write!(
+                f,
+                "no key has the id that the token names, and the key set is fetched again soon, \
+                 try again in {} s",
                 seconds_up(*retry_after)
             ),
             Self::Unavailable { retry_after } => write!(

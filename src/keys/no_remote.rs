@@ -15,6 +15,8 @@ pub(crate) enum Asked {
     Unknown,
     #[allow(dead_code, reason = "never made, and matched nevertheless")]
     Unavailable { retry_after: Duration },
+    #[allow(dead_code, reason = "never made, and matched nevertheless")]
+    Later { retry_after: Duration },
 }
 
 pub(crate) type Deadline = Infallible;
@@ -30,7 +32,7 @@ impl RemoteKeys {
         match self.0 {}
     }
 
-    pub(crate) fn ask(&self, _: Option<Deadline>) -> Asked {
+    pub(crate) fn ask(&self, _: &str, _: Option<Deadline>) -> Asked {
         match self.0 {}
     }
 }
@@ -44,7 +46,11 @@ impl Waiting {
         match self.0 {}
     }
 
-    pub(crate) async fn done(self) -> Result<(), Duration> {
+    pub(crate) async fn done(&mut self) -> Asked {
+        match self.0 {}
+    }
+
+    pub(crate) fn lacks(&self) {
         match self.0 {}
     }
 }

@@ -186,13 +186,14 @@ impl Sources {
         &self,
         places: Places,
         issuer: Option<&str>,
+        name: &str,
         deadline: Option<Deadline>,
     ) -> Vec<Asked> {
         let remote = self.remote.iter().enumerate();
         remote
             .filter(|(place, _)| places.contains(*place))
             .filter(|(_, keys)| keys.issuer().is_none_or(|bound| issuer == Some(bound)))
-            .map(|(_, keys)| keys.ask(deadline))
+            .map(|(_, keys)| keys.ask(name, deadline))
             .collect()
     }
 }

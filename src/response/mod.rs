@@ -107,8 +107,9 @@ impl Rejection {
         if let Some(value) = self.challenge.header(self.error.kind()) {
             headers.insert(header::WWW_AUTHENTICATE, value);
         }
-        if let ErrorKind::Unavailable { retry_after } | ErrorKind::KeysUnavailable { retry_after } =
-            self.error.kind()
+        if let ErrorKind::Unavailable { retry_after }
+        | ErrorKind::KeysUnavailable { retry_after }
+        | ErrorKind::KeyPending { retry_after } = self.error.kind()
         {
             headers.insert(header::RETRY_AFTER, seconds_up(*retry_after).into());
         }

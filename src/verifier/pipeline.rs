@@ -131,11 +131,14 @@ where
     Ok(Held::new(authentic, within, binding, registered, custom))
 }
 
-/// What the issuer of a token is that nobody can vouch for yet, if all that can be
-/// known without a key is in order; the evidence is thrown away.
+/// What the issuer of a token is that nobody can vouch for yet, and the name of its key, if all
+/// that can be known without a key is in order; the evidence is thrown away.
 #[cold]
-pub(super) fn plausible<C>(config: &Config<C>, token: &str) -> Result<Option<String>, Error> {
-    let token = Compact::parse(token, config.max_token_len)?;
+pub(super) fn plausible<C>(
+    config: &Config<C>,
+    whole: &str,
+) -> Result<(Option<String>, String), Error> {
+    let token = Compact::parse(whole, config.max_token_len)?;
     let mut space = Space::new();
     let header = token.header(&mut space)?;
     Welcome::from(config).check(&header)?;
@@ -150,7 +153,16 @@ pub(super) fn plausible<C>(config: &Config<C>, token: &str) -> Result<Option<Str
     read(&payload, &config.rules, &mut members, &mut raw)?;
     config.rules.check(&raw, unix_seconds(config.clock.now()))?;
     config.bindings.check(&raw)?;
-    Ok(raw.iss.map(String::from))
+    // Without an id, nobody can say which key it is: each token asks for its own.
+    let signature = || text_of_signature(whole);
+    let name = header.kid().map_or_else(signature, |kid| format!("id {kid}"));
+    Ok((raw.iss.map(String::from), name))
+}
+
+/// The begin of a token's signature, which no other token has.
+fn text_of_signature(token: &str) -> String {
+    let signature = token.rsplit('.').next().unwrap_or_default();
+    format!("token {}", signature.get(..43).unwrap_or(signature))
 }
 
 /// Why a set of keys does not vouch for a token.

@@ -1,7 +1,5 @@
 //! A token whose key is not known: whether one may come, and the wait for it.
 
-use std::time::Duration;
-
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
@@ -35,23 +33,22 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         token: &str,
         look: Look,
     ) -> Step<Result<Claims<C>, Error>> {
-        let issuer = match pipeline::plausible(config, token) {
-            Ok(issuer) => issuer,
+        let (issuer, name) = match pipeline::plausible(config, token) {
+            Ok(found) => found,
             Err(error) => return Step::Ready(Err(error)),
         };
-        let (mut waits, mut unavailable) = (Vec::new(), None);
-        for asked in config.keys.ask(look.places, issuer.as_deref(), look.waited) {
+        let (mut waits, mut unknown) = (Vec::new(), Unknown(look.error));
+        for asked in config.keys.ask(look.places, issuer.as_deref(), &name, look.waited) {
             match asked {
                 Asked::Wait(waiting) => waits.push(waiting),
-                Asked::Unknown => {}
-                Asked::Unavailable { retry_after } => unavailable = Some(retry_after),
+                other => unknown.note(&other),
             }
         }
         if waits.is_empty() {
-            return Step::Ready(Err(verdict(look.error, unavailable)));
+            return Step::Ready(Err(unknown.0));
         }
         let (verifier, token) = (self.clone(), Zeroizing::new(token.to_owned()));
-        Step::pending(async move { verifier.wait(waits, &token, look.waited, unavailable).await })
+        Step::pending(async move { verifier.wait(waits, &token, look.waited, unknown).await })
     }
 
     /// Waits for the fetches, one after the other, and looks again after each.
@@ -60,42 +57,67 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         waits: Vec<Waiting>,
         token: &str,
         waited: Option<Deadline>,
-        mut unavailable: Option<Duration>,
+        mut unknown: Unknown,
     ) -> Result<Claims<C>, Error> {
         let deadline = waits.first().map(Waiting::deadline);
         let shared = waits.iter().any(Waiting::is_shared);
         let Some(config) = self.config() else { return Err(ErrorKind::UnknownKey.into()) };
-        let mut last = None;
-        for waiting in waits {
-            match waiting.done().await {
-                Ok(()) => {}
-                Err(retry_after) => unavailable = Some(retry_after),
-            }
+        let mut last = Places::default();
+        let mut ended = Vec::new();
+        for mut waiting in waits {
+            let outcome = waiting.done().await;
             match pipeline::verify(config, token) {
                 Ok((claims, _)) => return self.finish(config, claims).await,
                 Err(Failure::Final(error)) => return Err(error),
-                Err(Failure::Undecided(error, places)) => last = Some((error, places)),
+                Err(Failure::Undecided(error, places)) => {
+                    unknown.is(error);
+                    last = places;
+                }
+            }
+            unknown.note(&outcome);
+            if let Asked::Unknown = outcome
+                && !waiting.is_shared()
+            {
+                ended.push(waiting);
             }
         }
-        match (last, unavailable) {
-            // The fetch may have begun before the key was there: once more, if the
-            // cool-down allows it, and no longer than before.
-            (Some((error, places)), None) if shared && waited.is_none() => {
-                self.look_for_keys(config, token, Look { error, places, waited: deadline }).await
-            }
-            (last, unavailable) => {
-                let error = last.map(|(error, _)| error);
-                Err(verdict(error.unwrap_or_else(|| ErrorKind::UnknownKey.into()), unavailable))
-            }
+        // A fetch may have begun before the key was there: once more, if there is the time, and
+        // no longer than before.
+        if shared && waited.is_none() && !unknown.is_server_fault() {
+            let look = Look { error: unknown.0, places: last, waited: deadline };
+            return self.look_for_keys(config, token, look).await;
         }
+        ended.iter().for_each(Waiting::lacks);
+        Err(unknown.0)
     }
 }
 
-/// Where some source cannot be asked, nobody knows.
-#[cold]
-fn verdict(error: Error, unavailable: Option<Duration>) -> Error {
-    match unavailable {
-        Some(retry_after) => ErrorKind::KeysUnavailable { retry_after }.into(),
-        None => error,
+/// Why a token is refused whose key is not there. Where some source cannot be asked, nobody
+/// knows; where one is asked later, nobody knows yet.
+struct Unknown(Error);
+
+impl Unknown {
+    /// What is wrong with the token by the keys that are there.
+    fn is(&mut self, error: Error) {
+        if !self.is_server_fault() {
+            self.0 = error;
+        }
+    }
+
+    #[cold]
+    fn note(&mut self, asked: &Asked) {
+        match *asked {
+            Asked::Unavailable { retry_after } => {
+                self.0 = ErrorKind::KeysUnavailable { retry_after }.into();
+            }
+            Asked::Later { retry_after } if !self.is_server_fault() => {
+                self.0 = ErrorKind::KeyPending { retry_after }.into();
+            }
+            Asked::Later { .. } | Asked::Unknown | Asked::Wait(_) => {}
+        }
+    }
+
+    fn is_server_fault(&self) -> bool {
+        self.0.is_server_fault()
     }
 }

@@ -18,8 +18,8 @@ use crate::{
 /// - limits: 512 KiB, 100 keys
 /// - next fetch: when `Cache-Control` or `Expires` says, within 1 min … 24 h, and 18 h
 ///   at the most while keys may be stale for 24 h; 10 min if they say nothing; ±10 %
-/// - key that nobody knows: a fetch at once, then none for that reason for 30 s; a
-///   request waits 5 s for it at most
+/// - key that nobody knows: a fetch at once, and the next one 5 s later; a request waits
+///   5 s for it at most
 /// - after a failure: 1 s, 2 s, … 60 s, ±10 %, for ever
 /// - keys while the provider is down: for 24 h since the last success
 /// - HTTP client: rustls, no redirects, no proxy, no compression
@@ -125,7 +125,9 @@ impl RemoteKeysBuilder {
     }
 
     /// For how long no token causes another fetch, after one did: what anybody can
-    /// make this service do to the provider by made-up key ids. Default: 30 s.
+    /// make this service do to the provider by made-up key ids. The first token of a key that
+    /// was published without notice waits for so long, if tokens with made-up key ids come at
+    /// the same time. Default: 5 s.
     pub fn cooldown(mut self, cooldown: Duration) -> Self {
         self.policy.cooldown = cooldown;
         self

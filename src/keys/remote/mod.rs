@@ -15,11 +15,13 @@
 //!    then on. A document that cannot be read, or has no key that can be used,
 //!    changes nothing; a bad key in it does not spoil the others.
 //! 5. A token whose key nobody knows, and which is good in all that can be known
-//!    without the key, causes one fetch, shared by all who wait for it, and then
-//!    none until a cool-down is over. The first token after a rotation is so
-//!    verified within its own request.
-//!    In the cool-down, a token with such a key is refused if the last fetch
-//!    succeeded: the provider was asked, and has no such key.
+//!    without the key, causes one fetch, shared by all who wait for it. The next such
+//!    fetch begins when a cool-down is over. So the first token after a rotation is
+//!    verified within its own request, and made-up key ids cause few fetches.
+//!    In the cool-down, a token with an unknown key waits for the next fetch, or is
+//!    answered 503 with `Retry-After`. It is refused with 401 only if a fetch that
+//!    began after another token had named the same key, and at most 5 s ago, has not
+//!    brought that key.
 //! 6. While the provider cannot be reached, the keys that are there serve until they
 //!    are too old. What cannot be decided is answered 503 with `Retry-After`, not
 //!    401: a client that sees 401 logs its user out.
@@ -177,9 +179,9 @@ impl RemoteKeys {
     /// How a fetch ends that is under way, if there is one.
     async fn outcome(&self, ended: Option<watch::Receiver<u64>>) -> Result<(), FetchError> {
         let shared = self.shared();
-        let Some(ended) = ended else { return Err(shared.error(FetchErrorKind::NoRuntime)) };
+        let Some(mut ended) = ended else { return Err(shared.error(FetchErrorKind::NoRuntime)) };
         let at_most = shared.policy.timeout.saturating_add(GRACE);
-        if !changes(ended, Instant::now() + at_most).await {
+        if !changes(&mut ended, Instant::now() + at_most).await {
             return Err(shared.error(FetchErrorKind::Timeout));
         }
         shared.last_error().map_or(Ok(()), Err)
@@ -195,18 +197,19 @@ impl RemoteKeys {
         self.shared().with(look)
     }
 
-    /// A token needs keys that are not there; whoever waits for them already does
-    /// so until `deadline`.
+    /// A token needs the key of this name, which is not there; whoever waits for it already
+    /// does so until `deadline`.
     #[cold]
-    pub(super) fn ask(&self, deadline: Option<Deadline>) -> Asked {
-        match self.shared().hope() {
+    pub(super) fn ask(&self, name: &str, deadline: Option<Deadline>) -> Asked {
+        let now = Instant::now();
+        let deadline = deadline.unwrap_or(now + self.shared().policy.max_wait);
+        match self.shared().hope(name, deadline.saturating_duration_since(now)) {
             Hope::Wait(ended, shared) => {
-                let keys = self.clone();
-                let deadline =
-                    deadline.unwrap_or_else(|| Instant::now() + self.shared().policy.max_wait);
-                Asked::Wait(Waiting { keys, ended, shared, deadline })
+                let (keys, name) = (self.clone(), name.into());
+                Asked::Wait(Waiting { keys, name, ended, shared, deadline })
             }
             Hope::Failing(retry_after) => Asked::Unavailable { retry_after },
+            Hope::Later(retry_after) => Asked::Later { retry_after },
             Hope::None => Asked::Unknown,
         }
     }
@@ -220,6 +223,8 @@ pub(crate) enum Asked {
     Unknown,
     /// Nobody knows: the provider cannot be reached.
     Unavailable { retry_after: Duration },
+    /// Nobody knows yet: the provider is asked then.
+    Later { retry_after: Duration },
 }
 
 /// When a request stops waiting.
@@ -228,6 +233,7 @@ pub(crate) type Deadline = Instant;
 /// A fetch that is under way, or begins.
 pub(crate) struct Waiting {
     keys: RemoteKeys,
+    name: Box<str>,
     ended: watch::Receiver<u64>,
     shared: bool,
     deadline: Deadline,
@@ -243,20 +249,25 @@ impl Waiting {
         self.shared
     }
 
-    /// Waits for its end; if it brings nothing, or takes too long, the error is the
-    /// time after which to ask again.
-    pub(crate) async fn done(self) -> Result<(), Duration> {
+    /// Waits for its end, and says when to ask again if it brings nothing or takes too long.
+    pub(crate) async fn done(&mut self) -> Asked {
         let shared = self.keys.shared();
-        if changes(self.ended, self.deadline).await && shared.last_error().is_none() {
-            Ok(())
+        let changed = changes(&mut self.ended, self.deadline).await;
+        if changed && shared.last_error().is_none() {
+            Asked::Unknown
         } else {
-            Err(shared.pause())
+            Asked::Unavailable { retry_after: shared.pause() }
         }
+    }
+
+    /// The fetch has ended well, and the key is not there.
+    pub(crate) fn lacks(&self) {
+        self.keys.shared().lacks(&self.name);
     }
 }
 
 /// Whether the value changes in time.
-async fn changes(mut value: watch::Receiver<u64>, deadline: Instant) -> bool {
+async fn changes(value: &mut watch::Receiver<u64>, deadline: Instant) -> bool {
     timeout_at(deadline, value.changed()).await.is_ok_and(|changed| changed.is_ok())
 }
 

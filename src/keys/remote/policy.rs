@@ -30,7 +30,7 @@ impl Default for Policy {
             refresh: SHORTEST_REFRESH..=LONGEST_REFRESH,
             default_refresh: DEFAULT_REFRESH,
             jitter: 0.1,
-            cooldown: Duration::from_secs(30),
+            cooldown: Duration::from_secs(5),
             max_wait: Duration::from_secs(5),
             retry: FIRST_RETRY..=LAST_RETRY,
             max_stale: Duration::from_secs(24 * 3600),

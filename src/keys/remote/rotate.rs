@@ -5,7 +5,7 @@
 //! |---|---|
 //! | a fetch succeeds | when its answer says, within bounds |
 //! | a fetch fails that was due | after a pause that doubles each time |
-//! | a token has a key that nobody knows | now, and then not for that reason until the cool-down is over |
+//! | a token has a key that nobody knows | now, or at the end of the cool-down |
 //! | that fetch fails, and none was due | at the end of the cool-down, and after a pause that doubles |
 //!
 //! So tokens, which anybody can make up, cause one fetch in each cool-down at
@@ -26,6 +26,8 @@ pub(super) struct Rotation {
     under_way: Option<Duration>,
     /// Whether the fetch that comes, or is under way, is there for a token.
     for_token: bool,
+    /// Whether a token waits for the fetch that comes.
+    awaited: bool,
     /// Until when no token causes a fetch.
     cool: Duration,
     /// How many fetches have failed since one succeeded, of those that were due, and
@@ -41,8 +43,8 @@ pub(super) enum Wish {
     Granted,
     /// A fetch is under way, and may have begun before the wish could come true.
     Shared,
-    /// None begins for so long.
-    Denied(Duration),
+    /// One begins after so long.
+    Later(Duration),
 }
 
 impl Rotation {
@@ -53,6 +55,7 @@ impl Rotation {
             due: Duration::ZERO,
             under_way: None,
             for_token: false,
+            awaited: false,
             cool: Duration::ZERO,
             failures: 0,
             token_failures: 0,
@@ -85,10 +88,16 @@ impl Rotation {
             return Wish::Shared;
         }
         if self.next <= now {
+            self.awaited = true;
             return Wish::Granted;
         }
         if now < self.cool {
-            return Wish::Denied(self.cool.min(self.next).saturating_sub(now));
+            // What failed is tried again in its own rhythm.
+            if self.token_failures == 0 && self.failures == 0 && self.cool < self.next {
+                self.for_token = true;
+                self.next = self.cool;
+            }
+            return Wish::Later(self.next.min(self.cool).saturating_sub(now));
         }
         self.for_token = true;
         self.next = now;
@@ -140,8 +149,8 @@ impl Rotation {
         let longest = (*policy.refresh.end()).min(policy.max_stale * 3 / 4);
         let shortest = (*policy.refresh.start()).min(longest);
         let pause = fresh.unwrap_or(policy.default_refresh).clamp(shortest, longest);
-        // What is said to be the longest is not made longer by chance.
-        self.due = now.saturating_add(spread(pause, chance, policy).min(longest));
+        // What is said to be the shortest or the longest is not changed by chance.
+        self.due = now.saturating_add(spread(pause, chance, policy).clamp(shortest, longest));
         self.next = self.due;
     }
 
@@ -166,11 +175,12 @@ impl Rotation {
     fn end(&mut self, now: Duration, policy: &Policy) {
         self.under_way = None;
         self.cool_down(now, policy);
-        self.for_token = false;
+        (self.for_token, self.awaited) = (false, false);
     }
 
     fn cool_down(&mut self, now: Duration, policy: &Policy) {
-        if self.for_token {
+        // One that comes in a cool-down begins it anew, so that two are never close together.
+        if self.for_token || self.awaited || now < self.cool {
             self.cool = now.saturating_add(policy.cooldown);
         }
     }
@@ -207,6 +217,7 @@ mod tests {
         for (fresh, chance, next) in [
             (None, 0.0, 600),
             (None, -1.0, 540),
+            (Some(0), -1.0, 60),
             (None, 1.0, 660),
             (Some(0), 0.0, 60),
             (Some(3600), 0.0, 3600),
@@ -229,8 +240,41 @@ mod tests {
         assert!(plan.begin(s(5), &policy));
         assert_eq!(plan.wish(s(6)), Wish::Shared, "under way");
         plan.succeeded(s(7), None, 0.0, &policy);
-        assert_eq!(plan.wish(s(8)), Wish::Denied(s(29)));
-        assert_eq!(plan.wish(s(37)), Wish::Granted);
+        assert_eq!(plan.wish(s(8)), Wish::Later(s(4)));
+        assert_eq!(plan.next(), s(12), "it begins when the cool-down is over");
+        assert!(!plan.begin(s(11), &policy) && plan.begin(s(12), &policy));
+        plan.succeeded(s(12), None, 0.0, &policy);
+        assert_eq!(plan.next(), s(612), "nobody has asked since");
+        assert_eq!(plan.wish(s(17)), Wish::Granted);
+    }
+
+    #[test]
+    fn a_spray_causes_no_more_fetches_than_it_may() {
+        // Also beside fetches that are due in the meantime.
+        for (cooldown, refresh, most) in [(5, 600, 12), (5, 7, 12), (30, 600, 3 + 2), (1, 600, 63)]
+        {
+            let policy = Policy {
+                cooldown: s(cooldown),
+                refresh: s(refresh)..=s(refresh),
+                ..Policy::default()
+            };
+            let mut plan = fetched(&policy);
+            let mut fetches = Vec::new();
+            for now in (100..700).map(|tenth| Duration::from_millis(100 * tenth)) {
+                let _ = plan.wish(now);
+                if plan.begin(now, &policy) {
+                    fetches.push(now);
+                    plan.succeeded(now + Duration::from_millis(10), None, 0.0, &policy);
+                }
+            }
+            let in_a_minute = |from: &Duration| {
+                fetches.iter().filter(|at| (*from..*from + s(60)).contains(*at)).count()
+            };
+            let counted = fetches.iter().map(in_a_minute).max();
+            assert!(counted <= Some(most), "{cooldown} {refresh}: {counted:?}");
+            let pauses = fetches.windows(2).map(|pair| pair[1] - pair[0]);
+            assert!(pauses.max() <= Some(s(cooldown) + Duration::from_millis(200)));
+        }
     }
 
     #[test]
@@ -245,7 +289,7 @@ mod tests {
                 plan.failed(now, 0.0, &policy);
             }
         }
-        assert_eq!(fetches, 4, "at 10, 40, 70 and 100 s");
+        assert_eq!(fetches, 24, "one in each cool-down");
         // What is due then begins at the first pause.
         assert!(plan.begin(s(600), &policy));
         plan.failed(s(600), 0.0, &policy);
@@ -259,11 +303,11 @@ mod tests {
         assert_eq!(plan.wish(s(10)), Wish::Granted);
         assert!(plan.begin(s(10), &policy));
         plan.failed(s(12), 0.0, &policy);
-        assert_eq!(plan.next(), s(42));
-        assert!(plan.begin(s(42), &policy));
-        plan.succeeded(s(42), None, 0.0, &policy);
-        assert_eq!(plan.next(), s(642));
-        assert_eq!(plan.wish(s(43)), Wish::Denied(s(29)), "it was for a token, too");
+        assert_eq!(plan.next(), s(17));
+        assert!(plan.begin(s(17), &policy));
+        plan.succeeded(s(17), None, 0.0, &policy);
+        assert_eq!(plan.next(), s(617));
+        assert_eq!(plan.wish(s(18)), Wish::Later(s(4)), "it was for a token, too");
     }
 
     #[test]
@@ -360,8 +404,8 @@ mod tests {
         assert_eq!(plan.wish(s(10)), Wish::Granted);
         assert!(plan.begin(s(10), &policy));
         plan.abandon(s(11));
-        assert_eq!(plan.wish(s(11)), Wish::Denied(s(29)), "it was a token's turn");
-        assert!(plan.begin(s(40), &policy));
+        assert_eq!(plan.wish(s(11)), Wish::Later(s(4)), "it was a token's turn");
+        assert!(plan.begin(s(15), &policy));
 
         let mut plan = fetched(&policy);
         plan.abandon(s(11));

@@ -31,6 +31,7 @@ use super::{
 use crate::{
     clock::{Clock, unix_seconds},
     error::{ConfigError, FetchError, FetchErrorKind},
+    expiring::ExpiringMap,
     keys::{KeySet, Trusted},
     observe,
     token::Header,
@@ -61,6 +62,10 @@ struct State {
     generation: u64,
     last_success: Option<SystemTime>,
     last_error: Option<FetchError>,
+    /// When the last fetch that succeeded began, in seconds of the plan.
+    began: Duration,
+    /// The names of keys that it did not bring, although somebody waited for them.
+    missing: ExpiringMap<Box<str>, ()>,
     /// Whether the last handle is gone.
     closed: bool,
 }
@@ -82,7 +87,9 @@ pub(super) enum Hope {
     Wait(watch::Receiver<u64>, bool),
     /// Not for so long, and the last fetch failed.
     Failing(Duration),
-    /// The provider was asked, and has no others.
+    /// Not for so long, or too many wait: anybody can make up the id of a key.
+    Later(Duration),
+    /// The provider was asked for this one a moment ago, and does not have it.
     None,
 }
 
@@ -110,6 +117,8 @@ impl Shared {
                 generation: 0,
                 last_success: None,
                 last_error: None,
+                began: Duration::ZERO,
+                missing: ExpiringMap::new(MOST_MISSING),
                 closed: false,
             }),
             ended: watch::Sender::new(0),
@@ -161,32 +170,47 @@ impl Shared {
         }
     }
 
-    /// A token needs keys that are not there: causes a fetch, where the plan allows.
+    /// A token needs the key of this name, which is not there: causes a fetch, when the plan
+    /// allows it. Whoever asks can wait for so long.
     #[cold]
-    pub(super) fn hope(self: &Arc<Self>) -> Hope {
+    pub(super) fn hope(self: &Arc<Self>, name: &str, patience: Duration) -> Hope {
         if !self.tend() {
             return Hope::Failing(*self.policy.retry.start());
         }
+        let usable = self.current.load().as_ref().is_some_and(|snapshot| self.is_good(snapshot));
         let mut state = self.state();
-        let wish = state.plan.wish(self.now());
-        match wish {
-            Wish::Granted | Wish::Shared => {
-                self.changed.notify_one();
-                if self.ended.receiver_count() >= MOST_WAITING {
-                    // One more would be one too many to serve.
-                    return Hope::Failing(*self.policy.retry.start());
-                }
-                Hope::Wait(self.ended.subscribe(), wish == Wish::Shared)
-            }
-            Wish::Denied(pause) if state.last_error.is_some() => Hope::Failing(pause),
-            Wish::Denied(pause) => {
-                drop(state);
-                // Keys that became stale although nothing failed: a clock has jumped.
-                match self.current.load().as_ref() {
-                    Some(snapshot) if self.is_good(snapshot) => Hope::None,
-                    _ => Hope::Failing(pause),
-                }
-            }
+        let now = self.now();
+        if usable && state.missing.get(name, millis(now)).is_some() {
+            return Hope::None;
+        }
+        let wish = state.plan.wish(now);
+        self.changed.notify_one();
+        let pause = match wish {
+            Wish::Granted | Wish::Shared => Duration::ZERO,
+            Wish::Later(pause) => pause,
+        };
+        if state.last_error.is_some() && pause > Duration::ZERO {
+            return Hope::Failing(pause);
+        }
+        // Keys that became stale although nothing failed: a clock has jumped.
+        let later = if usable { Hope::Later } else { Hope::Failing };
+        // Whoever would wait for the most part of its time comes again instead, and one more
+        // than can be served does, too.
+        if pause > patience / 2 || self.ended.receiver_count() >= MOST_WAITING {
+            return later(pause.max(*self.policy.retry.start()));
+        }
+        Hope::Wait(self.ended.subscribe(), wish == Wish::Shared)
+    }
+
+    /// A fetch that began after somebody had asked for the key of this name has not brought
+    /// it: for a moment, nobody need wait for it.
+    #[cold]
+    pub(super) fn lacks(&self, name: &str) {
+        let mut state = self.state();
+        let until = millis(state.began.saturating_add(REMEMBERED));
+        let now = millis(self.now());
+        if now < until {
+            state.missing.insert(name.into(), (), until, now);
         }
     }
 
@@ -335,7 +359,7 @@ impl Shared {
     }
 
     /// Notes how a fetch ended, and tells those who wait.
-    fn end(&self, outcome: Result<Taken, FetchError>) {
+    fn end(&self, began: Duration, outcome: Result<Taken, FetchError>) {
         let now = self.now();
         let wall = self.clock.now();
         let chance = fastrand::f64() * 2.0 - 1.0;
@@ -343,6 +367,7 @@ impl Shared {
         let failed_before = state.last_error.is_some();
         match &outcome {
             Ok(taken) => {
+                state.began = began;
                 state.plan.succeeded(now, taken.fresh, chance, &self.policy);
                 state.last_success = Some(wall);
                 state.last_error = None;
@@ -412,9 +437,10 @@ async fn run(tended: Tended) {
         if timeout_at(shared.start + next, shared.changed.notified()).await.is_ok() {
             continue;
         }
+        let began = shared.now();
         let for_token = {
             let mut state = shared.state();
-            if !state.plan.begin(shared.now(), &shared.policy) {
+            if !state.plan.begin(began, &shared.policy) {
                 continue;
             }
             state.plan.is_for_token()
@@ -430,10 +456,21 @@ async fn run(tended: Tended) {
         if outcome.is_err() {
             provider.failed();
         }
-        shared.end(outcome);
+        shared.end(began, outcome);
     }
 }
 
 /// How many requests wait for a fetch at a time: each holds a connection and its
 /// request.
 const MOST_WAITING: usize = 1000;
+
+/// For how long it counts that a fetch has not brought a key, from its begin.
+const REMEMBERED: Duration = Duration::from_secs(5);
+
+/// How many names of missing keys are kept. Whoever asks for another one waits.
+const MOST_MISSING: usize = 1000;
+
+/// The unit in which names of missing keys expire.
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}

@@ -6,30 +6,100 @@ use super::{
 };
 use crate::support::key;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn j01_a_flood_of_unknown_ids_costs_one_fetch() {
-    let good = key(Algorithm::ES256);
-    let provider = Provider::new([good]);
-    let verifier = verifier(provider.remote().build().await.unwrap());
-    let known = token(good);
-    let tasks: Vec<_> = (0..4)
+/// What a spray of made-up ids and a token of a key that is published in the middle of it get.
+async fn spray(provider: &Provider, verifier: &Verifier, time: Duration) -> Duration {
+    let (old, new) = (key(Algorithm::ES256), fresh(Algorithm::ES256, "new"));
+    let (known, good) = (token(old), token(&new));
+    let begin = Instant::now();
+    let tasks: Vec<_> = (0..2)
         .map(|task| {
             let (verifier, known) = (verifier.clone(), known.clone());
             tokio::spawn(async move {
-                for n in 0..2500 {
-                    let token = unknown(task * 2500 + n);
-                    refused(verifier.verify(&token).await, &ErrorKind::UnknownKey);
-                    if n % 50 == 0 {
+                let mut sent = 0;
+                while begin.elapsed() < time {
+                    // Nobody waits for the answers.
+                    let _ = verifier.verify(&unknown(2 * sent + task));
+                    sent += 1;
+                    if sent % 50 == 0 {
                         accepted(now(&verifier, &known));
+                        tokio::time::sleep(ms(1)).await;
                     }
                 }
+                sent
             })
         })
         .collect();
+    tokio::time::sleep(ms(700)).await;
+    provider.publish([old, &new]);
+    let published = Instant::now();
+    let took = loop {
+        match verifier.verify(&good).await {
+            Ok(_) => break published.elapsed(),
+            Err(error) => {
+                assert!(matches!(error.kind(), ErrorKind::KeyPending { .. }), "{error}, never 401");
+                assert!(published.elapsed() < Duration::from_secs(60));
+                tokio::time::sleep(ms(20)).await;
+            }
+        }
+    };
+    let mut sent = 0;
     for task in tasks {
-        task.await.unwrap();
+        sent += task.await.unwrap();
     }
-    assert_eq!(provider.fetches(), 2, "the first one of all, and one for 10,000 tokens");
+    println!("{} fetches for {sent} ids, accepted after {took:?}", provider.fetches() - 1);
+    took
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn j01_a_spray_of_unknown_ids_keeps_no_rotation_out() {
+    let provider = Provider::new([key(Algorithm::ES256)]);
+    let verifier = verifier(provider.remote().build().await.unwrap());
+    let took = spray(&provider, &verifier, Duration::from_secs(12)).await;
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    assert!(provider.fetches() - 1 <= 3, "12 in a minute: {}", provider.fetches() - 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn j01_a_cool_down_that_is_set_bounds_both() {
+    let provider = Provider::new([key(Algorithm::ES256)]);
+    let verifier = verifier(provider.remote().cooldown(ms(1500)).build().await.unwrap());
+    let took = spray(&provider, &verifier, Duration::from_secs(6)).await;
+    assert!(took < ms(1500 + 5000), "{took:?}");
+    assert!(provider.fetches() - 1 <= 3 + 4, "{}", provider.fetches() - 1);
+}
+
+#[tokio::test]
+async fn j01_an_id_is_refused_only_for_a_fetch_that_was_for_it() {
+    let (old, new) = (key(Algorithm::ES256), fresh(Algorithm::ES256, "new"));
+    let provider = Provider::new([old]);
+    let verifier = verifier(provider.remote().build().await.unwrap());
+    refused(verifier.verify(&unknown(1)).await, &ErrorKind::UnknownKey);
+    // For a moment, that is known of this id, and of no other.
+    refused(now(&verifier, &unknown(1)), &ErrorKind::UnknownKey);
+    let pause = pending(now(&verifier, &unknown(2)));
+    assert!(pause > Duration::from_secs(4) && pause <= Duration::from_secs(5), "{pause:?}");
+    assert_eq!(provider.fetches(), 2);
+    let answered = answer(&verifier, &unknown(2)).await;
+    assert_eq!(
+        (answered.status().as_u16(), &answered.headers()["retry-after"]),
+        (503, &"5".parse().unwrap())
+    );
+    // It comes true without anybody asking again.
+    provider.publish([old, &new]);
+    until("the key is there", || now_or_pending(&verifier, &token(&new))).await;
+    assert_eq!(provider.fetches(), 3);
+}
+
+/// Whether the token is accepted; if not, its key is pending.
+fn now_or_pending(verifier: &Verifier, token: &str) -> bool {
+    match verifier.verify(token).now() {
+        Some(Ok(_)) => true,
+        Some(Err(error)) => {
+            assert!(matches!(error.kind(), ErrorKind::KeyPending { .. }), "{error}");
+            false
+        }
+        None => false,
+    }
 }
 
 #[tokio::test]
@@ -83,7 +153,7 @@ async fn j01_no_more_wait_than_can_be_served() {
         assert!(matches!(step, tower_jwt_auth::step::Step::Pending(_)), "{n}");
         waiting.push(step);
     }
-    unavailable(now(&verifier, &unknown(1000)));
+    pending(now(&verifier, &unknown(1000)));
     // Who goes makes room.
     waiting.truncate(500);
     assert!(verifier.verify(&unknown(1001)).now().is_none());

@@ -70,6 +70,14 @@ fn refused(result: Result<Claims, Error>, kind: &ErrorKind) {
 
 /// 503 by the layer, with a time after which to come again.
 #[track_caller]
+fn pending(result: Result<Claims, Error>) -> Duration {
+    match result.unwrap_err().kind() {
+        ErrorKind::KeyPending { retry_after } => *retry_after,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[track_caller]
 fn unavailable(result: Result<Claims, Error>) -> Duration {
     match result.expect_err("no keys").kind() {
         ErrorKind::KeysUnavailable { retry_after } => *retry_after,
