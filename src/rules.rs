@@ -20,6 +20,8 @@ pub(crate) struct Rules {
     pub(crate) leeway: i64,
     pub(crate) max_age: Option<i64>,
     pub(crate) types: Types,
+    /// Takes tokens with security events, such as logout tokens.
+    pub(crate) events: bool,
     /// Claims that must be there, at most [`Rules::MOST_REQUIRED`].
     pub(crate) required: Box<[Box<str>]>,
 }
@@ -51,6 +53,7 @@ impl Rules {
             leeway,
             max_age: None,
             types: Types::Usual,
+            events: true,
             required: Box::default(),
         }
     }
@@ -72,6 +75,9 @@ impl Rules {
         self.check_issuer(claims)?;
         self.check_audience(claims)?;
         self.check_times(claims.times, now)?;
+        if claims.events && !self.events {
+            return Err(Error::new(ErrorKind::SecurityEvent));
+        }
         if self.subject {
             match claims.sub.as_deref() {
                 None | Some("") => return Err(Error::missing_claim("sub")),
@@ -79,7 +85,9 @@ impl Rules {
             }
         }
         for (place, name) in self.required.iter().enumerate() {
-            if claims.found & (1 << place) == 0 {
+            // An empty id is the id of nothing.
+            let is_empty = **name == *"jti" && claims.jti.as_deref() == Some("");
+            if is_empty || claims.found & (1 << place) == 0 {
                 let name = String::from(&**name).into();
                 return Err(Error::new(ErrorKind::MissingClaim(name)));
             }
@@ -185,6 +193,7 @@ mod tests {
             leeway: 60,
             max_age: None,
             types: Types::Usual,
+            events: false,
             required: Box::default(),
         }
     }
@@ -279,6 +288,12 @@ mod tests {
             check_with(&rules, &payload, NOW)
         };
         assert_eq!(check(r#","tenant":0,"jti":"j""#), Ok(()));
+        assert_eq!(check(r#","tenant":0,"jti":"""#), Err(ErrorKind::MissingClaim("jti".into())));
+        for events in ["{}", "null", r#"{"http://schemas.openid.net/event/backchannel-logout":{}}"#]
+        {
+            let with = format!(r#","tenant":0,"jti":"j","events":{events}"#);
+            assert_eq!(check(&with), Err(ErrorKind::SecurityEvent));
+        }
         for rest in [r#","jti":"j""#, r#","jti":"j","tenant":null"#] {
             assert_eq!(check(rest), Err(ErrorKind::MissingClaim("tenant".into())));
         }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::json::Text;
+use crate::json::{self, Text};
 
 /// The place of a claim: the names of the members that lead to it.
 ///
@@ -22,7 +22,7 @@ impl ClaimPath {
     pub(super) fn read<T: DeserializeOwned>(&self, payload: &str) -> Option<T> {
         let mut json = serde_json::Deserializer::from_str(payload);
         let value = Seek(&self.0).deserialize(&mut json).ok()??;
-        serde_json::from_str(value.get()).ok()
+        json::value(value.get()).ok()
     }
 }
 

@@ -21,6 +21,8 @@ pub(crate) struct RawClaims<'a> {
     pub(super) scp: Option<RawScope<'a>>,
     /// Whether there is a confirmation (RFC 7800 §3.1), of whatever kind.
     pub(crate) cnf: bool,
+    /// Whether there are security events (RFC 8417 §2.2), of whatever kind.
+    pub(crate) events: bool,
     /// Which of the names that were asked for are there and not `null`, a bit
     /// each.
     pub(crate) found: u64,
@@ -71,6 +73,7 @@ impl<'a> RawClaims<'a> {
             "scope" => ("scope", once(&mut self.scope, value)),
             "scp" => ("scp", once(&mut self.scp, value)),
             "cnf" => ("cnf", (!replace(&mut self.cnf, true)).then_some(())),
+            "events" => ("events", (!replace(&mut self.events, true)).then_some(())),
             _ => return Ok(false),
         };
         taken.map(|()| true).ok_or(Malformed(Some(claim)))

@@ -129,12 +129,17 @@ impl RegisteredClaims {
     pub(crate) fn keep(raw: &RawClaims<'_>, payload: &str) -> Unowned {
         let keep =
             |text: &Option<Cow<'_, str>>| text.as_deref().map(|text| Kept::new(text, payload));
+        // An empty name is the name of nothing.
+        let name = |text: &Option<Cow<'_, str>>| {
+            let text = text.as_deref().filter(|text| !text.is_empty());
+            text.map(|text| Kept::new(text, payload))
+        };
         Unowned(Self {
             iss: keep(&raw.iss),
-            sub: keep(&raw.sub),
-            jti: keep(&raw.jti),
+            sub: name(&raw.sub),
+            jti: name(&raw.jti),
             client_id: keep(&raw.client_id),
-            sid: keep(&raw.sid),
+            sid: name(&raw.sid),
             aud: KeptAudience::new(raw.aud.as_ref(), payload),
             times: raw.times,
             scope: KeptScope::new(raw.scope.as_ref(), payload),

@@ -60,6 +60,9 @@ pub enum ErrorKind {
     Audience,
     /// The token is that of another client (`client_id`).
     Client,
+    /// The token has the claim `events`: it is a logout token or another security event (RFC
+    /// 8417 §2.2, OpenID Connect Back-Channel Logout 1.0 §2.4), and no access token.
+    SecurityEvent,
     /// The token is bound to a key of its sender (`cnf`, RFC 7800), which
     /// nothing here checks.
     SenderConstrained,
@@ -194,6 +197,7 @@ impl ErrorKind {
             | Self::Audience
             | Self::Client
             | Self::SenderConstrained
+            | Self::SecurityEvent
             | Self::ClaimsType { .. }
             | Self::Rule { .. }
             | Self::Revoked => Class::InvalidToken,
@@ -232,6 +236,7 @@ impl ErrorKind {
             Self::Audience => "audience",
             Self::Client => "client",
             Self::SenderConstrained => "sender_constrained",
+            Self::SecurityEvent => "security_event",
             Self::ClaimsType { .. } => "claims_type",
             Self::Rule { .. } => "rule",
             Self::Revoked => "revoked",
@@ -297,6 +302,10 @@ impl fmt::Display for ErrorKind {
             Self::Client => {
                 f.write_str("the token's client is not one of those that are named here")
             }
+            Self::SecurityEvent => f.write_str(
+                "the token has the claim `events`: it is a logout token or another security event, \
+                 and no access token",
+            ),
             Self::SenderConstrained => f.write_str(
                 "the token is bound to its sender's key (`cnf`), which is not checked here",
             ),

@@ -159,7 +159,7 @@ impl TokenIssuerBuilder {
             return Err(ConfigError::InvalidName("the client is empty, leave it out"));
         }
         Ok(TokenIssuer::of(Inner {
-            keys: KeyRing::new(&self.issuer, self.key?, self.published)?,
+            keys: KeyRing::new(&self.issuer, self.key?, self.published, Arc::clone(&self.clock))?,
             issuer: self.issuer.into(),
             audiences: self.audiences.into_iter().map(String::into_boxed_str).collect(),
             client_id: client_id.into(),

@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 
 use super::signing::SigningKey;
 use crate::{
+    clock::Clock,
     error::ConfigError,
     keys::{KeySet, LiveKeys},
 };
@@ -38,11 +39,12 @@ impl KeyRing {
         issuer: &str,
         signing: SigningKey,
         others: Vec<SigningKey>,
+        clock: Arc<dyn Clock>,
     ) -> Result<Self, ConfigError> {
         let others = others.into_iter().map(|key| Placed { key, signs_from: None, gone_at: None });
         let signing = Placed { key: signing, signs_from: Some(i64::MIN), gone_at: None };
         let keys: Vec<_> = others.chain([signing]).collect();
-        let live = LiveKeys::new(issuer, key_set(issuer, &keys)?);
+        let live = LiveKeys::new(issuer, key_set(issuer, &keys)?, clock);
         let (keys, changing) = (ArcSwap::from_pointee(keys), Mutex::new(()));
         Ok(Self { keys, changing, issuer: issuer.into(), live })
     }
@@ -113,7 +115,15 @@ impl KeyRing {
     }
 
     fn set(&self, keys: Vec<Placed>) -> Result<(), ConfigError> {
-        self.live.set(key_set(&self.issuer, &keys)?);
+        let mut ends: Vec<_> = keys.iter().filter_map(|placed| placed.gone_at).collect();
+        ends.sort_unstable();
+        ends.dedup();
+        let later = ends.into_iter().map(|end| {
+            let left: Vec<_> = keys.iter().filter(|placed| !placed.is_gone(end)).cloned().collect();
+            Ok((end, key_set(&self.issuer, &left)?))
+        });
+        let later: Result<_, ConfigError> = later.collect();
+        self.live.set(key_set(&self.issuer, &keys)?, later?);
         self.keys.store(Arc::new(keys));
         Ok(())
     }
@@ -149,7 +159,8 @@ mod tests {
     fn somebody_signs_at_any_time() {
         let key = || SigningKey::generate(Algorithm::EdDSA).unwrap();
         let (one, next) = (key(), key());
-        let ring = KeyRing::new("i", one.clone(), vec![next.clone()]).unwrap();
+        let clock = Arc::new(crate::clock::SystemClock);
+        let ring = KeyRing::new("i", one.clone(), vec![next.clone()], clock).unwrap();
         let signs = |now| ring.signing(now).map(|key| key.kid().to_owned());
         // The key that signs already, and then the next one, twice.
         ring.add(one.clone(), 100, 200).unwrap();

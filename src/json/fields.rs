@@ -138,7 +138,7 @@ macro_rules! any {
 /// What `serde_json` makes of a text.
 macro_rules! ask {
     ($owed:expr, $text:expr, $visitor:ident, $method:ident $($name:ident)*) => {{
-        let mut json = serde_json::Deserializer::from_str($text);
+        let mut json = serde_json::Deserializer::from_slice($text.as_bytes());
         let value = json.$method($($name,)* $visitor)?;
         // A number may have been read to its point.
         $owed.read(json.end().map(|()| value))

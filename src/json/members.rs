@@ -97,9 +97,16 @@ impl<'a> Members<'a> {
         let owed = Owed::default();
         match T::deserialize(owed.fields(self)) {
             Ok(value) if owed.is_nothing() => Ok(value),
-            _ => serde_json::from_str(self.text),
+            _ => value(self.text),
         }
     }
+}
+
+/// Reads a type that is not ours. From bytes: what reads a text panics where a map's key is a
+/// `bool` and a name is not ASCII (serde_json 1.0.154), since it cuts the text inside of a
+/// character.
+pub(crate) fn value<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, serde_json::Error> {
+    serde_json::from_slice(text.as_bytes())
 }
 
 impl<'a> Member<'a> {

@@ -7,9 +7,9 @@
 //! - Members that nobody asks for are checked like the others: numbers have a
 //!   finite value, strings are Unicode, nesting ends at `serde_json`'s limit of
 //!   128.
-//! - The member name by which `serde_json` marks raw JSON is refused: its
-//!   `Value` shows what stands in that member's string, and every other reader
-//!   an object with a string in it.
+//! - The member names by which `serde_json` marks raw JSON and numbers are refused: its
+//!   `Value` shows what the string of that member says, and every other reader shows an
+//!   object with a string in it.
 
 mod fields;
 #[cfg(test)]
@@ -22,7 +22,7 @@ use std::{borrow::Cow, collections::HashSet, fmt};
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-pub(crate) use self::members::{Members, Value};
+pub(crate) use self::members::{Members, Value, value};
 
 /// Any JSON value, checked and thrown away.
 pub(crate) struct Checked;
@@ -75,17 +75,47 @@ impl<'de> Visitor<'de> for CheckVisitor {
         let mut names = Names::new();
         while let Some(name) = map.next_key::<Text<'de>>()? {
             if name.0 == ARBITRARY_NUMBER {
-                let number = map.next_value::<Text<'de>>()?.0;
-                if !number.parse().is_ok_and(f64::is_finite) {
-                    return Err(de::Error::custom("a number out of range"));
-                }
-            } else {
-                map.next_value::<Checked>()?;
+                map.next_value::<Number>()?;
+                continue;
             }
+            map.next_value::<Checked>()?;
             // Without the name, which is the sender's text.
             names.add(name.0).ok_or_else(|| de::Error::custom("a name that cannot stand here"))?;
         }
         Ok(Checked)
+    }
+}
+
+/// The text of a number, as `serde_json` itself hands it on: a `String`. What an object of the
+/// sender has behind the same name is never handed on in that way.
+struct Number;
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_string(NumberVisitor)
+    }
+}
+
+struct NumberVisitor;
+
+impl Visitor<'_> for NumberVisitor {
+    type Value = Number;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number")
+    }
+
+    fn visit_string<E: de::Error>(self, number: String) -> Result<Number, E> {
+        if number.parse().is_ok_and(f64::is_finite) {
+            Ok(Number)
+        } else {
+            Err(E::custom("a number out of range"))
+        }
+    }
+
+    fn visit_str<E: de::Error>(self, _: &str) -> Result<Number, E> {
+        // Not the default, which shows what was found.
+        Err(E::custom("a name that cannot stand here"))
     }
 }
 
@@ -137,7 +167,7 @@ impl<'a> Names<'a> {
     pub(crate) fn add(&mut self, name: Cow<'a, str>) -> Option<()> {
         let known = self.few.iter().take(self.count).any(|other| *other == name)
             || self.many.as_ref().is_some_and(|many| many.contains(&name));
-        if known || name == RAW_JSON {
+        if known || name == RAW_JSON || name == ARBITRARY_NUMBER {
             return None;
         }
         match (name, self.few.get_mut(self.count)) {

@@ -2,10 +2,13 @@
 
 use std::{fmt, str, sync::Arc};
 
+use base64_simd::STANDARD_NO_PAD;
+use zeroize::Zeroizing;
+
 use super::{
     der,
     jwk::{self, Jwk, Trust},
-    material::Material,
+    material::{Material, looks_like_a_key},
     signature::Prepared,
 };
 use crate::{
@@ -159,7 +162,7 @@ impl Key {
     }
 
     fn hmac(algorithm: Algorithm, secret: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
-        if matches!(der::from_der(secret.as_ref()), Ok(_) | Err(ConfigError::PrivateKey)) {
+        if is_key(secret.as_ref()) || decoded(secret.as_ref()).is_some_and(|bytes| is_key(&bytes)) {
             return Err(ConfigError::SecretIsAKey);
         }
         if secret.as_ref().len() >= 32 && secret.as_ref().iter().all(|byte| *byte == 0) {
@@ -186,6 +189,23 @@ impl Key {
             algorithms.into_iter().map(|one| Prepared::new(one, material).map(Arc::new)).collect();
         Ok(Self { kid: None, issuer: None, prepared: prepared? })
     }
+}
+
+/// Whether these bytes are a key or a certificate.
+fn is_key(bytes: &[u8]) -> bool {
+    looks_like_a_key(bytes) || matches!(der::from_der(bytes), Ok(_) | Err(ConfigError::PrivateKey))
+}
+
+/// What a text of base64 says, such as the lines between those of a PEM file.
+fn decoded(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let mut plain = Zeroizing::new(text.to_vec());
+    plain.retain(|byte| !byte.is_ascii_whitespace() && *byte != b'=');
+    plain.iter_mut().for_each(|byte| match byte {
+        b'-' => *byte = b'+',
+        b'_' => *byte = b'/',
+        _ => {}
+    });
+    STANDARD_NO_PAD.decode_to_vec(&*plain).ok().map(Zeroizing::new)
 }
 
 impl fmt::Debug for Key {

@@ -5,25 +5,36 @@ use std::{fmt, sync::Arc};
 use arc_swap::ArcSwap;
 
 use super::{KeySet, trusted::Trusted};
+use crate::clock::{Clock, unix_seconds};
 
 /// Keys that somebody else in this process changes; all clones are the same.
 #[derive(Clone)]
 pub(crate) struct LiveKeys {
-    trusted: Arc<ArcSwap<Trusted>>,
+    plan: Arc<ArcSwap<Plan>>,
     issuer: Arc<str>,
+    clock: Arc<dyn Clock>,
+}
+
+/// The keys of now, and those from later times on, in seconds since 1970.
+struct Plan {
+    now: Trusted,
+    later: Vec<(i64, Trusted)>,
 }
 
 impl LiveKeys {
     /// Keys that are bound to this issuer.
     #[allow(dead_code, reason = "for the feature `issue`")]
-    pub(crate) fn new(issuer: &str, keys: KeySet) -> Self {
-        Self { trusted: Arc::new(ArcSwap::from_pointee(Trusted::new(keys))), issuer: issuer.into() }
+    pub(crate) fn new(issuer: &str, keys: KeySet, clock: Arc<dyn Clock>) -> Self {
+        let plan = Plan { now: Trusted::new(keys), later: Vec::new() };
+        Self { plan: Arc::new(ArcSwap::from_pointee(plan)), issuer: issuer.into(), clock }
     }
 
-    /// Other keys: what was learned of the former ones goes with them.
+    /// Other keys, and those that take their place at later times, the first time first. What
+    /// was learned of the former ones goes with them.
     #[allow(dead_code, reason = "for the feature `issue`")]
-    pub(crate) fn set(&self, keys: KeySet) {
-        self.trusted.store(Arc::new(Trusted::new(keys)));
+    pub(crate) fn set(&self, keys: KeySet, later: Vec<(i64, KeySet)>) {
+        let later = later.into_iter().map(|(from, keys)| (from, Trusted::new(keys))).collect();
+        self.plan.store(Arc::new(Plan { now: Trusted::new(keys), later }));
     }
 
     pub(super) fn issuer(&self) -> &str {
@@ -31,7 +42,14 @@ impl LiveKeys {
     }
 
     pub(super) fn with<T>(&self, see: impl FnOnce(&Trusted) -> T) -> T {
-        see(&self.trusted.load())
+        let plan = self.plan.load();
+        if plan.later.is_empty() {
+            return see(&plan.now);
+        }
+        // Only while a key is about to go is the time of interest.
+        let now = unix_seconds(self.clock.now());
+        let is_over = |(from, _): &&(i64, Trusted)| now >= *from;
+        see(plan.later.iter().rev().find(is_over).map_or(&plan.now, |(_, keys)| keys))
     }
 }
 

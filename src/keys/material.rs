@@ -143,7 +143,7 @@ fn is_even(number: &[u8]) -> bool {
 
 /// Whether a "secret" is the text of a key file: then it is public, most
 /// likely, and the start of an algorithm confusion (RFC 8725 §2.1).
-fn looks_like_a_key(secret: &[u8]) -> bool {
+pub(super) fn looks_like_a_key(secret: &[u8]) -> bool {
     let has = |part: &[u8]| secret.windows(part.len()).any(|window| window == part);
     has(b"-----BEGIN ")
         || has(b"ssh-rsa ")

@@ -377,8 +377,8 @@ impl Sessions {
     }
 
     fn issue(&self, grant: Grant, session: &Session) -> Result<AccessToken, Error> {
-        // No longer than the session.
-        let left = Duration::from_secs(self.0.refresh.left_in_all(session));
+        // No longer than the session, also if nobody refreshes it again.
+        let left = Duration::from_secs(self.0.refresh.left_if_idle(session));
         self.0.issuer.issue(grant.session_id(session.id()).at_most(left))
     }
 

@@ -43,6 +43,7 @@ pub struct VerifierBuilder<C> {
     any_leeway: bool,
     max_age: Option<Duration>,
     types: Types,
+    events: bool,
     required: Vec<String>,
     max_token_len: usize,
     user_rules: UserRules<C>,
@@ -66,6 +67,7 @@ impl<C> VerifierBuilder<C> {
             any_leeway: false,
             max_age: None,
             types: Types::Usual,
+            events: false,
             required: Vec::new(),
             max_token_len: 8 * 1024,
             user_rules: UserRules::new(),
@@ -285,6 +287,18 @@ impl<C> VerifierBuilder<C> {
         self
     }
 
+    /// Takes tokens with the claim `events` too: logout tokens and other security events (RFC
+    /// 8417). Default: they are refused.
+    ///
+    /// # Security
+    ///
+    /// Providers send such tokens to other parties, with the same key and often with the type
+    /// `JWT`. Whoever gets one could use it here as an access token.
+    pub fn any_events(mut self) -> Self {
+        self.events = true;
+        self
+    }
+
     /// Takes the time from this clock.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Box::new(clock);
@@ -368,6 +382,7 @@ impl<C> VerifierBuilder<C> {
             leeway: rules::seconds(self.leeway),
             max_age: self.max_age.map(rules::seconds),
             types: self.types,
+            events: self.events,
             required: self.required.into_iter().map(String::into_boxed_str).collect(),
         };
         Ok(Verifier::of(Config {

@@ -343,6 +343,18 @@ fn a10_where_access_tokens_are_demanded_others_are_refused() {
 }
 
 #[test]
+fn a10_a_security_event_is_no_access_token() {
+    let es = key(Algorithm::ES256);
+    let logout = json!({"http://schemas.openid.net/event/backchannel-logout": {}});
+    for events in [logout, json!({}), json!([]), json!("x")] {
+        let token = es.token(&claims_with(json!({"jti": "1", "sid": "s", "events": events})));
+        assert_eq!(gate().bearer(&token), invalid_token(), "{events}");
+        let all = Gate::of(builder::<RegisteredClaims>().any_events());
+        assert_eq!(all.bearer(&token), accepted(), "{events}");
+    }
+}
+
+#[test]
 fn a11_a_token_within_a_token_is_refused() {
     let es = key(Algorithm::ES256);
     for cty in ["JWT", "jwt", "application/jwt", "APPLICATION/JWT"] {

@@ -250,6 +250,42 @@ fn f05_no_member_has_a_second_meaning() {
 }
 
 #[test]
+fn f05_what_is_marked_as_a_number_is_refused() {
+    for name in ["$serde_json::private::Number", "\\u0024serde_json::private::Number"] {
+        for value in ["\"5\"", "5", "\"\\u0035\"", "{}"] {
+            for rest in [
+                format!(",\"{name}\":{value}"),
+                format!(",\"nested\":{{\"{name}\":{value}}}"),
+                format!(",\"nested\":[{{\"{name}\":{value},\"a\":1}}]"),
+            ] {
+                let gate = Gate::of(builder::<User>());
+                assert_eq!(gate.bearer(&payload(claims_and(&rest))), invalid_token(), "{rest}");
+            }
+        }
+    }
+}
+
+#[test]
+fn f05_a_name_that_is_not_ascii_is_no_panic_where_a_key_is_a_bool() {
+    use std::collections::HashMap;
+
+    #[derive(Debug, serde::Deserialize)]
+    struct Flags {
+        #[serde(default)]
+        #[allow(dead_code)]
+        flags: HashMap<bool, u8>,
+    }
+    for name in ["é", "t\u{e9}", "tru\u{20ac}", "😀", "true"] {
+        let rest = format!(r#","flags":{{"{name}":1}}"#);
+        let answer = Gate::of(builder::<Flags>()).bearer(&payload(claims_and(&rest)));
+        assert_eq!(answer == invalid_token(), name != "true", "{name}");
+        let front = claims_and("").replacen('{', &format!("{{\"{name}\":1,"), 1);
+        let gate = Gate::of(builder::<HashMap<bool, serde_json::Value>>());
+        assert_eq!(gate.bearer(&payload(front)), invalid_token(), "{name}");
+    }
+}
+
+#[test]
 fn f06_deep_and_long_json_costs_little() {
     on_a_small_stack(|| {
         let roomy = Gate::of(builder::<User>().max_token_len(64 * 1024));

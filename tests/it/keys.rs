@@ -468,6 +468,17 @@ fn k01_a_secret_that_was_never_set_is_refused() {
 fn a03_a_public_key_is_no_secret() {
     for key in KEYS.iter() {
         let (Some(der), Some(pem)) = (key.spki(), key.pem()) else { continue };
+        let encoded = [
+            base64_simd::STANDARD.encode_to_string(&der),
+            base64_simd::URL_SAFE_NO_PAD.encode_to_string(&der),
+            base64_simd::STANDARD.encode_to_string(&pem),
+            // What is between the first and the last line of the PEM.
+            pem.lines().filter(|line| !line.starts_with('-')).collect::<Vec<_>>().join("\n"),
+        ];
+        for text in encoded {
+            assert_eq!(Key::hs256(&text).err(), Some(ConfigError::SecretIsAKey), "{text}");
+            assert_eq!(Key::hs256(format!("{text}\n")).err(), Some(ConfigError::SecretIsAKey));
+        }
         for secret in [der, pem.into_bytes(), key.jwk().to_string().into_bytes()] {
             assert_eq!(Key::hs256(secret).err(), Some(ConfigError::SecretIsAKey));
         }

@@ -253,9 +253,16 @@ impl RefreshTokens {
         u64::try_from(session.expires_at().saturating_sub(self.now())).unwrap_or_default()
     }
 
-    /// The seconds that are left to it however often it is refreshed.
-    pub(crate) fn left_in_all(&self, session: &Session) -> u64 {
-        u64::try_from(session.ends_at.saturating_sub(self.now())).unwrap_or_default()
+    /// The seconds that are left to it if it is refreshed now and then never again. Where it was
+    /// refreshed within the longest grace, this may be the same token once more, which changes
+    /// nothing.
+    pub(crate) fn left_if_idle(&self, session: &Session) -> u64 {
+        let now = self.now();
+        if now.saturating_sub(session.refreshed_at) <= seconds(MINUTE) {
+            return self.left(session);
+        }
+        let end = now.saturating_add(self.0.idle).min(session.ends_at);
+        u64::try_from(end.saturating_sub(now)).unwrap_or_default()
     }
 
     /// The sessions that have to end for a new one, so that one subject cannot fill the store:

@@ -6,7 +6,7 @@ use http::{Request, Response};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_jwt_auth::{
     Algorithm, JwtAuthLayer, RegisteredClaims, Verifier,
-    error::StoreError,
+    error::{ErrorKind, StoreError},
     issue::{
         Grant, SigningKey, TokenIssuer, TokenIssuerBuilder,
         refresh::{Login, MemoryRefresh, RefreshTokens},
@@ -22,7 +22,7 @@ use super::{
     refresh::{sessions, status},
     set,
 };
-use crate::support::{AUDIENCE, FixedClock, ISSUER, NOW};
+use crate::support::{AUDIENCE, FixedClock, ISSUER, NOW, claims_with, key, trusting};
 
 fn now() -> i64 {
     i64::try_from(NOW).unwrap()
@@ -249,4 +249,78 @@ async fn v07_a_logout_holds_for_tokens_of_a_longer_lifetime() {
             assert_eq!(status(&sessions, token.as_str()).await, expected, "{before}");
         }
     }
+}
+
+#[tokio::test]
+async fn v08_a_key_that_is_retired_is_refused_though_nothing_was_issued_since() {
+    let clock = FixedClock::default();
+    let builder = issuer(&clock).publish_ahead(Duration::from_secs(100));
+    let issuer = builder.lifetime(Duration::from_secs(600)).build().unwrap();
+    // An hour is the leeway of a verifier that is told so: only the key decides.
+    let builder = Verifier::<RegisteredClaims>::builder().audience(AUDIENCE);
+    let builder = builder.keys(issuer.key_set()).clock(clock.clone());
+    let verifier = builder.dangerous().any_leeway(Duration::from_secs(3600)).build().unwrap();
+    let old = issuer.issue(Grant::new("ada")).unwrap();
+    let taken = async || {
+        verifier.verify(old.as_str()).await.map(drop).map_err(|error| error.kind().clone())
+    };
+    issuer.rotate(SigningKey::generate(Algorithm::ES256).unwrap()).unwrap();
+    // Ahead, lifetime, and 300 s for clocks that differ; also where the token is known.
+    set(&clock, 100 + 600 + 300 - 1);
+    assert_eq!((taken().await, taken().await), (Ok(()), Ok(())));
+    set(&clock, 100 + 600 + 300);
+    assert_eq!(taken().await, Err(ErrorKind::UnknownKey));
+    // Two that retire one after the other.
+    let next = issuer.issue(Grant::new("ada")).unwrap();
+    issuer.rotate(SigningKey::generate(Algorithm::ES256).unwrap()).unwrap();
+    let taken = async || verifier.verify(next.as_str()).await.is_ok();
+    set(&clock, 2 * 1000 - 1);
+    assert!(taken().await);
+    set(&clock, 2 * 1000);
+    assert!(!taken().await);
+    assert!(verifier.verify(issuer.issue(Grant::new("ada")).unwrap().as_str()).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_empty_id_is_the_id_of_nothing() {
+    let es = key(Algorithm::ES256);
+    let list = MemoryDenylist::with(10, FixedClock::default());
+    let builder = || trusting(es.key()).denylist(list.clone());
+    let strict: Verifier = builder().build().unwrap();
+    let loose: Verifier = builder().without_token_id().build().unwrap();
+    for revocation in [
+        Revocation::token(ISSUER, "", now() + 900),
+        Revocation::session(ISSUER, "", now() + 900),
+        Revocation::subject(ISSUER, "", now(), now() + 900),
+    ] {
+        list.insert(revocation).unwrap();
+    }
+    let token = es.token(&claims_with(serde_json::json!({"jti": "", "sid": ""})));
+    let error = strict.verify(&token).await.unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::MissingClaim("jti".into()));
+    // Nobody has revoked all tokens without an id by the one of another.
+    let claims = loose.verify(&token).await.unwrap();
+    assert_eq!((claims.registered().token_id(), claims.registered().session_id()), (None, None));
+}
+
+#[tokio::test]
+async fn an_access_token_ends_with_the_idle_session() {
+    let clock = FixedClock::default();
+    let refresh = RefreshTokens::builder(MemoryRefresh::new()).clock(clock.clone());
+    let refresh = refresh.idle_lifetime(Duration::from_secs(120));
+    let refresh = refresh.absolute_lifetime(Duration::from_secs(300)).build().unwrap();
+    let issuer = issuer(&clock).build().unwrap();
+    let sessions = Sessions::builder(issuer).refresh_tokens(refresh).build().unwrap();
+    let opened = sessions.open(Login::new("ada")).await.unwrap();
+    assert_eq!(opened.access().expires_at(), now() + 120);
+    set(&clock, 100);
+    let next = sessions.refresh(opened.refresh()).await.unwrap();
+    assert_eq!(next.access().expires_at(), now() + 220);
+    // Once more within the grace: the session does not end later for it.
+    set(&clock, 105);
+    let again = sessions.refresh(opened.refresh()).await.unwrap();
+    assert_eq!(again.access().expires_at(), now() + 220);
+    set(&clock, 210);
+    let last = sessions.refresh(next.refresh()).await.unwrap();
+    assert_eq!(last.access().expires_at(), now() + 300, "the session ends then in any case");
 }
