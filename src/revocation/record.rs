@@ -102,6 +102,7 @@ impl Revocation {
     }
 
     /// Whether it revokes all that the other one does, and for as long.
+    #[allow(dead_code, reason = "for the feature `redis`")]
     pub(crate) fn covers(&self, other: &Self) -> bool {
         self.name() == other.name()
             && self.issuer == other.issuer
