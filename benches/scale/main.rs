@@ -29,11 +29,12 @@ fn main() {
     let mut table = Table::new(test);
     type Part = (&'static str, fn(&mut Table));
     let parts: [Part; 5] = [
+        // First, since its memory is that of this process.
+        ("follower", follower::measure),
         ("denylist", denylist::measure),
         ("issuers", issuers::measure),
         ("keys", keys::measure),
         ("sessions", sessions::measure),
-        ("follower", follower::measure),
     ];
     for (name, measure) in parts {
         if only.is_empty() || only.iter().any(|word| *word == name) {

@@ -14,9 +14,9 @@ use crate::{error::StoreError, step::Step};
 /// Keeps families for one process, until it ends; cheap to clone, and all clones are one
 /// store.
 ///
-/// A family takes about 400 bytes besides its texts; `docs/performance.md` has the
-/// measurement. No operation looks at other families than those that it is about, and at
-/// those whose time is over.
+/// A family takes about 475 bytes, with a subject of 12 characters and a label of 16;
+/// `docs/performance.md` has the measurement. An operation reads only the families of its id
+/// or of its subject, and removes a few whose time is over.
 ///
 /// # Defaults
 ///

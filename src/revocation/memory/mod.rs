@@ -22,8 +22,8 @@ use crate::{
 /// A lookup takes no lock, so no writer delays it, and its cost does not depend on the
 /// number of revocations. Each insert removes a few revocations whose time is over.
 ///
-/// A revocation takes about 150 bytes besides the text of what it names; `docs/performance.md`
-/// has the measurement. Revocations of the same issuer share its text.
+/// A revocation takes about 150 bytes if its name has 22 characters; `docs/performance.md` has
+/// the measurement. Revocations of the same issuer share its text.
 ///
 /// # Rules
 ///

@@ -48,8 +48,9 @@ use crate::{
 ///
 /// # Memory
 ///
-/// An issuer with one key takes about MEMORY, most of it in its verifier;
-/// `docs/performance.md` has the measurement.
+/// An issuer takes about 2.2 KB with one HS256 key, of which the key takes 1.3 KB;
+/// `docs/performance.md` has the measurement. Nothing is allocated for its tokens before the
+/// first one comes.
 ///
 /// # Example: two issuers
 /// ```
