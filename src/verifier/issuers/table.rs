@@ -184,7 +184,7 @@ mod tests {
     use std::collections::HashMap as Map;
 
     use super::*;
-    use crate::{Key, RegisteredClaims};
+    use crate::{claims::RegisteredClaims, keys::Key};
 
     fn verifier() -> Verifier {
         let keys = Key::hs256([7; 32]).unwrap();
