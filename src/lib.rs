@@ -23,6 +23,7 @@ pub mod clock;
 mod csrf;
 pub mod error;
 #[cfg(any(feature = "issue", feature = "remote"))]
+#[cfg(feature = "remote")]
 mod expiring;
 #[cfg(feature = "axum")]
 pub mod extract;

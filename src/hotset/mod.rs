@@ -32,7 +32,8 @@ use self::slots::{Entry, MOST_COMINGS, Slots, WAYS};
 pub(crate) struct HotSet<V> {
     hasher: RandomState,
     most: usize,
-    table: OnceLock<Table<V>>,
+    /// Elsewhere: there may be a hundred thousand verifiers whose maps stay empty.
+    table: OnceLock<Box<Table<V>>>,
 }
 
 /// Where a text belongs.
@@ -98,7 +99,7 @@ impl<V> HotSet<V> {
     /// What a text has a claim to that is not there, by how often it came.
     #[inline]
     pub(crate) fn claim(&self, place: Place, text: &str) -> Option<Claim> {
-        self.table.get_or_init(|| Table::new(self.most)).claim(place, text, self.most)
+        self.table.get_or_init(|| Box::new(Table::new(self.most))).claim(place, text, self.most)
     }
 
     /// Keeps a value for a text that has a claim, unless it is too large. `bytes` is what the

@@ -50,6 +50,7 @@
 //! dates nor its issuer are looked at.
 
 mod der;
+mod index;
 mod jwk;
 mod key;
 mod live;

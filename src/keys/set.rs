@@ -6,9 +6,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
+    index::{Index, Named},
     jwk::{self, Trust},
     key::Key,
-    signature::Authentic,
+    signature::{Authentic, Prepared},
 };
 use crate::{
     alg::{Algorithm, AlgorithmSet},
@@ -23,13 +24,15 @@ use crate::{
 pub struct KeySet {
     keys: Arc<[Key]>,
     skipped: Arc<[SkippedKey]>,
+    /// Of a large set.
+    index: Option<Arc<Index>>,
 }
 
 impl KeySet {
     /// A set of these keys.
     #[must_use]
     pub fn new(keys: impl IntoIterator<Item = Key>) -> Self {
-        Self { keys: keys.into_iter().collect(), skipped: Arc::default() }
+        Self::of(keys.into_iter().collect(), Arc::default())
     }
 
     /// The public keys of a JWK set document (RFC 7517 §5).
@@ -73,10 +76,10 @@ impl KeySet {
 
     /// Binds all keys to an issuer; see [`Key::with_issuer`].
     #[must_use]
-    pub fn with_issuer(mut self, issuer: impl Into<String>) -> Self {
+    pub fn with_issuer(self, issuer: impl Into<String>) -> Self {
         let issuer = issuer.into();
-        self.keys = self.iter().map(|key| key.clone().with_issuer(&*issuer)).collect();
-        self
+        let keys = self.iter().map(|key| key.clone().with_issuer(&*issuer)).collect();
+        Self::of(keys, self.skipped)
     }
 
     /// The keys of a document that were left out, and why.
@@ -112,10 +115,10 @@ impl KeySet {
         if self.is_empty() && self.skipped.is_empty() {
             return other;
         }
-        Self {
-            keys: self.iter().chain(other.iter()).cloned().collect(),
-            skipped: self.skipped.iter().chain(other.skipped()).cloned().collect(),
-        }
+        Self::of(
+            self.iter().chain(other.iter()).cloned().collect(),
+            self.skipped.iter().chain(other.skipped()).cloned().collect(),
+        )
     }
 
     /// All algorithms that some key may verify.
@@ -134,29 +137,52 @@ impl KeySet {
         message: &[u8],
         signature: &[u8],
     ) -> Result<(Authentic, Option<&str>), Miss> {
-        // A key of that id is the one that is meant, also if it does not fit.
-        let named = kid.filter(|kid| self.iter().any(|key| key.kid() == Some(kid)));
-        let candidates = self
-            .iter()
-            .filter(|key| match (kid, named) {
-                (None, _) => true,
-                (Some(_), Some(named)) => key.kid() == Some(named),
-                (Some(_), None) => key.kid().is_none(),
-            })
-            .filter(|key| match (issuer, key.issuer()) {
-                (Some(issuer), Some(bound)) => issuer == bound,
-                _ => true,
-            })
-            .filter_map(|key| Some((key, key.prepared(algorithm)?)));
-        let mut tried = false;
-        for (key, prepared) in candidates.take(MOST_TRIED) {
-            tried = true;
-            if let Some(authentic) = prepared.verify(message, signature) {
-                return Ok((authentic, key.issuer()));
-            }
+        if let Some(index) = &self.index {
+            return self.verify_indexed(index, issuer, kid, algorithm, message, signature);
         }
-        let error = Error::new(if tried { ErrorKind::Signature } else { ErrorKind::UnknownKey });
-        Err(Miss { error, may_come: named.is_none() && !algorithm.is_symmetric() })
+        // A key of that id is the one that is meant, also if it does not fit.
+        let is_named = kid.is_some_and(|kid| self.iter().any(|key| key.kid() == Some(kid)));
+        let named = named(kid, is_named);
+        let candidates = self.iter().filter(|key| named.fits(key));
+        try_each(fitting(candidates, issuer, algorithm), is_named, algorithm, message, signature)
+    }
+
+    /// The same for a large set, without a look at each key.
+    #[inline(never)]
+    fn verify_indexed(
+        &self,
+        index: &Index,
+        issuer: Option<&str>,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(Authentic, Option<&str>), Miss> {
+        let (candidates, is_named) = self.indexed(index, issuer, kid, algorithm);
+        try_each(fitting(candidates, issuer, algorithm), is_named, algorithm, message, signature)
+    }
+
+    /// The keys that the index has for a token, and whether one has the token's id.
+    fn indexed<'s, 'q>(
+        &'s self,
+        index: &'q Index,
+        issuer: Option<&'q str>,
+        kid: Option<&'q str>,
+        algorithm: Algorithm,
+    ) -> (impl Iterator<Item = &'s Key> + use<'s, 'q>, bool) {
+        let is_named = kid.is_some_and(|kid| {
+            let mut keys = index.with_id(kid).iter().filter_map(|place| self.keys.get(*place));
+            keys.any(|key| key.kid() == Some(kid))
+        });
+        let named = named(kid, is_named);
+        let places = index.find(named, issuer, algorithm);
+        let keys = places.filter_map(|place| self.keys.get(place));
+        (keys.filter(move |key| named.fits(key)), is_named)
+    }
+
+    fn of(keys: Arc<[Key]>, skipped: Arc<[SkippedKey]>) -> Self {
+        let index = Index::of(&keys).map(Arc::new);
+        Self { keys, skipped, index }
     }
 
     fn read(document: &[&RawValue], trust: Trust) -> Result<Self, ConfigError> {
@@ -168,8 +194,51 @@ impl KeySet {
                 Err(reason) => skipped.push(SkippedKey { index, kid, reason }),
             }
         }
-        Ok(Self { keys: keys.into(), skipped: skipped.into() })
+        Ok(Self::of(keys.into(), skipped.into()))
     }
+}
+
+/// Which keys a token with this id is tried with.
+#[inline]
+fn named(kid: Option<&str>, is_named: bool) -> Named<'_> {
+    match kid {
+        None => Named::Any,
+        Some(id) if is_named => Named::Id(id),
+        Some(_) => Named::None,
+    }
+}
+
+/// Those keys that may speak for the issuer, if it is given, and serve the algorithm.
+#[inline]
+fn fitting<'s>(
+    keys: impl Iterator<Item = &'s Key>,
+    issuer: Option<&str>,
+    algorithm: Algorithm,
+) -> impl Iterator<Item = (&'s Key, &'s Prepared)> {
+    keys.filter(move |key| match (issuer, key.issuer()) {
+        (Some(issuer), Some(bound)) => issuer == bound,
+        _ => true,
+    })
+    .filter_map(move |key| Some((key, key.prepared(algorithm)?)))
+}
+
+#[inline]
+fn try_each<'s>(
+    candidates: impl Iterator<Item = (&'s Key, &'s Prepared)>,
+    is_named: bool,
+    algorithm: Algorithm,
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(Authentic, Option<&'s str>), Miss> {
+    let mut tried = false;
+    for (key, prepared) in candidates.take(MOST_TRIED) {
+        tried = true;
+        if let Some(authentic) = prepared.verify(message, signature) {
+            return Ok((authentic, key.issuer()));
+        }
+    }
+    let error = Error::new(if tried { ErrorKind::Signature } else { ErrorKind::UnknownKey });
+    Err(Miss { error, may_come: !is_named && !algorithm.is_symmetric() })
 }
 
 /// The keys of a JWK set, each as it stands.
@@ -248,3 +317,81 @@ impl fmt::Display for SkippedKey {
 
 /// How many keys a token is tried with: what an attacker can make us do.
 const MOST_TRIED: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, option, prelude::*, sample::select};
+
+    use super::*;
+
+    /// Which keys a token is tried with, as the rules of the module say it.
+    fn defined<'s>(
+        set: &'s KeySet,
+        issuer: Option<&str>,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+    ) -> Vec<&'s Key> {
+        let named = kid.filter(|kid| set.iter().any(|key| key.kid() == Some(kid)));
+        let all = set.iter();
+        let named = all.filter(|key| match (kid, named) {
+            (None, _) => true,
+            (Some(_), Some(named)) => key.kid() == Some(named),
+            (Some(_), None) => key.kid().is_none(),
+        });
+        let bound = named.filter(|key| match (issuer, key.issuer()) {
+            (Some(issuer), Some(bound)) => issuer == bound,
+            _ => true,
+        });
+        bound.filter(|key| key.prepared(algorithm).is_some()).take(MOST_TRIED).collect()
+    }
+
+    fn names() -> impl Strategy<Value = Option<&'static str>> {
+        option::of(select(vec!["a", "b", "c", "d"]))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(500))]
+
+        #[test]
+        fn an_index_finds_the_keys_that_are_defined_in_their_order(
+            keys in vec((names(), names(), 0..3_usize), 17..60),
+            (kid, issuer) in (names(), names()),
+        ) {
+            let secret = |n: usize| vec![u8::try_from(n + 1).unwrap(); 64];
+            let kinds = [Key::hs256(secret(0)), Key::hs384(secret(1)), Key::hs512(secret(2))];
+            let kinds = kinds.map(Result::unwrap);
+            let set: KeySet = keys
+                .iter()
+                .map(|(kid, issuer, kind)| {
+                    let key = kinds[*kind].clone();
+                    let key = kid.iter().fold(key, |key, kid| key.with_kid(*kid));
+                    issuer.iter().fold(key, |key, issuer| key.with_issuer(*issuer))
+                })
+                .collect();
+            let index = set.index.as_deref().unwrap();
+            for algorithm in [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512, Algorithm::RS256] {
+                let (found, is_named) = set.indexed(index, issuer, kid, algorithm);
+                let found: Vec<_> =
+                    fitting(found, issuer, algorithm).map(|(key, _)| key).take(MOST_TRIED).collect();
+                let expected = defined(&set, issuer, kid, algorithm);
+                prop_assert!(found.iter().map(|key| std::ptr::from_ref(*key))
+                    .eq(expected.iter().map(|key| std::ptr::from_ref(*key))));
+                let has_id = kid.is_some_and(|kid| keys.iter().any(|(one, ..)| *one == Some(kid)));
+                prop_assert_eq!(is_named, has_id);
+            }
+        }
+    }
+
+    #[test]
+    fn a_set_keeps_its_index_through_all_changes() {
+        let key = |n: usize| Key::hs256([7; 32]).unwrap().with_kid(n.to_string());
+        let set: KeySet = (0..16).map(key).collect();
+        assert!(set.index.is_none());
+        let both = set.clone().and(KeySet::new([key(16)])).with_issuer("i");
+        let index = both.index.as_deref().unwrap();
+        let (found, is_named) = both.indexed(index, Some("i"), Some("16"), Algorithm::HS256);
+        assert_eq!(found.map(Key::kid).collect::<Vec<_>>(), [Some("16")]);
+        assert!(is_named);
+        assert_eq!(both.indexed(index, Some("j"), Some("16"), Algorithm::HS256).0.count(), 0);
+    }
+}

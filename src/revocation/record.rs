@@ -57,6 +57,16 @@ impl Revocation {
         Self::new(Of::Subject { subject: subject.into(), before }, issuer, expires_at)
     }
 
+    /// Of what was kept of another one; `before` counts for subjects only.
+    pub(super) fn of(kind: Kind, issuer: &str, name: &str, until: i64, before: i64) -> Self {
+        let of = match kind {
+            Kind::Token => Of::Token(name.into()),
+            Kind::Session => Of::Session(name.into()),
+            Kind::Subject => Of::Subject { subject: name.into(), before },
+        };
+        Self { of, issuer: issuer.into(), until }
+    }
+
     fn new(of: Of, issuer: &str, expires_at: i64) -> Self {
         let slack = i64::try_from(SLACK.as_secs()).unwrap_or_default();
         Self { of, issuer: issuer.into(), until: expires_at.saturating_add(slack) }
@@ -92,6 +102,7 @@ impl Revocation {
     }
 
     /// Whether it revokes all that the other one does, and for as long.
+    #[allow(dead_code, reason = "for the feature `redis`")]
     pub(crate) fn covers(&self, other: &Self) -> bool {
         self.name() == other.name()
             && self.issuer == other.issuer

@@ -11,8 +11,10 @@ use crate::alg::Algorithm;
 /// Only who can sign gets a header in here, and none is ever replaced: there is
 /// nothing to lock and nothing to flood. A header is compared as a whole; what
 /// was read of it is the same for the same bytes.
+///
+/// Keys that have signed nothing so far take no memory here.
 #[derive(Default)]
-pub(crate) struct HeaderMemo([OnceLock<Known>; MOST]);
+pub(crate) struct HeaderMemo(OnceLock<Box<[OnceLock<Known>; MOST]>>);
 
 /// What was read of a header.
 pub(crate) struct Known {
@@ -26,14 +28,15 @@ impl HeaderMemo {
     /// The header of this token, if it is a known one.
     #[inline]
     pub(crate) fn find(&self, token: Compact<'_>) -> Option<&Known> {
-        self.0.iter().map_while(OnceLock::get).find(|known| *known.text == *token.header)
+        self.0.get()?.iter().map_while(OnceLock::get).find(|known| *known.text == *token.header)
     }
 
     /// Keeps the header, not known so far, of a token whose signature was found
     /// to be good.
     #[cold]
     pub(crate) fn learn(&self, token: Compact<'_>, header: &Header<'_>) {
-        let full = self.0.last().is_some_and(|place| place.get().is_some());
+        let places = self.0.get_or_init(Box::default);
+        let full = places.last().is_some_and(|place| place.get().is_some());
         if full || token.header.len() > LONGEST {
             return;
         }
@@ -43,7 +46,7 @@ impl HeaderMemo {
             typ: header.typ.as_deref().map(Box::from),
             kid: header.kid.as_deref().map(Box::from),
         };
-        for place in &self.0 {
+        for place in places.iter() {
             match place.set(known) {
                 Ok(()) => return,
                 Err(back) => known = back,

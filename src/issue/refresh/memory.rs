@@ -1,27 +1,46 @@
 //! Families in the memory of this process.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::BTreeSet,
     fmt,
+    hash::{BuildHasher, RandomState},
+    ops::RangeInclusive,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use super::store::{Family, RefreshStore, Rotated, Rotation, Session};
-use crate::{error::StoreError, expiring::ExpiringMap, step::Step};
+use crate::{error::StoreError, step::Step};
 
 /// Keeps families for one process, until it ends; cheap to clone, and all clones are one
 /// store.
 ///
+/// A family takes about 475 bytes, with a subject of 12 characters and a label of 16;
+/// `docs/performance.md` has the measurement. An operation reads only the families of its id
+/// or of its subject, and removes a few whose time is over.
+///
 /// # Defaults
 ///
-/// - at most 1,000,000 families, of about a kilobyte each; where there are more, the one
-///   goes first that would end first
+/// - at most 1,000,000 families; where there are more, the one goes first that would end
+///   first
 #[derive(Clone)]
 pub struct MemoryRefresh(Arc<Mutex<Families>>);
 
+/// Families, each under a number, and the numbers in three orders.
+///
+/// Trees, because a hash map of a million moves all of them when it grows, while everybody
+/// waits.
 struct Families {
-    by_id: ExpiringMap<String, Family>,
-    by_subject: HashMap<String, HashSet<String>>,
+    all: Vec<Option<Box<Family>>>,
+    /// The numbers that are not in use.
+    free: Vec<u32>,
+    /// By the hash of the id; the text decides.
+    by_id: BTreeSet<(u64, u32)>,
+    /// By the hash of the subject; the text decides.
+    by_subject: BTreeSet<(u64, u32)>,
+    /// By the time when they end.
+    by_end: BTreeSet<(i64, u32)>,
+    hasher: RandomState,
+    most: usize,
 }
 
 impl MemoryRefresh {
@@ -31,11 +50,18 @@ impl MemoryRefresh {
         Self::with_capacity(MOST)
     }
 
-    /// An empty store for so many families.
+    /// An empty store for so many families, and for one at the least.
     #[must_use]
     pub fn with_capacity(most: usize) -> Self {
-        let families = Families { by_id: ExpiringMap::new(most), by_subject: HashMap::new() };
-        Self(Arc::new(Mutex::new(families)))
+        Self(Arc::new(Mutex::new(Families {
+            all: Vec::new(),
+            free: Vec::new(),
+            by_id: BTreeSet::new(),
+            by_subject: BTreeSet::new(),
+            by_end: BTreeSet::new(),
+            hasher: RandomState::new(),
+            most: most.clamp(1, usize::try_from(u32::MAX).unwrap_or(usize::MAX)),
+        })))
     }
 
     fn lock(&self) -> MutexGuard<'_, Families> {
@@ -47,80 +73,162 @@ impl MemoryRefresh {
 impl RefreshStore for MemoryRefresh {
     fn create(&self, family: Family, now: i64) -> Step<Result<(), StoreError>> {
         let mut families = self.lock();
-        let session = family.session();
-        if families.by_id.get(session.id(), now).is_some() {
-            return Step::Ready(Err(StoreError::new("a family of this id is there")));
+        if let Some(number) = families.find(family.session.id()) {
+            if families.is_alive(number, now) {
+                return Step::Ready(Err(StoreError::new("a family of this id is there")));
+            }
+            families.take(number);
         }
-        let ids = families.by_subject.entry(session.subject().to_owned()).or_default();
-        ids.insert(session.id().to_owned());
-        families.keep(family, now);
+        families.sweep(now);
+        families.make_room();
+        families.put(family);
         Step::Ready(Ok(()))
     }
 
     fn get(&self, id: &str, now: i64) -> Step<Result<Option<Family>, StoreError>> {
-        Step::Ready(Ok(self.lock().by_id.get(id, now).cloned()))
+        let families = self.lock();
+        let number = families.find(id).filter(|number| families.is_alive(*number, now));
+        Step::Ready(Ok(number.and_then(|number| families.at(number)).cloned()))
     }
 
     fn rotate(&self, rotation: Rotation) -> Step<Result<Rotated, StoreError>> {
         let mut families = self.lock();
-        let Some(mut family) = families.take(rotation.id()) else {
-            return Step::Ready(Ok(Rotated::Unknown));
-        };
-        let rotated = family.rotate(&rotation);
-        match &rotated {
-            Rotated::Rotated(_) | Rotated::Repeated { .. } => families.keep(family, rotation.now()),
-            Rotated::Reused(session) => families.forget(session),
-            Rotated::Expired | Rotated::Unknown => families.forget(family.session()),
-        }
-        Step::Ready(Ok(rotated))
+        families.sweep(rotation.now());
+        let rotated = families.find(rotation.id()).and_then(|number| {
+            let family = families.at_mut(number)?;
+            let before = family.session.expires_at();
+            let rotated = family.rotate(&rotation);
+            let after = family.session.expires_at();
+            match &rotated {
+                Rotated::Rotated(_) | Rotated::Repeated { .. } => {
+                    if before != after {
+                        families.by_end.remove(&(before, number));
+                        families.by_end.insert((after, number));
+                    }
+                }
+                Rotated::Reused(_) | Rotated::Expired | Rotated::Unknown => {
+                    families.take(number);
+                }
+            }
+            Some(rotated)
+        });
+        Step::Ready(Ok(rotated.unwrap_or(Rotated::Unknown)))
     }
 
     fn list(&self, subject: &str, now: i64) -> Step<Result<Vec<Session>, StoreError>> {
         let families = self.lock();
-        let ids = families.by_subject.get(subject).into_iter().flatten();
-        let alive = ids.filter_map(|id| families.by_id.get(id.as_str(), now));
-        Step::Ready(Ok(alive.map(|family| family.session().clone()).collect()))
+        let alive = families.of_subject(subject).filter(|number| families.is_alive(*number, now));
+        let sessions = alive.filter_map(|number| Some(families.at(number)?.session.clone()));
+        Step::Ready(Ok(sessions.collect()))
     }
 
     fn end(&self, id: &str) -> Step<Result<Option<Session>, StoreError>> {
         let mut families = self.lock();
-        let ended = families.take(id);
-        if let Some(family) = &ended {
-            families.forget(family.session());
-        }
-        Step::Ready(Ok(ended.map(|family| family.session().clone())))
+        let ended = families.find(id).and_then(|number| families.take(number));
+        Step::Ready(Ok(ended.map(|family| family.session)))
     }
 
     fn end_all(&self, subject: &str) -> Step<Result<Vec<Session>, StoreError>> {
         let mut families = self.lock();
-        let ids = families.by_subject.remove(subject).unwrap_or_default();
-        let ended = ids.iter().filter_map(|id| families.take(id));
-        Step::Ready(Ok(ended.map(|family| family.session().clone()).collect()))
+        let numbers: Vec<u32> = families.of_subject(subject).collect();
+        let ended = numbers.into_iter().filter_map(|number| families.take(number));
+        Step::Ready(Ok(ended.map(|family| family.session).collect()))
     }
 }
 
 impl Families {
-    /// Keeps a family whose subject knows of it.
-    fn keep(&mut self, family: Family, now: i64) {
-        let (id, deadline) = (family.session().id().to_owned(), family.session().expires_at());
-        for gone in self.by_id.insert(id, family, deadline, now) {
-            self.forget(gone.session());
+    fn at(&self, number: u32) -> Option<&Family> {
+        self.all.get(index(number))?.as_deref()
+    }
+
+    fn at_mut(&mut self, number: u32) -> Option<&mut Family> {
+        self.all.get_mut(index(number))?.as_deref_mut()
+    }
+
+    fn is_alive(&self, number: u32, now: i64) -> bool {
+        self.at(number).is_some_and(|family| now < family.session.expires_at())
+    }
+
+    /// The family of this id, over or not.
+    fn find(&self, id: &str) -> Option<u32> {
+        let mut same =
+            self.by_id.range(all_of(self.hasher.hash_one(id))).map(|(_, number)| *number);
+        same.find(|number| self.at(*number).is_some_and(|family| family.session.id() == id))
+    }
+
+    /// The families of a subject, over or not.
+    fn of_subject(&self, subject: &str) -> impl Iterator<Item = u32> {
+        let same = self.by_subject.range(all_of(self.hasher.hash_one(subject)));
+        let is = move |family: &Family| family.session.subject() == subject;
+        same.map(|(_, number)| *number).filter(move |number| self.at(*number).is_some_and(is))
+    }
+
+    /// Puts in a family of an id that is not there.
+    fn put(&mut self, mut family: Family) {
+        shrink(&mut family.session);
+        let Some(number) = self.free.pop().or_else(|| u32::try_from(self.all.len()).ok()) else {
+            // There is room for no more than numbers.
+            return;
+        };
+        let (id, subject, end) = self.places(&family.session);
+        let family = Some(Box::new(family));
+        match self.all.get_mut(index(number)) {
+            Some(place) => *place = family,
+            None => self.all.push(family),
         }
+        self.by_id.insert((id, number));
+        self.by_subject.insert((subject, number));
+        self.by_end.insert((end, number));
     }
 
-    fn take(&mut self, id: &str) -> Option<Family> {
-        self.by_id.remove(id)
+    fn take(&mut self, number: u32) -> Option<Family> {
+        let family = self.all.get_mut(index(number))?.take()?;
+        let (id, subject, end) = self.places(&family.session);
+        self.by_id.remove(&(id, number));
+        self.by_subject.remove(&(subject, number));
+        self.by_end.remove(&(end, number));
+        self.free.push(number);
+        Some(*family)
     }
 
-    /// Forgets that the subject had this session.
-    fn forget(&mut self, session: &Session) {
-        if let Some(ids) = self.by_subject.get_mut(session.subject()) {
-            ids.remove(session.id());
-            if ids.is_empty() {
-                self.by_subject.remove(session.subject());
+    /// Removes some whose time is over: as many as keep an operation short.
+    fn sweep(&mut self, now: i64) {
+        for _ in 0..AT_ONCE {
+            match self.by_end.first().copied() {
+                Some((end, number)) if end <= now => drop(self.take(number)),
+                _ => return,
             }
         }
     }
+
+    /// Removes what ends first, if there is no room for one more.
+    fn make_room(&mut self) {
+        while self.by_end.len() >= self.most {
+            let Some((_, number)) = self.by_end.first().copied() else { return };
+            self.take(number);
+        }
+    }
+
+    fn places(&self, session: &Session) -> (u64, u64, i64) {
+        let (id, subject) = (session.id(), session.subject());
+        (self.hasher.hash_one(id), self.hasher.hash_one(subject), session.expires_at())
+    }
+}
+
+/// Gives back the room that the texts do not use.
+fn shrink(session: &mut Session) {
+    let Session { id, subject, client_id, scope, label, .. } = session;
+    id.shrink_to_fit();
+    subject.shrink_to_fit();
+    [client_id, scope, label].into_iter().flatten().for_each(String::shrink_to_fit);
+}
+
+fn all_of(hash: u64) -> RangeInclusive<(u64, u32)> {
+    (hash, 0)..=(hash, u32::MAX)
+}
+
+fn index(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 impl Default for MemoryRefresh {
@@ -136,3 +244,120 @@ impl fmt::Debug for MemoryRefresh {
 }
 
 const MOST: usize = 1_000_000;
+
+/// How many families whose time is over go at a time.
+const AT_ONCE: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::atomic::{AtomicU64, Ordering::Relaxed},
+        time::{Duration, SystemTime, UNIX_EPOCH},
+    };
+
+    use super::{
+        super::{Login, RefreshTokens},
+        *,
+    };
+    use crate::clock::Clock;
+
+    fn family(id: &str, subject: &str, ends_at: i64) -> Family {
+        serde_json::from_value(serde_json::json!({
+            "session": {
+                "id": id, "subject": subject, "created_at": 0, "refreshed_at": 0,
+                "idle_until": ends_at, "ends_at": 10_000,
+            },
+            "current": "A".repeat(43),
+        }))
+        .unwrap()
+    }
+
+    fn create(store: &MemoryRefresh, id: &str, subject: &str, ends_at: i64, now: i64) -> bool {
+        store.create(family(id, subject, ends_at), now).now().unwrap().is_ok()
+    }
+
+    fn ids(store: &MemoryRefresh, subject: &str, now: i64) -> Vec<String> {
+        let sessions = store.list(subject, now).now().unwrap().unwrap();
+        let mut ids: Vec<_> = sessions.into_iter().map(|session| session.id).collect();
+        ids.sort();
+        ids
+    }
+
+    /// That the numbers are in all three orders, and nothing else is.
+    fn check(store: &MemoryRefresh, len: usize) {
+        let families = store.lock();
+        let there: Vec<u32> =
+            (0..).zip(&families.all).filter(|(_, one)| one.is_some()).map(|(n, _)| n).collect();
+        assert_eq!(there.len(), len);
+        assert_eq!(there.len() + families.free.len(), families.all.len());
+        for order in [&families.by_id, &families.by_subject] {
+            let mut numbers: Vec<_> = order.iter().map(|(_, number)| *number).collect();
+            numbers.sort_unstable();
+            assert_eq!(numbers, there);
+        }
+        for (end, number) in &families.by_end {
+            assert_eq!(families.at(*number).unwrap().session.expires_at(), *end);
+        }
+        assert_eq!(families.by_end.len(), len);
+    }
+
+    #[test]
+    fn it_is_bounded_and_drops_what_ends_first() {
+        let store = MemoryRefresh::with_capacity(3);
+        for (id, ends_at) in [("a", 300), ("b", 100), ("c", 200), ("d", 400)] {
+            assert!(create(&store, id, "s", ends_at, 0));
+        }
+        assert_eq!(ids(&store, "s", 0), ["a", "c", "d"]);
+        check(&store, 3);
+        assert!(create(&store, "e", "s", 1000, 350));
+        check(&store, 2);
+        assert_eq!(ids(&store, "s", 350), ["d", "e"]);
+    }
+
+    #[tokio::test]
+    async fn a_rotation_moves_the_end_and_nothing_else() {
+        #[derive(Clone, Default)]
+        struct Hand(Arc<AtomicU64>);
+        impl Clock for Hand {
+            fn now(&self) -> SystemTime {
+                UNIX_EPOCH + Duration::from_secs(self.0.load(Relaxed))
+            }
+        }
+        let (store, clock) = (MemoryRefresh::with_capacity(2), Hand::default());
+        let tokens = RefreshTokens::builder(store.clone())
+            .idle_lifetime(Duration::from_secs(100))
+            .grace(Duration::ZERO)
+            .clock(clock.clone());
+        let tokens = tokens.build().unwrap();
+        let first = tokens.open(Login::new("one")).await.unwrap();
+        clock.0.store(10, Relaxed);
+        tokens.open(Login::new("two")).await.unwrap();
+        clock.0.store(20, Relaxed);
+        tokens.rotate(first.token().as_str()).await.unwrap();
+        check(&store, 2);
+        tokens.open(Login::new("three")).await.unwrap();
+        let left = ["one", "two", "three"].map(|subject| ids(&store, subject, 20).len());
+        assert_eq!(left, [1, 0, 1], "the second would end before the first now");
+        assert!(tokens.rotate(first.token().as_str()).await.is_err(), "it was spent");
+        check(&store, 1);
+    }
+
+    #[test]
+    fn a_number_is_used_again_for_another_subject() {
+        let store = MemoryRefresh::new();
+        assert!(create(&store, "a", "s", 100, 0) && !create(&store, "a", "t", 100, 50));
+        assert!(create(&store, "a", "t", 300, 100), "the former one is over");
+        assert!(ids(&store, "s", 0).is_empty());
+        assert!(create(&store, "b", "s", 300, 100) && create(&store, "c", "s", 300, 100));
+        assert_eq!(store.end("b").now().unwrap().unwrap().unwrap().id, "b");
+        assert!(store.end("b").now().unwrap().unwrap().is_none());
+        assert!(create(&store, "d", "t", 300, 100));
+        assert_eq!(
+            (ids(&store, "s", 100), ids(&store, "t", 100)),
+            (vec!["c".into()], vec!["a".into(), "d".into()])
+        );
+        check(&store, 3);
+        assert_eq!(store.end_all("t").now().unwrap().unwrap().len(), 2);
+        check(&store, 1);
+    }
+}

@@ -1,18 +1,11 @@
 //! What is set of several issuers.
 
-use std::{
-    error::Error as StdError,
-    fmt,
-    future::Future,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
-
-use arc_swap::ArcSwap;
+use std::{error::Error as StdError, fmt, future::Future, sync::Arc, time::Duration};
 
 use super::{
     IssuerPattern, Issuers, Shared,
     resolve::{Resolve, Resolver},
+    table::Table,
 };
 use crate::{
     clock::{Clock, SystemClock},
@@ -139,8 +132,7 @@ impl<C> IssuersBuilder<C> {
             resolver.resolve = self.resolve;
         }
         Issuers(Arc::new(Shared {
-            table: ArcSwap::default(),
-            changes: Mutex::new(0),
+            table: Table::new(),
             resolver,
             max_token_len: self.max_token_len,
             clock: self.clock,

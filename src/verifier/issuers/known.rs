@@ -69,13 +69,13 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Issuers<C> {
 
     /// The answer to a known token, if whoever verified it is still its issuer's verifier.
     fn recall(&self, known: &Known<C>) -> Recalled<C> {
-        let table = self.0.table.load();
         let recall = |verifier: &Verifier<C>| match verifier.config() {
             Some(config) if verifier.is(&known.by) => verifier.recall(config, &known.verdict),
             _ => (None, Fate::Goes),
         };
         let Some(issuer) = known.verdict.registered().issuer() else { return (None, Fate::Goes) };
-        match self.0.find(&table, issuer) {
+        let entry = self.0.table.load(issuer);
+        match self.0.found(&entry) {
             Found::Fresh(verifier) => recall(verifier),
             Found::Old(verifier) => {
                 self.renew(issuer);

@@ -19,6 +19,7 @@ use crate::{
     error::{Error, ErrorKind},
     expiring::ExpiringMap,
     observe,
+    rules::seconds,
     step::Step,
     verifier::{Claims, Verifier},
 };
@@ -44,6 +45,8 @@ pub(super) struct Resolve {
 struct State<C> {
     /// Those that are asked for.
     under_way: HashMap<Box<str>, UnderWay<C>>,
+    /// How many of them are not there so far.
+    new: usize,
     /// Those that were asked for in vain.
     refused: ExpiringMap<Box<str>, Error>,
 }
@@ -74,7 +77,8 @@ impl<C> Resolver<C> {
             let asked = ask(issuer);
             Step::pending(async move { asked.await.map_err(Into::into) })
         };
-        let state = State { under_way: HashMap::new(), refused: ExpiringMap::new(MOST_REFUSED) };
+        let state =
+            State { under_way: HashMap::new(), new: 0, refused: ExpiringMap::new(MOST_REFUSED) };
         Self { allowed, ask: Box::new(ask), resolve: Resolve::default(), state: Mutex::new(state) }
     }
 
@@ -87,12 +91,21 @@ impl<C> Resolver<C> {
         let mut state = self.state();
         state.refused.remove(issuer);
         // Who waits for it gets the answer; who comes now asks anew.
-        state.under_way.remove(issuer);
+        state.end(issuer);
     }
 
     fn state(&self) -> MutexGuard<'_, State<C>> {
         // Maps are whole, whatever happened to who held it.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<C> State<C> {
+    /// It is not asked for any more.
+    fn end(&mut self, issuer: &str) {
+        if let Some(ended) = self.under_way.remove(issuer) {
+            self.new = self.new.saturating_sub(usize::from(ended.is_new));
+        }
     }
 }
 
@@ -152,7 +165,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Issuers<C> {
     ) -> Result<Arc<watch::Sender<Option<Found<C>>>>, Error> {
         let shared = &self.0;
         let runtime = Handle::try_current().map_err(|_| later(SOON))?;
-        let age = shared.age();
+        let age = shared.table.age();
         let found = {
             let mut state = resolver.state();
             if let Some(refused) = state.refused.get(issuer, shared.now()) {
@@ -161,13 +174,13 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Issuers<C> {
             if let Some(under_way) = state.under_way.get(issuer) {
                 return Ok(Arc::clone(&under_way.found));
             }
-            let new = state.under_way.values().filter(|under_way| under_way.is_new).count();
-            if is_new && new >= MOST_UNDER_WAY {
+            if is_new && state.new >= MOST_UNDER_WAY {
                 return Err(later(SOON));
             }
             let found = Arc::new(watch::Sender::new(None));
             let under_way = UnderWay { found: Arc::clone(&found), is_new };
             state.under_way.insert(issuer.into(), under_way);
+            state.new = state.new.saturating_add(usize::from(is_new));
             found
         };
         // A runtime that is closing drops the task in place, which takes the lock.
@@ -204,10 +217,14 @@ impl<C: Send + Sync + 'static> Asked<C> {
             Err(_) => Err(unavailable(&io::Error::other("it took longer than 5 s"))),
         };
         match &found {
-            Ok(verifier) => self.shared.keep(&self.issuer, verifier, &resolver.resolve, age),
+            Ok(verifier) => {
+                let (now, resolve) = (self.shared.now(), &resolver.resolve);
+                let times = (now, now.saturating_add(seconds(resolve.lifetime)));
+                self.shared.table.keep(&self.issuer, verifier, times, resolve.most, age);
+            }
             Err(error) => {
                 if !error.is_server_fault() {
-                    self.shared.drop_resolved(&self.issuer, age);
+                    self.shared.table.drop_resolved(&self.issuer, age);
                 }
                 self.refuse(resolver, error);
             }
@@ -241,7 +258,7 @@ impl<C> Drop for Asked<C> {
         if let Some(resolver) = &self.shared.resolver {
             let mut state = resolver.state();
             if self.is_under_way(&state) {
-                state.under_way.remove(&self.issuer);
+                state.end(&self.issuer);
             }
         }
     }
