@@ -25,8 +25,8 @@ pub enum FetchErrorKind {
     Redirect,
     /// A status other than 200.
     Status(u16),
-    /// An answer with `Content-Encoding`, which was not asked for.
-    Encoded,
+    /// An answer with a content coding, such as `gzip`, although none was asked for; its name.
+    Encoded(Box<str>),
     /// More bytes than are accepted.
     TooLarge {
         /// The most that is accepted, in bytes.
@@ -102,7 +102,12 @@ impl fmt::Display for FetchErrorKind {
                 "the answer is a redirect, which is not followed, configure the address it leads to",
             ),
             Self::Status(status) => write!(f, "the status is {status} and not 200"),
-            Self::Encoded => f.write_str("the answer is compressed, which was not asked for"),
+            Self::Encoded(coding) => write!(
+                f,
+                "the answer comes with the content coding {coding}, although `Accept-Encoding: \
+                 identity` was asked for: have the server, or the proxy in front of it, send it \
+                 without"
+            ),
             Self::TooLarge { limit } => write!(f, "the answer has more than {limit} bytes"),
             Self::TooManyKeys { limit } => write!(f, "the answer has more than {limit} keys"),
             Self::NotKeySet => f.write_str("the answer is no JWK set (RFC 7517 §5)"),

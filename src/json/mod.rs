@@ -183,6 +183,12 @@ impl<'a> Names<'a> {
     }
 }
 
+/// A document without the byte order mark that some editors and servers put before it. JSON
+/// has none, and a reader may skip it (RFC 8259 §8.1). Tokens are read without this.
+pub(crate) fn without_mark(document: &[u8]) -> &[u8] {
+    document.strip_prefix(b"\xef\xbb\xbf").unwrap_or(document)
+}
+
 /// The text as a `T`, if it is one JSON object and nothing behind it: serde would read
 /// an array as a struct, too.
 pub(crate) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {

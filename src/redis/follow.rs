@@ -119,7 +119,7 @@ impl Follower {
         let mut cursor = 0;
         loop {
             let mut scan = redis::cmd("HSCAN");
-            scan.arg(&keys.entries).arg(cursor).arg("COUNT").arg(PAGE);
+            scan.arg(&keys.entries).arg(cursor).arg("COUNT").arg(SCANNED);
             let (next, page): (u64, Vec<(String, String)>) =
                 scan.query_async(&mut self.connection).await?;
             // Some at a time, so that no request on this thread waits for long.
@@ -215,8 +215,12 @@ impl Follower {
 /// How long the store holds an answer back while there is nothing new.
 pub(super) const BLOCK: Duration = Duration::from_millis(250);
 
-/// How many changes or entries are read at a time.
+/// How many changes are read at a time.
 const PAGE: usize = 1000;
+
+/// How many entries the server is asked for at a time: while it looks for them, it does nothing
+/// else, and what it sends is read in one piece.
+const SCANNED: usize = 250;
 
 /// How many entries are taken in or written at a time.
 const AT_ONCE: usize = 100;

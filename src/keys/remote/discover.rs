@@ -71,7 +71,7 @@ pub(super) fn keys_url(
         issuer: String,
         jwks_uri: String,
     }
-    let metadata = std::str::from_utf8(document)
+    let metadata = std::str::from_utf8(json::without_mark(document))
         .ok()
         .and_then(json::object::<Metadata>)
         .ok_or(FetchErrorKind::NotMetadata)?;

@@ -69,6 +69,8 @@ impl Fetcher {
         etag: Option<&HeaderValue>,
     ) -> Result<Fetched, FetchErrorKind> {
         let mut request = self.client.get(url.clone()).header(header::ACCEPT, ACCEPTED);
+        // Without it, any coding may come (RFC 9110 §12.5.3).
+        request = request.header(header::ACCEPT_ENCODING, "identity");
         if let Some(etag) = etag {
             request = request.header(header::IF_NONE_MATCH, etag);
         }
@@ -88,8 +90,9 @@ impl Fetcher {
             status => return Err(FetchErrorKind::Status(status.as_u16())),
         }
         let headers = response.headers();
-        if headers.get(header::CONTENT_ENCODING).is_some_and(|value| value != "identity") {
-            return Err(FetchErrorKind::Encoded);
+        let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
+        if let Some(coding) = codings.find(|coding| !is_identity(coding)) {
+            return Err(FetchErrorKind::Encoded(name_of(coding)));
         }
         let fresh = freshness(headers);
         let etag = headers.get(header::ETAG).filter(|etag| etag.len() <= LONGEST_ETAG).cloned();
@@ -114,6 +117,17 @@ impl Fetcher {
 #[cold]
 pub(super) fn error(url: &Url, kind: FetchErrorKind) -> FetchError {
     FetchError::new(shown(url), kind)
+}
+
+fn is_identity(coding: &HeaderValue) -> bool {
+    coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity")
+}
+
+/// The name of a coding, if it looks like one.
+fn name_of(coding: &HeaderValue) -> Box<str> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "-_., ".contains(c);
+    let name = coding.to_str().ok().filter(|name| name.len() <= 32 && name.chars().all(is_name));
+    name.map_or_else(|| "of an unknown name".into(), |name| format!("`{name}`").into())
 }
 
 /// An address without its query, which may hold what is not for a log, and no longer

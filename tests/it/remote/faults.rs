@@ -26,6 +26,7 @@ async fn j02_bad_answers_keep_the_old_keys() {
     let document = json!({"keys": [new.jwk()]}).to_string();
     let many: Vec<_> = (0..101).map(|_| new.jwk()).collect();
     let gzip = vec![("content-encoding", "gzip".to_owned())];
+    let odd = vec![("content-encoding", "<b>".to_owned())];
     let large = FetchErrorKind::TooLarge { limit: 512 * 1024 };
     let padded = format!("{}{document}", " ".repeat(10 * 1024 * 1024));
     for (answer, expected) in [
@@ -51,7 +52,11 @@ async fn j02_bad_answers_keep_the_old_keys() {
         (body(json!({"keys": many}).to_string()), FetchErrorKind::TooManyKeys { limit: 100 }),
         (body(padded), large.clone()),
         (Answer::Endless, large),
-        (Answer::Body(document.clone().into(), gzip), FetchErrorKind::Encoded),
+        (Answer::Body(document.clone().into(), gzip), FetchErrorKind::Encoded("`gzip`".into())),
+        (
+            Answer::Body(document.clone().into(), odd),
+            FetchErrorKind::Encoded("of an unknown name".into()),
+        ),
         (Answer::Hang, FetchErrorKind::Timeout),
         (Answer::Drip, FetchErrorKind::Timeout),
     ] {
@@ -268,4 +273,22 @@ async fn j06_of_two_sources_one_that_is_down_makes_it_503() {
     }
     accepted(now(&verifier, &token(key(Algorithm::ES256))));
     accepted(now(&verifier, &token(key(Algorithm::EdDSA))));
+}
+
+#[tokio::test]
+async fn b32_no_coding_is_asked_for_and_a_byte_order_mark_is_skipped() {
+    let es = key(Algorithm::ES256);
+    let provider = Provider::new([es]);
+    let mut marked = b"\xef\xbb\xbf".to_vec();
+    marked.extend(json!({"keys": [es.jwk()]}).to_string().into_bytes());
+    let identity = vec![("content-encoding", "Identity".to_owned())];
+    provider.answer(Answer::Body(marked.clone(), identity));
+    let verifier = verifier(provider.remote().build().await.unwrap());
+    assert!(provider.last_request().contains(&"accept-encoding: identity".into()));
+    accepted(now(&verifier, &token(es)));
+    // Documents from files are read in the same way.
+    assert_eq!(tower_jwt_auth::KeySet::from_jwks(&marked).unwrap().len(), 1);
+    let mut jwk = b"\xef\xbb\xbf".to_vec();
+    jwk.extend(es.jwk().to_string().into_bytes());
+    tower_jwt_auth::Key::from_jwk(&jwk).unwrap();
 }
