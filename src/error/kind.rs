@@ -111,8 +111,8 @@ pub enum ErrorKind {
         /// When it is sensible to ask again.
         retry_after: Duration,
     },
-    /// The key set does not have the key that the token names, and was not fetched since the
-    /// token came. It is fetched again soon: the key may have been published since.
+    /// The token's key is not known yet. The key set, or the resolver of its issuer, is asked
+    /// soon: the key may have been published since it was asked last.
     KeyPending {
         /// When it is sensible to ask again.
         retry_after: Duration,
@@ -331,8 +331,7 @@ impl fmt::Display for ErrorKind {
             ),
             Self::KeyPending { retry_after } => write!(
                 f,
-                "no key has the id that the token names, and the key set is fetched again soon, \
-                 try again in {} s",
+                "the token's key is not known yet and is looked for soon, try again in {} s",
                 seconds_up(*retry_after)
             ),
             Self::Unavailable { retry_after } => write!(

@@ -4,7 +4,7 @@ use std::{error::Error as StdError, fmt, future::Future, sync::Arc, time::Durati
 
 use super::{
     IssuerPattern, Issuers, Shared,
-    resolve::{Resolve, Resolver},
+    resolve::{Known, Resolve, Resolver},
     table::Table,
 };
 use crate::{
@@ -18,13 +18,14 @@ use crate::{
 /// # Defaults
 ///
 /// - resolver: none
-/// - a resolved issuer is kept for 1 h, at most 1000 of them
+/// - a resolved issuer is kept for 1 h, at most 10,000 of them
 /// - length of a token: at most 8 KiB, and what the issuer's own verifier says
 /// - cache of verified tokens: at most 16 MiB for all issuers
 /// - clock: that of the system
 #[must_use = "a builder does nothing until it is built"]
 pub struct IssuersBuilder<C> {
     resolver: Result<Option<Resolver<C>>, ConfigError>,
+    known: Option<Known>,
     resolve: Resolve,
     max_token_len: usize,
     clock: Box<dyn Clock>,
@@ -35,6 +36,7 @@ impl<C> IssuersBuilder<C> {
     pub(super) fn new() -> Self {
         Self {
             resolver: Ok(None),
+            known: None,
             resolve: Resolve::default(),
             max_token_len: 8 * 1024,
             clock: Box::new(SystemClock),
@@ -54,7 +56,8 @@ impl<C> IssuersBuilder<C> {
     ///
     /// Anybody can make up names that a pattern with braces allows. At most 16 names
     /// that are not in the table are asked for at a time; others are answered 503 meanwhile.
-    /// Look the name up among your customers before you fetch anything for it.
+    /// So a spray of made-up names keeps new issuers out, unless [`known`](Self::known) tells
+    /// them apart. Look the name up among your customers before you fetch anything for it.
     pub fn resolve<P, F, Fut, E>(mut self, allowed: P, resolve: F) -> Self
     where
         P: IntoIterator<Item: Into<String>>,
@@ -67,6 +70,27 @@ impl<C> IssuersBuilder<C> {
         self
     }
 
+    /// Asks `known` whether an issuer may be one, such as a set of customers in memory, before
+    /// the [resolver](Self::resolve) is asked. It answers at once; what it does not know is
+    /// refused with 401, and takes no place from others. Default: all that are allowed may be.
+    ///
+    /// # Example: customers by name
+    /// ```
+    /// # use std::{collections::HashSet, sync::{Arc, RwLock}};
+    /// # use tower_jwt_auth::{RegisteredClaims, Verifier, verifier::Issuers};
+    /// # async fn tenant(_: String) -> std::io::Result<Option<Verifier<RegisteredClaims>>> { Ok(None) }
+    /// let customers = Arc::new(RwLock::new(HashSet::from(["https://login.example.com/a".to_owned()])));
+    /// let issuers = Issuers::<RegisteredClaims>::builder()
+    ///     .resolve(["https://login.example.com/{tenant}"], tenant)
+    ///     .known(move |issuer| customers.read().is_ok_and(|all| all.contains(issuer)))
+    ///     .build()?;
+    /// # Ok::<(), tower_jwt_auth::ConfigError>(())
+    /// ```
+    pub fn known(mut self, known: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+        self.known = Some(Box::new(known));
+        self
+    }
+
     /// For how long a resolved issuer is kept before it is asked for again: how long one
     /// still serves that the resolver does not know any more. Default: 1 h.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
@@ -74,8 +98,9 @@ impl<C> IssuersBuilder<C> {
         self
     }
 
-    /// How many resolved issuers are kept; beyond, the one goes first that is to be
-    /// asked for again first. Default: 1000.
+    /// How many resolved issuers are kept. Where there are as many, a new one is resolved for
+    /// each of its tokens, and none that is kept has to go before its lifetime is over.
+    /// Default: 10,000.
     pub fn max_resolved(mut self, most: usize) -> Self {
         self.resolve.most = most;
         self
@@ -115,6 +140,11 @@ impl<C> IssuersBuilder<C> {
                 ));
             }
             self.resolver = Ok(Some(resolver));
+        } else if self.known.is_some() {
+            return Err(ConfigError::InvalidName(
+                "`.known(…)` says which issuers may be resolved, and there is no resolver: say \
+                 `.resolve(…)`, too",
+            ));
         }
         if self.resolve.lifetime < Duration::from_secs(1) || self.resolve.most == 0 {
             return Err(ConfigError::OutOfRange(
@@ -130,6 +160,7 @@ impl<C> IssuersBuilder<C> {
         let mut resolver = self.resolver.ok().flatten();
         if let Some(resolver) = &mut resolver {
             resolver.resolve = self.resolve;
+            resolver.known = self.known;
         }
         Issuers(Arc::new(Shared {
             table: Table::new(),

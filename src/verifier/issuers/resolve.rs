@@ -31,9 +31,14 @@ type Answer<C> = Result<Option<Verifier<C>>, BoxError>;
 pub(super) struct Resolver<C> {
     allowed: Vec<IssuerPattern>,
     ask: Box<dyn Fn(String) -> Step<Answer<C>> + Send + Sync>,
+    /// Whether an issuer may be one; all that are allowed may if there is none.
+    pub(super) known: Option<Known>,
     pub(super) resolve: Resolve,
     state: Mutex<State<C>>,
 }
+
+/// The application's own filter.
+pub(super) type Known = Box<dyn Fn(&str) -> bool + Send + Sync>;
 
 /// The numbers.
 #[derive(Clone, Debug)]
@@ -62,7 +67,7 @@ type Found<C> = Result<Verifier<C>, Error>;
 
 impl Default for Resolve {
     fn default() -> Self {
-        Self { lifetime: Duration::from_secs(3600), most: 1000 }
+        Self { lifetime: Duration::from_secs(3600), most: 10_000 }
     }
 }
 
@@ -79,7 +84,8 @@ impl<C> Resolver<C> {
         };
         let state =
             State { under_way: HashMap::new(), new: 0, refused: ExpiringMap::new(MOST_REFUSED) };
-        Self { allowed, ask: Box::new(ask), resolve: Resolve::default(), state: Mutex::new(state) }
+        let (known, resolve) = (None, Resolve::default());
+        Self { allowed, ask: Box::new(ask), known, resolve, state: Mutex::new(state) }
     }
 
     pub(super) fn allows_none(&self) -> bool {
@@ -115,13 +121,17 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Issuers<C> {
     pub(super) fn resolve(&self, issuer: &str, token: &str) -> Step<Result<Claims<C>, Error>> {
         let shared = &self.0;
         let asked = self.resolver(issuer).and_then(|resolver| {
+            // Before a place is taken, of which made-up names could take all.
+            if resolver.known.as_ref().is_some_and(|known| !known(issuer)) {
+                return Err(Self::unknown());
+            }
             peek::plausible(token, shared.max_token_len, shared.now())?;
             self.ask(resolver, issuer, true)
         });
         let found = match asked {
             Err(error) => return Step::Ready(Err(error)),
             Ok(found) if found.receiver_count() >= MOST_WAITING => {
-                return Step::Ready(Err(later(SOON)));
+                return Step::Ready(Err(pending()));
             }
             Ok(found) => found,
         };
@@ -175,7 +185,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Issuers<C> {
                 return Ok(Arc::clone(&under_way.found));
             }
             if is_new && state.new >= MOST_UNDER_WAY {
-                return Err(later(SOON));
+                return Err(pending());
             }
             let found = Arc::new(watch::Sender::new(None));
             let under_way = UnderWay { found: Arc::clone(&found), is_new };
@@ -262,6 +272,12 @@ impl<C> Drop for Asked<C> {
             }
         }
     }
+}
+
+/// Too many are asked for: anybody can make up their names.
+#[cold]
+fn pending() -> Error {
+    ErrorKind::KeyPending { retry_after: SOON }.into()
 }
 
 #[cold]

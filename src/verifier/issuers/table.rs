@@ -74,7 +74,8 @@ impl<C> Table<C> {
     }
 
     /// Keeps what was resolved, unless an issuer was added or removed since `age`: at most
-    /// so many of them, and the one goes first that is to be resolved again first.
+    /// so many of them. One whose lifetime is over, and that nobody has asked for since, makes
+    /// room; no other does.
     pub(super) fn keep(
         &self,
         issuer: &str,
@@ -92,6 +93,9 @@ impl<C> Table<C> {
         }
         let is_new = !self.places.pin().contains_key(issuer);
         if is_new && changes.resolved.len() >= most {
+            if changes.resolved.first().is_none_or(|(until, _)| now < *until) {
+                return;
+            }
             self.take_first(&mut changes);
         }
         self.put(&mut changes, issuer, Entry { verifier: verifier.clone(), until: Some(until) });
@@ -202,10 +206,9 @@ mod tests {
     fn keep(slow: &mut Slow, issuer: &str, now: i64, until: i64, most: usize) {
         slow.retain(|_, until| until.is_none_or(|until| now < until + GRACE));
         let resolved = slow.iter().filter_map(|(name, until)| Some(((*until)?, name)));
-        if !slow.contains_key(issuer)
-            && resolved.clone().count() >= most
-            && let Some(first) = resolved.min().map(|(_, name)| name.clone())
-        {
+        if !slow.contains_key(issuer) && resolved.clone().count() >= most {
+            let first = resolved.min().filter(|(until, _)| *until <= now);
+            let Some(first) = first.map(|(_, name)| name.clone()) else { return };
             slow.remove(&first);
         }
         slow.insert(issuer.into(), Some(until));
