@@ -35,13 +35,16 @@ use crate::{
 ///
 /// 1. A background task follows the changes in the store, and puts them into the copy. It
 ///    ends with the last clone.
-/// 2. While the store has answered it lately, the copy answers, with no I/O and no lock.
-/// 3. When it has not for [`stale_after`](RedisDenylistBuilder::stale_after), what is in the
-///    copy is still revoked; for all else the store is asked, and where it does not answer,
-///    nobody knows: the verifier answers 503.
-/// 4. After a break, the task reads the whole list before it follows on. What it has and
-///    the store has lost, it writes back.
-/// 5. A revocation is in the copy of the process that made it at once, and in the others
+/// 2. While the copy is fresh, it answers without I/O and without a lock. It is fresh if the
+///    store has answered within [`stale_after`](RedisDenylistBuilder::stale_after), and has
+///    proved that it is a primary that takes writes.
+/// 3. When the copy is stale, what is in it is still revoked. For all other tokens the store
+///    is asked, with the same proof. Where it does not answer, the verifier answers 503.
+/// 4. After a break, the task reads the whole list before it follows on. It writes back what
+///    the copy has and the store has lost.
+/// 5. A list that is new, or has lost changes, is not used for one stale period, in which other
+///    machines write back what they know.
+/// 6. A revocation is in the copy of the process that made it at once, and in the others
 ///    when the store has told them: within milliseconds, or once the copy is stale.
 ///
 /// # Example
@@ -307,7 +310,9 @@ impl RedisDenylistBuilder {
         self
     }
 
-    /// Reads the list, and starts to follow it.
+    /// Reads the list, and starts to follow it. The script and the commands are tried once, on
+    /// keys that are deleted again. If the list is new or has lost its data, this waits until
+    /// it may be used: for one stale period.
     ///
     /// # Errors
     ///
