@@ -88,6 +88,8 @@ pub(crate) struct Outage {
 #[derive(Default)]
 struct Told {
     last: Option<Instant>,
+    /// Whether the end is to be told.
+    open: bool,
     /// How many failures there were since then.
     more: u64,
 }
@@ -150,17 +152,18 @@ impl Outage {
             told.more = told.more.saturating_add(1);
             return None;
         }
-        told.last = Some(now);
+        (told.last, told.open) = (Some(now), true);
         Some(std::mem::take(&mut told.more))
     }
 
-    /// Ends it; gives how many failures were not told, if it was one.
+    /// Ends it; gives how many failures were not told, if its begin was. Otherwise a store that
+    /// answers every other time would be told each time.
     fn end(&self) -> Option<u64> {
-        let was_down = self.down.swap(false, Ordering::Relaxed);
-        was_down.then(|| {
-            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::take(&mut told.more)
-        })
+        if !self.down.swap(false, Ordering::Relaxed) {
+            return None;
+        }
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut told.open).then(|| std::mem::take(&mut told.more))
     }
 }
 
@@ -310,7 +313,7 @@ mod tests {
         assert_eq!(outage.count(at(11)), None);
         assert_eq!((outage.end(), outage.end()), (Some(1), None));
         // Another one is told at once only if the last one was told long enough ago.
-        assert_eq!(outage.count(at(12)), None);
+        assert_eq!((outage.count(at(12)), outage.end()), (None, None));
         assert_eq!(outage.count(at(20)), Some(1));
     }
 }

@@ -196,7 +196,7 @@ impl TokenIssuer {
     /// before the lifetime was made shorter.
     #[must_use]
     pub fn last_expiry(&self) -> i64 {
-        self.now().saturating_add(self.0.longest_lifetime.max(HOUR))
+        self.now().saturating_add(self.0.longest_lifetime)
     }
 
     pub(crate) fn clock(&self) -> Arc<dyn Clock> {
@@ -310,6 +310,3 @@ impl fmt::Debug for AccessToken {
 /// How much longer than its tokens a key is kept: verifiers may take a token for so long
 /// after its `exp`, since clocks differ.
 const SLACK: i64 = 300;
-
-/// What lifetimes are limited to, unless a longer one is asked for by name.
-const HOUR: i64 = 60 * 60;

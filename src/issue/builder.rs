@@ -164,7 +164,7 @@ impl TokenIssuerBuilder {
             audiences: self.audiences.into_iter().map(String::into_boxed_str).collect(),
             client_id: client_id.into(),
             lifetime: seconds(self.lifetime),
-            longest_lifetime: seconds(self.longest_lifetime.max(self.lifetime)),
+            longest_lifetime: seconds(self.longest_lifetime.max(self.lifetime).max(LONGEST)),
             publish_ahead: seconds(self.publish_ahead),
             clock: self.clock,
         }))

@@ -18,7 +18,6 @@ use super::{
     follow::{self, Follower},
     link::Again,
     not_reached,
-    server::{Role, proven},
 };
 use crate::{
     clock::{Clock, SystemClock, unix_seconds},
@@ -42,8 +41,9 @@ use crate::{
 ///    is asked, with the same proof. Where it does not answer, the verifier answers 503.
 /// 4. After a break, the task reads the whole list before it follows on. It writes back what
 ///    the copy has and the store has lost.
-/// 5. A list that is new, or has lost changes, is not used for one stale period, in which other
-///    machines write back what they know.
+/// 5. A list that is new, or has lost changes, is not used for one stale period (and for as long
+///    as it takes to connect again, 2.25 s by default), in which other machines write back what
+///    they know.
 /// 6. A revocation is in the copy of the process that made it at once, and in the others
 ///    when the store has told them: within milliseconds, or once the copy is stale.
 ///
@@ -74,6 +74,10 @@ pub(super) struct Shared {
     pub(super) view: MemoryDenylist,
     /// What the store may not have. It is in the view, too.
     unsaved: Mutex<Vec<Revocation>>,
+    /// Whether there are more of them.
+    pub(super) read_again: AtomicBool,
+    /// How many changes were seen.
+    pub(super) seen: AtomicU64,
     /// Whether scripts and rights were tried.
     pub(super) tried: AtomicBool,
     pub(super) outage: Outage,
@@ -117,11 +121,7 @@ impl RedisDenylist {
         let shared = Arc::clone(&self.0.shared);
         Step::pending(async move {
             let found = shared.find(keys).await?;
-            let revokes = |one: &Revocation| match (one.before(), issued_at) {
-                (Some(before), Some(issued_at)) => issued_at <= before,
-                (None, _) | (_, None) => true,
-            };
-            let is_revoked = found.iter().any(revokes);
+            let is_revoked = found.iter().any(|one| one.revokes(issued_at));
             // A copy that is full knows it the next time it asks.
             let _ = shared.view.insert_all(found);
             Ok(is_revoked)
@@ -204,8 +204,11 @@ impl Shared {
         unix_seconds(self.clock.now())
     }
 
-    pub(super) fn stale_after(&self) -> Duration {
-        Duration::from_millis(self.stale_after)
+    /// How long others take to write back what they know, from a list that is lost: at least
+    /// as long as it takes them to connect again.
+    pub(super) fn write_back(&self) -> Duration {
+        let connected = follow::LONGEST_PAUSE + self.redis.link().connect_timeout();
+        Duration::from_millis(self.stale_after).max(connected + follow::BLOCK)
     }
 
     pub(super) fn unsaved(&self) -> MutexGuard<'_, Vec<Revocation>> {
@@ -215,14 +218,17 @@ impl Shared {
 
     /// What the store has under these names.
     async fn find(&self, names: Vec<String>) -> Result<Vec<Revocation>, Failure> {
-        let mut pipe = proven(&self.keys.nothing);
-        pipe.cmd("TIME").get(&self.keys.since);
+        let mut pipe = redis::pipe();
+        pipe.cmd("TIME").get(&self.keys.since).get(&self.keys.count).exists(&self.keys.writing);
         pipe.cmd("HMGET").arg(&self.keys.entries).arg(names);
-        let (role, time, since, found): (Role, (u64, u64), Option<u64>, Vec<Option<String>>) =
-            self.redis.link().pipeline(&pipe, Again::May).await?;
-        role.check()?;
+        type Answer = ((u64, u64), Option<u64>, Option<u64>, bool, Vec<Option<String>>);
+        let (time, since, count, writing, found): Answer =
+            self.redis.link().ask(&self.keys.nothing, &pipe).await?;
         let now = time.0.saturating_mul(1000).saturating_add(time.1 / 1000);
-        if since.is_none_or(|since| now.saturating_sub(since) < self.stale_after) {
+        let age = |since: u64| Duration::from_millis(now.saturating_sub(since));
+        // It has lost changes that were seen here, which the follower has yet to notice.
+        let is_behind = count.unwrap_or_default() < self.seen.load(Ordering::Relaxed);
+        if is_behind || writing || since.is_none_or(|since| age(since) < self.write_back()) {
             return Err(Failure::Young);
         }
         found.iter().flatten().map(|entry| entry::read(entry)).collect()
@@ -241,7 +247,13 @@ impl Unsaved {
 impl Drop for Unsaved {
     fn drop(&mut self) {
         if let Some((shared, revocation)) = self.0.take() {
-            shared.unsaved().push(revocation);
+            let mut unsaved = shared.unsaved();
+            if unsaved.len() < MOST_UNSAVED {
+                unsaved.push(revocation);
+            } else {
+                // More than are kept apart are found in the copy.
+                shared.read_again.store(true, Ordering::Relaxed);
+            }
         }
     }
 }
@@ -260,7 +272,7 @@ impl fmt::Debug for RedisDenylist {
 /// # Defaults
 ///
 /// - stale after: 5 s without an answer from the store
-/// - capacity: 1,000,000 revocations, of some 200 bytes each. A copy that is full is
+/// - capacity: 1,000,000 revocations, of about 150 bytes each. A copy that is full is
 ///   stale: the store is asked
 /// - not lazy: `build` fails where the store does not answer
 /// - clock: that of the system
@@ -316,7 +328,8 @@ impl RedisDenylistBuilder {
     ///
     /// # Errors
     ///
-    /// A number is out of range, the store does not answer, or this is not called on a tokio
+    /// A number is out of range, the store does not answer or is refused as by
+    /// [`RedisBuilder::build`](super::RedisBuilder::build), or this is not called on a tokio
     /// runtime.
     pub async fn build(self) -> Result<RedisDenylist, ConfigError> {
         if self.capacity == 0 {
@@ -337,6 +350,8 @@ impl RedisDenylistBuilder {
             redis: self.redis,
             view: MemoryDenylist::with(self.capacity, Arc::clone(&self.clock)),
             unsaved: Mutex::default(),
+            read_again: AtomicBool::new(false),
+            seen: AtomicU64::new(0),
             tried: AtomicBool::new(false),
             outage: Outage::default(),
             clock: self.clock,
@@ -369,3 +384,6 @@ impl fmt::Debug for RedisDenylistBuilder {
             .finish_non_exhaustive()
     }
 }
+
+/// How many revocations that were not acknowledged are kept apart.
+const MOST_UNSAVED: usize = 10_000;

@@ -1,26 +1,29 @@
--- Ends the oldest sessions of a subject beyond the newest ones, as one step, and tidies up.
+-- Names the oldest sessions of a subject beyond the newest ones, each to one caller, and tidies
+-- up. Who gets a name revokes the session's tokens and then ends it. If it does not, somebody
+-- else gets the name later: until then its score is the time for which it is given away, below 0.
 -- KEYS: the index of the subject. ARGV: what the keys of families begin with, how many sessions
--- may stay, now. Gives three values for each session that it has ended.
-local ids = redis.call('ZREVRANGE', KEYS[1], 0, -1)
-local stay, ended = tonumber(ARGV[2]), {}
-if #ids <= stay then
-  return ended
+-- may stay, now, for how many seconds a name is given away. Gives three values for each session.
+local stay, named = tonumber(ARGV[2]), {}
+if redis.call('ZCARD', KEYS[1]) <= stay and redis.call('ZCOUNT', KEYS[1], '-inf', '(0') == 0 then
+  return named
 end
-for _, id in ipairs(ids) do
+local time = tonumber(redis.call('TIME')[1])
+local found = redis.call('ZREVRANGE', KEYS[1], 0, -1, 'WITHSCORES')
+for at = 1, #found, 2 do
+  local id, score = found[at], tonumber(found[at + 1])
   local key = ARGV[1] .. id
   local session, ends, idle, refreshed =
     unpack(redis.call('HMGET', key, 'session', 'ends', 'idle', 'refreshed'))
-  local alive = session and not (at_most(ends, ARGV[3]) or at_most(idle, ARGV[3]))
-  if alive and stay > 0 then
-    stay = stay - 1
-  else
+  if not session or at_most(ends, ARGV[3]) or at_most(idle, ARGV[3]) then
     redis.call('DEL', key)
     redis.call('ZREM', KEYS[1], id)
-    if alive then
-      table.insert(ended, session)
-      table.insert(ended, refreshed)
-      table.insert(ended, idle)
-    end
+  elseif score > 0 and stay > 0 then
+    stay = stay - 1
+  elseif score > 0 or -score <= time then
+    redis.call('ZADD', KEYS[1], 'XX', -(time + tonumber(ARGV[4])), id)
+    table.insert(named, session)
+    table.insert(named, refreshed)
+    table.insert(named, idle)
   end
 end
-return ended
+return named

@@ -20,6 +20,8 @@ pub(super) struct Keys {
     pub(super) count: String,
     /// Since when the list has been whole.
     pub(super) since: String,
+    /// There while somebody writes back what the list has lost.
+    pub(super) writing: String,
     /// Never there: to write nothing to.
     pub(super) nothing: String,
 }
@@ -42,6 +44,7 @@ impl Keys {
             changes: key("changes"),
             count: key("count"),
             since: key("since"),
+            writing: key("writing"),
             nothing: key("nothing"),
         }
     }

@@ -45,11 +45,6 @@ impl Failure {
             Self::NoRuntime | Self::Foreign(_) | Self::Young => false,
         }
     }
-
-    /// Whether the server says that the user lacks a right.
-    pub(super) fn is_no_permission(&self) -> bool {
-        matches!(self, Self::Refused(code) if code == "NOPERM")
-    }
 }
 
 impl From<RedisError> for Failure {
@@ -70,6 +65,10 @@ impl From<RedisError> for Failure {
                 Self::Foreign("the store gives an answer that Redis does not give")
             }
             ErrorKind::AuthenticationFailed => Self::Refused("WRONGPASS".to_owned()),
+            // All that the client library says of it.
+            _ if error.to_string().contains("switch database") => {
+                Self::Refused("SELECT".to_owned())
+            }
             kind => {
                 let category = error.category().to_owned();
                 let code = match kind {
@@ -119,7 +118,13 @@ impl fmt::Display for Failure {
                     None => Ok(()),
                 }
             }
-            Self::Io(what) => write!(f, "the Redis server cannot be reached: {what}"),
+            Self::Io(what) => {
+                write!(f, "the Redis server cannot be reached: {what}")?;
+                match what.contains("UnknownIssuer") {
+                    true => f.write_str("; name its authority with `.root_certificates(…)`"),
+                    false => Ok(()),
+                }
+            }
             Self::Foreign(what) => f.write_str(what),
             Self::Unsuitable(what) => f.write_str(match what {
                 Unsuitable::ClusterNode => CLUSTER,
@@ -130,8 +135,8 @@ impl fmt::Display for Failure {
                 }
             }),
             Self::Young => f.write_str(
-                "the denylist in Redis is new or has lost its data, and is not used before other \
-                 machines have had the time to write back what they know",
+                "the denylist in Redis is new or has lost its data: it is not used for one \
+                 `stale_after` (default 5 s), in which other machines write back what they know",
             ),
         }
     }
@@ -144,14 +149,18 @@ const CLUSTER: &str = "the Redis server is a node of a cluster, and redirections
 const REPLICA: &str = "the Redis server is a replica: connect to the primary";
 
 /// What to do about the errors of a server.
-const HINTS: [(&str, &str); 17] = [
+const HINTS: [(&str, &str); 18] = [
     ("NOAUTH", "it wants a password, write it into the address: `redis://user:password@host`"),
-    ("WRONGPASS", "the user name or the password in the address is wrong"),
+    (
+        "WRONGPASS",
+        "the user name or the password in the address is wrong, or the server has no password",
+    ),
     (
         "NOPERM",
         "the user lacks a right, grant it `+@read +@write +@scripting +@transaction +@connection \
-         +time +role +info` on the keys `~prefix:*` and `~{prefix:deny}:*`",
+         -@dangerous +time +role +info` on the keys `~prefix:*` and `~{prefix:deny}:*`",
     ),
+    ("SELECT", "the database in the address is not there, or the user lacks `+@connection`"),
     ("OOM", "it is out of memory, raise `maxmemory`"),
     ("MOVED", CLUSTER),
     ("ASK", CLUSTER),
@@ -163,11 +172,11 @@ const HINTS: [(&str, &str); 17] = [
     (
         "NOREPLICAS",
         "it is a primary that has lost its replicas, and takes no writes \
-         (`min-replicas-to-write`)",
+         (`min-replicas-to-write`): bring a replica back",
     ),
-    ("MISCONF", "it cannot write to its disk, and takes no writes"),
-    ("LOADING", "it is loading its data"),
-    ("BUSY", "another script keeps it busy"),
+    ("MISCONF", "it cannot write to its disk, and takes no writes: make room on it"),
+    ("LOADING", "it is loading its data, wait until it has started"),
+    ("BUSY", "another script keeps it busy: end it with `SCRIPT KILL`"),
     ("UNBLOCKED", "it has become a replica"),
     ("UNKILLABLE", "another script keeps it busy"),
 ];

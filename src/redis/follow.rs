@@ -91,7 +91,8 @@ impl Follower {
             let command = keys.revoke_loaded(&revocation, shared.now());
             pipe.add_command(command.map_err(|_| UNWRITABLE)?).ignore();
         }
-        pipe.cmd("TIME").ignore().get(&keys.since).ignore();
+        pipe.cmd("TIME").ignore().get(&keys.since).ignore().exists(&keys.writing).ignore();
+        pipe.pset_ex(&keys.writing, 1, 1).ignore().cmd("HLEN").arg(&keys.entries).ignore();
         pipe.cmd("HMGET").arg(&keys.entries).arg("").ignore();
         pipe.cmd("HSCAN").arg(&keys.entries).arg(0).ignore();
         pipe.cmd("XREAD").arg("STREAMS").arg(&keys.changes).arg("0-0").ignore();
@@ -109,13 +110,16 @@ impl Follower {
         let (count, since, now, position): (u64, u64, u64, String) =
             begin.invoke_async(&mut self.connection).await?;
         (self.count, self.since, self.position) = (count, since, position);
-        let left = shared.stale_after().saturating_sub(Duration::from_millis(now - since.min(now)));
+        let left = shared.write_back().saturating_sub(Duration::from_millis(now - since.min(now)));
         self.ready = asked + left;
 
         // What is in the copy is written back by the end of this.
         shared.unsaved().clear();
         let knew_nothing = shared.view.is_empty();
-        let mut covered = HashSet::new();
+        // Of the right size at once: to grow, it would move all of them.
+        let length: usize =
+            redis::cmd("HLEN").arg(&keys.entries).query_async(&mut self.connection).await?;
+        let mut covered = HashSet::with_capacity(if knew_nothing { 0 } else { length });
         let mut cursor = 0;
         loop {
             let mut scan = redis::cmd("HSCAN");
@@ -138,9 +142,44 @@ impl Follower {
             let view = shared.view.clone();
             let missing = spawn_blocking(move || view.not_covered(&covered)).await;
             let missing = missing.map_err(|_| Failure::NoRuntime)?;
-            self.write(shared, missing).await?;
+            self.write_back(shared, missing).await?;
         }
-        self.knows_all(shared, sent);
+        // The list may have been lost, or the server demoted, while it was read.
+        let mut pipe = proven(&keys.nothing);
+        pipe.get(&keys.since).exists(&keys.writing);
+        let (role, since, writing): (Role, Option<u64>, bool) =
+            pipe.query_async(&mut self.connection).await?;
+        role.check()?;
+        if since == Some(self.since) && !writing {
+            self.knows_all(shared, sent);
+        }
+        Ok(())
+    }
+
+    /// Writes back what the list has lost. As long as somebody does, it is ready for nobody; and
+    /// of many machines that do, none writes what another one has written.
+    async fn write_back(
+        &mut self,
+        shared: &Shared,
+        missing: Vec<Revocation>,
+    ) -> Result<(), Failure> {
+        let keys = &shared.keys;
+        for some in missing.chunks(AT_ONCE) {
+            let mut pipe = redis::pipe();
+            let quiet = u64::try_from(QUIET.as_millis()).unwrap_or(u64::MAX);
+            pipe.pset_ex(&keys.writing, 1, quiet).ignore();
+            let names: Vec<_> = some.iter().map(Revocation::key).collect();
+            pipe.cmd("HMGET").arg(&keys.entries).arg(names);
+            let (found,): (Vec<Option<String>>,) = pipe.query_async(&mut self.connection).await?;
+            let says_as_much = |found: Option<&String>, one: &Revocation| {
+                found.and_then(|entry| entry::read(entry).ok()).is_some_and(|found| {
+                    found.until() >= one.until() && found.before() >= one.before()
+                })
+            };
+            let pairs = some.iter().zip(found.iter().map(Option::as_ref));
+            let left = pairs.filter(|(one, found)| !says_as_much(*found, one));
+            self.write(shared, left.map(|(one, _)| one.clone()).collect()).await?;
+        }
         Ok(())
     }
 
@@ -175,12 +214,13 @@ impl Follower {
         pipe.get(&keys.count).cmd("XREAD").arg("COUNT").arg(PAGE).arg("BLOCK");
         pipe.arg(BLOCK.as_millis()).arg("STREAMS").arg(&keys.changes).arg(&self.position);
         // Behind the wait, so that a list that was lost meanwhile is noticed at once.
-        pipe.get(&keys.since);
-        let (role, count, changes, since): (
+        pipe.get(&keys.since).exists(&keys.writing);
+        let (role, count, changes, since, writing): (
             Role,
             Option<u64>,
             Option<StreamReadReply>,
             Option<u64>,
+            bool,
         ) = pipe.query_async(&mut self.connection).await?;
         role.check()?;
         let count = count.unwrap_or_default();
@@ -203,17 +243,21 @@ impl Follower {
         shared.view.insert_all(new).map_err(|_| FULL)?;
         // More than were read, and no others there.
         whole &= !all || count <= self.count;
-        if !whole {
+        if !whole || shared.read_again.swap(false, Ordering::Relaxed) {
             self.read_all(shared).await?;
-        } else if all {
+        } else if all && !writing {
             self.knows_all(shared, sent);
         }
+        shared.seen.store(self.count, Ordering::Relaxed);
         Ok(self)
     }
 }
 
 /// How long the store holds an answer back while there is nothing new.
 pub(super) const BLOCK: Duration = Duration::from_millis(250);
+
+/// For how long after the last page that was written back others may write the next one.
+const QUIET: Duration = Duration::from_secs(2);
 
 /// How many changes are read at a time.
 const PAGE: usize = 1000;
@@ -226,7 +270,7 @@ const SCANNED: usize = 250;
 const AT_ONCE: usize = 100;
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 const FULL: Failure = Failure::Foreign("there are more revocations than the copy has room for");
 const UNREADABLE: Failure = Failure::Foreign("a change of the denylist cannot be read");

@@ -2,7 +2,7 @@
 -- KEYS: the index. ARGV: id, how long the index is kept in seconds. Gives some of the ids, for a
 -- look whether they are there.
 local last = redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2]
-redis.call('ZADD', KEYS[1], 'NX', (tonumber(last) or 0) + 1, ARGV[1])
+redis.call('ZADD', KEYS[1], 'NX', math.max(tonumber(last or 0), 0) + 1, ARGV[1])
 if redis.call('TTL', KEYS[1]) < tonumber(ARGV[2]) then
   redis.call('EXPIRE', KEYS[1], ARGV[2])
 end

@@ -11,13 +11,13 @@ use std::{
 
 use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, FromRedisValue, IntoConnectionInfo, Pipeline,
-    RedisResult, Script, ScriptInvocation, aio::MultiplexedConnection, io::tcp::TcpSettings,
+    RedisResult, Script, ScriptInvocation, Value, aio::MultiplexedConnection, io::tcp::TcpSettings,
 };
 use tokio::{runtime::Handle, time::timeout};
 
 use super::{
     failure::Failure,
-    server,
+    server::{self, Role},
     tls::{Tls, TlsSettings},
 };
 use crate::error::ConfigError;
@@ -44,8 +44,8 @@ struct State {
     generation: u64,
     /// When connecting failed last, and why.
     failed: Option<(Instant, Failure)>,
-    /// When the last answer came.
-    answered: Option<Instant>,
+    /// When the server has proved last that it is a primary.
+    proven: Option<Instant>,
 }
 
 /// What may be sent a second time after a connection has broken.
@@ -83,7 +83,9 @@ impl Link {
         let info = plain.into_connection_info().map_err(|error| wrong(error.category()))?;
         let tls = match info.addr() {
             ConnectionAddr::Tcp(host, port) if is_tls => Some(Tls::new(host, *port, tls)?),
-            _ => None,
+            ConnectionAddr::Tcp(..) | ConnectionAddr::Unix(_) if !is_tls => None,
+            // Another spelling, for which the client library would make the TLS by itself.
+            _ => return Err(wrong("write the scheme in small letters: `rediss://`")),
         };
         // A command is one small packet that somebody waits for.
         let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
@@ -115,19 +117,39 @@ impl Link {
         self.run(&Command::Pipeline(pipeline), again).await
     }
 
+    /// Asks what changes nothing, and has the server prove that it may be believed; see
+    /// [`proven`](server::proven). `nothing` is the name of a key that is never there.
+    pub(super) async fn ask<T: FromRedisValue>(
+        &self,
+        nothing: &str,
+        pipeline: &Pipeline,
+    ) -> Result<T, Failure> {
+        let mut pipe = server::proven(nothing);
+        pipeline.cmd_iter().for_each(|command| {
+            pipe.add_command(command.clone());
+        });
+        let answers: Vec<Value> = self.pipeline(&pipe, Again::May).await?;
+        let mut answers = answers.into_iter();
+        let role = answers.next().unwrap_or(Value::Nil);
+        self.prove(Role::from_redis_value(role).map_err(|_| FOREIGN)?)?;
+        T::from_redis_value(Value::Array(answers.collect())).map_err(|_| FOREIGN)
+    }
+
     async fn run<T: FromRedisValue>(
         &self,
         command: &Command<'_>,
         again: Again,
     ) -> Result<T, Failure> {
-        if again == Again::MayNot && self.is_idle() {
-            // The server may have closed it since, and then it is not known whether it got
-            // what was sent. A question tells before.
-            let ping = redis::pipe().cmd("PING").ignore().clone();
-            let ping = Command::Pipeline(&ping);
-            if let Err(Failure::Closed) = self.run_once::<()>(&ping).await {
-                self.run_once::<()>(&ping).await?;
-            }
+        if self.is_unproven() {
+            // The server may have closed the connection since, and then it is not known whether
+            // it got what was sent; or it is no primary any more. A question tells before.
+            let role = redis::pipe().cmd("ROLE").clone();
+            let role = Command::Pipeline(&role);
+            let told = match self.run_once::<(Role,)>(&role).await {
+                Err(Failure::Closed) => self.run_once(&role).await?,
+                told => told?,
+            };
+            self.prove(told.0)?;
         }
         match self.run_once(command).await {
             // The server has closed it, as it does with one that was idle or at a restart.
@@ -147,8 +169,6 @@ impl Link {
             if state.generation == generation {
                 state.connection = None;
             }
-        } else {
-            state.answered = Some(Instant::now());
         }
         drop(state);
         outcome
@@ -186,11 +206,15 @@ impl Link {
             }
         };
         server::check(&mut connection).await?;
-        if !self.told_of_eviction.load(Ordering::Relaxed) {
+        if !self.told_of_eviction.swap(true, Ordering::Relaxed) {
             server::warn_of_eviction(&mut connection).await?;
-            self.told_of_eviction.store(true, Ordering::Relaxed);
         }
         Ok(connection)
+    }
+
+    /// How long it may take to connect.
+    pub(super) fn connect_timeout(&self) -> Duration {
+        self.connect_timeout
     }
 
     /// How long an answer may take.
@@ -213,7 +237,7 @@ impl Link {
             Ok(connection) => {
                 state.generation = state.generation.wrapping_add(1);
                 state.connection = Some(connection.clone());
-                state.failed = None;
+                (state.proven, state.failed) = (Some(Instant::now()), None);
                 Ok((connection, state.generation))
             }
             Err(failure) => {
@@ -223,11 +247,22 @@ impl Link {
         }
     }
 
-    /// Whether nothing has come over the connection for a while.
-    fn is_idle(&self) -> bool {
+    /// Takes what the server says that it is. One that is no primary is not asked again: its
+    /// name may be another's by now.
+    fn prove(&self, role: Role) -> Result<(), Failure> {
+        let proof = role.check();
+        let mut state = self.state();
+        match proof {
+            Ok(()) => state.proven = Some(Instant::now()),
+            Err(_) => state.connection = None,
+        }
+        proof
+    }
+
+    /// Whether the server has not said for a while that it is a primary.
+    fn is_unproven(&self) -> bool {
         let state = self.state();
-        state.connection.is_some()
-            && state.answered.is_none_or(|answered| answered.elapsed() > IDLE)
+        state.connection.is_some() && state.proven.is_none_or(|proven| proven.elapsed() > IDLE)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -271,11 +306,13 @@ pub(super) fn script(text: &str) -> Script {
     Script::new(&[include_str!("whole.lua"), text].concat())
 }
 
-/// No server closes a connection that was in use so lately.
+/// No server closes a connection that was in use so lately, or is told to be a replica.
 const IDLE: Duration = Duration::from_millis(500);
 
 /// After a failed attempt to connect, nobody else tries for so long.
 const PAUSE: Duration = Duration::from_millis(100);
+
+const FOREIGN: Failure = Failure::Foreign("the store gives an answer that Redis does not give");
 
 const ADDRESS: &str = "the address of Redis is wrong, write \
                        `redis://user:password@host:port/database`, or `rediss://…` for TLS";
@@ -286,7 +323,12 @@ mod tests {
 
     #[test]
     fn p01_a_wrong_address_is_not_repeated() {
-        for url in ["http://user:hunter2@host", "rediss://user:hunter2@host#insecure"] {
+        for url in [
+            "http://user:hunter2@host",
+            "rediss://user:hunter2@host#insecure",
+            "REDISS://user:hunter2@host#insecure",
+            " rediss://user:hunter2@host",
+        ] {
             let refused = Link::new(url, &TlsSettings::default(), PAUSE, PAUSE).err().unwrap();
             assert!(!refused.to_string().contains("hunter2"), "{refused}");
         }

@@ -3,8 +3,8 @@
 //!
 //! - [`RedisRefresh`]: the families of refresh tokens. A rotation is one script.
 //! - [`RedisDenylist`]: revocations. Each machine follows the changes and answers from its
-//!   memory, without I/O per request. A logout holds everywhere within milliseconds. Where a
-//!   machine has lost the store, it holds after
+//!   memory, without I/O per request. A logout holds everywhere within milliseconds. On a
+//!   machine that has lost the store, it holds after
 //!   [`stale_after`](RedisDenylistBuilder::stale_after) (5 s) at the latest.
 //!
 //! # Example
@@ -25,6 +25,19 @@
 //! # Ok(()) }
 //! ```
 //!
+//! # Example: TLS with a private authority, and a user
+//! ```no_run
+//! use tower_jwt_auth::redis::Redis;
+//!
+//! # async fn start() -> Result<(), Box<dyn std::error::Error>> {
+//! let redis = Redis::builder("rediss://app:PASSWORD@redis.internal:6379")
+//!     .prefix("shop")
+//!     .root_certificates(std::fs::read("/etc/redis/ca.pem")?)
+//!     .build()
+//!     .await?;
+//! # Ok(()) }
+//! ```
+//!
 //! # Security
 //!
 //! Anyone who can write to this Redis can log users out and take over sessions: give it a
@@ -36,13 +49,16 @@
 //! - **Primary.** Connect to the primary of one server. A cluster node, a Sentinel and a
 //!   replica are refused with the reason, whenever a connection is made. Redirections are not
 //!   followed.
-//! - **Proof.** A replica that has lost its primary goes on to answer questions from data that
-//!   gets old. So every question, and the follower of the denylist twice a second, prove that the
-//!   server is a primary that takes writes. Otherwise the copy of the denylist gets stale,
-//!   and then the answer is 503. The price: a primary that has lost the replicas that
-//!   `min-replicas-to-write` demands answers 503 to what needs it. The limit: an
-//!   isolated primary without that setting cannot be detected, so a logout on the other side of
-//!   the partition is not seen on this side.
+//! - **Proof.** A replica that has lost its primary keeps answering reads from old data. So
+//!   every read, and the follower of the denylist four times a second, verifies that the server
+//!   is a primary that accepts writes. If it is not, the copy of the denylist gets stale, and
+//!   then the answer is 503. *Price:* with `min-replicas-to-write`, a primary that lacks its
+//!   replicas answers 503. *Limit:* without that setting, an isolated primary cannot be
+//!   detected. With it, detection takes `min-replicas-max-lag` (10 s by default) plus
+//!   [`stale_after`](RedisDenylistBuilder::stale_after).
+//! - **Failover.** The address must lead to the new primary: a DNS name, a virtual address or a
+//!   proxy. A connection to a server that is no primary any more is closed, and the name is
+//!   resolved again.
 //! - **Replicas.** Replication is asynchronous: a failover may lose what was acknowledged a
 //!   moment ago. A lost revocation comes back from the machines that follow, if one of them had
 //!   it. A lost rotation turns the client's token into one that was never issued, so its session
@@ -62,10 +78,13 @@
 //!   authorities that the system trusts, or only against your
 //!   [own](RedisBuilder::root_certificates). On Linux, the variable `SSL_CERT_FILE` may name
 //!   those of the system.
-//! - **Rights.** In an ACL file, with your own `PREFIX` and `PASSWORD`:
+//! - **Rights.** In an ACL file, with your own `PREFIX` (default: `tower-jwt-auth`) and
+//!   `PASSWORD`. In the address, write `#`, `@`, `/`, `:` and `%` of a password as `%23`, `%40`,
+//!   `%2F`, `%3A` and `%25`.
 //!
 //! ```text
-//! user app on >PASSWORD ~PREFIX:* ~{PREFIX:deny}:* +@read +@write +@scripting +@transaction +@connection +time +role +info
+//! user default off
+//! user app on >PASSWORD ~PREFIX:* ~{PREFIX:deny}:* +@read +@write +@scripting +@transaction +@connection -@dangerous +time +role +info
 //! ```
 //!
 //! - **Runtime.** It runs on tokio, with I/O and time enabled.
@@ -155,6 +174,7 @@ impl fmt::Debug for Redis {
 /// - time-out of a command: 250 ms. A healthy server takes less than one; a request that
 ///   waits for a sick one holds a connection and a user
 /// - time-out of a connection: 1 s. It takes several round trips, and TLS takes more
+/// - TLS, for a `rediss://` address: the authorities of the system, no client certificate
 /// - not lazy: `build` fails where the server does not answer
 #[must_use = "a builder does nothing until it is built"]
 pub struct RedisBuilder {
@@ -167,23 +187,24 @@ pub struct RedisBuilder {
 }
 
 impl RedisBuilder {
-    /// What the names of all keys begin with: ASCII letters, digits, `.`, `_`, `-` and `:`.
+    /// The prefix of all key names: ASCII letters, digits, `.`, `_`, `-` and `:`.
     /// Default: `tower-jwt-auth`.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
     }
 
-    /// Trusts only servers whose certificate one of these authorities has signed, in PEM
-    /// (RFC 7468), for a `rediss://` address. Default: the authorities that the system trusts.
+    /// Trusts only these certificate authorities (PEM, RFC 7468), instead of those of the
+    /// system. A second call replaces the first. Requires a `rediss://` address. Default: the
+    /// authorities that the system trusts.
     pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.tls.roots = Some(pem.into());
         self
     }
 
-    /// Shows this certificate to the server, with the certificates between it and its
-    /// authority behind it, and proves it with this private key. Both are PEM (RFC 7468), for a
-    /// `rediss://` address. Default: none.
+    /// Authenticates to the server with this certificate chain, the client's own certificate
+    /// first, and its private key. Both are PEM (RFC 7468). Requires a `rediss://` address.
+    /// Default: none.
     pub fn client_certificate(
         mut self,
         chain_pem: impl Into<Vec<u8>>,
@@ -252,7 +273,7 @@ impl fmt::Debug for RedisBuilder {
 
 fn not_reached(failure: impl fmt::Display) -> ConfigError {
     ConfigError::Store(format!(
-        "the stores in Redis cannot be used: {failure}; to start all the same, say `.lazy()`"
+        "the stores in Redis cannot be used: {failure}; to start all the same, call `.lazy()`"
     ))
 }
 

@@ -4,13 +4,12 @@ use std::{collections::HashMap, fmt, sync::LazyLock};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64_simd::URL_SAFE_NO_PAD;
-use redis::{Pipeline, Script};
+use redis::{FromRedisValue, Pipeline, Script};
 
 use super::{
     Redis,
     failure::Failure,
     link::{Again, script},
-    server::{Role, proven},
 };
 use crate::{
     clock::{Clock, SystemClock, unix_seconds},
@@ -59,7 +58,7 @@ impl RedisRefresh {
         Self(redis)
     }
 
-    /// The key of a family. Each is a script's only one, so it may be in any slot.
+    /// The key of a family.
     fn family(&self, id: &str) -> String {
         self.0.key(&format!("refresh:{id}"))
     }
@@ -78,8 +77,19 @@ impl RedisRefresh {
     }
 
     async fn try_out(&self) -> Result<(), StoreError> {
-        let now = unix_seconds(SystemClock.now());
         let id = format!("trial-{}", unique_id()?);
+        let tried = self.try_all(&id).await;
+        if tried.is_err() {
+            let mut pipe = redis::pipe();
+            pipe.del(self.family(&id)).ignore().del(self.index(&id)).ignore();
+            // What cannot be deleted either goes by itself.
+            let _ = self.0.link().pipeline::<()>(&pipe, Again::May).await;
+        }
+        tried
+    }
+
+    async fn try_all(&self, id: &str) -> Result<(), StoreError> {
+        let (id, now) = (id.to_owned(), unix_seconds(SystemClock.now()));
         let digest = |byte| Digest::new([byte; 32]);
         let session = Session {
             id: id.clone(),
@@ -93,7 +103,13 @@ impl RedisRefresh {
             ends_at: now.saturating_add(MINUTE),
         };
         let family = Family { session, current: digest(0), previous: None };
+        // The first of two has to go.
+        let displaced = format!("{id}-displaced");
+        let mut other = family.clone();
+        other.session.id.clone_from(&displaced);
+        self.create_family(other, now).await?;
         self.create_family(family, now).await?;
+        self.displace_families(&id, 1, now).await?;
         // Rotated, repeated, and taken for stolen, which deletes it.
         for presented in [0, 0, 2] {
             let (presented, next, salt) = (digest(presented), digest(1), digest(3));
@@ -103,7 +119,6 @@ impl RedisRefresh {
         }
         self.find_family(&id, now).await?;
         self.list_sessions(&id, now).await?;
-        self.displace_families(&id, 0, now).await?;
         self.end_family(&id).await?;
         self.end_families(&id).await?;
         self.forget(&id, vec![id.clone()]).await?;
@@ -138,11 +153,9 @@ impl RedisRefresh {
     }
 
     async fn find_family(&self, id: &str, now: i64) -> Result<Option<Family>, StoreError> {
-        let mut pipe = self.proven();
+        let mut pipe = redis::pipe();
         pipe.cmd("TIME").hgetall(self.family(id));
-        let (role, time, fields): (Role, (i64, i64), Fields) =
-            self.0.link().pipeline(&pipe, Again::May).await?;
-        role.check()?;
+        let (time, fields): ((i64, i64), Fields) = self.ask(&pipe).await?;
         if fields.is_empty() {
             return Ok(None);
         }
@@ -211,8 +224,8 @@ impl RedisRefresh {
         now: i64,
     ) -> Result<Vec<Session>, StoreError> {
         let mut displace = DISPLACE.key(self.index(subject));
-        displace.arg(self.family("")).arg(most).arg(now);
-        // A second attempt would not give the sessions that the first one ended.
+        displace.arg(self.family("")).arg(most).arg(now).arg(GIVEN_AWAY);
+        // A second attempt would not give what the first one has given away.
         let ended: Vec<String> = self.0.link().script(&displace, Again::MayNot).await?;
         let session = |parts: &[String]| match parts {
             [json, refreshed, idle] => read_session(json, refreshed, idle),
@@ -231,16 +244,15 @@ impl RedisRefresh {
         Ok(sessions)
     }
 
-    /// A pipeline for questions; see [`proven`].
-    fn proven(&self) -> Pipeline {
-        proven(&self.0.key("nothing"))
+    /// Asks what changes nothing.
+    async fn ask<T: FromRedisValue>(&self, pipe: &Pipeline) -> Result<T, Failure> {
+        self.0.link().ask(&self.0.key("nothing"), pipe).await
     }
 
     async fn ids(&self, subject: &str) -> Result<Vec<String>, Failure> {
-        let mut pipe = self.proven();
+        let mut pipe = redis::pipe();
         pipe.zrange(self.index(subject), 0, -1);
-        let (role, ids): (Role, _) = self.0.link().pipeline(&pipe, Again::May).await?;
-        role.check()?;
+        let (ids,) = self.ask(&pipe).await?;
         Ok(ids)
     }
 
@@ -250,7 +262,7 @@ impl RedisRefresh {
         ids.iter().for_each(|id| {
             pipe.hgetall(self.family(id));
         });
-        let found: Vec<Fields> = self.0.link().pipeline(&pipe, Again::May).await?;
+        let found: Vec<Fields> = self.ask(&pipe).await?;
         let (mut sessions, mut gone) = (Vec::new(), Vec::new());
         for (id, fields) in ids.into_iter().zip(found) {
             if fields.is_empty() {
@@ -407,6 +419,9 @@ const INDEX_AFTER_END: i64 = 24 * 60 * 60;
 
 /// The longest time that Redis is told to keep anything, in seconds: a hundred years.
 const LONGEST: i64 = 100 * 366 * 24 * 60 * 60;
+
+/// For how many seconds it is left to one login to end a session that it displaces.
+const GIVEN_AWAY: i64 = 5;
 
 /// The longest that a token may be repeated, in seconds.
 const MINUTE: i64 = 60;

@@ -26,7 +26,7 @@ if current == presented then
   redis.call('EXPIRE', KEYS[1], string.format('%.0f', math.min(kept, tonumber(ARGV[8]))))
   return {'rotated', session, now, ARGV[6]}
 end
-if previous == presented and store_now < tonumber(previous_until) then
+if previous == presented and store_now < (tonumber(previous_until or '') or 0) then
   return {'repeated', session, refreshed, idle, previous_salt}
 end
 redis.call('DEL', KEYS[1])

@@ -10,7 +10,7 @@ pub(super) async fn check(connection: &mut MultiplexedConnection) -> Result<(), 
     let role: Role = cmd("ROLE").query_async(connection).await?;
     role.check()?;
     let info = info(connection, "server").await?;
-    match info.as_deref().and_then(|info| field(info, "redis_mode")) {
+    match info.as_deref().and_then(mode) {
         Some("cluster") => Err(Failure::Unsuitable(Unsuitable::ClusterNode)),
         // Without the right to see it, the first command on a key of another node says it.
         _ => Ok(()),
@@ -74,16 +74,22 @@ impl FromRedisValue for Role {
     }
 }
 
-/// A section of `INFO`; `None` without the right to see it.
+/// A section of `INFO`; `None` where it is not to be seen: without the right to, or where the
+/// command has another name.
 async fn info(
     connection: &mut MultiplexedConnection,
     section: &str,
 ) -> Result<Option<String>, Failure> {
     match cmd("INFO").arg(section).query_async(connection).await.map_err(Failure::from) {
         Ok(info) => Ok(Some(info)),
-        Err(failure) if failure.is_no_permission() => Ok(None),
+        Err(Failure::Refused(_)) => Ok(None),
         Err(failure) => Err(failure),
     }
+}
+
+/// In which mode a server runs, by its own word; Valkey 8 has another name for it.
+fn mode(info: &str) -> Option<&str> {
+    field(info, "redis_mode").or_else(|| field(info, "server_mode"))
 }
 
 fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
@@ -115,5 +121,8 @@ mod tests {
         let info = "# Server\r\nredis_mode_x:a\r\nredis_mode:cluster\r\n";
         assert_eq!(field(info, "redis_mode"), Some("cluster"));
         assert_eq!(field(info, "mode"), None);
+        assert_eq!(mode(info), Some("cluster"));
+        assert_eq!(mode("# Server\r\nserver_mode:cluster\r\n"), Some("cluster"));
+        assert_eq!(mode("# Server\r\nserver_mode:standalone\r\n"), Some("standalone"));
     }
 }

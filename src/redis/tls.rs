@@ -54,7 +54,8 @@ impl Tls {
             Some(pem) => builder.with_root_certificates(roots(pem)?),
             None => {
                 let verifier = Verifier::new(provider)
-                    .map_err(wrong("the system's certificate authorities cannot be read"))?;
+                    .map_err(wrong("the certificate authorities of the system cannot be read, install them or name \
+                     yours with `.root_certificates(…)`"))?;
                 builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
             }
         };

@@ -121,7 +121,12 @@ impl Revocations {
     pub(crate) fn check(&self, claims: &RegisteredClaims) -> Step<Result<NotRevoked, Error>> {
         let Some(list) = &self.list else { return Step::Ready(Ok(NotRevoked(()))) };
         match list.is_revoked(Presented::new(claims)) {
-            Step::Ready(answer) => Step::Ready(self.verdict(answer)),
+            Step::Ready(answer) => {
+                if answer.is_ok() {
+                    self.outage.answered("denylist");
+                }
+                Step::Ready(self.verdict(answer))
+            }
             Step::Pending(answer) => {
                 let asked = self.clone();
                 Step::pending(async move {

@@ -101,13 +101,11 @@ impl Revocation {
         key(kind, &self.issuer, name)
     }
 
-    /// Whether it revokes all that the other one does, and for as long.
+    /// Whether it revokes a token of the name that it has, which was issued at this time, if
+    /// that is known.
     #[allow(dead_code, reason = "for the feature `redis`")]
-    pub(crate) fn covers(&self, other: &Self) -> bool {
-        self.name() == other.name()
-            && self.issuer == other.issuer
-            && self.until >= other.until
-            && self.before() >= other.before()
+    pub(crate) fn revokes(&self, issued_at: Option<i64>) -> bool {
+        self.before().is_none_or(|before| is_before(issued_at, before))
     }
 
     pub(super) fn name(&self) -> (Kind, &str) {
@@ -179,13 +177,18 @@ impl<'a> Presented<'a> {
     /// taken for granted.
     #[must_use]
     pub fn is_before(&self, before: i64) -> bool {
-        self.issued_at().is_none_or(|issued_at| issued_at <= before)
+        is_before(self.issued_at(), before)
     }
 
     pub(super) fn each(&self) -> impl Iterator<Item = (Kind, &'a str)> + use<'a> {
         let kinds = [Kind::Token, Kind::Session, Kind::Subject];
         kinds.into_iter().zip(self.names).filter_map(|(kind, name)| Some((kind, name?)))
     }
+}
+
+/// Whether a token was issued at this time or earlier; one that does not say when was.
+fn is_before(issued_at: Option<i64>, before: i64) -> bool {
+    issued_at.is_none_or(|issued_at| issued_at <= before)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

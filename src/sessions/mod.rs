@@ -89,7 +89,7 @@ use self::routes::Route;
 pub use self::{answer::Tokens, builder::SessionsBuilder, routes::SessionService};
 use crate::{
     claims::RegisteredClaims,
-    error::{ConfigError, Error, ErrorKind},
+    error::{ConfigError, Error, ErrorKind, StoreError},
     issue::{
         AccessToken, Body, Grant, TokenCookies, TokenIssuer,
         refresh::{Login, Opened, RefreshTokens, Session, Standing},
@@ -171,11 +171,7 @@ impl Sessions {
     pub async fn open(&self, login: Login) -> Result<Tokens, Error> {
         let opened = self.0.refresh.create(login).await?;
         let granted = async {
-            // Revoked, too: their access tokens would outlive them, and nobody would know of
-            // them any more.
-            for session in opened.displaced() {
-                self.end(session.id()).await?;
-            }
+            self.end_displaced(opened.displaced()).await?;
             self.issue(self.grant(opened.session().clone()).await?, opened.session())
         };
         match granted.await {
@@ -244,6 +240,22 @@ impl Sessions {
             }
             granted => granted,
         }
+    }
+
+    /// Ends sessions that the store may have ended already, and revokes their access tokens:
+    /// those would outlive them, and nobody would know of them any more. So all revocations
+    /// begin before the first is waited for, and one that fails keeps no other from being made.
+    async fn end_displaced(&self, displaced: &[Session]) -> Result<(), Error> {
+        let revoking: Vec<_> =
+            displaced.iter().map(|session| self.revoking(session.id())).collect();
+        let mut done = Ok(());
+        for revoked in revoking {
+            done = done.and(self.added(revoked.await));
+        }
+        for session in displaced {
+            done = done.and(self.0.refresh.end(session.id()).await.map(drop));
+        }
+        done
     }
 
     /// The sessions of a subject that have not ended, the newest first.
@@ -388,9 +400,14 @@ impl Sessions {
     }
 
     async fn revoke(&self, session_id: &str) -> Result<(), Error> {
+        self.added(self.revoking(session_id).await)
+    }
+
+    /// Begins to revoke the access tokens of a session.
+    fn revoking(&self, session_id: &str) -> Step<Result<(), StoreError>> {
         let issuer = &self.0.issuer;
         let revocation = Revocation::session(issuer.issuer(), session_id, issuer.last_expiry());
-        self.add(revocation).await
+        self.0.denylist.revoke(revocation)
     }
 
     async fn revoke_token(&self, claims: &RegisteredClaims) -> Result<(), Error> {
@@ -402,7 +419,11 @@ impl Sessions {
 
     /// Adds to the denylist, and tells the operator when that fails.
     async fn add(&self, revocation: Revocation) -> Result<(), Error> {
-        match self.0.denylist.revoke(revocation).await {
+        self.added(self.0.denylist.revoke(revocation).await)
+    }
+
+    fn added(&self, answer: Result<(), StoreError>) -> Result<(), Error> {
+        match answer {
             Ok(()) => {
                 self.0.outage.answered("denylist");
                 Ok(())

@@ -30,7 +30,9 @@ pub struct MemoryRefresh(Arc<Mutex<Families>>);
 /// Trees, because a hash map of a million moves all of them when it grows, while everybody
 /// waits.
 struct Families {
-    all: Vec<Option<Box<Family>>>,
+    all: Vec<Option<Box<Kept>>>,
+    /// How many there ever were.
+    count: u64,
     /// The numbers that are not in use.
     free: Vec<u32>,
     /// By the hash of the id; the text decides.
@@ -41,6 +43,12 @@ struct Families {
     by_end: BTreeSet<(i64, u32)>,
     hasher: RandomState,
     most: usize,
+}
+
+/// A family, and how many came before it.
+struct Kept {
+    family: Family,
+    order: u64,
 }
 
 impl MemoryRefresh {
@@ -55,6 +63,7 @@ impl MemoryRefresh {
     pub fn with_capacity(most: usize) -> Self {
         Self(Arc::new(Mutex::new(Families {
             all: Vec::new(),
+            count: 0,
             free: Vec::new(),
             by_id: BTreeSet::new(),
             by_subject: BTreeSet::new(),
@@ -122,6 +131,24 @@ impl RefreshStore for MemoryRefresh {
         Step::Ready(Ok(sessions.collect()))
     }
 
+    fn displace(
+        &self,
+        subject: &str,
+        most: usize,
+        now: i64,
+    ) -> Step<Result<Option<Vec<Session>>, StoreError>> {
+        let mut families = self.lock();
+        let mut newest: Vec<_> = families
+            .of_subject(subject)
+            .filter(|number| families.is_alive(*number, now))
+            .filter_map(|number| Some((families.kept(number)?.order, number)))
+            .collect();
+        newest.sort_unstable_by(|one, other| other.cmp(one));
+        let oldest = newest.split_off(newest.len().min(most));
+        let ended = oldest.into_iter().filter_map(|(_, number)| families.take(number));
+        Step::Ready(Ok(Some(ended.map(|family| family.session).collect())))
+    }
+
     fn end(&self, id: &str) -> Step<Result<Option<Session>, StoreError>> {
         let mut families = self.lock();
         let ended = families.find(id).and_then(|number| families.take(number));
@@ -137,12 +164,16 @@ impl RefreshStore for MemoryRefresh {
 }
 
 impl Families {
-    fn at(&self, number: u32) -> Option<&Family> {
+    fn kept(&self, number: u32) -> Option<&Kept> {
         self.all.get(index(number))?.as_deref()
     }
 
+    fn at(&self, number: u32) -> Option<&Family> {
+        self.kept(number).map(|kept| &kept.family)
+    }
+
     fn at_mut(&mut self, number: u32) -> Option<&mut Family> {
-        self.all.get_mut(index(number))?.as_deref_mut()
+        self.all.get_mut(index(number))?.as_deref_mut().map(|kept| &mut kept.family)
     }
 
     fn is_alive(&self, number: u32, now: i64) -> bool {
@@ -171,7 +202,8 @@ impl Families {
             return;
         };
         let (id, subject, end) = self.places(&family.session);
-        let family = Some(Box::new(family));
+        let family = Some(Box::new(Kept { family, order: self.count }));
+        self.count = self.count.wrapping_add(1);
         match self.all.get_mut(index(number)) {
             Some(place) => *place = family,
             None => self.all.push(family),
@@ -182,13 +214,13 @@ impl Families {
     }
 
     fn take(&mut self, number: u32) -> Option<Family> {
-        let family = self.all.get_mut(index(number))?.take()?;
+        let Kept { family, .. } = *self.all.get_mut(index(number))?.take()?;
         let (id, subject, end) = self.places(&family.session);
         self.by_id.remove(&(id, number));
         self.by_subject.remove(&(subject, number));
         self.by_end.remove(&(end, number));
         self.free.push(number);
-        Some(*family)
+        Some(family)
     }
 
     /// Removes some whose time is over: as many as keep an operation short.

@@ -67,11 +67,13 @@ pub trait RefreshStore: Send + Sync + 'static {
     /// The store cannot be reached.
     fn list(&self, subject: &str, now: i64) -> Step<Result<Vec<Session>, StoreError>>;
 
-    /// Deletes the oldest families of a subject, as one step, so that no more than `most` are
-    /// left, and gives their sessions.
+    /// Gives the oldest sessions of a subject beyond the newest `most`, each to one caller, in
+    /// one step. The caller revokes their access tokens and then [ends](Self::end) them. The
+    /// store may have deleted their families already, or gives them to another caller after a
+    /// while if they are still there.
     ///
-    /// `None`, which is the default, says that the store has no such step. Then its families are
-    /// listed and deleted one by one, which many logins of one subject at once do many times.
+    /// `None`, which is the default, says that the store has no such step. Then the sessions are
+    /// listed, and of many logins of one subject at once, each ends all of them.
     ///
     /// # Errors
     ///

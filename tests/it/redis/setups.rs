@@ -29,7 +29,8 @@ async fn told_late(server: &Server) -> Vec<String> {
 /// The documented line for an ACL file.
 fn documented_user() -> String {
     let docs = include_str!("../../../src/redis/mod.rs");
-    let line = docs.lines().find_map(|line| line.strip_prefix("//! user ")).unwrap();
+    let line = docs.lines().find_map(|line| line.strip_prefix("//! user app ")).unwrap();
+    let line = format!("app {line}");
     line.replace("PASSWORD", "secret").replace("PREFIX", "test")
 }
 
@@ -38,6 +39,15 @@ fn documented_user() -> String {
 async fn the_documented_user_has_all_rights_that_it_needs_and_misses_each() {
     let server = Server::start();
     server.establish("test");
+    for key in ["count", "since"] {
+        server.ask::<i64>(&[
+            "COPY",
+            &format!("{{test:deny}}:{key}"),
+            &format!("{{test:deny}}:{key}"),
+            "DB",
+            "1",
+        ]);
+    }
     let rights: Vec<String> = documented_user().split_whitespace().map(String::from).collect();
     let set_user = |rights: &[String]| {
         server.ask::<i64>(&["ACL", "DELUSER", "app"]);
@@ -45,7 +55,7 @@ async fn the_documented_user_has_all_rights_that_it_needs_and_misses_each() {
         command.extend(rights.iter().map(String::as_str));
         server.ask::<String>(&command);
     };
-    let url = server.url().replace("redis://", "redis://app:secret@");
+    let url = server.url().replace("redis://", "redis://app:secret@") + "/1";
     let start = async || {
         let redis = Redis::builder(&url).prefix("test").build().await.map_err(|e| e.to_string())?;
         let list = redis.denylist().build().await.map_err(|e| e.to_string())?;
@@ -61,7 +71,22 @@ async fn the_documented_user_has_all_rights_that_it_needs_and_misses_each() {
     assert_eq!(refresh.list("alice").await.unwrap().len(), 2);
     assert_eq!(refresh.end_all("alice").await.unwrap().len(), 2);
     assert!(revoke(&list, "a").await);
-    assert_eq!(is_revoked(&follower(&server).await, "a").await, Some(true));
+    let (_, other) = start().await.unwrap();
+    assert_eq!(is_revoked(&other, "a").await, Some(true));
+    // What is none of its business is refused.
+    let client = ::redis::Client::open(&*url).unwrap();
+    let mut other = client.get_connection().unwrap();
+    for command in [
+        &["FLUSHALL"][..],
+        &["SWAPDB", "0", "1"],
+        &["CLIENT", "KILL", "TYPE", "normal"],
+        &["KEYS", "*"],
+        &["CONFIG", "GET", "*"],
+        &["GET", "other"],
+    ] {
+        let refused = ::redis::cmd(command[0]).arg(&command[1..]).query::<()>(&mut other);
+        assert!(refused.unwrap_err().to_string().contains("permission"), "{command:?}");
+    }
     // It follows for a while with nothing refused.
     tokio::time::sleep(Duration::from_millis(1200)).await;
     assert!(list.is_fresh());
@@ -71,7 +96,9 @@ async fn the_documented_user_has_all_rights_that_it_needs_and_misses_each() {
         let less: Vec<_> = rights.iter().filter(|right| *right != missing).cloned().collect();
         set_user(&less);
         match start().await {
-            Ok(_) => assert!(["+info", "+@connection"].contains(&&**missing), "{missing}"),
+            // The check for evictions, which is left out then.
+            Ok(_) => assert_eq!(missing, "+info"),
+            Err(error) if missing == "+@connection" => assert!(error.contains("SELECT"), "{error}"),
             Err(error) => assert!(error.contains("NOPERM") && error.contains("+time"), "{error}"),
         }
     }
@@ -177,9 +204,9 @@ async fn v05_a_primary_that_becomes_a_replica_is_not_believed() {
         let read_only = if writable == "yes" { "no" } else { "yes" };
         server.ask::<String>(&["CONFIG", "SET", "replica-read-only", read_only]);
         server.ask::<String>(&["REPLICAOF", "127.0.0.1", &primary.port().to_string()]);
-        for (list, limit) in lists.iter().zip([7, 3]) {
-            println!("writable {writable}: unknown after {:?}", until_unknown(list, limit).await);
-        }
+        let (slow, hasty) = tokio::join!(until_unknown(&lists[0], 7), until_unknown(&lists[1], 3));
+        println!("writable {writable}: unknown after {slow:?} with 5 s, {hasty:?} with 1 s");
+        assert!(slow > Duration::from_secs(4), "{slow:?}");
         assert!(refresh.list("alice").await.is_err(), "nor is a question of the other store");
         assert!(refresh.standing(opened.token().as_str()).await.is_err());
         // Nor without its primary.
@@ -254,7 +281,8 @@ async fn v04_an_empty_store_is_not_ready_before_it_is_written_back() {
         let new = building.await.unwrap();
         let took = begin.elapsed();
         println!("ready {took:?} after it lost all; {unknown} times nobody knew");
-        assert!((1..3).contains(&took.as_secs()), "{took:?}");
+        // As long as it takes a machine to connect again, though the stale period is shorter.
+        assert!((2..5).contains(&took.as_secs()), "{took:?}");
         for number in 0..2000 {
             assert_eq!(at_once(&new, &number.to_string()), Some(true));
         }
