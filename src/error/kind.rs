@@ -135,7 +135,7 @@ pub enum ErrorKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidRequest {
-    /// More than one token, or the same one in more than one place.
+    /// Different tokens in several places, or a place twice that may occur once.
     SeveralTokens,
     /// A scheme without a token behind it.
     EmptyToken,

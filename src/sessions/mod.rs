@@ -359,11 +359,20 @@ impl Sessions {
     /// A service for `/auth/logout`, which answers `POST` by ending the session.
     ///
     /// The session is the one of the refresh token, in its cookie or in the JSON body as
-    /// `refresh_token`, or of the access token, in `Authorization` or in its cookie. The
-    /// answer is 204, and removes the cookies: also of a session that has ended before (RFC
-    /// 7009 §2.2). Without any token it is 401; of a cookie that is not shown to be of the
-    /// same origin, 403; and 503 if a store cannot be reached: the session may go on then. A
-    /// request that says that it comes from another origin has no cookies removed.
+    /// `refresh_token`, or of the access token, in `Authorization` or in its cookie. With a token
+    /// in `Authorization`, the access cookie is not read, and a refresh cookie that is not shown
+    /// to be of the same origin is ignored. An access cookie that is malformed or doubled does not
+    /// keep the refresh token from ending its session.
+    ///
+    /// | what comes | answer |
+    /// |---|---|
+    /// | a token of a session, also of one that has ended (RFC 7009 §2.2) | 204, the cookies are removed |
+    /// | no token | 401, the cookies are removed |
+    /// | only an access cookie that is malformed or doubled | 400, the cookies are removed |
+    /// | a cookie, not shown to be of the same origin | 403 |
+    /// | a store does not answer | 503: the session may go on |
+    ///
+    /// A request that says that it comes from another origin has no cookies removed.
     pub fn logout_service(&self) -> SessionService {
         SessionService::new(self.clone(), Route::Logout)
     }

@@ -17,7 +17,7 @@ use crate::{
     error::{Error, ErrorKind, InvalidRequest},
     issue::{Body, method_not_allowed, refresh::Standing},
     json,
-    source::RawToken,
+    source::{Fault, Found, RawToken},
     step::{Step, StepFuture},
 };
 
@@ -106,9 +106,17 @@ impl Sessions {
                 response.headers_mut().insert(header::CACHE_CONTROL, no_store);
                 response
             }
-            // Who is logged in nowhere has nothing to lose.
-            Err(error) if error.is_missing_token() || error.is_invalid_token() => refuse(error),
-            Err(error) => return refuse(error),
+            Err(Fault { error, found }) => {
+                // Who is logged in nowhere has nothing to lose, and a cookie that does not count
+                // is of no use.
+                let in_cookie = matches!(found, Found::InCookie(_)) && error.is_bad_token();
+                let is_over = in_cookie || error.is_missing_token() || error.is_invalid_token();
+                let response = refuse(error);
+                if !is_over {
+                    return response;
+                }
+                response
+            }
         };
         // A page of another site may not have them removed: its requests come without them.
         let Parts { method, uri, headers, .. } = parts;
@@ -118,15 +126,31 @@ impl Sessions {
         response
     }
 
-    async fn log_out<B>(&self, parts: &Parts, body: B) -> Result<(), Error>
+    async fn log_out<B>(&self, parts: &Parts, body: B) -> Result<(), Fault>
     where
         B: http_body::Body<Error: Into<Cause>>,
     {
         let Parts { method, uri, headers, .. } = parts;
         let refresh = self.presented(parts, body).await;
-        let found = self.0.sources.find(method, uri, headers)?;
-        let access = found.as_ref().map(RawToken::text).transpose()?;
-        let refresh = refresh?;
+        let (access, in_header) = match self.0.sources.find(method, uri, headers) {
+            // The cookie does not count, but the refresh token does.
+            Err(Fault { error, found: Found::InCookie(_) })
+                if error.is_bad_token() && matches!(refresh, Ok(Some(_))) =>
+            {
+                (None, false)
+            }
+            found => {
+                let found = found?;
+                let in_header = found.as_ref().is_some_and(|one| one.found() == Found::Sent);
+                (found, in_header)
+            }
+        };
+        let refresh = match refresh {
+            // The client has sent its token itself: cookies need not be read.
+            Err(error) if in_header && *error.kind() == ErrorKind::CrossSite => None,
+            refresh => refresh?,
+        };
+        let access = access.as_ref().map(RawToken::text).transpose()?;
         let mut ended = None;
         // Of a session that there is: a guess is no reason to remember anything.
         if let Some(presented) = &refresh
@@ -138,18 +162,18 @@ impl Sessions {
         }
         let Some(access) = access else {
             let nothing = refresh.is_none();
-            return if nothing { Err(ErrorKind::MissingToken.into()) } else { Ok(()) };
+            return if nothing { Err(Error::from(ErrorKind::MissingToken).into()) } else { Ok(()) };
         };
         match self.0.verifier.verify(access).await {
             Ok(claims) => match claims.session_id() {
-                Some(id) if ended.as_deref() != Some(id) => self.end(id).await,
+                Some(id) if ended.as_deref() != Some(id) => Ok(self.end(id).await?),
                 Some(_) => Ok(()),
                 // A token of no session is revoked by itself.
-                None => self.revoke_token(&claims).await,
+                None => Ok(self.revoke_token(&claims).await?),
             },
             // It may have expired, and is revoked if it is that session's.
             Err(error) if error.is_invalid_token() && refresh.is_some() => Ok(()),
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The promises of the crate, seen from outside: a module for each.
 
 mod algorithm;
+mod ambient;
 #[cfg(feature = "axum")]
 mod axum;
 mod browser;

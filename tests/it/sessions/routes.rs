@@ -372,6 +372,66 @@ async fn a_logout_goes_by_either_token() {
 }
 
 #[tokio::test]
+async fn t17_a_bad_access_cookie_keeps_nobody_from_logging_out() {
+    let sessions = builder().build().unwrap();
+    let client = Client(app(&sessions));
+    for bad in ["__Host-at=x", "__Host-at=a b", "__Host-at=x; __Host-at=y", "__Host-at="] {
+        let login = client.post("/auth/login", &[SAME], json!({})).await;
+        let all = login.cookie_header();
+        let (_, refresh) = all.split_once("; ").unwrap();
+        let both = format!("{bad}; {refresh}");
+        let sent = [SAME, ("cookie", &*both)];
+        let logout = client.send(Method::POST, "/auth/logout", &sent, "").await;
+        assert_eq!((logout.status.as_u16(), logout.cookies().len()), (204, 3), "{bad}");
+        assert!(sessions.list("ada").await.unwrap().is_empty());
+        // Without a refresh token, nobody is logged out, and the cookies go all the same.
+        let sent = [SAME, ("cookie", bad)];
+        let logout = client.send(Method::POST, "/auth/logout", &sent, "").await;
+        assert!([400, 401].contains(&logout.status.as_u16()), "{bad}");
+        assert_eq!(logout.cookies().len(), 3, "{bad}");
+        let cross = [("sec-fetch-site", "cross-site"), ("cookie", bad)];
+        let logout = client.send(Method::POST, "/auth/logout", &cross, "").await;
+        assert_eq!(logout.cookies().len(), 0, "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn t07_a_token_in_a_header_logs_out_whatever_the_cookies_are() {
+    let sessions = builder().build().unwrap();
+    let client = Client(app(&sessions));
+    let browser = client.post("/auth/login", &[SAME], json!({})).await.cookie_header();
+    for cookies in [&*browser, "__Host-at=deleted", "__Host-at=x; __Host-at=y"] {
+        for site in ["cross-site", "same-site", "none"] {
+            let (access, _) = client.tokens().await;
+            let bearer = format!("Bearer {access}");
+            let headers =
+                [("authorization", &*bearer), ("cookie", cookies), ("sec-fetch-site", site)];
+            assert_eq!(client.send(Method::GET, "/me", &headers, "").await.status, 200);
+            let logout = client.send(Method::POST, "/auth/logout", &headers, "").await;
+            assert_eq!((logout.status.as_u16(), logout.cookies().len()), (204, 0));
+            assert_eq!(client.me(&access).await, 401);
+        }
+    }
+    // The browser's own session is another one.
+    let sent = [SAME, ("cookie", &*browser)];
+    assert_eq!(client.send(Method::GET, "/me", &sent, "").await.status, 200);
+}
+
+#[tokio::test]
+async fn t17_a_login_below_an_optional_layer_takes_the_place_of_a_revoked_cookie() {
+    let sessions = builder().build().unwrap();
+    let layer = sessions.layer::<RegisteredClaims>().unwrap().optional();
+    let client = Client(app(&sessions).layer(layer));
+    let first = client.post("/auth/login", &[SAME], json!({})).await.cookie_header();
+    sessions.end_all("ada").await.unwrap();
+    let sent = [SAME, ("cookie", &*first)];
+    let login = client.post("/auth/login", &sent, json!({})).await;
+    let names: Vec<_> = login.cookies().into_iter().map(|(name, ..)| name).collect();
+    assert_eq!((login.status.as_u16(), names.len()), (200, 3), "{names:?}");
+    assert!(!login.cookies()[0].1.is_empty());
+}
+
+#[tokio::test]
 async fn the_application_says_what_a_token_says_and_may_end_a_session() {
     use std::sync::{Arc, Mutex};
 
