@@ -34,12 +34,14 @@
 //! | `GET /admin` | the same, with the scope `admin` |
 //! | `GET /health` | how the keys are: 200, or 503 if there are none |
 
+#[path = "serve/mod.rs"]
+mod serve;
+
 use std::{
     env,
     error::Error,
     io::{self, Write},
     process::ExitCode,
-    time::Duration,
 };
 
 use axum::{
@@ -54,6 +56,8 @@ use tower_jwt_auth::{
     Claims, RegisteredClaims, RequireLayer, Verifier, response::ProblemJson, settings::Settings,
 };
 use tracing_subscriber::filter::LevelFilter;
+
+use crate::serve::serve;
 
 /// The names of the environment, those of the settings, and the unit where there is
 /// none.
@@ -155,11 +159,12 @@ async fn run() -> Result<(), Box<dyn Error>> {
         .unwrap_or_else(|| "warn".into())
         .parse()
         .map_err(|_| "LOG is error, warn, info, debug or trace")?;
+    // Before the first fetch, which may have something to say of the keys.
+    tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).init();
     let verifier: Verifier = tokio::select! {
         verifier = settings.verifier() => verifier?,
         () = stopped() => return Ok(()),
     };
-    tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).init();
     let layer = settings.layer_of(verifier.clone())?.respond_with(ProblemJson);
 
     let app = Router::new()
@@ -178,12 +183,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     // Whether anybody reads it or not.
     let _ =
         writeln!(io::stdout(), "listening on http://{}, stop with ctrl-c", listener.local_addr()?);
-    let server = axum::serve(listener, app).with_graceful_shutdown(stopped());
-    tokio::select! {
-        ended = server => ended?,
-        // Connections that stay open do not keep the process.
-        () = late() => {}
-    }
+    serve(listener, app, stopped()).await;
     Ok(())
 }
 
@@ -202,12 +202,6 @@ async fn stopped() {
         _ = signal::ctrl_c() => {}
         _ = terminated => {}
     }
-}
-
-/// Waits for the same, and then as long as requests under way are given.
-async fn late() {
-    stopped().await;
-    tokio::time::sleep(Duration::from_secs(6)).await;
 }
 
 #[tokio::main]

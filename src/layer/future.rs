@@ -3,7 +3,6 @@
 use std::{
     fmt,
     future::Future,
-    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -99,8 +98,9 @@ where
         loop {
             match this.state.as_mut().project() {
                 StateProj::Forward { future } => {
-                    let response = ready!(future.poll(context))?;
-                    return Poll::Ready(Ok(mem::take(this.seen).finish(response)));
+                    let mut response = ready!(future.poll(context))?;
+                    this.seen.finish(&mut response);
+                    return Poll::Ready(Ok(response));
                 }
                 StateProj::Rejected { response } => {
                     let response = response.take().expect("a future is not polled when it is done");

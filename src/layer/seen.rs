@@ -1,6 +1,8 @@
 //! What is known of a request when its answer comes, and what it means for the answer.
 
-use http::{HeaderValue, Response, header};
+use std::mem;
+
+use http::{HeaderMap, HeaderValue, Response, header};
 
 use crate::source::Found;
 
@@ -28,35 +30,33 @@ impl From<Found> for Seen {
 
 impl Seen {
     #[inline]
-    pub(super) fn finish<B>(self, response: Response<B>) -> Response<B> {
-        match self {
-            Self::Nothing => response,
-            Self::InQuery => in_query(response),
-            Self::DeadCookie(removal) => without_cookie(*removal, response),
+    pub(super) fn finish<B>(&mut self, response: &mut Response<B>) {
+        if !matches!(self, Self::Nothing) {
+            mem::take(self).change(response.headers_mut());
         }
     }
-}
 
-/// Keeps an answer to a token in the address out of shared caches (RFC 6750 §2.3).
-#[cold]
-fn in_query<B>(mut response: Response<B>) -> Response<B> {
-    let private = HeaderValue::from_static("private");
-    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(private);
-    response
-}
-
-/// Removes the cookie, unless the service has set it itself: after a login, it has a good token.
-#[cold]
-fn without_cookie<B>(removal: HeaderValue, mut response: Response<B>) -> Response<B> {
-    let is_set = |value: &HeaderValue| name(value) == name(&removal);
-    if response.headers().get_all(header::SET_COOKIE).iter().any(is_set) {
-        return response;
+    #[cold]
+    fn change(self, headers: &mut HeaderMap) {
+        match self {
+            Self::Nothing => {}
+            // Keeps it out of shared caches (RFC 6750 §2.3).
+            Self::InQuery => {
+                let private = HeaderValue::from_static("private");
+                headers.entry(header::CACHE_CONTROL).or_insert(private);
+            }
+            Self::DeadCookie(removal) => {
+                // After a login, the service has set a good one.
+                let is_set = |value: &HeaderValue| name(value) == name(&removal);
+                if headers.get_all(header::SET_COOKIE).iter().any(is_set) {
+                    return;
+                }
+                headers.append(header::SET_COOKIE, *removal);
+                // Whatever it was: it is an answer to this one browser now.
+                headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            }
+        }
     }
-    let headers = response.headers_mut();
-    headers.append(header::SET_COOKIE, removal);
-    // Whatever it was: it is an answer to this one browser now.
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }
 
 /// The name of the cookie in a `Set-Cookie`.
@@ -69,12 +69,12 @@ fn name(value: &HeaderValue) -> &[u8] {
 mod tests {
     use super::*;
 
-    fn finished(seen: Seen, headers: &[(header::HeaderName, &'static str)]) -> Vec<String> {
+    fn finished(mut seen: Seen, headers: &[(header::HeaderName, &'static str)]) -> Vec<String> {
         let mut response = Response::new(());
         for (name, value) in headers {
             response.headers_mut().append(name, HeaderValue::from_static(value));
         }
-        let response = seen.finish(response);
+        seen.finish(&mut response);
         let mut lines: Vec<_> = response
             .headers()
             .iter()

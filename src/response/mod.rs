@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | no token | 401 | `Bearer`, with the realm if there is one |
 //! | more than one token, malformed credentials | 400 | `error="invalid_request"` |
+//! | a body with a token that is not complete in time | 408 | `error="invalid_request"` |
 //! | a bad token, of whatever kind | 401 | `error="invalid_token"` |
 //! | not enough scope, role or right | 403 | `error="insufficient_scope"`, with the scopes that are needed |
 //! | a refresh token that is not good any more | 401 | `Bearer`; `invalid_grant` in the body |
@@ -35,7 +36,7 @@ use http::{Extensions, HeaderValue, Response, StatusCode, header};
 
 pub use self::body::{DefaultRespond, ProblemJson};
 pub(crate) use self::{challenge::Challenge, withheld::Withheld};
-use crate::error::{Class, Error, ErrorKind, seconds_up};
+use crate::error::{Class, Error, ErrorKind, InvalidRequest, seconds_up};
 
 /// Makes the response to a request that was refused.
 ///
@@ -123,7 +124,10 @@ impl Rejection {
     pub fn status(&self) -> StatusCode {
         match self.class() {
             Class::NoToken | Class::InvalidToken | Class::InvalidGrant => StatusCode::UNAUTHORIZED,
-            Class::InvalidRequest => StatusCode::BAD_REQUEST,
+            Class::InvalidRequest => match self.error.kind() {
+                ErrorKind::InvalidRequest(InvalidRequest::LateBody) => StatusCode::REQUEST_TIMEOUT,
+                _ => StatusCode::BAD_REQUEST,
+            },
             Class::InsufficientScope | Class::CrossSite => StatusCode::FORBIDDEN,
             Class::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Class::Failed => StatusCode::INTERNAL_SERVER_ERROR,

@@ -2,13 +2,20 @@
 
 use std::{
     convert::Infallible,
-    future::IntoFuture,
+    future::{Future, IntoFuture, poll_fn},
+    panic,
+    pin::pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt, Limited};
 use serde::Deserialize;
+use tokio::{
+    runtime::Handle,
+    time::{sleep, timeout},
+};
 use tower_service::Service;
 use zeroize::Zeroizing;
 
@@ -220,7 +227,7 @@ where
         return Ok(None);
     }
     let malformed = || ErrorKind::InvalidRequest(InvalidRequest::MalformedCredentials);
-    let collected = Limited::new(body, LONGEST).collect().await;
+    let collected = in_time(Limited::new(body, LONGEST).collect()).await?;
     if !headers.get(header::CONTENT_TYPE).is_some_and(|value| is_json(value.as_bytes())) {
         return Ok(None);
     }
@@ -236,6 +243,26 @@ where
     Ok(body.refresh_token)
 }
 
+/// Waits for a body, but not for ever. Outside of a tokio runtime with a timer, the server must
+/// have a limit of its own.
+async fn in_time<F: Future>(body: F) -> Result<F::Output, Error> {
+    let mut body = pin!(body);
+    // Most bodies are there, and need no timer.
+    if let Poll::Ready(done) = poll_fn(|context| Poll::Ready(body.as_mut().poll(context))).await {
+        return Ok(done);
+    }
+    if !has_timer() {
+        return Ok(body.await);
+    }
+    let late = ErrorKind::InvalidRequest(InvalidRequest::LateBody);
+    timeout(LATEST, body).await.map_err(|_| late.into())
+}
+
+/// Whether this is called on a runtime with a timer; without one, tokio panics.
+fn has_timer() -> bool {
+    Handle::try_current().is_ok() && panic::catch_unwind(|| drop(sleep(LATEST))).is_ok()
+}
+
 fn only_post() -> Response<Body> {
     let mut response = method_not_allowed("POST");
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -247,3 +274,5 @@ type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// More than a refresh token and what stands around it.
 const LONGEST: usize = 16 * 1024;
+/// Far more than a slow network needs for so few bytes.
+const LATEST: Duration = Duration::from_secs(10);

@@ -182,8 +182,8 @@ pub(crate) enum Found {
     /// In the address.
     InQuery,
     /// In this one of the cookies, and nowhere else: the browser adds it, and the page cannot
-    /// leave it out.
-    InCookie(usize),
+    /// leave it out. A small number, because it goes along with every request.
+    InCookie(u16),
 }
 
 /// Why what was found does not count.
@@ -283,14 +283,16 @@ impl Sources {
                 // They are not among these.
                 Place::Cookie(_) => None,
             };
-            if let Some(text) = text {
-                in_header |= matches!(source.0, Place::Authorization | Place::Header(_));
-                let found = match source.0 {
-                    Place::Query => Found::InQuery,
-                    _ => Found::Sent,
-                };
-                token = Some(join(token, RawToken { text, found })?);
-            }
+            let Some(text) = text else { continue };
+            in_header |= matches!(source.0, Place::Authorization | Place::Header(_));
+            let found = match source.0 {
+                Place::Query => Found::InQuery,
+                _ => Found::Sent,
+            };
+            token = match token {
+                None => Some(RawToken { text, found }),
+                Some(one) => Some(join(one, RawToken { text, found })?),
+            };
         }
         if in_header || self.cookies.is_empty() {
             return Ok(token);
@@ -308,7 +310,7 @@ impl Sources {
     ) -> Result<Option<RawToken<'r>>, Fault> {
         // What is wrong with a cookie beside another token is a conflict of the two.
         let is_only = token.is_none();
-        for (at, cookie) in self.cookies.iter().enumerate() {
+        for (at, cookie) in (0..=u16::MAX).zip(&self.cookies) {
             let found = if is_only { Found::InCookie(at) } else { Found::Sent };
             let fault = |error| Fault { error, found };
             let value = match cookie.find(headers) {
@@ -318,8 +320,11 @@ impl Sources {
             // First, so that the answer to another site is the same whatever the cookie is worth.
             cookie.guard(method, uri, headers).map_err(fault)?;
             if let Some(text) = value.map_err(fault)? {
-                let text = RawText::Text(Cow::Borrowed(text));
-                token = Some(join(token, RawToken { text, found }).map_err(fault)?);
+                let other = RawToken { text: RawText::Text(Cow::Borrowed(text)), found };
+                token = match token {
+                    None => Some(other),
+                    Some(one) => Some(join(one, other).map_err(fault)?),
+                };
             }
         }
         Ok(token)
@@ -328,7 +333,7 @@ impl Sources {
     /// What removes the cookie that a token was found in, if it was.
     pub(crate) fn removal(&self, found: Found) -> Option<HeaderValue> {
         match found {
-            Found::InCookie(at) => self.cookies.get(at)?.removal(),
+            Found::InCookie(at) => self.cookies.get(usize::from(at))?.removal(),
             Found::Sent | Found::InQuery => None,
         }
     }
@@ -381,17 +386,14 @@ impl Sources {
 
 /// One token of two that were found, if they have the same text. It was found where the first
 /// one was.
-#[inline]
-fn join<'r>(one: Option<RawToken<'r>>, other: RawToken<'r>) -> Result<RawToken<'r>, Error> {
-    match one {
-        None => Ok(other),
-        Some(one) if one.as_bytes() != other.as_bytes() => Err(several()),
-        // An answer to a token in the address is private, whatever else has it.
-        Some(one) if other.found == Found::InQuery => {
-            Ok(RawToken { text: one.text, found: Found::InQuery })
-        }
-        Some(one) => Ok(one),
+#[cold]
+fn join<'r>(one: RawToken<'r>, other: RawToken<'r>) -> Result<RawToken<'r>, Error> {
+    if one.as_bytes() != other.as_bytes() {
+        return Err(several());
     }
+    // An answer to a token in the address is private, whatever else has it.
+    let found = if other.found == Found::InQuery { other.found } else { one.found };
+    Ok(RawToken { text: one.text, found })
 }
 
 #[cold]

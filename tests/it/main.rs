@@ -7,6 +7,8 @@ mod axum;
 mod browser;
 mod cache;
 mod claims;
+#[cfg(all(feature = "axum", feature = "redis", feature = "remote"))]
+mod examples;
 mod form;
 #[allow(dead_code, reason = "not every feature set uses all of it")]
 mod gate;

@@ -3,6 +3,7 @@
 use axum::{Router, body::Body, response::IntoResponse, routing::get};
 use http::{HeaderMap, Method, Request, Response, StatusCode, header, request::Parts};
 use http_body_util::BodyExt;
+use hyper::body as http_body;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use tower_jwt_auth::{
@@ -369,6 +370,58 @@ async fn a_logout_goes_by_either_token() {
     assert_eq!(client.send(Method::POST, "/auth/logout", &[], "").await.status, 401);
     let body = json!({ "refresh_token": "x" });
     assert_eq!(client.post("/auth/logout", &[], body).await.status, 204);
+}
+
+/// A body that does not come.
+struct Never;
+
+impl http_body::Body for Never {
+    type Data = &'static [u8];
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<&'static [u8]>, std::io::Error>>> {
+        std::task::Poll::Pending
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let sessions = builder().build().unwrap();
+    let tokens = sessions.open(Login::new("ada")).await.unwrap();
+    let bearer = format!("Bearer {}", tokens.access().as_str());
+    for service in [sessions.refresh_service(), sessions.logout_service()] {
+        for kind in ["application/json", "text/plain"] {
+            let begin = tokio::time::Instant::now();
+            let request = Request::post("/auth/logout").header("content-type", kind);
+            let request = request.header("authorization", &bearer).body(Never).unwrap();
+            let response = service.clone().oneshot(request).await.unwrap();
+            assert_eq!(response.status(), 408);
+            assert_eq!(response.headers()["content-type"], "application/problem+json");
+            assert_eq!(begin.elapsed().as_secs(), 10);
+        }
+    }
+    assert_eq!(sessions.list("ada").await.unwrap().len(), 1);
+}
+
+/// Without a runtime, no timer is needed for a body that is there.
+#[test]
+fn a_body_that_is_there_needs_no_runtime() {
+    use std::{
+        future::Future,
+        pin::pin,
+        task::{Context, Poll, Waker},
+    };
+
+    let service = builder().build().unwrap().refresh_service();
+    let request = Request::post("/auth/refresh").header("content-type", "application/json");
+    let answer = pin!(service.oneshot(request.body(String::from("{}")).unwrap()));
+    let Poll::Ready(answer) = answer.poll(&mut Context::from_waker(Waker::noop())) else {
+        panic!("it waits")
+    };
+    assert_eq!(answer.unwrap().status(), 401);
 }
 
 #[tokio::test]
