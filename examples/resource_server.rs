@@ -42,6 +42,7 @@ use std::{
     error::Error,
     io::{self, Write},
     process::ExitCode,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use axum::{
@@ -160,7 +161,9 @@ async fn run() -> Result<(), Box<dyn Error>> {
         .parse()
         .map_err(|_| "LOG is error, warn, info, debug or trace")?;
     // Before the first fetch, which may have something to say of the keys.
-    tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).init();
+    let log = Log::default();
+    let writer = log.clone();
+    tracing_subscriber::fmt().with_max_level(level).with_writer(move || writer.clone()).init();
     let verifier: Verifier = tokio::select! {
         verifier = settings.verifier() => verifier?,
         () = stopped() => return Ok(()),
@@ -183,8 +186,42 @@ async fn run() -> Result<(), Box<dyn Error>> {
     // Whether anybody reads it or not.
     let _ =
         writeln!(io::stdout(), "listening on http://{}, stop with ctrl-c", listener.local_addr()?);
+    log.begin();
     serve(listener, app, stopped()).await;
     Ok(())
+}
+
+/// The log, which is held back until the server has started: a wrong setting is told in one line,
+/// and by whoever asked for it.
+#[derive(Clone)]
+struct Log(Arc<Mutex<Option<Vec<u8>>>>);
+
+impl Default for Log {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Some(Vec::new()))))
+    }
+}
+
+impl Log {
+    /// Writes what was held back; from now on, nothing is.
+    fn begin(&self) {
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // Whether anybody reads it or not.
+        let _ = io::stderr().write_all(&held.unwrap_or_default());
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Some(held) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            return held.write(bytes);
+        }
+        io::stderr().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }
 
 /// Waits for ctrl-c or, on Unix, for SIGTERM.
