@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `SECRET_KEY`, `ALGORITHM` | `secret`, made anew at each start; [`Key::hs256`] |
 //! | `fake_users_db` | [`App::users`] |
-//! | `verify_password`, `authenticate_user` | [`authenticate`], off the async threads |
+//! | `verify_password`, `authenticate_user` | [`authenticate`], off the async threads, a few at once |
 //! | `create_access_token` | [`App::token`], with an issuer and an audience |
 //! | `oauth2_scheme`, `jwt.decode`, the `except` branches | the layer: [`JwtAuthLayer`] |
 //! | `get_current_user` | [`CurrentUser`], an extractor |
@@ -19,10 +19,17 @@
 //!
 //! One answer differs: a user that is not active is told 403 and not 400, for
 //! nothing is wrong with the request.
+//!
+//! A client may keep a connection of this example for as long as it likes: run it behind a proxy
+//! that has time limits, such as nginx (`client_header_timeout`, `client_body_timeout`,
+//! `keepalive_timeout`) or Caddy (`read_header`, `read_body`, `idle`). `resource_server` has
+//! limits of its own.
+
+#[path = "hashing/mod.rs"]
+mod hashing;
 
 use std::{collections::HashMap, env, error::Error, io, process::ExitCode, sync::Arc};
 
-use argon2::{Argon2, PasswordHasher, PasswordVerifier, password_hash::phc::PasswordHash};
 use axum::{
     Form, Json, RequestPartsExt, Router,
     extract::{FromRequestParts, State},
@@ -33,8 +40,10 @@ use axum::{
 use jsonwebtoken::{EncodingKey, Header, crypto::aws_lc, get_current_timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, signal, task};
+use tokio::{net::TcpListener, signal};
 use tower_jwt_auth::{Claims, JwtAuthLayer, Key, Verifier};
+
+use crate::hashing::{Hashing, Unhashed};
 
 const ISSUER: &str = "https://app.example.com";
 const AUDIENCE: &str = "https://app.example.com/api";
@@ -45,14 +54,15 @@ struct User {
     full_name: &'static str,
     disabled: bool,
     #[serde(skip)]
-    password: PasswordHash,
+    password: String,
 }
 
 struct App {
     users: HashMap<&'static str, User>,
     /// What the passwords of unknown users are compared with, so that they take
     /// as long as those of known ones.
-    nobody: PasswordHash,
+    nobody: String,
+    hashing: Hashing,
     key: EncodingKey,
 }
 
@@ -102,10 +112,7 @@ struct Login {
 }
 
 async fn login(State(app): State<Arc<App>>, Form(login): Form<Login>) -> Response {
-    // Hashing takes a while, and other requests are not to wait for it.
-    let users = Arc::clone(&app);
-    let known = task::spawn_blocking(move || authenticate(&users, &login)).await;
-    match known.map(|user| user.map(|username| app.token(username))) {
+    match authenticate(&app, login).await.map(|user| user.map(|username| app.token(username))) {
         Ok(Some(Ok(token))) => {
             let no_store = [(header::CACHE_CONTROL, "no-store")];
             (no_store, Json(json!({ "access_token": token, "token_type": "bearer" })))
@@ -117,15 +124,21 @@ async fn login(State(app): State<Arc<App>>, Form(login): Form<Login>) -> Respons
             "Incorrect username or password",
         )
             .into_response(),
-        Err(_) | Ok(Some(Err(_))) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        Err(Unhashed::Busy) => {
+            let soon = [(header::RETRY_AFTER, "1")];
+            (StatusCode::SERVICE_UNAVAILABLE, soon, "Try again later").into_response()
+        }
+        Err(Unhashed::Failed) | Ok(Some(Err(_))) => {
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
     }
 }
 
-fn authenticate(app: &App, login: &Login) -> Option<&'static str> {
+async fn authenticate(app: &App, login: Login) -> Result<Option<&'static str>, Unhashed> {
     let user = app.users.get(&*login.username);
-    let hash = user.map_or(&app.nobody, |user| &user.password);
-    let same = Argon2::default().verify_password(login.password.as_bytes(), hash).is_ok();
-    user.filter(|_| same).map(|user| user.username)
+    let hash = user.map_or(&app.nobody, |user| &user.password).clone();
+    let is_same = app.hashing.is_same(login.password, hash).await?;
+    Ok(user.filter(|_| is_same).map(|user| user.username))
 }
 
 impl App {
@@ -136,18 +149,28 @@ impl App {
     }
 }
 
-fn app(secret: [u8; 32]) -> Result<(Router, Arc<App>), Box<dyn Error>> {
-    let user = |username, full_name, password: &str, disabled| {
-        let password = Argon2::default().hash_password(password.as_bytes())?;
-        Ok::<_, argon2::password_hash::Error>(User { username, full_name, disabled, password })
+async fn app(secret: [u8; 32]) -> Result<(Router, Arc<App>), Box<dyn Error>> {
+    let hashing = Hashing::new();
+    let hash = async |password: &str| {
+        let hash = hashing.hash(password.into()).await;
+        hash.map_err(|_| "a password cannot be hashed")
     };
-    let users = [
-        user("johndoe", "John Doe", "secret", false)?,
-        user("alice", "Alice Wonderson", "secret2", true)?,
-    ];
+    let john = User {
+        username: "johndoe",
+        full_name: "John Doe",
+        disabled: false,
+        password: hash("secret").await?,
+    };
+    let alice = User {
+        username: "alice",
+        full_name: "Alice Wonderson",
+        disabled: true,
+        password: hash("secret2").await?,
+    };
     let app = Arc::new(App {
-        users: users.into_iter().map(|user| (user.username, user)).collect(),
-        nobody: Argon2::default().hash_password(b"")?,
+        users: [john, alice].into_iter().map(|user| (user.username, user)).collect(),
+        nobody: hash("").await?,
+        hashing,
         key: EncodingKey::from_secret(&secret),
     });
     let verifier: Verifier =
@@ -168,7 +191,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         .map_err(|error| format!("cannot listen on BIND={bind}: {error}"))?;
     let mut secret = [0; 32];
     aws_lc_rs::rand::fill(&mut secret)?;
-    let (router, app) = app(secret)?;
+    let (router, app) = app(secret).await?;
 
     print_tour(&format!("http://{}", listener.local_addr()?), &app)?;
     axum::serve(listener, router).with_graceful_shutdown(stopped()).await?;

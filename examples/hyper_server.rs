@@ -7,6 +7,11 @@
 //! It speaks HTTP/1.1 and HTTP/2, makes a secret when it starts, and prints a
 //! token and `curl` lines to try it with. `BIND=127.0.0.1:8080` sets another
 //! address.
+//!
+//! A client may keep a connection of this example for as long as it likes: run it behind a proxy
+//! that has time limits, such as nginx (`client_header_timeout`, `client_body_timeout`,
+//! `keepalive_timeout`) or Caddy (`read_header`, `read_body`, `idle`). `resource_server` has
+//! limits of its own.
 
 use std::{
     convert::Infallible, env, error::Error, io, pin::pin, process::ExitCode, time::Duration,

@@ -7,6 +7,11 @@
 //! It makes a key pair, prints tokens that this pair signed, and `curl` lines to
 //! try them with. `BIND=127.0.0.1:8080` sets another address. Your own service
 //! gets its tokens from an identity provider: it has `guarded`, and no more.
+//!
+//! A client may keep a connection of this example for as long as it likes: run it behind a proxy
+//! that has time limits, such as nginx (`client_header_timeout`, `client_body_timeout`,
+//! `keepalive_timeout`) or Caddy (`read_header`, `read_body`, `idle`). `resource_server` has
+//! limits of its own.
 
 use std::{env, error::Error, io, process::ExitCode};
 

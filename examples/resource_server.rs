@@ -34,12 +34,15 @@
 //! | `GET /admin` | the same, with the scope `admin` |
 //! | `GET /health` | how the keys are: 200, or 503 if there are none |
 
+#[path = "serve/mod.rs"]
+mod serve;
+
 use std::{
     env,
     error::Error,
     io::{self, Write},
     process::ExitCode,
-    time::Duration,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use axum::{
@@ -54,6 +57,8 @@ use tower_jwt_auth::{
     Claims, RegisteredClaims, RequireLayer, Verifier, response::ProblemJson, settings::Settings,
 };
 use tracing_subscriber::filter::LevelFilter;
+
+use crate::serve::serve;
 
 /// The names of the environment, those of the settings, and the unit where there is
 /// none.
@@ -155,11 +160,14 @@ async fn run() -> Result<(), Box<dyn Error>> {
         .unwrap_or_else(|| "warn".into())
         .parse()
         .map_err(|_| "LOG is error, warn, info, debug or trace")?;
+    // Before the first fetch, which may have something to say of the keys.
+    let log = Log::default();
+    let writer = log.clone();
+    tracing_subscriber::fmt().with_max_level(level).with_writer(move || writer.clone()).init();
     let verifier: Verifier = tokio::select! {
         verifier = settings.verifier() => verifier?,
         () = stopped() => return Ok(()),
     };
-    tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).init();
     let layer = settings.layer_of(verifier.clone())?.respond_with(ProblemJson);
 
     let app = Router::new()
@@ -178,13 +186,42 @@ async fn run() -> Result<(), Box<dyn Error>> {
     // Whether anybody reads it or not.
     let _ =
         writeln!(io::stdout(), "listening on http://{}, stop with ctrl-c", listener.local_addr()?);
-    let server = axum::serve(listener, app).with_graceful_shutdown(stopped());
-    tokio::select! {
-        ended = server => ended?,
-        // Connections that stay open do not keep the process.
-        () = late() => {}
-    }
+    log.begin();
+    serve(listener, app, stopped()).await;
     Ok(())
+}
+
+/// The log, which is held back until the server has started: a wrong setting is told in one line,
+/// and by whoever asked for it.
+#[derive(Clone)]
+struct Log(Arc<Mutex<Option<Vec<u8>>>>);
+
+impl Default for Log {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Some(Vec::new()))))
+    }
+}
+
+impl Log {
+    /// Writes what was held back; from now on, nothing is.
+    fn begin(&self) {
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // Whether anybody reads it or not.
+        let _ = io::stderr().write_all(&held.unwrap_or_default());
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Some(held) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            return held.write(bytes);
+        }
+        io::stderr().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }
 
 /// Waits for ctrl-c or, on Unix, for SIGTERM.
@@ -202,12 +239,6 @@ async fn stopped() {
         _ = signal::ctrl_c() => {}
         _ = terminated => {}
     }
-}
-
-/// Waits for the same, and then as long as requests under way are given.
-async fn late() {
-    stopped().await;
-    tokio::time::sleep(Duration::from_secs(6)).await;
 }
 
 #[tokio::main]

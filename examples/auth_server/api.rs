@@ -58,20 +58,18 @@ pub(crate) async fn login(
 ) -> Result<Response, Problem> {
     let Body(Credentials { email, password }) = body;
     let email = normal(&email)?;
-    app.attempts.begin(&email).map_err(|wait| {
-        let status = StatusCode::TOO_MANY_REQUESTS;
-        Problem::new(status, "too many attempts for this email").retry_after(wait)
+    let attempt = app.attempts.begin(&email, app.address(&parts)?).map_err(|too_many| {
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, too_many.what).retry_after(too_many.wait)
     })?;
-    let known = async {
-        let user = app.users.by_email(&email).await?;
-        let known = app.passwords.is_of(password, user.as_ref()).await?;
-        Ok::<_, Problem>(user.filter(|_| known))
-    };
-    let known = known.await.inspect_err(|_| app.attempts.was_not_decided(&email))?;
-    let Some(user) = known else {
+    // If the client hangs up now, or a store does not answer, the attempt is dropped and does
+    // not count.
+    let user = app.users.by_email(&email).await?;
+    let known = app.passwords.is_of(password, user.as_ref()).await?;
+    let Some(user) = user.filter(|_| known) else {
+        attempt.failed();
         return Err(Problem::new(StatusCode::UNAUTHORIZED, "wrong email or password"));
     };
-    app.attempts.succeeded(&email);
+    drop(attempt);
     let login = Login::new(user.id).label(label(&parts.headers));
     Ok(app.sessions.login(&parts, login).await.into_response())
 }

@@ -13,6 +13,7 @@
 //! | `SIGNING_KEY` | a PEM file with a private key, the same for all processes; default: one made anew at each start |
 //! | `REDIS_URL` | where several processes keep users and sessions; default: each has its own in memory |
 //! | `ACCESS_SECS` | how long an access token lasts; default 900 |
+//! | `ADDRESS_HEADER` | behind a proxy: the header that it sets to the client's address, such as `x-real-ip`; default: the address that connects |
 //! | `DEVELOPMENT_COOKIES=1` | cookies for plain HTTP on this machine, where a browser wants that |
 //! | `LOG` | `warn`, which is the default, or `info`, which tells why a token is refused |
 //!
@@ -29,7 +30,11 @@
 
 mod api;
 mod attempts;
+#[path = "../hashing/mod.rs"]
+mod hashing;
 mod problem;
+#[path = "../serve/mod.rs"]
+mod serve;
 mod users;
 
 use std::{
@@ -37,6 +42,7 @@ use std::{
     error::Error,
     fs,
     io::{self, Write},
+    net::{IpAddr, SocketAddr},
     process::ExitCode,
     sync::Arc,
     time::Duration,
@@ -44,8 +50,8 @@ use std::{
 
 use axum::{
     Json, Router,
-    extract::DefaultBodyLimit,
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    extract::{ConnectInfo, DefaultBodyLimit},
+    http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
     middleware::map_response,
     response::Response,
     routing::{delete, get, post},
@@ -69,6 +75,7 @@ use crate::{
     api::Profile,
     attempts::Attempts,
     problem::Problem,
+    serve::serve,
     users::{Passwords, Users},
 };
 
@@ -77,7 +84,26 @@ struct App {
     sessions: Sessions,
     users: Arc<Users>,
     passwords: Arc<Passwords>,
-    attempts: Arc<Attempts>,
+    attempts: Attempts,
+    address_header: Option<HeaderName>,
+}
+
+impl App {
+    /// The address of the client, as the proxy says it, or as the connection does.
+    fn address(&self, request: &Parts) -> Result<IpAddr, Problem> {
+        let address = match &self.address_header {
+            Some(name) => {
+                let value = request.headers.get(name).and_then(|value| value.to_str().ok());
+                value.and_then(|value| value.trim().parse().ok())
+            }
+            None => {
+                let connection = request.extensions.get::<ConnectInfo<SocketAddr>>();
+                connection.map(|ConnectInfo(address)| address.ip())
+            }
+        };
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        address.ok_or_else(|| Problem::new(status, "the address of the client is not known"))
+    }
 }
 
 /// A variable that is set and not empty.
@@ -148,8 +174,12 @@ async fn app(public_url: &str) -> Result<App, Box<dyn Error>> {
             }
         })
         .build()?;
-    let (passwords, attempts) = (Arc::new(Passwords::new()?), Arc::default());
-    Ok(App { sessions, users, passwords, attempts })
+    let passwords = Arc::new(Passwords::new().await.map_err(|_| "passwords cannot be hashed")?);
+    let address_header = variable("ADDRESS_HEADER")?.map(|name| {
+        name.parse().map_err(|_| format!("ADDRESS_HEADER is the name of a header and not {name:?}"))
+    });
+    let address_header = address_header.transpose()?;
+    Ok(App { sessions, users, passwords, attempts: Attempts::default(), address_header })
 }
 
 fn router(app: App) -> Result<Router, Box<dyn Error>> {
@@ -223,12 +253,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     }
     // Whether anybody reads it or not.
     let _ = io::stdout().write_all(tour(&url).as_bytes());
-    let server = axum::serve(listener, app).with_graceful_shutdown(stopped());
-    tokio::select! {
-        ended = server => ended?,
-        // Connections that stay open do not keep the process.
-        () = late() => {}
-    }
+    serve(listener, app, stopped()).await;
     Ok(())
 }
 
@@ -277,12 +302,6 @@ async fn stopped() {
         _ = signal::ctrl_c() => {}
         _ = terminated => {}
     }
-}
-
-/// Waits for the same, and then as long as requests under way are given.
-async fn late() {
-    stopped().await;
-    tokio::time::sleep(Duration::from_secs(6)).await;
 }
 
 #[tokio::main]

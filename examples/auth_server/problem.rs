@@ -14,6 +14,9 @@ use axum::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::json;
+use tokio::time;
+
+use crate::hashing::Unhashed;
 
 pub(crate) struct Problem {
     status: StatusCode,
@@ -63,12 +66,28 @@ impl From<tower_jwt_auth::Error> for Problem {
     }
 }
 
+impl From<Unhashed> for Problem {
+    fn from(why: Unhashed) -> Self {
+        match why {
+            // Of load, and not of a fault: a line for each would fill the log.
+            Unhashed::Busy => Self::later(),
+            Unhashed::Failed => {
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the password cannot be checked")
+            }
+        }
+    }
+}
+
 impl Problem {
+    fn later() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "try again later")
+            .retry_after(Duration::from_secs(1))
+    }
+
     fn unavailable(error: &dyn Error) -> Self {
         // Whether anybody reads it or not.
         let _ = writeln!(io::stderr(), "auth_server: {error}");
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "try again later")
-            .retry_after(Duration::from_secs(1))
+        Self::later()
     }
 }
 
@@ -79,7 +98,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        match Json::from_request(request, state).await {
+        let body = time::timeout(BODY, Json::from_request(request, state)).await;
+        let late =
+            |_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the body was not complete in time");
+        match body.map_err(late)? {
             Ok(Json(body)) => Ok(Self(body)),
             // In words of our own: the parser's may repeat what it was sent.
             Err(rejection) => Err(Problem::new(
@@ -94,3 +116,6 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
         }
     }
 }
+
+/// How long a client may take to send a body.
+const BODY: Duration = Duration::from_secs(10);

@@ -3,17 +3,17 @@
 use std::{
     collections::HashMap,
     io,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
-use argon2::{Argon2, PasswordHasher, PasswordVerifier};
 use redis::{
     AsyncCommands, Client, RedisResult,
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
 use serde::{Deserialize, Serialize};
-use tokio::{sync::Semaphore, task, time};
+
+use crate::hashing::{Hashing, Unhashed};
 
 /// A user, as it is stored.
 #[derive(Clone, Serialize, Deserialize)]
@@ -132,50 +132,32 @@ fn email_key(email: &str) -> String {
     format!("auth_server:email:{email}")
 }
 
-/// Hashes passwords off the async threads, a few at once: each takes 19 MiB and a core.
+/// The passwords of users.
 pub(crate) struct Passwords {
-    places: Arc<Semaphore>,
+    hashing: Hashing,
     /// What the passwords of unknown users are compared with, so that they take as long
     /// as those of known ones.
     nobody: String,
 }
 
 impl Passwords {
-    pub(crate) fn new() -> io::Result<Self> {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Ok(Self { places: Arc::new(Semaphore::new(cores)), nobody: hash("")? })
+    pub(crate) async fn new() -> Result<Self, Unhashed> {
+        let hashing = Hashing::new();
+        let nobody = hashing.hash(String::new()).await?;
+        Ok(Self { hashing, nobody })
     }
 
-    pub(crate) async fn hash(&self, password: String) -> io::Result<String> {
-        self.at_work(move || hash(&password)).await?
+    pub(crate) async fn hash(&self, password: String) -> Result<String, Unhashed> {
+        self.hashing.hash(password).await
     }
 
     /// Whether the password is this user's; never that of an unknown one.
-    pub(crate) async fn is_of(&self, password: String, user: Option<&User>) -> io::Result<bool> {
+    pub(crate) async fn is_of(
+        &self,
+        password: String,
+        user: Option<&User>,
+    ) -> Result<bool, Unhashed> {
         let stored = user.map_or(&self.nobody, |user| &user.password).clone();
-        let work = move || Argon2::default().verify_password(password.as_bytes(), &*stored);
-        Ok(self.at_work(work).await?.is_ok() && user.is_some())
+        Ok(self.hashing.is_same(password, stored).await? && user.is_some())
     }
-
-    async fn at_work<T, F>(&self, work: F) -> io::Result<T>
-    where
-        T: Send + 'static,
-        F: FnOnce() -> T + Send + 'static,
-    {
-        let place = Arc::clone(&self.places).acquire_owned();
-        let place =
-            time::timeout(Duration::from_secs(5), place).await?.map_err(io::Error::other)?;
-        // The place is taken until the work is done, also if nobody waits for it any more.
-        let done = task::spawn_blocking(move || {
-            let done = work();
-            drop(place);
-            done
-        });
-        Ok(done.await?)
-    }
-}
-
-fn hash(password: &str) -> io::Result<String> {
-    let hash = Argon2::default().hash_password(password.as_bytes());
-    Ok(hash.map_err(|error| io::Error::other(error.to_string()))?.to_string())
 }

@@ -10,6 +10,8 @@
 //! The signing key is made anew at each start here, so that no access token outlives the
 //! process; the refresh tokens do. Load yours with [`SigningKey::from_pem`].
 
+#[path = "../serve/mod.rs"]
+mod serve;
 mod store;
 
 use std::{
@@ -28,7 +30,6 @@ use axum::{
     routing::{get, post},
 };
 use serde::Deserialize;
-use store::SqliteStore;
 use tokio::{net::TcpListener, signal, task, time};
 use tower_jwt_auth::{
     Algorithm, Claims, RegisteredClaims,
@@ -38,6 +39,8 @@ use tower_jwt_auth::{
     },
     sessions::Sessions,
 };
+
+use crate::{serve::serve, store::SqliteStore};
 
 #[derive(Deserialize)]
 struct Credentials {
@@ -101,7 +104,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let sessions = sessions(&store)?;
 
     print_tour(&format!("http://{}", listener.local_addr()?), &sessions).await?;
-    axum::serve(listener, app(&sessions)?).with_graceful_shutdown(stopped()).await?;
+    serve(listener, app(&sessions)?, stopped()).await;
     sweeper.abort();
     Ok(())
 }

@@ -144,12 +144,14 @@ pub enum ErrorKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidRequest {
-    /// More than one token, or the same one in more than one place.
+    /// Different tokens in several places, or a place twice that may occur once.
     SeveralTokens,
     /// A scheme without a token behind it.
     EmptyToken,
     /// Bytes or syntax that no token has.
     MalformedCredentials,
+    /// A body that may have a token was not complete in time.
+    LateBody,
 }
 
 /// What an error means to the client; each kind belongs to one class.
@@ -267,6 +269,9 @@ impl fmt::Display for ErrorKind {
             }
             Self::InvalidRequest(InvalidRequest::MalformedCredentials) => {
                 f.write_str("the credentials have bytes or syntax that no token has")
+            }
+            Self::InvalidRequest(InvalidRequest::LateBody) => {
+                f.write_str("the request's body was not complete in time")
             }
             Self::CrossSite => f.write_str(
                 "a cookie brought the token of an unsafe request that is not shown to be \

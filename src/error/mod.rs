@@ -114,6 +114,25 @@ impl Error {
         self.kind().class() == Class::InvalidToken
     }
 
+    /// Whether what is at fault is the token, or how it was sent.
+    pub(crate) fn is_bad_token(&self) -> bool {
+        matches!(self.kind().class(), Class::InvalidToken | Class::InvalidRequest)
+    }
+
+    /// Whether the token can never verify again, whatever the time, the keys and the
+    /// configuration are one day. A kind that is not named here may: a signature that is bad
+    /// today is good once its key is configured.
+    pub(crate) fn is_final(&self) -> bool {
+        matches!(
+            self.kind(),
+            ErrorKind::InvalidRequest(InvalidRequest::MalformedCredentials)
+                | ErrorKind::MalformedToken
+                | ErrorKind::MalformedHeader
+                | ErrorKind::MalformedClaims { .. }
+                | ErrorKind::Revoked
+        )
+    }
+
     /// Whether the token was good and not enough: `insufficient_scope` of
     /// RFC 6750 §3.1.
     #[must_use]

@@ -32,7 +32,7 @@ where
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Rejection> {
         match claims(&parts.extensions) {
             Ok(claims) => Ok(Some(claims)),
-            Err(rejection) if rejection.error().is_missing_token() => Ok(None),
+            Err(rejection) if rejection.is_of_a_guest() => Ok(None),
             Err(rejection) => Err(rejection),
         }
     }

@@ -43,7 +43,6 @@ pub struct TokenCookies {
     access: CookieSource,
     refresh: CookieSource,
     session: CookieSource,
-    refresh_path: Box<str>,
     /// `false` for plain HTTP on this machine.
     secure: bool,
 }
@@ -77,9 +76,8 @@ impl TokenCookies {
     fn named(access: &str, refresh: &str, session: &str, secure: bool) -> Self {
         Self {
             access: TokenSource::cookie(access),
-            refresh: TokenSource::cookie(refresh),
+            refresh: TokenSource::cookie(refresh).below("/auth"),
             session: TokenSource::cookie(session),
-            refresh_path: "/auth".into(),
             secure,
         }
     }
@@ -91,14 +89,7 @@ impl TokenCookies {
     ///
     /// The text is no absolute path.
     pub fn refresh_path(mut self, path: impl Into<String>) -> Result<Self, ConfigError> {
-        let path = path.into();
-        let plain = |byte: u8| byte.is_ascii_graphic() && !b";,\"\\".contains(&byte);
-        if !path.starts_with('/') || !path.bytes().all(plain) {
-            return Err(ConfigError::InvalidName(
-                "the path of the refresh cookie is absolute, such as `/auth`",
-            ));
-        }
-        self.refresh_path = path.into();
+        self.refresh = self.refresh.path(&path.into())?;
         Ok(self)
     }
 
@@ -168,11 +159,9 @@ impl TokenCookies {
 
     /// Adds to the headers of a response what removes the cookies.
     pub fn clear(&self, headers: &mut HeaderMap) {
-        let (access, refresh) = (self.access_cookie("", 0), self.refresh_cookie("", 0));
-        for mut cookie in [access, refresh, self.session_cookie("", 0)] {
-            cookie.make_removal();
-            // Names and paths that go into a header.
-            let _ = append(headers, cookie.to_string());
+        let all = [&self.access, &self.refresh, &self.session];
+        for removal in all.into_iter().filter_map(CookieSource::removal) {
+            headers.append(header::SET_COOKIE, removal);
         }
     }
 
@@ -223,29 +212,27 @@ impl TokenCookies {
     }
 
     fn access_cookie<'c>(&'c self, value: &'c str, seconds: u64) -> Cookie<'c> {
-        self.cookie(self.access.name(), value, seconds, "/", SameSite::Lax)
+        self.cookie(&self.access, value, seconds, SameSite::Lax)
     }
 
     fn refresh_cookie<'c>(&'c self, value: &'c str, seconds: u64) -> Cookie<'c> {
-        let path = &self.refresh_path;
-        self.cookie(self.refresh.name(), value, seconds, path, SameSite::Strict)
+        self.cookie(&self.refresh, value, seconds, SameSite::Strict)
     }
 
     fn session_cookie<'c>(&'c self, value: &'c str, seconds: u64) -> Cookie<'c> {
-        self.cookie(self.session.name(), value, seconds, "/", SameSite::Strict)
+        self.cookie(&self.session, value, seconds, SameSite::Strict)
     }
 
     fn cookie<'c>(
         &self,
-        name: &'c str,
+        source: &'c CookieSource,
         value: &'c str,
         seconds: u64,
-        path: &'c str,
         same_site: SameSite,
     ) -> Cookie<'c> {
         let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
-        Cookie::build((name, value))
-            .path(path)
+        Cookie::build((source.name(), value))
+            .path(source.below_path())
             .max_age(time::Duration::seconds(seconds))
             .http_only(true)
             .secure(self.secure)
@@ -272,7 +259,7 @@ impl fmt::Debug for TokenCookies {
         f.debug_struct("TokenCookies")
             .field("access", &self.access)
             .field("refresh", &self.refresh)
-            .field("refresh_path", &self.refresh_path)
+            .field("refresh_path", &self.refresh.below_path())
             .field("secure", &self.secure)
             .finish()
     }

@@ -13,8 +13,8 @@ use pin_project_lite::pin_project;
 use serde::de::DeserializeOwned;
 use tower_service::Service;
 
-use super::service::{Gate, Seen};
-use crate::{error::Error, response::Respond, verifier::Claims};
+use super::{seen::Seen, service::Gate};
+use crate::{error::Error, response::Respond, source::Found, verifier::Claims};
 
 type Verification<C> = Pin<Box<dyn Future<Output = Result<Claims<C>, Error>> + Send>>;
 
@@ -32,7 +32,7 @@ pin_project! {
     {
         #[pin]
         state: State<S, C, R, ReqBody, ResBody>,
-        seen: Option<Seen>,
+        seen: Seen,
     }
 }
 
@@ -57,6 +57,7 @@ struct Waiting<S, C, R, ReqBody> {
     request: Request<ReqBody>,
     gate: Arc<Gate<C>>,
     respond: R,
+    found: Found,
 }
 
 impl<S, C, R, ReqBody, ResBody> ResponseFuture<S, C, R, ReqBody, ResBody>
@@ -64,11 +65,11 @@ where
     S: Service<Request<ReqBody>>,
 {
     pub(super) fn forward(future: S::Future, seen: Seen) -> Self {
-        Self { state: State::Forward { future }, seen: Some(seen) }
+        Self { state: State::Forward { future }, seen }
     }
 
     pub(super) fn rejected(response: Response<ResBody>) -> Self {
-        Self { state: State::Rejected { response: Some(response) }, seen: None }
+        Self { state: State::Rejected { response: Some(response) }, seen: Seen::Nothing }
     }
 
     pub(super) fn verify(
@@ -77,10 +78,10 @@ where
         request: Request<ReqBody>,
         gate: Arc<Gate<C>>,
         respond: R,
-        seen: Seen,
+        found: Found,
     ) -> Self {
-        let parked = Some(Box::new(Waiting { service, request, gate, respond }));
-        Self { state: State::Verify { verification, parked }, seen: Some(seen) }
+        let parked = Some(Box::new(Waiting { service, request, gate, respond, found }));
+        Self { state: State::Verify { verification, parked }, seen: Seen::Nothing }
     }
 }
 
@@ -97,11 +98,9 @@ where
         loop {
             match this.state.as_mut().project() {
                 StateProj::Forward { future } => {
-                    let response = ready!(future.poll(context))?;
-                    return Poll::Ready(Ok(match this.seen {
-                        Some(seen) => seen.finish(response),
-                        None => response,
-                    }));
+                    let mut response = ready!(future.poll(context))?;
+                    this.seen.finish(&mut response);
+                    return Poll::Ready(Ok(response));
                 }
                 StateProj::Rejected { response } => {
                     let response = response.take().expect("a future is not polled when it is done");
@@ -110,8 +109,10 @@ where
                 StateProj::Verify { verification, parked } => {
                     let verified = ready!(verification.as_mut().poll(context));
                     let mut waiting = parked.take().expect("taken once, when the state changes");
-                    match waiting.gate.admit(verified, &mut waiting.request) {
-                        Ok(()) => {
+                    let found = waiting.found;
+                    match waiting.gate.admit(verified, found, &mut waiting.request) {
+                        Ok(seen) => {
+                            *this.seen = seen;
                             let future = waiting.service.call(waiting.request);
                             this.state.set(State::Forward { future });
                         }

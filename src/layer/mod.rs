@@ -63,6 +63,7 @@
 
 mod future;
 mod require;
+mod seen;
 mod service;
 
 use std::{fmt, sync::Arc};
@@ -127,8 +128,22 @@ impl<C, R> JwtAuthLayer<C, R> {
         self.with(|gate| gate.sources.remove_authorization())
     }
 
-    /// Lets requests without a token pass, without claims. A token that is
-    /// there and bad is refused all the same.
+    /// Lets requests without a token pass, without claims. Use it where guests are welcome.
+    ///
+    /// A browser cannot leave a cookie out. So a request whose only token is in a cookie passes
+    /// without claims, too, if that cookie is malformed, doubled, expired, revoked or otherwise
+    /// invalid. The reason is a [`Rejection`] in the request's extensions. If the token can never
+    /// verify again (it is malformed or revoked), the answer removes the cookie and is
+    /// `Cache-Control: no-store`, unless the service sets that cookie itself. See
+    /// [`CookieSource::path`](crate::source::CookieSource::path) and
+    /// [`domain`](crate::source::CookieSource::domain) for a cookie that was set with others than
+    /// the defaults.
+    ///
+    /// These are still refused: a bad token that is not in a cookie (401, 400), a cookie on a
+    /// request that is not shown to be same-origin (403), a good token without the rights that a
+    /// rule asks for (403), and a token that cannot be checked now (503).
+    ///
+    /// [`Rejection`]: crate::response::Rejection
     pub fn optional(self) -> Self {
         self.with(|gate| gate.mode = Mode::Optional)
     }
@@ -153,8 +168,9 @@ impl<C, R> JwtAuthLayer<C, R> {
     }
 
     /// Takes the token out of the request before it is passed on, from all
-    /// sources but [`TokenSource::custom`]. What outer layers or axum's
-    /// `OriginalUri` have copied before is not reached.
+    /// sources but [`TokenSource::custom`]. A cookie that was not read, because a header has a
+    /// token, is taken out too. What outer layers or axum's `OriginalUri` have copied before is
+    /// not reached.
     pub fn strip_token(self) -> Self {
         self.with(|gate| gate.strip = true)
     }

@@ -6,16 +6,16 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{HeaderValue, Method, Request, Response, header};
+use http::{Method, Request, Response, header};
 use serde::de::DeserializeOwned;
 use tower_service::Service;
 
-use super::future::ResponseFuture;
+use super::{future::ResponseFuture, seen::Seen};
 use crate::{
     error::{Error, ErrorKind},
     observe,
     response::{Challenge, DefaultRespond, Rejection, Respond, Withheld},
-    source::Sources,
+    source::{Fault, Found, Sources},
     step::Step,
     verifier::{Claims, Verifier},
 };
@@ -44,16 +44,10 @@ pub(super) struct Gate<C> {
 pub(super) enum Mode {
     /// They are refused.
     Required,
-    /// They pass if they have no token.
+    /// They pass if they have no token, or only a cookie that is bad.
     Optional,
     /// They pass.
     Report,
-}
-
-/// What is known of a request before its token is verified.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Seen {
-    in_query: bool,
 }
 
 impl<S, C, R> JwtAuth<S, C, R> {
@@ -70,15 +64,14 @@ impl<S, C, R> JwtAuth<S, C, R> {
 impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
     /// Finds the token and verifies it.
     #[inline]
-    fn verify<B>(&self, request: &Request<B>) -> (Step<Result<Claims<C>, Error>>, Seen) {
-        let found = self.sources.find(request.method(), request.uri(), request.headers());
-        match found {
+    fn verify<B>(&self, request: &Request<B>) -> (Step<Result<Claims<C>, Error>>, Found) {
+        match self.sources.find(request.method(), request.uri(), request.headers()) {
             Ok(Some(token)) => {
-                let seen = Seen { in_query: token.in_query() };
-                (self.verifier.verify_found(token.as_bytes(), || token.text()), seen)
+                let found = token.found();
+                (self.verifier.verify_found(token.as_bytes(), || token.text()), found)
             }
-            Ok(None) => (Step::Ready(Err(ErrorKind::MissingToken.into())), NOTHING_SEEN),
-            Err(error) => (Step::Ready(Err(error)), NOTHING_SEEN),
+            Ok(None) => (Step::Ready(Err(ErrorKind::MissingToken.into())), Found::Sent),
+            Err(Fault { error, found }) => (Step::Ready(Err(error)), found),
         }
     }
 
@@ -87,43 +80,55 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
     pub(super) fn admit<B>(
         &self,
         verified: Result<Claims<C>, Error>,
+        found: Found,
         request: &mut Request<B>,
-    ) -> Result<(), Rejection> {
-        match verified {
+    ) -> Result<Seen, Rejection> {
+        let seen = match verified {
             Ok(claims) => {
                 request.extensions_mut().insert(claims);
+                found.into()
             }
-            Err(error) => self.admit_without_claims(error, request)?,
-        }
+            Err(error) => self.admit_without_claims(error, found, request)?,
+        };
         self.hand_over(request);
-        Ok(())
+        Ok(seen)
     }
 
     #[cold]
     fn admit_without_claims<B>(
         &self,
         error: Error,
+        found: Found,
         request: &mut Request<B>,
-    ) -> Result<(), Rejection> {
-        let passes = match self.mode {
-            Mode::Required => false,
-            Mode::Optional => error.is_missing_token(),
-            Mode::Report => true,
-        };
-        if passes {
-            observe::passed(&error);
-            self.leave_without_claims(error, request);
-            Ok(())
-        } else {
-            observe::refused(&error);
-            Err(Rejection::new(error, self.challenge.clone()))
+    ) -> Result<Seen, Rejection> {
+        // A browser cannot leave a cookie out: a bad one is as good as none.
+        let in_cookie = matches!(found, Found::InCookie(_));
+        let is_guest = error.is_missing_token() || (in_cookie && error.is_bad_token());
+        let rejection = Rejection::new(error, self.challenge.clone());
+        match self.mode {
+            Mode::Report => {
+                self.leave_without_claims(rejection, request);
+                Ok(found.into())
+            }
+            Mode::Optional if is_guest => {
+                let removal = match rejection.error().is_final() {
+                    true => self.sources.removal(found),
+                    false => None,
+                };
+                self.leave_without_claims(rejection.of_a_guest(), request);
+                Ok(removal.map_or(Seen::Nothing, |removal| Seen::DeadCookie(Box::new(removal))))
+            }
+            Mode::Required | Mode::Optional => {
+                observe::refused(rejection.error());
+                Err(rejection)
+            }
         }
     }
 
     /// Takes away claims that stood there before, and says why there are none.
     #[cold]
-    fn leave_without_claims<B>(&self, error: Error, request: &mut Request<B>) {
-        let rejection = Rejection::new(error, self.challenge.clone());
+    fn leave_without_claims<B>(&self, rejection: Rejection, request: &mut Request<B>) {
+        observe::passed(rejection.error());
         request.extensions_mut().remove::<Claims<C>>();
         Withheld::<C>::leave(rejection, request.extensions_mut());
     }
@@ -145,6 +150,14 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
         }
     }
 
+    /// Passes a CORS preflight on, which has no token.
+    #[cold]
+    fn open<B>(&self, request: &mut Request<B>) {
+        let rejection = Rejection::new(ErrorKind::MissingToken.into(), self.challenge.clone());
+        self.leave_without_claims(rejection, request);
+        self.hand_over(request);
+    }
+
     /// Whether the request is a CORS preflight that passes as it is.
     #[inline]
     fn is_open<B>(&self, request: &Request<B>) -> bool {
@@ -152,19 +165,6 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
             && *request.method() == Method::OPTIONS
             && request.headers().contains_key(header::ORIGIN)
             && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
-    }
-}
-
-impl Seen {
-    /// Keeps an answer to a token in the address out of shared caches (RFC
-    /// 6750 §2.3).
-    #[inline]
-    pub(super) fn finish<B>(self, mut response: Response<B>) -> Response<B> {
-        if self.in_query && !response.headers().contains_key(header::CACHE_CONTROL) {
-            let private = HeaderValue::from_static("private");
-            response.headers_mut().insert(header::CACHE_CONTROL, private);
-        }
-        response
     }
 }
 
@@ -184,14 +184,13 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         if self.gate.is_open(&request) {
-            self.gate.leave_without_claims(ErrorKind::MissingToken.into(), &mut request);
-            self.gate.hand_over(&mut request);
-            return ResponseFuture::forward(self.inner.call(request), NOTHING_SEEN);
+            self.gate.open(&mut request);
+            return ResponseFuture::forward(self.inner.call(request), Seen::Nothing);
         }
-        let (step, seen) = self.gate.verify(&request);
+        let (step, found) = self.gate.verify(&request);
         match step {
-            Step::Ready(verified) => match self.gate.admit(verified, &mut request) {
-                Ok(()) => ResponseFuture::forward(self.inner.call(request), seen),
+            Step::Ready(verified) => match self.gate.admit(verified, found, &mut request) {
+                Ok(seen) => ResponseFuture::forward(self.inner.call(request), seen),
                 Err(rejection) => ResponseFuture::rejected(rejection.respond(&self.respond)),
             },
             Step::Pending(verification) => {
@@ -201,7 +200,7 @@ where
                 let ready = mem::replace(&mut self.inner, clone);
                 let gate = Arc::clone(&self.gate);
                 let respond = self.respond.clone();
-                ResponseFuture::verify(verification, ready, request, gate, respond, seen)
+                ResponseFuture::verify(verification, ready, request, gate, respond, found)
             }
         }
     }
@@ -251,5 +250,3 @@ impl<S: fmt::Debug, C, R> fmt::Debug for JwtAuth<S, C, R> {
             .finish_non_exhaustive()
     }
 }
-
-const NOTHING_SEEN: Seen = Seen { in_query: false };

@@ -55,7 +55,7 @@ fn problem(rejection: &Rejection) -> String {
         title: rejection.status().canonical_reason().unwrap_or_default(),
         status: rejection.status().as_u16(),
         detail: rejection.description(),
-        error: rejection.error().code(),
+        error: rejection.code(),
         scope,
         missing_scope,
     };

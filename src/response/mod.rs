@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | no token | 401 | `Bearer`, with the realm if there is one |
 //! | more than one token, malformed credentials | 400 | `error="invalid_request"` |
+//! | a body with a token that is not complete in time | 408 | `error="invalid_request"` |
 //! | a bad token, of whatever kind | 401 | `error="invalid_token"` |
 //! | not enough scope, role or right | 403 | `error="insufficient_scope"`, with the scopes that are needed |
 //! | a refresh token that is not good any more | 401 | `Bearer`; `invalid_grant` in the body |
@@ -35,7 +36,7 @@ use http::{Extensions, HeaderValue, Response, StatusCode, header};
 
 pub use self::body::{DefaultRespond, ProblemJson};
 pub(crate) use self::{challenge::Challenge, withheld::Withheld};
-use crate::error::{Class, Error, ErrorKind, seconds_up};
+use crate::error::{Class, Error, ErrorKind, InvalidRequest, seconds_up};
 
 /// Makes the response to a request that was refused.
 ///
@@ -61,11 +62,49 @@ impl<B, F: Fn(&Rejection) -> Response<B>> Respond<B> for F {
 pub struct Rejection {
     error: Error,
     challenge: Challenge,
+    /// Whether the request passed as one of a guest: what its cookie was worth is not the
+    /// client's fault.
+    of_a_guest: bool,
 }
 
 impl Rejection {
     pub(crate) fn new(error: Error, challenge: Challenge) -> Self {
-        Self { error, challenge }
+        Self { error, challenge, of_a_guest: false }
+    }
+
+    /// The same, of a request that passes as one of a guest.
+    pub(crate) fn of_a_guest(self) -> Self {
+        Self { of_a_guest: true, ..self }
+    }
+
+    /// Whether a handler that takes guests takes this request.
+    #[allow(dead_code, reason = "for the feature `axum`")]
+    pub(crate) fn is_of_a_guest(&self) -> bool {
+        self.of_a_guest || self.error.is_missing_token()
+    }
+
+    /// What the refusal means to the client. A guest whose cookie does not count has no token.
+    fn class(&self) -> Class {
+        match self.error.kind().class() {
+            Class::InvalidRequest if self.of_a_guest => Class::NoToken,
+            class => class,
+        }
+    }
+
+    /// The error code that the answer has, if any.
+    fn code(&self) -> Option<&'static str> {
+        match self.class() {
+            Class::NoToken => None,
+            _ => self.error.code(),
+        }
+    }
+
+    /// The challenge that the answer has, if any.
+    fn challenge(&self) -> Option<HeaderValue> {
+        match self.class() {
+            Class::NoToken => Some(self.challenge.bare()),
+            _ => self.challenge.header(self.error.kind()),
+        }
     }
 
     /// A refusal by what stands inside of the layer, with the layer's challenge.
@@ -83,9 +122,12 @@ impl Rejection {
     /// The status that answers it.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        match self.error.kind().class() {
+        match self.class() {
             Class::NoToken | Class::InvalidToken | Class::InvalidGrant => StatusCode::UNAUTHORIZED,
-            Class::InvalidRequest => StatusCode::BAD_REQUEST,
+            Class::InvalidRequest => match self.error.kind() {
+                ErrorKind::InvalidRequest(InvalidRequest::LateBody) => StatusCode::REQUEST_TIMEOUT,
+                _ => StatusCode::BAD_REQUEST,
+            },
             Class::InsufficientScope | Class::CrossSite => StatusCode::FORBIDDEN,
             Class::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Class::Failed => StatusCode::INTERNAL_SERVER_ERROR,
@@ -95,7 +137,7 @@ impl Rejection {
     /// What the client is told: fixed for each error code.
     #[must_use]
     pub fn description(&self) -> &'static str {
-        challenge::description(self.error.kind().class())
+        challenge::description(self.class())
     }
 
     /// A response with the status, the headers and this body.
@@ -104,7 +146,7 @@ impl Rejection {
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some(value) = self.challenge.header(self.error.kind()) {
+        if let Some(value) = self.challenge() {
             headers.insert(header::WWW_AUTHENTICATE, value);
         }
         if let ErrorKind::Unavailable { retry_after }
@@ -122,8 +164,7 @@ impl Rejection {
         if response.status() == StatusCode::UNAUTHORIZED
             && !response.headers().contains_key(header::WWW_AUTHENTICATE)
         {
-            let value = self.challenge.header(self.error.kind());
-            let value = value.unwrap_or_else(|| self.challenge.bare());
+            let value = self.challenge().unwrap_or_else(|| self.challenge.bare());
             response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
         }
         if !response.headers().contains_key(header::CACHE_CONTROL) {

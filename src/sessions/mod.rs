@@ -75,6 +75,10 @@
 //! The refresh cookie is sent below `/auth` alone. For routes elsewhere, say
 //! [`TokenCookies::refresh_path`]. Behind a proxy, say [`TokenCookies::public_origin`]; to
 //! try things out where a browser wants it, [`TokenCookies::development`].
+//!
+//! The routes that refresh and log out wait 10 s for a body. Outside of a tokio runtime with a time
+//! driver, which `#[tokio::main]` makes, they do not limit the time. Heads of requests and idle connections are the server's to limit: `axum::serve` does not, and
+//! `examples/serve` shows how to.
 
 mod answer;
 mod builder;
@@ -361,6 +365,7 @@ impl Sessions {
     /// | `{"refresh_token":"…"}` as `application/json` | 200, the tokens in the body (RFC 6749 §5.1) |
     /// | neither | 401 |
     /// | both, or a body that is none of this | 400 |
+    /// | a body that is not complete after 10 s | 408 |
     /// | a token that is spent, unknown, or of a session that has ended | 401 `invalid_grant`, and the cookies are removed |
     /// | the cookie, not shown to be of the same origin | 403 |
     /// | a store does not answer | 503: the token may be presented again, within the grace |
@@ -371,11 +376,21 @@ impl Sessions {
     /// A service for `/auth/logout`, which answers `POST` by ending the session.
     ///
     /// The session is the one of the refresh token, in its cookie or in the JSON body as
-    /// `refresh_token`, or of the access token, in `Authorization` or in its cookie. The
-    /// answer is 204, and removes the cookies: also of a session that has ended before (RFC
-    /// 7009 §2.2). Without any token it is 401; of a cookie that is not shown to be of the
-    /// same origin, 403; and 503 if a store cannot be reached: the session may go on then. A
-    /// request that says that it comes from another origin has no cookies removed.
+    /// `refresh_token`, or of the access token, in `Authorization` or in its cookie. With a token
+    /// in `Authorization`, the access cookie is not read, and a refresh cookie that is not shown
+    /// to be of the same origin is ignored. An access cookie that is malformed or doubled does not
+    /// keep the refresh token from ending its session.
+    ///
+    /// | what comes | answer |
+    /// |---|---|
+    /// | a token of a session, also of one that has ended (RFC 7009 §2.2) | 204, the cookies are removed |
+    /// | no token | 401, the cookies are removed |
+    /// | only an access cookie that is malformed or doubled | 400, the cookies are removed |
+    /// | a cookie, not shown to be of the same origin | 403 |
+    /// | a body that is not complete after 10 s | 408 |
+    /// | a store does not answer | 503: the session may go on |
+    ///
+    /// A request that says that it comes from another origin has no cookies removed.
     pub fn logout_service(&self) -> SessionService {
         SessionService::new(self.clone(), Route::Logout)
     }

@@ -2,13 +2,20 @@
 
 use std::{
     convert::Infallible,
-    future::IntoFuture,
+    future::{Future, IntoFuture, poll_fn},
+    panic,
+    pin::pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt, Limited};
 use serde::Deserialize;
+use tokio::{
+    runtime::Handle,
+    time::{sleep, timeout},
+};
 use tower_service::Service;
 use zeroize::Zeroizing;
 
@@ -17,7 +24,7 @@ use crate::{
     error::{Error, ErrorKind, InvalidRequest},
     issue::{Body, method_not_allowed, refresh::Standing},
     json,
-    source::RawToken,
+    source::{Fault, Found, RawToken},
     step::{Step, StepFuture},
 };
 
@@ -106,9 +113,17 @@ impl Sessions {
                 response.headers_mut().insert(header::CACHE_CONTROL, no_store);
                 response
             }
-            // Who is logged in nowhere has nothing to lose.
-            Err(error) if error.is_missing_token() || error.is_invalid_token() => refuse(error),
-            Err(error) => return refuse(error),
+            Err(Fault { error, found }) => {
+                // Who is logged in nowhere has nothing to lose, and a cookie that does not count
+                // is of no use.
+                let in_cookie = matches!(found, Found::InCookie(_)) && error.is_bad_token();
+                let is_over = in_cookie || error.is_missing_token() || error.is_invalid_token();
+                let response = refuse(error);
+                if !is_over {
+                    return response;
+                }
+                response
+            }
         };
         // A page of another site may not have them removed: its requests come without them.
         let Parts { method, uri, headers, .. } = parts;
@@ -118,15 +133,31 @@ impl Sessions {
         response
     }
 
-    async fn log_out<B>(&self, parts: &Parts, body: B) -> Result<(), Error>
+    async fn log_out<B>(&self, parts: &Parts, body: B) -> Result<(), Fault>
     where
         B: http_body::Body<Error: Into<Cause>>,
     {
         let Parts { method, uri, headers, .. } = parts;
         let refresh = self.presented(parts, body).await;
-        let found = self.0.sources.find(method, uri, headers)?;
-        let access = found.as_ref().map(RawToken::text).transpose()?;
-        let refresh = refresh?;
+        let (access, in_header) = match self.0.sources.find(method, uri, headers) {
+            // The cookie does not count, but the refresh token does.
+            Err(Fault { error, found: Found::InCookie(_) })
+                if error.is_bad_token() && matches!(refresh, Ok(Some(_))) =>
+            {
+                (None, false)
+            }
+            found => {
+                let found = found?;
+                let in_header = found.as_ref().is_some_and(|one| one.found() == Found::Sent);
+                (found, in_header)
+            }
+        };
+        let refresh = match refresh {
+            // The client has sent its token itself: cookies need not be read.
+            Err(error) if in_header && *error.kind() == ErrorKind::CrossSite => None,
+            refresh => refresh?,
+        };
+        let access = access.as_ref().map(RawToken::text).transpose()?;
         let mut ended = None;
         // Of a session that there is: a guess is no reason to remember anything.
         if let Some(presented) = &refresh
@@ -138,18 +169,18 @@ impl Sessions {
         }
         let Some(access) = access else {
             let nothing = refresh.is_none();
-            return if nothing { Err(ErrorKind::MissingToken.into()) } else { Ok(()) };
+            return if nothing { Err(Error::from(ErrorKind::MissingToken).into()) } else { Ok(()) };
         };
         match self.0.verifier.verify(access).await {
             Ok(claims) => match claims.session_id() {
-                Some(id) if ended.as_deref() != Some(id) => self.end(id).await,
+                Some(id) if ended.as_deref() != Some(id) => Ok(self.end(id).await?),
                 Some(_) => Ok(()),
                 // A token of no session is revoked by itself.
-                None => self.revoke_token(&claims).await,
+                None => Ok(self.revoke_token(&claims).await?),
             },
             // It may have expired, and is revoked if it is that session's.
             Err(error) if error.is_invalid_token() && refresh.is_some() => Ok(()),
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -196,7 +227,7 @@ where
         return Ok(None);
     }
     let malformed = || ErrorKind::InvalidRequest(InvalidRequest::MalformedCredentials);
-    let collected = Limited::new(body, LONGEST).collect().await;
+    let collected = in_time(Limited::new(body, LONGEST).collect()).await?;
     if !headers.get(header::CONTENT_TYPE).is_some_and(|value| is_json(value.as_bytes())) {
         return Ok(None);
     }
@@ -212,6 +243,26 @@ where
     Ok(body.refresh_token)
 }
 
+/// Waits for a body, but not for ever. Outside of a tokio runtime with a timer, the server must
+/// have a limit of its own.
+async fn in_time<F: Future>(body: F) -> Result<F::Output, Error> {
+    let mut body = pin!(body);
+    // Most bodies are there, and need no timer.
+    if let Poll::Ready(done) = poll_fn(|context| Poll::Ready(body.as_mut().poll(context))).await {
+        return Ok(done);
+    }
+    if !has_timer() {
+        return Ok(body.await);
+    }
+    let late = ErrorKind::InvalidRequest(InvalidRequest::LateBody);
+    timeout(LATEST, body).await.map_err(|_| late.into())
+}
+
+/// Whether this is called on a runtime with a timer; without one, tokio panics.
+fn has_timer() -> bool {
+    Handle::try_current().is_ok() && panic::catch_unwind(|| drop(sleep(LATEST))).is_ok()
+}
+
 fn only_post() -> Response<Body> {
     let mut response = method_not_allowed("POST");
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -223,3 +274,5 @@ type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// More than a refresh token and what stands around it.
 const LONGEST: usize = 16 * 1024;
+/// Far more than a slow network needs for so few bytes.
+const LATEST: Duration = Duration::from_secs(10);

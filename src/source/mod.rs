@@ -2,18 +2,24 @@
 //!
 //! # Rules
 //!
-//! 1. Every configured source is looked at. A token in two of them, even the
-//!    same one, is refused with `invalid_request` (RFC 6750 §2).
-//! 2. `Authorization` stands once (RFC 9110 §11.6.2). Another scheme than
-//!    `Bearer` is no token; `Bearer` with nothing behind it is
-//!    `invalid_request`. The scheme's case does not matter, and one or more
-//!    spaces follow it (RFC 9110 §11.1, §11.4).
-//! 3. A cookie is found by its exact name, without decoding (RFC 6265 §4.2). The
-//!    same name twice is refused: one of the two may be planted. An empty one is
-//!    no token.
-//! 4. A cookie counts on an unsafe method, or for a WebSocket, only if the
+//! 1. A token in `Authorization`, or in another configured header, is explicit: the
+//!    client chose to send it. Then cookies are not read. If that token is bad, the
+//!    request is refused; a cookie does not replace it.
+//! 2. Otherwise every configured source is looked at. Two different tokens are
+//!    refused with `invalid_request` (RFC 6750 §2). This holds for a cookie beside a
+//!    token in the query, in a subprotocol or of a function: a link that somebody
+//!    planted must not replace the user's session. The same text in two sources is one
+//!    token.
+//! 3. `Authorization` may occur once (RFC 9110 §11.6.2). A scheme other than
+//!    `Bearer` is not a token, so a cookie counts beside it. `Bearer` with nothing
+//!    behind it is `invalid_request`. The scheme's case does not matter, and one or
+//!    more spaces follow it (RFC 9110 §11.1, §11.4).
+//! 4. A cookie is found by its exact name, without decoding (RFC 6265 §4.2). An
+//!    empty one is not a token. The same name with two different texts is refused:
+//!    one of the two may be planted. With the same text it is one token.
+//! 5. A cookie counts on an unsafe method, or for a WebSocket, only if the
 //!    request is shown to be same-origin. [`CookieSource`] says how.
-//! 5. The query and the WebSocket subprotocol are looked at only when asked
+//! 6. The query and the WebSocket subprotocol are looked at only when asked
 //!    for: addresses end up in logs.
 //!
 //! # Example: a cookie beside the header
@@ -35,7 +41,7 @@ mod websocket;
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
-use http::{HeaderMap, HeaderName, Method, Uri, header as names};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header as names};
 
 pub use self::cookie::{CookieSource, DangerousCookieSource};
 use crate::error::{Error, ErrorKind, InvalidRequest};
@@ -113,7 +119,9 @@ impl TokenSource {
     /// # Security
     ///
     /// If a browser sends it by itself, as it does a cookie, other sites can
-    /// use it: check where the request comes from.
+    /// use it: check where the request comes from. The layer does not know where the
+    /// function has looked, so [`strip_token`](crate::JwtAuthLayer::strip_token) leaves the
+    /// token there.
     #[must_use]
     pub fn custom<F>(find: F) -> Self
     where
@@ -128,7 +136,6 @@ impl TokenSource {
         match (&self.0, &other.0) {
             (Place::Authorization, Place::Authorization) | (Place::Query, Place::Query) => true,
             (Place::Header(one), Place::Header(other)) => one == other,
-            (Place::Cookie(one), Place::Cookie(other)) => one.name() == other.name(),
             (Place::WebSocket(one), Place::WebSocket(other)) => one == other,
             _ => false,
         }
@@ -157,7 +164,7 @@ impl fmt::Debug for TokenSource {
 /// What was found where a token is to be, verified by nobody.
 pub(crate) struct RawToken<'r> {
     text: RawText<'r>,
-    in_query: bool,
+    found: Found,
 }
 
 enum RawText<'r> {
@@ -165,6 +172,32 @@ enum RawText<'r> {
     Text(Cow<'r, str>),
     /// Credentials behind a scheme: whoever does not know them must look what they are.
     Credentials(&'r [u8]),
+}
+
+/// Where a token was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// In a header, or elsewhere where the client has put it.
+    Sent,
+    /// In the address.
+    InQuery,
+    /// In this one of the cookies, and nowhere else: the browser adds it, and the page cannot
+    /// leave it out. A small number, because it goes along with every request.
+    InCookie(u16),
+}
+
+/// Why what was found does not count.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    pub(crate) error: Error,
+    pub(crate) found: Found,
+}
+
+impl From<Error> for Fault {
+    #[cold]
+    fn from(error: Error) -> Self {
+        Self { error, found: Found::Sent }
+    }
 }
 
 impl RawToken<'_> {
@@ -183,9 +216,9 @@ impl RawToken<'_> {
         }
     }
 
-    /// Whether it stood in the address.
-    pub(crate) fn in_query(&self) -> bool {
-        self.in_query
+    /// Where it was found.
+    pub(crate) fn found(&self) -> Found {
+        self.found
     }
 }
 
@@ -195,26 +228,36 @@ impl fmt::Debug for RawToken<'_> {
     }
 }
 
-/// The sources of a layer, in their order.
+/// The sources of a layer, in their order; the cookies apart, because they count only where no
+/// header has a token.
 #[derive(Clone, Debug)]
-pub(crate) struct Sources(Vec<TokenSource>);
+pub(crate) struct Sources {
+    sent: Vec<TokenSource>,
+    cookies: Vec<CookieSource>,
+}
 
 impl Sources {
     pub(crate) fn new() -> Self {
-        Self(vec![TokenSource::authorization()])
+        Self { sent: vec![TokenSource::authorization()], cookies: Vec::new() }
     }
 
-    /// Adds a source, or replaces the one that looks at the same place: a
-    /// place that was looked at twice would always hold two tokens.
+    /// Adds a source, or replaces the one that looks at the same place.
     pub(crate) fn add(&mut self, source: TokenSource) {
-        match self.0.iter_mut().find(|other| other.is_same_place(&source)) {
+        if let Place::Cookie(cookie) = source.0 {
+            match self.cookies.iter_mut().find(|other| other.name() == cookie.name()) {
+                Some(same) => *same = cookie,
+                None => self.cookies.push(cookie),
+            }
+            return;
+        }
+        match self.sent.iter_mut().find(|other| other.is_same_place(&source)) {
             Some(same) => *same = source,
-            None => self.0.push(source),
+            None => self.sent.push(source),
         }
     }
 
     pub(crate) fn remove_authorization(&mut self) {
-        self.0.retain(|source| !matches!(source.0, Place::Authorization));
+        self.sent.retain(|source| !matches!(source.0, Place::Authorization));
     }
 
     /// The one token of a request, if it has one.
@@ -224,38 +267,75 @@ impl Sources {
         method: &Method,
         uri: &'r Uri,
         headers: &'r HeaderMap,
-    ) -> Result<Option<RawToken<'r>>, Error> {
-        let mut found = None;
-        let mut cookie = None;
-        for source in &self.0 {
+    ) -> Result<Option<RawToken<'r>>, Fault> {
+        let mut token: Option<RawToken<'r>> = None;
+        let mut in_header = false;
+        for source in &self.sent {
             let borrowed = |text| RawText::Text(Cow::Borrowed(text));
             let text = match &source.0 {
                 Place::Authorization => header::authorization(headers)?.map(RawText::Credentials),
                 Place::Header(name) => header::other(headers, name)?.map(borrowed),
-                Place::Cookie(source) => {
-                    let text = source.find(headers)?;
-                    if text.is_some() {
-                        cookie = Some(source);
-                    }
-                    text.map(borrowed)
-                }
                 Place::Query => query::find(uri)?.map(RawText::Text),
                 Place::WebSocket(marker) => websocket::find(headers, marker)?.map(borrowed),
                 Place::Custom(find) => {
                     find(method, uri, headers).map(|text| RawText::Text(Cow::Owned(text)))
                 }
+                // They are not among these.
+                Place::Cookie(_) => None,
             };
-            if let Some(text) = text {
-                let in_query = matches!(source.0, Place::Query);
-                if found.replace(RawToken { text, in_query }).is_some() {
-                    return Err(several());
-                }
+            let Some(text) = text else { continue };
+            in_header |= matches!(source.0, Place::Authorization | Place::Header(_));
+            let found = match source.0 {
+                Place::Query => Found::InQuery,
+                _ => Found::Sent,
+            };
+            token = match token {
+                None => Some(RawToken { text, found }),
+                Some(one) => Some(join(one, RawToken { text, found })?),
+            };
+        }
+        if in_header || self.cookies.is_empty() {
+            return Ok(token);
+        }
+        self.find_cookie(token, method, uri, headers)
+    }
+
+    /// The same, where no header has a token.
+    fn find_cookie<'r>(
+        &self,
+        mut token: Option<RawToken<'r>>,
+        method: &Method,
+        uri: &Uri,
+        headers: &'r HeaderMap,
+    ) -> Result<Option<RawToken<'r>>, Fault> {
+        // What is wrong with a cookie beside another token is a conflict of the two.
+        let is_only = token.is_none();
+        for (at, cookie) in (0..=u16::MAX).zip(&self.cookies) {
+            let found = if is_only { Found::InCookie(at) } else { Found::Sent };
+            let fault = |error| Fault { error, found };
+            let value = match cookie.find(headers) {
+                Ok(None) => continue,
+                value => value,
+            };
+            // First, so that the answer to another site is the same whatever the cookie is worth.
+            cookie.guard(method, uri, headers).map_err(fault)?;
+            if let Some(text) = value.map_err(fault)? {
+                let other = RawToken { text: RawText::Text(Cow::Borrowed(text)), found };
+                token = match token {
+                    None => Some(other),
+                    Some(one) => Some(join(one, other).map_err(fault)?),
+                };
             }
         }
-        if let Some(cookie) = cookie {
-            cookie.guard(method, uri, headers)?;
+        Ok(token)
+    }
+
+    /// What removes the cookie that a token was found in, if it was.
+    pub(crate) fn removal(&self, found: Found) -> Option<HeaderValue> {
+        match found {
+            Found::InCookie(at) => self.cookies.get(usize::from(at))?.removal(),
+            Found::Sent | Found::InQuery => None,
         }
-        Ok(found)
     }
 
     /// Marks what may hold a token as sensitive, so that `Debug` does not show
@@ -268,7 +348,7 @@ impl Sources {
                 value.set_sensitive(true);
             }
         }
-        for source in &self.0 {
+        for source in &self.sent {
             let other = match &source.0 {
                 Place::Header(name) => name,
                 Place::WebSocket(_) => &names::SEC_WEBSOCKET_PROTOCOL,
@@ -284,20 +364,36 @@ impl Sources {
 
     /// Takes the token out of the request, and leaves what stands beside it.
     pub(crate) fn strip(&self, uri: &mut Uri, headers: &mut HeaderMap) {
-        for source in &self.0 {
+        for source in &self.sent {
             match &source.0 {
                 Place::Authorization => header::strip(headers),
                 Place::Header(name) => {
                     headers.remove(name);
                 }
-                Place::Cookie(source) => source.strip(headers),
                 Place::Query => query::strip(uri),
                 Place::WebSocket(marker) => websocket::strip(headers, marker),
                 // Only the function knows where it looked.
                 Place::Custom(_) => {}
+                // They are not among these.
+                Place::Cookie(_) => {}
             }
         }
+        for cookie in &self.cookies {
+            cookie.strip(headers);
+        }
     }
+}
+
+/// One token of two that were found, if they have the same text. It was found where the first
+/// one was.
+#[cold]
+fn join<'r>(one: RawToken<'r>, other: RawToken<'r>) -> Result<RawToken<'r>, Error> {
+    if one.as_bytes() != other.as_bytes() {
+        return Err(several());
+    }
+    // An answer to a token in the address is private, whatever else has it.
+    let found = if other.found == Found::InQuery { other.found } else { one.found };
+    Ok(RawToken { text: one.text, found })
 }
 
 #[cold]
@@ -323,15 +419,15 @@ mod tests {
     fn no_place_is_looked_at_twice() {
         let mut sources = Sources::new();
         sources.add(TokenSource::header(names::AUTHORIZATION));
-        assert_eq!(sources.0.len(), 1);
+        assert_eq!(sources.sent.len(), 1);
         for _ in 0..2 {
             sources.add(TokenSource::cookie("at").into());
             sources.add(TokenSource::query());
             sources.add(TokenSource::header(HeaderName::from_static("x-token")));
             sources.add(TokenSource::websocket_protocol("bearer"));
         }
-        assert_eq!(sources.0.len(), 5);
+        assert_eq!((sources.sent.len(), sources.cookies.len()), (4, 1));
         sources.add(TokenSource::cookie("other").into());
-        assert_eq!(sources.0.len(), 6);
+        assert_eq!((sources.sent.len(), sources.cookies.len()), (4, 2));
     }
 }

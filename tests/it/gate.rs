@@ -57,6 +57,15 @@ pub(crate) fn without_claims() -> Answer {
     accepted_for("nobody")
 }
 
+impl Answer {
+    /// The same with this header.
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self.headers.sort();
+        self
+    }
+}
+
 /// *bare 401* of the table.
 pub(crate) fn bare() -> Answer {
     Answer::refusal(401, Some("Bearer"))

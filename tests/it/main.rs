@@ -1,11 +1,14 @@
 //! The promises of the crate, seen from outside: a module for each.
 
 mod algorithm;
+mod ambient;
 #[cfg(feature = "axum")]
 mod axum;
 mod browser;
 mod cache;
 mod claims;
+#[cfg(all(feature = "axum", feature = "redis", feature = "remote"))]
+mod examples;
 mod form;
 #[allow(dead_code, reason = "not every feature set uses all of it")]
 mod gate;

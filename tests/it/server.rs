@@ -170,7 +170,7 @@ async fn t14_split_cookie_headers_are_read_as_one() {
             (&["a=1", &*ours, "b=2"][..], 200),
             (&["a=1; c=3", &*ours], 200),
             (&["a=1", "b=2"], 401),
-            (&[&*ours, "a=1", &*ours], 400),
+            (&[&*ours, "a=1", &*ours], 200),
             (&[&*ours, "__Host-at=planted"], 400),
         ] {
             let headers: Vec<_> = cookies.iter().map(|one| (header::COOKIE, *one)).collect();

@@ -124,52 +124,6 @@ fn t06_bytes_outside_visible_ascii_are_a_bad_request() {
 }
 
 #[test]
-fn t07_a_token_in_two_places_is_a_bad_request() {
-    let (good, other) = (good(), key(Algorithm::RS256).token(&claims()));
-    let header = |token: &str| ("authorization", format!("Bearer {token}"));
-    let cookie = |token: &str| ("cookie", format!("a=1; at={token}"));
-    for headers in [
-        [header(&good), cookie(&good)],
-        [cookie(&other), header(&good)],
-        [header(&good), cookie("x")],
-        [header("x"), cookie(&good)],
-    ] {
-        assert_eq!(cookie_gate().get(&headers), invalid_request());
-    }
-    // An empty cookie is no token.
-    assert_eq!(cookie_gate().get(&[header(&good), cookie("")]), accepted());
-    // A bad header does not fall back to the good cookie either, and another
-    // scheme is no second token.
-    let two = [("authorization", "Bearer ä".into()), cookie(&good)];
-    assert_eq!(cookie_gate().get(&two), invalid_request());
-    let basic = [("authorization", "Basic YTpi".into()), cookie(&good)];
-    assert_eq!(cookie_gate().get(&basic), accepted());
-
-    let gate = Gate::new(layer().source(TokenSource::query()).source(TokenSource::cookie("at")));
-    let mut both = request("GET", &[cookie(&good)]);
-    *both.uri_mut() = format!("/?access_token={good}").parse().unwrap();
-    assert_eq!(gate.send(both), invalid_request());
-}
-
-#[test]
-fn t08_the_cookie_twice_is_a_bad_request() {
-    let (good, other) = (good(), key(Algorithm::EdDSA).token(&claims()));
-    for second in [&*good, &other, "", "x"] {
-        for (one, two) in [(&*good, second), (second, &good)] {
-            let joined = format!("at={one}; b=2; at={two}");
-            assert_eq!(cookie_gate().get(&[("cookie", joined)]), invalid_request());
-            let parted = [("cookie", format!("at={one}")), ("cookie", format!("at={two}"))];
-            assert_eq!(cookie_gate().get(&parted), invalid_request());
-            // Which of the two is planted, no evidence of the origin can tell.
-            let mut unsafe_one = request("POST", &parted);
-            let site = "same-origin".parse().unwrap();
-            unsafe_one.headers_mut().insert("sec-fetch-site", site);
-            assert_eq!(cookie_gate().send(unsafe_one), invalid_request());
-        }
-    }
-}
-
-#[test]
 fn t09_cookies_are_read_as_they_are_written() {
     let good = good();
     let with = |cookie: &str| cookie_gate().get(&[("cookie", cookie.replace('%', &good))]);

@@ -3,6 +3,7 @@
 use std::{
     env,
     io::{BufRead, BufReader},
+    path::PathBuf,
     process::{Child, Command, Output, Stdio},
 };
 
@@ -27,13 +28,17 @@ pub(crate) const EMAIL: &str = "ada@example.com";
 pub(crate) const PASSWORD: &str = "correct horse";
 
 pub(crate) fn command(variables: &[(&str, &str)]) -> Command {
-    // `cargo test` builds the examples beside the tests.
-    let tests = env::current_exe().unwrap();
-    let example = tests.parent().unwrap().with_file_name("examples").join("auth_server");
-    assert!(example.exists(), "build it with `cargo build --examples --all-features`");
-    let mut command = Command::new(example);
+    let mut command = Command::new(example("auth_server"));
     command.env_clear().env("BIND", "127.0.0.1:0").envs(variables.iter().copied());
     command
+}
+
+/// The program of an example. `cargo test` builds them beside the tests.
+pub(crate) fn example(name: &str) -> PathBuf {
+    let tests = env::current_exe().unwrap();
+    let example = tests.parent().unwrap().with_file_name("examples").join(name);
+    assert!(example.exists(), "build it with `cargo build --examples --all-features`");
+    example
 }
 
 /// Starts an application that is to end at once.

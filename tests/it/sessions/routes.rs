@@ -3,6 +3,7 @@
 use axum::{Router, body::Body, response::IntoResponse, routing::get};
 use http::{HeaderMap, Method, Request, Response, StatusCode, header, request::Parts};
 use http_body_util::BodyExt;
+use hyper::body as http_body;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use tower_jwt_auth::{
@@ -369,6 +370,118 @@ async fn a_logout_goes_by_either_token() {
     assert_eq!(client.send(Method::POST, "/auth/logout", &[], "").await.status, 401);
     let body = json!({ "refresh_token": "x" });
     assert_eq!(client.post("/auth/logout", &[], body).await.status, 204);
+}
+
+/// A body that does not come.
+struct Never;
+
+impl http_body::Body for Never {
+    type Data = &'static [u8];
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<&'static [u8]>, std::io::Error>>> {
+        std::task::Poll::Pending
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let sessions = builder().build().unwrap();
+    let tokens = sessions.open(Login::new("ada")).await.unwrap();
+    let bearer = format!("Bearer {}", tokens.access().as_str());
+    for service in [sessions.refresh_service(), sessions.logout_service()] {
+        for kind in ["application/json", "text/plain"] {
+            let begin = tokio::time::Instant::now();
+            let request = Request::post("/auth/logout").header("content-type", kind);
+            let request = request.header("authorization", &bearer).body(Never).unwrap();
+            let response = service.clone().oneshot(request).await.unwrap();
+            assert_eq!(response.status(), 408);
+            assert_eq!(response.headers()["content-type"], "application/problem+json");
+            assert_eq!(begin.elapsed().as_secs(), 10);
+        }
+    }
+    assert_eq!(sessions.list("ada").await.unwrap().len(), 1);
+}
+
+/// Without a runtime, no timer is needed for a body that is there.
+#[test]
+fn a_body_that_is_there_needs_no_runtime() {
+    use std::{
+        future::Future,
+        pin::pin,
+        task::{Context, Poll, Waker},
+    };
+
+    let service = builder().build().unwrap().refresh_service();
+    let request = Request::post("/auth/refresh").header("content-type", "application/json");
+    let answer = pin!(service.oneshot(request.body(String::from("{}")).unwrap()));
+    let Poll::Ready(answer) = answer.poll(&mut Context::from_waker(Waker::noop())) else {
+        panic!("it waits")
+    };
+    assert_eq!(answer.unwrap().status(), 401);
+}
+
+#[tokio::test]
+async fn t17_a_bad_access_cookie_keeps_nobody_from_logging_out() {
+    let sessions = builder().build().unwrap();
+    let client = Client(app(&sessions));
+    for bad in ["__Host-at=x", "__Host-at=a b", "__Host-at=x; __Host-at=y", "__Host-at="] {
+        let login = client.post("/auth/login", &[SAME], json!({})).await;
+        let all = login.cookie_header();
+        let (_, refresh) = all.split_once("; ").unwrap();
+        let both = format!("{bad}; {refresh}");
+        let sent = [SAME, ("cookie", &*both)];
+        let logout = client.send(Method::POST, "/auth/logout", &sent, "").await;
+        assert_eq!((logout.status.as_u16(), logout.cookies().len()), (204, 3), "{bad}");
+        assert!(sessions.list("ada").await.unwrap().is_empty());
+        // Without a refresh token, nobody is logged out, and the cookies go all the same.
+        let sent = [SAME, ("cookie", bad)];
+        let logout = client.send(Method::POST, "/auth/logout", &sent, "").await;
+        assert!([400, 401].contains(&logout.status.as_u16()), "{bad}");
+        assert_eq!(logout.cookies().len(), 3, "{bad}");
+        let cross = [("sec-fetch-site", "cross-site"), ("cookie", bad)];
+        let logout = client.send(Method::POST, "/auth/logout", &cross, "").await;
+        assert_eq!(logout.cookies().len(), 0, "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn t07_a_token_in_a_header_logs_out_whatever_the_cookies_are() {
+    let sessions = builder().build().unwrap();
+    let client = Client(app(&sessions));
+    let browser = client.post("/auth/login", &[SAME], json!({})).await.cookie_header();
+    for cookies in [&*browser, "__Host-at=deleted", "__Host-at=x; __Host-at=y"] {
+        for site in ["cross-site", "same-site", "none"] {
+            let (access, _) = client.tokens().await;
+            let bearer = format!("Bearer {access}");
+            let headers =
+                [("authorization", &*bearer), ("cookie", cookies), ("sec-fetch-site", site)];
+            assert_eq!(client.send(Method::GET, "/me", &headers, "").await.status, 200);
+            let logout = client.send(Method::POST, "/auth/logout", &headers, "").await;
+            assert_eq!((logout.status.as_u16(), logout.cookies().len()), (204, 0));
+            assert_eq!(client.me(&access).await, 401);
+        }
+    }
+    // The browser's own session is another one.
+    let sent = [SAME, ("cookie", &*browser)];
+    assert_eq!(client.send(Method::GET, "/me", &sent, "").await.status, 200);
+}
+
+#[tokio::test]
+async fn t17_a_login_below_an_optional_layer_takes_the_place_of_a_revoked_cookie() {
+    let sessions = builder().build().unwrap();
+    let layer = sessions.layer::<RegisteredClaims>().unwrap().optional();
+    let client = Client(app(&sessions).layer(layer));
+    let first = client.post("/auth/login", &[SAME], json!({})).await.cookie_header();
+    sessions.end_all("ada").await.unwrap();
+    let sent = [SAME, ("cookie", &*first)];
+    let login = client.post("/auth/login", &sent, json!({})).await;
+    let names: Vec<_> = login.cookies().into_iter().map(|(name, ..)| name).collect();
+    assert_eq!((login.status.as_u16(), names.len()), (200, 3), "{names:?}");
+    assert!(!login.cookies()[0].1.is_empty());
 }
 
 #[tokio::test]

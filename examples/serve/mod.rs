@@ -1,0 +1,167 @@
+//! `axum::serve` with time limits, which it does not have: a client that is slow on purpose does
+//! not keep a connection.
+//!
+//! | what a client does | what happens |
+//! |---|---|
+//! | it connects and sends nothing, or half a head | the connection is closed after [`QUIET`] |
+//! | it sends a request and then nothing | the same, after the answer |
+//! | it does not send the body, or the answer takes too long | 408 after [`REQUEST`] |
+//!
+//! A limit to the number of connections, and to how many one address may have, belongs into a
+//! proxy or a firewall.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    net::SocketAddr,
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::{Body, HttpBody},
+    extract::ConnectInfo,
+    http::{Request, StatusCode},
+    response::{IntoResponse, Response},
+};
+use http_body_util::BodyExt;
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::{conn::auto, graceful::GracefulShutdown},
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::{self, Instant},
+};
+use tower::ServiceExt;
+
+/// How long a connection may be without a whole head of a request.
+const QUIET: Duration = Duration::from_secs(10);
+/// How long a request may take until it is answered, its body included.
+const REQUEST: Duration = Duration::from_secs(15);
+/// How long requests under way are given when the server stops.
+const GRACE: Duration = Duration::from_secs(6);
+
+/// Serves until `stopped` is ready, and then until the requests under way are answered.
+pub(crate) async fn serve(listener: TcpListener, app: Router, stopped: impl Future<Output = ()>) {
+    let server = auto::Builder::new(TokioExecutor::new());
+    let connections = GracefulShutdown::new();
+    let mut stopped = pin!(stopped);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut stopped => break,
+        };
+        let (stream, address) = match accepted {
+            Ok(accepted) => accepted,
+            // Perhaps too many files are open: that passes, because of the limits.
+            Err(_) => {
+                time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let activity = Arc::new(Activity::default());
+        let service = service(app.clone(), address, Arc::clone(&activity));
+        let connection = server.serve_connection(TokioIo::<TcpStream>::new(stream), service);
+        let connection = connections.watch(connection.into_owned());
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = connection => {}
+                () = activity.quiet() => {}
+            }
+        });
+    }
+    drop(listener);
+    let _ = time::timeout(GRACE, connections.shutdown()).await;
+}
+
+fn service(
+    app: Router,
+    address: SocketAddr,
+    activity: Arc<Activity>,
+) -> impl hyper::service::Service<
+    Request<Incoming>,
+    Response = Response,
+    Error = Infallible,
+    Future: Send,
+> + Send {
+    service_fn(move |request: Request<Incoming>| {
+        let (app, under_way) = (app.clone(), UnderWay::new(&activity));
+        async move {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(ConnectInfo(address));
+            let response = match time::timeout(REQUEST, app.oneshot(request)).await {
+                Ok(Ok(response)) => response,
+                Ok(Err(never)) => match never {},
+                Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
+            };
+            // The request goes on until the body of its answer has been taken over.
+            Ok(response.map(|body| match body.is_end_stream() {
+                true => body,
+                false => Body::new(body.map_frame(move |frame| {
+                    let _ = &under_way;
+                    frame
+                })),
+            }))
+        }
+    })
+}
+
+/// What a connection does.
+struct Activity(Mutex<State>);
+
+struct State {
+    under_way: usize,
+    /// Since when there is no request, if there is none.
+    since: Instant,
+}
+
+impl Default for Activity {
+    fn default() -> Self {
+        Self(Mutex::new(State { under_way: 0, since: Instant::now() }))
+    }
+}
+
+impl Activity {
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Waits until there has been no request for too long.
+    async fn quiet(&self) {
+        loop {
+            let mut end = Instant::now() + QUIET;
+            self.change(|state| {
+                if state.under_way == 0 {
+                    end = state.since + QUIET;
+                }
+            });
+            if end <= Instant::now() {
+                return;
+            }
+            time::sleep_until(end).await;
+        }
+    }
+}
+
+/// A request of a connection, until it is dropped.
+struct UnderWay(Arc<Activity>);
+
+impl UnderWay {
+    fn new(activity: &Arc<Activity>) -> Self {
+        activity.change(|state| state.under_way += 1);
+        Self(Arc::clone(activity))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.change(|state| {
+            state.under_way -= 1;
+            state.since = Instant::now();
+        });
+    }
+}

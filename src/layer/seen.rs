@@ -1,0 +1,112 @@
+//! What is known of a request when its answer comes, and what it means for the answer.
+
+use std::mem;
+
+use http::{HeaderMap, HeaderValue, Response, header};
+
+use crate::source::Found;
+
+/// What is known of a request that was passed on.
+#[derive(Debug, Default)]
+pub(super) enum Seen {
+    /// Nothing that its answer depends on.
+    #[default]
+    Nothing,
+    /// Its token was in the address.
+    InQuery,
+    /// Its cookie has a token that never verifies again. This is the `Set-Cookie` that removes
+    /// it; in a box, because the future of every request has room for it.
+    DeadCookie(Box<HeaderValue>),
+}
+
+impl From<Found> for Seen {
+    fn from(found: Found) -> Self {
+        match found {
+            Found::InQuery => Self::InQuery,
+            Found::Sent | Found::InCookie(_) => Self::Nothing,
+        }
+    }
+}
+
+impl Seen {
+    #[inline]
+    pub(super) fn finish<B>(&mut self, response: &mut Response<B>) {
+        if !matches!(self, Self::Nothing) {
+            mem::take(self).change(response.headers_mut());
+        }
+    }
+
+    #[cold]
+    fn change(self, headers: &mut HeaderMap) {
+        match self {
+            Self::Nothing => {}
+            // Keeps it out of shared caches (RFC 6750 §2.3).
+            Self::InQuery => {
+                let private = HeaderValue::from_static("private");
+                headers.entry(header::CACHE_CONTROL).or_insert(private);
+            }
+            Self::DeadCookie(removal) => {
+                // After a login, the service has set a good one.
+                let is_set = |value: &HeaderValue| name(value) == name(&removal);
+                if headers.get_all(header::SET_COOKIE).iter().any(is_set) {
+                    return;
+                }
+                headers.append(header::SET_COOKIE, *removal);
+                // Whatever it was: it is an answer to this one browser now.
+                headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            }
+        }
+    }
+}
+
+/// The name of the cookie in a `Set-Cookie`.
+fn name(value: &HeaderValue) -> &[u8] {
+    let pair = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+    pair.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finished(mut seen: Seen, headers: &[(header::HeaderName, &'static str)]) -> Vec<String> {
+        let mut response = Response::new(());
+        for (name, value) in headers {
+            response.headers_mut().append(name, HeaderValue::from_static(value));
+        }
+        seen.finish(&mut response);
+        let mut lines: Vec<_> = response
+            .headers()
+            .iter()
+            .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+            .collect();
+        lines.sort();
+        lines
+    }
+
+    #[test]
+    fn a_cookie_that_the_service_sets_is_not_removed() {
+        use header::{CACHE_CONTROL, SET_COOKIE};
+        let dead = || Seen::DeadCookie(Box::new(HeaderValue::from_static("at=; Max-Age=0")));
+        let no_store = "cache-control: no-store";
+        let removal = "set-cookie: at=; Max-Age=0";
+        assert_eq!(finished(dead(), &[]), [no_store, removal]);
+        let public = [(CACHE_CONTROL, "public, max-age=60"), (CACHE_CONTROL, "immutable")];
+        assert_eq!(finished(dead(), &public), [no_store, removal]);
+        let other = [(SET_COOKIE, "rt=x; Path=/"), (SET_COOKIE, "atx=1")];
+        let both = [no_store, removal, "set-cookie: atx=1", "set-cookie: rt=x; Path=/"];
+        assert_eq!(finished(dead(), &other), both);
+        for own in ["at=new; Path=/", " at =new", "at=; Max-Age=0", "at"] {
+            let expected = [format!("set-cookie: {own}")];
+            assert_eq!(finished(dead(), &[(SET_COOKIE, own)]), expected);
+        }
+    }
+
+    #[test]
+    fn an_answer_to_a_token_in_the_address_is_private_unless_it_says_more() {
+        assert_eq!(finished(Seen::InQuery, &[]), ["cache-control: private"]);
+        let own = [(header::CACHE_CONTROL, "no-store")];
+        assert_eq!(finished(Seen::InQuery, &own), ["cache-control: no-store"]);
+        assert!(finished(Seen::Nothing, &[]).is_empty());
+    }
+}

@@ -1,0 +1,336 @@
+//! The examples, when clients are slow, hang up, guess, or are very many.
+
+use std::{
+    io::{BufRead, BufReader},
+    net::{IpAddr, SocketAddr},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use reqwest::Client;
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    task::JoinSet,
+    time,
+};
+
+use crate::{
+    remote::provider::Provider,
+    sessions::app::{App, EMAIL, PASSWORD, example},
+    support::{AUDIENCE, key},
+};
+
+#[path = "../../examples/auth_server/attempts.rs"]
+mod attempts;
+
+/// An example, until it is dropped. It may have so many files open.
+struct Process {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Process {
+    fn start(name: &str, files: u32, variables: &[(&str, &str)]) -> Self {
+        let mut command = Command::new("/bin/sh");
+        command.args([
+            "-c",
+            &format!("ulimit -n {files}; exec \"$0\""),
+            example(name).to_str().unwrap(),
+        ]);
+        command.env_clear().env("BIND", "127.0.0.1:0").envs(variables.iter().copied());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let (mut line, mut out) = (String::new(), BufReader::new(child.stdout.take().unwrap()));
+        out.read_line(&mut line).unwrap();
+        // It may go on to print.
+        std::thread::spawn(move || std::io::copy(&mut out, &mut std::io::sink()));
+        let url = line.strip_prefix("listening on http://").and_then(|rest| rest.split(',').next());
+        let address = url.unwrap_or_else(|| panic!("{name}: {line}")).parse().unwrap();
+        Self { child, address }
+    }
+
+    /// The most memory that it has had so far, in KiB.
+    fn peak(&self) -> u64 {
+        peak(self.child.id())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn peak(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+/// A connection on which this was sent.
+async fn connection(to: SocketAddr, sent: &[u8]) -> TcpStream {
+    let mut stream = TcpStream::connect(to).await.unwrap();
+    stream.write_all(sent).await.unwrap();
+    stream
+}
+
+/// What the server says until it closes the connection, and how long that took.
+async fn closed(mut stream: TcpStream, within: Duration) -> (String, Duration) {
+    let (begin, mut text) = (Instant::now(), Vec::new());
+    let read = time::timeout(within, stream.read_to_end(&mut text)).await;
+    assert!(read.is_ok(), "it is open after {within:?}: {:?}", String::from_utf8_lossy(&text));
+    (String::from_utf8_lossy(&text).into_owned(), begin.elapsed())
+}
+
+/// The three servers, with the path of a public page and one that reads a body.
+fn servers(provider: &Provider) -> [(Process, &'static str); 3] {
+    let (issuer, keys) = (provider.issuer(), provider.jwks_url());
+    let variables =
+        [("ISSUER", &*issuer), ("AUDIENCE", AUDIENCE), ("JWKS_URL", &*keys), ("ALLOW_HTTP", "1")];
+    [
+        (Process::start("auth_server", 200, &[]), "/auth/login"),
+        (Process::start("sqlite_sessions", 200, &[]), "/auth/login"),
+        (Process::start("resource_server", 200, &variables), "/me"),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_open_connections_are_closed_and_the_server_goes_on() {
+    let provider = Provider::new([key(tower_jwt_auth::Algorithm::ES256)]);
+    let servers = servers(&provider);
+    let mut all = JoinSet::new();
+    for (server, path) in &servers {
+        let (address, path) = (server.address, *path);
+        all.spawn(async move {
+            // A whole request, and then nothing.
+            let get = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+            let idle = connection(address, get.as_bytes()).await;
+            let post = format!(
+                "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+                 content-length: 99\r\n\r\n{{"
+            );
+            let body = connection(address, post.as_bytes()).await;
+            // More than the server may have files open.
+            let mut half = Vec::new();
+            for at in 0..300 {
+                let sent: &[u8] = match at % 3 {
+                    0 => b"",
+                    1 => b"GET / HTTP/1.1\r\nhost: loc",
+                    _ => b"PRI * HTTP/2.0\r\n\r\nSM",
+                };
+                half.push(connection(address, sent).await);
+            }
+            let limit = Duration::from_secs(25);
+            let (answer, _) = closed(idle, limit).await;
+            assert!(answer.starts_with("HTTP/1.1 "), "{answer}");
+            let (answer, _) = closed(body, limit).await;
+            assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
+            if path == "/auth/login" {
+                assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+            }
+            let again = connection(address, get.as_bytes()).await;
+            let (answer, _) = closed(again, limit).await;
+            assert!(answer.starts_with("HTTP/1.1 "), "{answer}");
+            for stream in half {
+                closed(stream, limit).await;
+            }
+        });
+    }
+    while let Some(one) = all.join_next().await {
+        one.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trickle_does_not_keep_a_connection() {
+    let server = Process::start("sqlite_sessions", 200, &[]);
+    let mut stream = connection(server.address, b"GET / HTTP/1.1\r\nx: ").await;
+    let begin = Instant::now();
+    while stream.write_all(b"x").await.is_ok() {
+        assert!(begin.elapsed() < Duration::from_secs(20), "it is open");
+        time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+// ----- logins
+
+/// A login without a client that waits for its answer.
+async fn hang_up(address: SocketAddr, email: &str, password: &str) {
+    let body = json!({"email": email, "password": password}).to_string();
+    let request = format!(
+        "POST /auth/login HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    drop(connection(address, request.as_bytes()).await);
+}
+
+fn address_of(app: &App) -> SocketAddr {
+    app.url.strip_prefix("http://").unwrap().parse().unwrap()
+}
+
+/// Waits until the hashes of those who have hung up are done.
+async fn login_when_free(app: &App, email: &str, password: &str) -> u16 {
+    for _ in 0..200 {
+        let answer = app.login(email, password).await;
+        match answer.status {
+            429 => assert_eq!(answer.headers["retry-after"], "1"),
+            503 => {}
+            status => return status,
+        }
+        time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it is busy for ever");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logins_that_hang_up_lock_nobody_out() {
+    let app = App::start(&[]);
+    assert_eq!(app.register(EMAIL).await.status, 201);
+    for at in 0..2000 {
+        let email = if at % 2 == 0 { EMAIL.into() } else { format!("user-{at}@example.com") };
+        hang_up(address_of(&app), &email, "wrong password").await;
+    }
+    assert_eq!(login_when_free(&app, EMAIL, PASSWORD).await, 200);
+    assert_eq!(login_when_free(&app, "eve@example.com", "wrong password").await, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_other_logins_does_not_give_more_guesses() {
+    let app = App::start(&[("ADDRESS_HEADER", "x-real-ip")]);
+    let login = async |email: &str, from: &str| {
+        let body = json!({"email": email, "password": "wrong password"});
+        let request = app.json("/auth/login", &body).header("x-real-ip", from);
+        crate::sessions::app::ask(request).await.status
+    };
+    for _ in 0..9 {
+        assert_eq!(login(EMAIL, "203.0.113.1").await, 401);
+    }
+    // One address may fail a hundred times, whatever the account.
+    for at in 0..91 {
+        assert_eq!(login(&format!("user-{at}@example.com"), "203.0.113.1").await, 401);
+    }
+    assert_eq!(login("another@example.com", "203.0.113.1").await, 429);
+    assert_eq!(login("another@example.com", "::ffff:203.0.113.1").await, 429);
+    assert_eq!(login("another@example.com", "203.0.113.2").await, 401);
+    // The account has one guess left, from wherever.
+    assert_eq!(login(EMAIL, "2001:db8::1").await, 401);
+    assert_eq!(login(EMAIL, "2001:db8::2").await, 429);
+    assert_eq!(login("eve@example.com", "none").await, 500, "the proxy must say it");
+}
+
+#[test]
+fn a_full_table_forgets_nobody_and_refuses_few() {
+    let attempts = attempts::Attempts::default();
+    let victim: IpAddr = "2001:db8:ffff::1".parse().unwrap();
+    for _ in 0..10 {
+        attempts.begin("victim@example.com", victim).ok().unwrap().failed();
+    }
+    let flood = |at: u32| IpAddr::from([10, (at >> 16) as u8, (at >> 8) as u8, at as u8]);
+    let mut refused = 0;
+    for at in 0..60_000 {
+        match attempts.begin(&format!("user-{at}@example.com"), flood(at)) {
+            Ok(attempt) => attempt.failed(),
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(refused < 600, "{refused}");
+    let many = attempts.begin("victim@example.com", "192.0.2.1".parse().unwrap());
+    let many = many.err().unwrap();
+    assert_eq!(many.what, "too many attempts for this email");
+    assert!(many.wait <= Duration::from_secs(300));
+    // What is dropped is given back: of the account, and of the address.
+    for at in 0..100_000 {
+        drop(attempts.begin("ada@example.com", "192.0.2.1".parse().unwrap()).ok().unwrap());
+        drop(attempts.begin(&format!("{at}@example.com"), "192.0.2.1".parse().unwrap()).ok());
+    }
+    assert!(attempts.begin("ada@example.com", "192.0.2.1".parse().unwrap()).is_ok());
+}
+
+#[test]
+fn a_network_of_ipv6_is_one_address() {
+    let attempts = attempts::Attempts::default();
+    for at in 0..100 {
+        let address = format!("2001:db8::{at:x}").parse().unwrap();
+        attempts.begin(&format!("v6-{at}@example.com"), address).ok().unwrap().failed();
+    }
+    assert!(attempts.begin("last@example.com", "2001:db8::ffff".parse().unwrap()).is_err());
+    assert!(attempts.begin("last@example.com", "2001:db8:0:1::1".parse().unwrap()).is_ok());
+}
+
+// ----- memory
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_hashes_at_once_take_a_bounded_amount_of_memory() {
+    for (name, path, kind, body) in [
+        (
+            "auth_server",
+            "/auth/login",
+            "application/json",
+            r#"{"email":"ada@example.com","password":"wrong password"}"#,
+        ),
+        (
+            "current_user",
+            "/token",
+            "application/x-www-form-urlencoded",
+            "username=johndoe&password=terces",
+        ),
+    ] {
+        let server = Process::start(name, 1000, &[]);
+        let url = format!("http://{}{path}", server.address);
+        let client = Client::builder().no_proxy().build().unwrap();
+        let mut all = JoinSet::new();
+        for at in 0..200 {
+            // Each has an account of its own.
+            let body = body.replace("ada", &format!("user-{at}")).replace("johndoe", "nobody");
+            let request = client.post(&url).header("content-type", kind).body(body);
+            all.spawn(async move { request.send().await.unwrap().status().as_u16() });
+        }
+        let statuses = all.join_all().await;
+        let count = |status| statuses.iter().filter(|one| **one == status).count();
+        assert_eq!(count(401) + count(503), 200, "{name}: {statuses:?}");
+        assert!(count(401) > 0 && count(503) > 0, "{name}: {statuses:?}");
+        // 300 more, one after the other.
+        for _ in 0..300 {
+            let body = body.replace("ada", "one").replace("wrong password", "right");
+            client.post(&url).header("content-type", kind).body(body).send().await.unwrap();
+        }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from) as u64;
+        let peak = server.peak();
+        println!("{name}: {peak} KiB, {} hashed, {} refused", count(401), count(503));
+        assert!(peak < (60 + 20 * cores) * 1024, "{name}: {peak} KiB");
+    }
+}
+
+// ----- the log
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_private_key_in_the_first_document_is_told() {
+    let es = key(tower_jwt_auth::Algorithm::ES256);
+    let provider = Provider::new([es]);
+    let mut private = crate::support::TestKey::fresh(tower_jwt_auth::Algorithm::ES256).jwk();
+    private["d"] = json!("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+    private["kid"] = json!("published");
+    provider.publish_jwks(vec![es.jwk(), private]);
+    let (issuer, keys) = (provider.issuer(), provider.jwks_url());
+    let mut command = Command::new(example("resource_server"));
+    command.env_clear().envs([
+        ("BIND", "127.0.0.1:0"),
+        ("ISSUER", &*issuer),
+        ("AUDIENCE", AUDIENCE),
+        ("JWKS_URL", &*keys),
+        ("ALLOW_HTTP", "1"),
+    ]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    // It is told by a task, just after the first request may be answered.
+    time::sleep(Duration::from_secs(2)).await;
+    child.kill().unwrap();
+    let output = child.wait_with_output().unwrap();
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert!(log.contains("WARN") && log.contains("published"), "{log}");
+    assert!(line.starts_with("listening on "), "{line}");
+}
