@@ -81,6 +81,8 @@ async fn tick() {
 
 /// As the script of this crate leaves them there.
 fn fill(server: &Server, count: usize) {
+    // Not a new list, which is not ready before others had the time to write back.
+    server.establish("tower-jwt-auth");
     let client = redis::Client::open(server.url()).unwrap();
     let mut connection = client.get_connection().unwrap();
     let numbers: Vec<_> = (0..count).collect();

@@ -165,10 +165,10 @@ impl Link {
             Err(_) => Err(Failure::Late),
         };
         let mut state = self.state();
-        if outcome.as_ref().is_err_and(Failure::is_of_the_connection) {
-            if state.generation == generation {
-                state.connection = None;
-            }
+        if outcome.as_ref().is_err_and(Failure::is_of_the_connection)
+            && state.generation == generation
+        {
+            state.connection = None;
         }
         drop(state);
         outcome
