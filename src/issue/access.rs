@@ -7,7 +7,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::{
-    builder::TokenIssuerBuilder,
+    builder::{LONGEST, TokenIssuerBuilder},
     grant::{Grant, OwnClaims, refused},
     jwks::JwksService,
     keys::KeyRing,
@@ -196,7 +196,7 @@ impl TokenIssuer {
     /// before the lifetime was made shorter.
     #[must_use]
     pub fn last_expiry(&self) -> i64 {
-        self.now().saturating_add(self.0.longest_lifetime)
+        self.now().saturating_add(self.0.longest_lifetime.max(seconds(LONGEST)))
     }
 
     pub(crate) fn clock(&self) -> Arc<dyn Clock> {

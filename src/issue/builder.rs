@@ -164,7 +164,7 @@ impl TokenIssuerBuilder {
             audiences: self.audiences.into_iter().map(String::into_boxed_str).collect(),
             client_id: client_id.into(),
             lifetime: seconds(self.lifetime),
-            longest_lifetime: seconds(self.longest_lifetime.max(self.lifetime).max(LONGEST)),
+            longest_lifetime: seconds(self.longest_lifetime.max(self.lifetime)),
             publish_ahead: seconds(self.publish_ahead),
             clock: self.clock,
         }))
@@ -182,4 +182,4 @@ impl fmt::Debug for TokenIssuerBuilder {
     }
 }
 
-const LONGEST: Duration = Duration::from_secs(60 * 60);
+pub(super) const LONGEST: Duration = Duration::from_secs(60 * 60);

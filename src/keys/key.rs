@@ -14,7 +14,6 @@ use super::{
 use crate::{
     alg::{Algorithm, AlgorithmSet},
     error::ConfigError,
-    json,
 };
 
 /// A key that verifies signatures, made ready once; cheap to clone.
@@ -174,8 +173,7 @@ impl Key {
     }
 
     fn read_jwk(text: &[u8], trust: Trust) -> Result<Self, ConfigError> {
-        let text = str::from_utf8(json::without_mark(text))
-            .map_err(|_| ConfigError::MalformedKey("it is no text"))?;
+        let text = str::from_utf8(text).map_err(|_| ConfigError::MalformedKey("it is no text"))?;
         Self::from_jwk_parts(jwk::read(text, trust).0?)
     }
 

@@ -248,7 +248,7 @@ fn documents_keys(document: &[u8]) -> Result<Vec<&RawValue>, ConfigError> {
         #[serde(borrow)]
         keys: Vec<&'a RawValue>,
     }
-    str::from_utf8(json::without_mark(document))
+    str::from_utf8(document)
         .ok()
         .and_then(json::object::<Document<'_>>)
         .map(|document| document.keys)

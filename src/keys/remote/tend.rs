@@ -32,6 +32,7 @@ use crate::{
     clock::{Clock, unix_seconds},
     error::{ConfigError, FetchError, FetchErrorKind},
     expiring::ExpiringMap,
+    json,
     keys::{KeySet, Trusted},
     observe,
     token::Header,
@@ -321,7 +322,7 @@ impl Shared {
             return Ok(Taken { fresh, news: None });
         }
         let limit = self.policy.max_keys;
-        let keys = KeySet::from_jwks_of_at_most(limit, &body)
+        let keys = KeySet::from_jwks_of_at_most(limit, json::without_mark(&body))
             .map_err(|_| FetchErrorKind::NotKeySet)
             .and_then(|keys| keys.ok_or(FetchErrorKind::TooManyKeys { limit }))
             .and_then(|keys| {
