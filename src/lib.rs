@@ -27,6 +27,7 @@ pub mod error;
 mod expiring;
 #[cfg(feature = "axum")]
 pub mod extract;
+mod few;
 mod hotset;
 #[cfg(feature = "issue")]
 pub mod issue;

@@ -1,21 +1,22 @@
 //! The rules on claims (RFC 7519 §4.1, RFC 8725 §3.8-3.11): pure questions to
 //! a payload and a time, which see no key.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     claims::{NumericDate, RawClaims, RegisteredClaims, Times},
     error::{Error, ErrorKind},
+    few::Few,
 };
 
 /// What a token's claims must be.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
     /// The issuers that are trusted; `None` for any.
-    pub(crate) issuers: Option<Box<[Box<str>]>>,
+    pub(crate) issuers: Option<Few<Arc<str>>>,
     /// The names of this service, one of which the token must have; `None` for
     /// any.
-    pub(crate) audiences: Option<Box<[Box<str>]>>,
+    pub(crate) audiences: Option<Few<Arc<str>>>,
     pub(crate) subject: bool,
     pub(crate) leeway: i64,
     pub(crate) max_age: Option<i64>,
@@ -187,8 +188,8 @@ mod tests {
 
     fn rules() -> Rules {
         Rules {
-            issuers: Some(["i".into()].into()),
-            audiences: Some(["a".into(), "b".into()].into()),
+            issuers: Some(Few::One("i".into())),
+            audiences: Some(vec!["a".into(), "b".into()].into()),
             subject: true,
             leeway: 60,
             max_age: None,

@@ -15,6 +15,7 @@ use x509_cert::der::{Encode, asn1::UintRef};
 use super::material::Material;
 use crate::{alg::Algorithm, error::ConfigError};
 
+#[derive(Clone)]
 pub(super) enum Verifier {
     // In a box, since it is 20 times as large as the others.
     Secret(Box<hmac::Key>),

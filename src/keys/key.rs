@@ -1,6 +1,6 @@
 //! One key.
 
-use std::{fmt, str, sync::Arc};
+use std::{fmt, str};
 
 use base64_simd::STANDARD_NO_PAD;
 use zeroize::Zeroizing;
@@ -14,6 +14,7 @@ use super::{
 use crate::{
     alg::{Algorithm, AlgorithmSet},
     error::ConfigError,
+    few::Few,
 };
 
 /// A key that verifies signatures, made ready once; cheap to clone.
@@ -24,7 +25,7 @@ use crate::{
 pub struct Key {
     kid: Option<Box<str>>,
     issuer: Option<Box<str>>,
-    prepared: Box<[Arc<Prepared>]>,
+    prepared: Few<Prepared>,
 }
 
 impl Key {
@@ -125,7 +126,7 @@ impl Key {
     #[must_use]
     pub fn with_algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         let allowed: AlgorithmSet = algorithms.into_iter().collect();
-        let allowed = |one: &&Arc<Prepared>| allowed.contains(one.algorithm());
+        let allowed = |one: &&Prepared| allowed.contains(one.algorithm());
         self.prepared = self.prepared.iter().filter(allowed).cloned().collect();
         self
     }
@@ -158,7 +159,7 @@ impl Key {
 
     /// The key made ready for `algorithm`, if it may serve it.
     pub(super) fn prepared(&self, algorithm: Algorithm) -> Option<&Prepared> {
-        self.prepared.iter().map(|one| &**one).find(|one| one.algorithm() == algorithm)
+        self.prepared.iter().find(|one| one.algorithm() == algorithm)
     }
 
     fn hmac(algorithm: Algorithm, secret: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
@@ -186,7 +187,7 @@ impl Key {
         algorithms: impl IntoIterator<Item = Algorithm>,
     ) -> Result<Self, ConfigError> {
         let prepared: Result<_, _> =
-            algorithms.into_iter().map(|one| Prepared::new(one, material).map(Arc::new)).collect();
+            algorithms.into_iter().map(|one| Prepared::new(one, material)).collect();
         Ok(Self { kid: None, issuer: None, prepared: prepared? })
     }
 }

@@ -9,6 +9,7 @@ use jsonwebtoken::{Algorithm as Name, DecodingKey, crypto::rust_crypto::DEFAULT_
 use super::material::Material;
 use crate::{alg::Algorithm, error::ConfigError};
 
+#[derive(Clone)]
 pub(super) struct Verifier {
     name: Name,
     key: DecodingKey,

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     alg::{Algorithm, AlgorithmSet},
     error::{ConfigError, Error, ErrorKind},
+    few::Few,
     json,
 };
 
@@ -22,7 +23,7 @@ use crate::{
 /// See the [module docs](super) for how a token finds its key.
 #[derive(Clone, Default)]
 pub struct KeySet {
-    keys: Arc<[Key]>,
+    keys: Few<Key>,
     skipped: Arc<[SkippedKey]>,
     /// Of a large set.
     index: Option<Arc<Index>>,
@@ -180,7 +181,7 @@ impl KeySet {
         (keys.filter(move |key| named.fits(key)), is_named)
     }
 
-    fn of(keys: Arc<[Key]>, skipped: Arc<[SkippedKey]>) -> Self {
+    fn of(keys: Few<Key>, skipped: Arc<[SkippedKey]>) -> Self {
         let index = Index::of(&keys).map(Arc::new);
         Self { keys, skipped, index }
     }

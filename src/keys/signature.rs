@@ -5,6 +5,7 @@ use crate::{alg::Algorithm, error::ConfigError};
 
 /// A key made ready for one algorithm: parsed and checked once, not at each
 /// request.
+#[derive(Clone)]
 pub(super) struct Prepared {
     algorithm: Algorithm,
     verifier: backend::Verifier,

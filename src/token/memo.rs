@@ -1,10 +1,13 @@
 //! Headers that were seen before: the tokens of one key have the same header,
 //! byte for byte.
 
-use std::{borrow::Cow, sync::OnceLock};
+use std::{
+    borrow::Cow,
+    sync::{Arc, OnceLock},
+};
 
 use super::{Compact, header::Header};
-use crate::alg::Algorithm;
+use crate::{alg::Algorithm, few::Shared};
 
 /// The first few headers of authentic tokens, read once.
 ///
@@ -12,60 +15,91 @@ use crate::alg::Algorithm;
 /// nothing to lock and nothing to flood. A header is compared as a whole; what
 /// was read of it is the same for the same bytes.
 ///
-/// Keys that have signed nothing so far take no memory here.
+/// Most keys have one header. That one is in place, the others take memory once there are
+/// any.
 #[derive(Default)]
-pub(crate) struct HeaderMemo(OnceLock<Box<[OnceLock<Known>; MOST]>>);
+pub(crate) struct HeaderMemo {
+    first: OnceLock<Known>,
+    others: OnceLock<Box<[OnceLock<Known>; MOST - 1]>>,
+}
 
 /// What was read of a header.
 pub(crate) struct Known {
-    text: Box<str>,
+    /// The header as it stands in the token, then its type and its key's id, if it has them:
+    /// one text, since texts that are apart are apart in memory. Keys without an id have the
+    /// same header, whoever they belong to.
+    texts: Arc<str>,
+    header: usize,
+    typ: Option<usize>,
+    has_kid: bool,
     algorithm: Algorithm,
-    typ: Option<Box<str>>,
-    kid: Option<Box<str>>,
 }
 
 impl HeaderMemo {
     /// The header of this token, if it is a known one.
     #[inline]
     pub(crate) fn find(&self, token: Compact<'_>) -> Option<&Known> {
-        self.0.get()?.iter().map_while(OnceLock::get).find(|known| *known.text == *token.header)
+        let first = self.first.get()?;
+        if first.is_of(token) {
+            return Some(first);
+        }
+        self.others.get()?.iter().map_while(OnceLock::get).find(|known| known.is_of(token))
     }
 
     /// Keeps the header, not known so far, of a token whose signature was found
     /// to be good.
     #[cold]
     pub(crate) fn learn(&self, token: Compact<'_>, header: &Header<'_>) {
-        let places = self.0.get_or_init(Box::default);
-        let full = places.last().is_some_and(|place| place.get().is_some());
-        if full || token.header.len() > LONGEST {
+        if token.header.len() > LONGEST || self.is_full() {
             return;
         }
-        let mut known = Known {
-            text: token.header.into(),
-            algorithm: header.algorithm,
-            typ: header.typ.as_deref().map(Box::from),
-            kid: header.kid.as_deref().map(Box::from),
-        };
-        for place in places.iter() {
+        let Err(mut known) = self.first.set(Known::new(token, header)) else { return };
+        for place in self.others.get_or_init(Box::default).iter() {
             match place.set(known) {
                 Ok(()) => return,
                 Err(back) => known = back,
             }
         }
     }
+
+    fn is_full(&self) -> bool {
+        let last = self.others.get().and_then(|others| others.last());
+        last.is_some_and(|place| place.get().is_some())
+    }
 }
 
 impl Known {
+    fn new(token: Compact<'_>, header: &Header<'_>) -> Self {
+        let (typ, kid) = (header.typ.as_deref(), header.kid.as_deref());
+        let texts = [token.header, typ.unwrap_or_default(), kid.unwrap_or_default()].concat();
+        Self {
+            texts: TEXTS.text(texts),
+            header: token.header.len(),
+            typ: typ.map(str::len),
+            has_kid: kid.is_some(),
+            algorithm: header.algorithm,
+        }
+    }
+
+    #[inline]
+    fn is_of(&self, token: Compact<'_>) -> bool {
+        self.texts.get(..self.header) == Some(token.header)
+    }
+
     /// What was read, as if it were read now.
     #[inline]
     pub(crate) fn header(&self) -> Header<'_> {
+        let rest = self.texts.get(self.header..).unwrap_or_default();
+        let (typ, kid) = rest.split_at_checked(self.typ.unwrap_or_default()).unwrap_or_default();
         Header {
             algorithm: self.algorithm,
-            typ: self.typ.as_deref().map(Cow::Borrowed),
-            kid: self.kid.as_deref().map(Cow::Borrowed),
+            typ: self.typ.map(|_| Cow::Borrowed(typ)),
+            kid: self.has_kid.then_some(Cow::Borrowed(kid)),
         }
     }
 }
+
+static TEXTS: Shared = Shared::new();
 
 /// More keys than an issuer signs with at a time.
 const MOST: usize = 8;

@@ -1,12 +1,13 @@
 //! What is configured once, and refused here if it is not safe.
 
-use std::{fmt, future::Future, time::Duration};
+use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use super::{Bindings, Cache, Claims, Config, RuleError, UserRules, Verifier, names::Names};
 use crate::{
     alg::{Algorithm, AlgorithmSet},
     clock::{Clock, SystemClock},
     error::ConfigError,
+    few::Shared,
     keys::{IntoKeySource, KeySource, Sources},
     revocation::{Denylist, Revocations},
     rules::{self, Rules, Types},
@@ -376,8 +377,9 @@ impl<C> VerifierBuilder<C> {
             ));
         }
         let rules = Rules {
-            issuers,
-            audiences,
+            issuers: issuers.map(|names| names.into_iter().map(Arc::from).collect()),
+            audiences: audiences
+                .map(|names| names.into_iter().map(|name| AUDIENCES.text(name)).collect()),
             subject: self.subject,
             leeway: rules::seconds(self.leeway),
             max_age: self.max_age.map(rules::seconds),
@@ -460,6 +462,9 @@ impl<C> DangerousVerifierBuilder<C> {
         self.0
     }
 }
+
+/// Tenants name the same service.
+static AUDIENCES: Shared = Shared::new();
 
 /// More than NTP ever leaves; less than the life of an access token.
 pub(super) const MOST_LEEWAY: Duration = Duration::from_secs(300);

@@ -47,14 +47,14 @@ impl Names {
         self,
         none: ConfigError,
         empty: &'static str,
-    ) -> Result<Option<Box<[Box<str>]>>, ConfigError> {
+    ) -> Result<Option<Vec<String>>, ConfigError> {
         match self {
             Self::Any => Ok(None),
             Self::Only(names) if names.is_empty() => Err(none),
             Self::Only(names) if names.iter().any(|name| name.trim().is_empty()) => {
                 Err(ConfigError::InvalidName(empty))
             }
-            Self::Only(names) => Ok(Some(names.into_iter().map(String::into_boxed_str).collect())),
+            Self::Only(names) => Ok(Some(names)),
         }
     }
 }

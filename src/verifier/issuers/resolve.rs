@@ -214,7 +214,7 @@ impl<C: Send + Sync + 'static> Asked<C> {
         let answer = timeout(TIME_OUT, (resolver.ask)(self.issuer.to_string())).await;
         let found = match answer {
             Ok(Ok(Some(verifier))) => {
-                let trusts = |issuers: &[Box<str>]| issuers.contains(&self.issuer);
+                let trusts = |issuers: &[Arc<str>]| issuers.iter().any(|one| **one == *self.issuer);
                 if verifier.issuers().is_some_and(trusts) {
                     Ok(verifier)
                 } else {

@@ -15,7 +15,7 @@ use crate::verifier::Verifier;
 pub(super) struct Table<C> {
     /// The map frees what it held some time later. A verifier that is removed goes at once,
     /// with the task that fetches its keys: so the map holds places, and these are emptied.
-    places: HashMap<Box<str>, ArcSwapOption<Entry<C>>, RandomState>,
+    places: HashMap<Arc<str>, ArcSwapOption<Entry<C>>, RandomState>,
     /// Held by who writes.
     changes: Mutex<Changes>,
 }
@@ -53,7 +53,7 @@ impl<C> Table<C> {
     }
 
     /// Puts a verifier in the place of what was there for these issuers.
-    pub(super) fn add(&self, issuers: &[Box<str>], verifier: &Verifier<C>) {
+    pub(super) fn add(&self, issuers: &[Arc<str>], verifier: &Verifier<C>) {
         let mut changes = self.changes();
         changes.by_hand = changes.by_hand.wrapping_add(1);
         for issuer in issuers {
@@ -120,10 +120,11 @@ impl<C> Table<C> {
     }
 
     fn put(&self, changes: &mut Changes, issuer: &str, entry: Entry<C>) {
-        let (places, until, entry) = (self.places.pin(), entry.until, Some(Arc::new(entry)));
+        let (places, until, name) = (self.places.pin(), entry.until, entry.name(issuer));
+        let entry = Some(Arc::new(entry));
         match places.get(issuer) {
             Some(place) => changes.forget(issuer, place.swap(entry).as_deref()),
-            None => drop(places.insert(issuer.into(), ArcSwapOption::new(entry))),
+            None => drop(places.insert(name, ArcSwapOption::new(entry))),
         }
         if let Some(until) = until {
             changes.resolved.insert((until, issuer.into()));
@@ -160,6 +161,13 @@ impl Changes {
 }
 
 impl<C> Entry<C> {
+    /// The name of an issuer, in the place where its verifier has it: what was read to find
+    /// the verifier is read again by its rules.
+    fn name(&self, issuer: &str) -> Arc<str> {
+        let own = self.verifier.issuers().unwrap_or_default().iter().find(|own| ***own == *issuer);
+        own.map_or_else(|| issuer.into(), Arc::clone)
+    }
+
     /// One that was added by hand asks for no time.
     #[inline]
     pub(super) fn found(&self, now: impl FnOnce() -> i64) -> Found<'_, C> {
