@@ -143,7 +143,7 @@ impl Sessions {
         let cookies = &self.0.cookies;
         let opened = async {
             cookies.check_login(method, uri, headers)?;
-            self.open(login).await
+            self.open_for(login, (!answer::wants_tokens(headers)).then_some(cookies)).await
         };
         let tokens = match opened.await {
             Ok(tokens) => tokens,
@@ -171,14 +171,36 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// As of [`RefreshTokens::open`] and [`TokenIssuer::issue`].
+    /// As of [`RefreshTokens::open`] and [`TokenIssuer::issue`]; what the application's
+    /// [grant](SessionsBuilder::grant) refuses. Then no other session has ended, unless the
+    /// store failed while it ended those beyond the cap.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped half way, a session may be there whose token nobody has. It counts until it is
+    /// idle for too long, or until newer ones displace it.
     pub async fn open(&self, login: Login) -> Result<Tokens, Error> {
-        let opened = self.0.refresh.create(login).await?;
+        self.open_for(login, None).await
+    }
+
+    /// The same for these cookies, if there are to be any.
+    async fn open_for(
+        &self,
+        login: Login,
+        cookies: Option<&TokenCookies>,
+    ) -> Result<Tokens, Error> {
+        let mut opened = self.0.refresh.create(login).await?;
         let granted = async {
+            // What may be refused comes first: no other session ends for that.
+            let grant = self.grant(opened.session().clone()).await?;
+            let access = self.issue(grant, opened.session())?;
+            cookies.map_or(Ok(()), |cookies| cookies.check_length(&access))?;
+            self.0.refresh.displace_older(&mut opened).await?;
             self.end_displaced(opened.displaced()).await?;
-            self.issue(self.grant(opened.session().clone()).await?, opened.session())
+            Ok(access)
         };
-        match granted.await {
+        let granted: Result<_, Error> = granted.await;
+        match granted {
             Ok(access) => Ok(self.tokens(access, opened)),
             Err(error) => {
                 // Nobody has its token.

@@ -92,14 +92,18 @@ impl RefreshTokens {
     ///
     /// The subject is empty, or the store cannot be reached.
     pub async fn open(&self, login: Login) -> Result<Opened, Error> {
-        let opened = self.create(login).await?;
+        let mut opened = self.create(login).await?;
+        if let Err(error) = self.displace_older(&mut opened).await {
+            self.undo(&opened).await;
+            return Err(error);
+        }
         for session in opened.displaced() {
             self.end_or_undo(session.id(), &opened).await?;
         }
         Ok(opened)
     }
 
-    /// Opens a session, and leaves it to the caller to end those that are displaced.
+    /// Opens a session, however many its subject has.
     pub(crate) async fn create(&self, login: Login) -> Result<Opened, Error> {
         if login.subject.is_empty() {
             return Err(Error::new(ErrorKind::Issue { reason: "the subject is empty".into() }));
@@ -119,17 +123,14 @@ impl RefreshTokens {
         };
         let family = Family { session: session.clone(), current: parts.digest(), previous: None };
         self.asked(self.0.store.create(family, now)).await?;
-        let mut opened =
-            Opened { token: parts.to_token(), session, repeated: false, displaced: Vec::new() };
-        // Only now: of many logins at once, the last one sees all of them.
-        match self.displace(&opened.session, now).await {
-            Ok(displaced) => opened.displaced = displaced,
-            Err(error) => {
-                self.undo(&opened).await;
-                return Err(error);
-            }
-        }
-        Ok(opened)
+        Ok(Opened { token: parts.to_token(), session, repeated: false, displaced: Vec::new() })
+    }
+
+    /// Finds the sessions that this one displaces, and leaves it to the caller to end them.
+    /// After the session was created: of many logins at once, the last one sees all of them.
+    pub(crate) async fn displace_older(&self, opened: &mut Opened) -> Result<(), Error> {
+        opened.displaced = self.displace(&opened.session, self.now()).await?;
+        Ok(())
     }
 
     /// Ends a session that another one displaces. If that fails, the new one ends: nobody has

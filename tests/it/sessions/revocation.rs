@@ -1,6 +1,13 @@
 //! Access tokens that are refused before their time is over: v01 and v02.
 
-use std::{convert::Infallible, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use http::{Request, Response};
 use tower::{Layer, ServiceExt, service_fn};
@@ -9,11 +16,12 @@ use tower_jwt_auth::{
     error::{ErrorKind, StoreError},
     issue::{
         Grant, SigningKey, TokenIssuer, TokenIssuerBuilder,
-        refresh::{Login, MemoryRefresh, RefreshTokens},
+        refresh::{Login, MemoryRefresh, RefreshTokens, Session},
     },
     revocation::{Denylist, MemoryDenylist, Presented, Revocation},
     sessions::Sessions,
     step::Step,
+    verifier::RuleError,
 };
 
 use super::{
@@ -196,6 +204,28 @@ async fn v07_a_session_that_the_cap_ends_has_no_token_left() {
     for opened in &opened {
         assert_eq!(status(&sessions, opened.access().as_str()).await, 401);
     }
+}
+
+#[tokio::test]
+async fn v07_a_login_that_is_refused_ends_no_other_session() {
+    let clock = FixedClock::default();
+    let refresh = RefreshTokens::builder(MemoryRefresh::new()).clock(clock.clone());
+    let refresh = refresh.most_sessions(1).build().unwrap();
+    let builder = Sessions::builder(issuer(&clock).build().unwrap()).refresh_tokens(refresh);
+    let asked = Arc::new(AtomicUsize::new(0));
+    let sessions = builder.grant(move |session| {
+        let is_first = asked.fetch_add(1, Ordering::Relaxed) == 0;
+        async move {
+            if is_first { Ok(Grant::of_session(&session)) } else { Err(RuleError::refuse("no")) }
+        }
+    });
+    let sessions = sessions.build().unwrap();
+    let first = sessions.open(Login::new("ada")).await.unwrap();
+    let error = sessions.open(Login::new("ada")).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Rule { .. }), "{error:?}");
+    let left = sessions.list("ada").await.unwrap();
+    assert_eq!(left.iter().map(Session::id).collect::<Vec<_>>(), [first.session().id()]);
+    assert_eq!(status(&sessions, first.access().as_str()).await, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
