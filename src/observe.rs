@@ -126,6 +126,22 @@ impl Outage {
         }
     }
 
+    /// The application's resolver has failed; the cause is its own text.
+    #[cfg(feature = "remote")]
+    pub(crate) fn not_resolved(&self, cause: &(dyn std::error::Error + 'static)) {
+        if let Some(more) = self.count(Instant::now()) {
+            issuer_not_resolved(cause, more);
+        }
+    }
+
+    /// An issuer that was resolved finds no room among so many.
+    #[cfg(feature = "remote")]
+    pub(crate) fn no_room(&self, most: usize) {
+        if let Some(more) = self.count(Instant::now()) {
+            no_room_for_issuer(most, more);
+        }
+    }
+
     /// The store has answered.
     #[inline]
     pub(crate) fn answered(&self, store: &'static str) {
@@ -256,10 +272,18 @@ pub(crate) fn keys_not_fetched(error: &crate::error::FetchError) {
     tracing::warn!(from = error.url(), reason = %error.kind(), "keys cannot be fetched");
 }
 
-/// The application's resolver has failed; the cause is its own text.
 #[cfg(all(feature = "tracing", feature = "remote"))]
-pub(crate) fn issuer_not_resolved(cause: &(dyn std::error::Error + 'static)) {
-    tracing::warn!(%cause, "an issuer cannot be resolved");
+fn issuer_not_resolved(cause: &(dyn std::error::Error + 'static), more: u64) {
+    tracing::warn!(%cause, more, "an issuer cannot be resolved");
+}
+
+#[cfg(all(feature = "tracing", feature = "remote"))]
+fn no_room_for_issuer(max_resolved: usize, more: u64) {
+    tracing::warn!(
+        max_resolved,
+        more,
+        "no room for another resolved issuer: it is resolved for each token, raise `max_resolved`"
+    );
 }
 
 #[cfg(not(feature = "tracing"))]
@@ -287,7 +311,9 @@ mod silent {
 
     pub(crate) fn keys_not_fetched(_: &crate::error::FetchError) {}
 
-    pub(crate) fn issuer_not_resolved(_: &(dyn std::error::Error + 'static)) {}
+    pub(super) fn issuer_not_resolved(_: &(dyn std::error::Error + 'static), _: u64) {}
+
+    pub(super) fn no_room_for_issuer(_: usize, _: u64) {}
 }
 
 #[cfg(all(not(feature = "tracing"), feature = "redis"))]
@@ -295,7 +321,9 @@ use self::silent::{denylist_followed, denylist_lost};
 #[cfg(all(not(feature = "tracing"), feature = "redis"))]
 pub(crate) use self::silent::{eviction_not_checked, store_may_evict};
 #[cfg(all(not(feature = "tracing"), feature = "remote"))]
-pub(crate) use self::silent::{issuer_not_resolved, key_skipped, keys_fetched, keys_not_fetched};
+use self::silent::{issuer_not_resolved, no_room_for_issuer};
+#[cfg(all(not(feature = "tracing"), feature = "remote"))]
+pub(crate) use self::silent::{key_skipped, keys_fetched, keys_not_fetched};
 #[cfg(not(feature = "tracing"))]
 use self::silent::{passed_unchecked, store_answers, store_failed};
 

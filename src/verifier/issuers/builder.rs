@@ -99,7 +99,8 @@ impl<C> IssuersBuilder<C> {
     }
 
     /// How many resolved issuers are kept. Where there are as many, a new one is resolved for
-    /// each of its tokens, and none that is kept has to go before its lifetime is over.
+    /// each of its tokens, and an event says so. None that is kept has to go before its
+    /// lifetime is over.
     /// Default: 10,000.
     pub fn max_resolved(mut self, most: usize) -> Self {
         self.resolve.most = most;

@@ -18,7 +18,7 @@ use super::{IssuerPattern, Issuers, Shared, peek};
 use crate::{
     error::{Error, ErrorKind},
     expiring::ExpiringMap,
-    observe,
+    observe::Outage,
     rules::seconds,
     step::Step,
     verifier::{Claims, Verifier},
@@ -35,6 +35,8 @@ pub(super) struct Resolver<C> {
     pub(super) known: Option<Known>,
     pub(super) resolve: Resolve,
     state: Mutex<State<C>>,
+    outage: Outage,
+    full: Outage,
 }
 
 /// The application's own filter.
@@ -84,8 +86,9 @@ impl<C> Resolver<C> {
         };
         let state =
             State { under_way: HashMap::new(), new: 0, refused: ExpiringMap::new(MOST_REFUSED) };
-        let (known, resolve) = (None, Resolve::default());
-        Self { allowed, ask: Box::new(ask), known, resolve, state: Mutex::new(state) }
+        let (known, resolve, state) = (None, Resolve::default(), Mutex::new(state));
+        let (outage, full) = (Outage::default(), Outage::default());
+        Self { allowed, ask: Box::new(ask), known, resolve, state, outage, full }
     }
 
     pub(super) fn allows_none(&self) -> bool {
@@ -98,6 +101,13 @@ impl<C> Resolver<C> {
         state.refused.remove(issuer);
         // Who waits for it gets the answer; who comes now asks anew.
         state.end(issuer);
+    }
+
+    /// Told once in ten seconds, and not for each request that it ails.
+    #[cold]
+    fn unavailable(&self, cause: &(dyn StdError + 'static)) -> Error {
+        self.outage.not_resolved(cause);
+        later(Duration::from_secs(PAUSE.unsigned_abs()))
     }
 
     fn state(&self) -> MutexGuard<'_, State<C>> {
@@ -175,7 +185,6 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Issuers<C> {
     ) -> Result<Arc<watch::Sender<Option<Found<C>>>>, Error> {
         let shared = &self.0;
         let runtime = Handle::try_current().map_err(|_| later(SOON))?;
-        let age = shared.table.age();
         let found = {
             let mut state = resolver.state();
             if let Some(refused) = state.refused.get(issuer, shared.now()) {
@@ -184,7 +193,9 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Issuers<C> {
             if let Some(under_way) = state.under_way.get(issuer) {
                 return Ok(Arc::clone(&under_way.found));
             }
-            if is_new && state.new >= MOST_UNDER_WAY {
+            let new = state.new;
+            let alike = if is_new { new } else { state.under_way.len().saturating_sub(new) };
+            if alike >= MOST_UNDER_WAY {
                 return Err(pending());
             }
             let found = Arc::new(watch::Sender::new(None));
@@ -196,7 +207,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Issuers<C> {
         // A runtime that is closing drops the task in place, which takes the lock.
         let asked =
             Asked { shared: Arc::clone(shared), issuer: issuer.into(), found: Arc::clone(&found) };
-        runtime.spawn(asked.run(age));
+        runtime.spawn(asked.run());
         Ok(found)
     }
 }
@@ -209,7 +220,7 @@ struct Asked<C> {
 }
 
 impl<C: Send + Sync + 'static> Asked<C> {
-    async fn run(self, age: u64) {
+    async fn run(self) {
         let Some(resolver) = &self.shared.resolver else { return };
         let answer = timeout(TIME_OUT, (resolver.ask)(self.issuer.to_string())).await;
         let found = match answer {
@@ -223,33 +234,37 @@ impl<C: Send + Sync + 'static> Asked<C> {
                 }
             }
             Ok(Ok(None)) => Err(Issuers::<C>::unknown()),
-            Ok(Err(cause)) => Err(unavailable(&*cause)),
-            Err(_) => Err(unavailable(&io::Error::other("it took longer than 5 s"))),
+            Ok(Err(cause)) => Err(resolver.unavailable(&*cause)),
+            Err(_) => Err(resolver.unavailable(&io::Error::other("it took longer than 5 s"))),
         };
-        match &found {
-            Ok(verifier) => {
-                let (now, resolve) = (self.shared.now(), &resolver.resolve);
-                let times = (now, now.saturating_add(seconds(resolve.lifetime)));
-                self.shared.table.keep(&self.issuer, verifier, times, resolve.most, age);
-            }
-            Err(error) => {
-                if !error.is_server_fault() {
-                    self.shared.table.drop_resolved(&self.issuer, age);
-                }
-                self.refuse(resolver, error);
-            }
-        }
+        self.keep(resolver, &found);
         self.found.send_replace(Some(found));
     }
 
-    /// Keeps an answer that is none, unless it was forgotten meanwhile.
-    fn refuse(&self, resolver: &Resolver<C>, error: &Error) {
-        let now = self.shared.now();
-        let pause = if error.is_server_fault() { PAUSE } else { FORGET };
+    /// Keeps the answer, unless the issuer was removed meanwhile. The lock is held for all of
+    /// it, so that the removal of one that is kept comes after that.
+    fn keep(&self, resolver: &Resolver<C>, found: &Found<C>) {
+        let (table, now, resolve) = (&self.shared.table, self.shared.now(), &resolver.resolve);
         let mut state = resolver.state();
-        if self.is_under_way(&state) {
-            let until = now.saturating_add(pause);
-            state.refused.insert(self.issuer.clone(), error.clone(), until, now);
+        if !self.is_under_way(&state) {
+            return;
+        }
+        match found {
+            Ok(verifier) => {
+                let times = (now, now.saturating_add(seconds(resolve.lifetime)));
+                if !table.keep(&self.issuer, verifier, times, resolve.most) {
+                    resolver.full.no_room(resolve.most);
+                }
+            }
+            Err(error) => {
+                let is_server_fault = error.is_server_fault();
+                if !is_server_fault {
+                    table.drop_resolved(&self.issuer);
+                }
+                let pause = if is_server_fault { PAUSE } else { FORGET };
+                let until = now.saturating_add(pause);
+                state.refused.insert(self.issuer.clone(), error.clone(), until, now);
+            }
         }
     }
 }
@@ -285,13 +300,6 @@ fn later(retry_after: Duration) -> Error {
     ErrorKind::KeysUnavailable { retry_after }.into()
 }
 
-/// Told once, and not for each request that it ails.
-#[cold]
-fn unavailable(cause: &(dyn StdError + 'static)) -> Error {
-    observe::issuer_not_resolved(cause);
-    later(Duration::from_secs(PAUSE.unsigned_abs()))
-}
-
 impl<C> fmt::Debug for Resolver<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Resolver").field("allowed", &self.allowed).finish_non_exhaustive()
@@ -306,7 +314,7 @@ const SOON: Duration = Duration::from_secs(1);
 const FORGET: i64 = 60;
 /// Seconds after which the resolver is asked again that has failed.
 const PAUSE: i64 = 5;
-/// How many names are asked for at a time that are not there.
+/// How many names are asked for at a time that are not there, and how many that are.
 const MOST_UNDER_WAY: usize = 16;
 /// How many requests wait for one of them.
 const MOST_WAITING: usize = 1000;

@@ -235,6 +235,31 @@ async fn a_tenant_is_resolved_once_and_kept_for_a_while() {
 }
 
 #[tokio::test]
+async fn what_is_changed_by_hand_meanwhile_is_of_that_issuer_alone() {
+    let (issuers, asked) = tenants(&FixedClock::default());
+    let (verifier, good) = (issuers.verifier(), key(Algorithm::ES256));
+    let tenant = |name: &str| format!("https://t.example/{name}");
+    let token = |name: &str| token_of(good, &tenant(name));
+
+    let [kept, removed] = ["kept", "removed"].map(|name| verifier.verify(&token(name)));
+    until("both are asked for", || asked.load(Ordering::SeqCst) == 2).await;
+    issuers.add(of(ONE, AUDIENCE, good.key())).unwrap();
+    assert!(!issuers.remove(&tenant("removed")), "it is not there yet");
+    accepted(kept.await);
+    accepted(removed.await);
+    let mut names = issuers.names();
+    names.sort();
+    assert_eq!(names, [ONE.to_owned(), tenant("kept")]);
+
+    // One that was added by hand stays, whatever is resolved.
+    let own = verifier.verify(&token("own"));
+    until("it is asked for", || asked.load(Ordering::SeqCst) == 3).await;
+    issuers.add(of(&tenant("own"), "another audience", good.key())).unwrap();
+    let _ = own.await;
+    refused(now(&verifier, &token("own")), &ErrorKind::Audience);
+}
+
+#[tokio::test]
 async fn a_tenant_that_is_none_is_asked_for_once() {
     let clock = FixedClock::default();
     let (issuers, asked) = tenants(&clock);
