@@ -61,7 +61,8 @@
 //!   resolved again.
 //! - **Replicas.** Replication is asynchronous: a failover may lose what was acknowledged a
 //!   moment ago. A lost revocation comes back from the machines that follow, if one of them had
-//!   it. A lost rotation turns the client's token into one that was never issued, so its session
+//!   it. *Limit:* a process that starts in the moment between does not know that something was
+//!   lost, and lets such a token pass until then. A lost rotation turns the client's token into one that was never issued, so its session
 //!   ends.
 //! - **Persistence.** With `appendonly yes` and `appendfsync always`, what was acknowledged
 //!   is there after a crash. With `appendfsync everysec`, the last second may be missing, with
