@@ -449,6 +449,10 @@ async fn run(tended: Tended) {
         // A token waits for what is due to it, and causes no more than it must.
         let fetch = provider.fetch(&shared.fetcher, !for_token);
         let fetched = timeout(shared.policy.timeout, fetch).await;
+        if shared.state().generation != tended.generation {
+            // Another one has taken over, whose document may be newer.
+            return;
+        }
         let outcome = match fetched {
             Err(_) => Err(shared.error(FetchErrorKind::Timeout)),
             Ok(Err(error)) => Err(error),
