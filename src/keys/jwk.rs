@@ -7,7 +7,10 @@ use base64_simd::URL_SAFE_NO_PAD;
 use serde::{Deserialize, de::IgnoredAny};
 use zeroize::Zeroizing;
 
-use super::material::{Material, RsaScheme, coordinate_length};
+use super::{
+    material::{Material, RsaScheme, coordinate_length},
+    shared_secret,
+};
 use crate::{
     alg::{Algorithm, Family},
     error::ConfigError,
@@ -107,7 +110,7 @@ impl Raw<'_> {
                 return Err(ConfigError::SymmetricKey);
             }
             let secret = Zeroizing::new(member(self.k.as_ref(), "`k` is missing or no base64url")?);
-            return Material::secret(&secret, algorithm);
+            return shared_secret::read(&secret, algorithm);
         }
         let private = [&self.d, &self.p, &self.q, &self.dp, &self.dq, &self.qi, &self.oth];
         let private = private.into_iter().chain([&self.private]).any(Option::is_some);
@@ -197,7 +200,7 @@ mod tests {
             let text = format!(r#"{{"kty":"{kty}"}}"#);
             assert!(matches!(refusal(&text), ConfigError::UnsupportedKey(_)), "{text}");
         }
-        let text = r#"{"kty":"oct","k":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}"#;
+        let text = r#"{"kty":"oct","k":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE"}"#;
         assert_eq!(refusal(text), ConfigError::SymmetricKey);
         assert!(read(text, Trust::Private).0.is_ok());
     }

@@ -2,13 +2,11 @@
 
 use std::{fmt, str};
 
-use base64_simd::STANDARD_NO_PAD;
-use zeroize::Zeroizing;
-
 use super::{
     der,
     jwk::{self, Jwk, Trust},
-    material::{Material, looks_like_a_key},
+    material::Material,
+    shared_secret,
     signature::Prepared,
 };
 use crate::{
@@ -162,14 +160,15 @@ impl Key {
         self.prepared.iter().find(|one| one.algorithm() == algorithm)
     }
 
+    /// For published test vectors.
+    #[cfg(test)]
+    pub(crate) fn of_zeros(algorithm: Algorithm) -> Self {
+        let secret = Material::long_secret(&[0; 32], Some(algorithm)).expect("32 bytes");
+        Self::for_algorithms(&secret, [algorithm]).expect("a key")
+    }
+
     fn hmac(algorithm: Algorithm, secret: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
-        if is_key(secret.as_ref()) || decoded(secret.as_ref()).is_some_and(|bytes| is_key(&bytes)) {
-            return Err(ConfigError::SecretIsAKey);
-        }
-        if secret.as_ref().len() >= 32 && secret.as_ref().iter().all(|byte| *byte == 0) {
-            return Err(ConfigError::WeakKey("the secret is nothing but zeros, it was never set"));
-        }
-        let material = Material::secret(secret.as_ref(), Some(algorithm))?;
+        let material = shared_secret::read(secret.as_ref(), Some(algorithm))?;
         Self::for_algorithms(&material, [algorithm])
     }
 
@@ -190,23 +189,6 @@ impl Key {
             algorithms.into_iter().map(|one| Prepared::new(one, material)).collect();
         Ok(Self { kid: None, issuer: None, prepared: prepared? })
     }
-}
-
-/// Whether these bytes are a key or a certificate.
-fn is_key(bytes: &[u8]) -> bool {
-    looks_like_a_key(bytes) || matches!(der::from_der(bytes), Ok(_) | Err(ConfigError::PrivateKey))
-}
-
-/// What a text of base64 says, such as the lines between those of a PEM file.
-fn decoded(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    let mut plain = Zeroizing::new(text.to_vec());
-    plain.retain(|byte| !byte.is_ascii_whitespace() && *byte != b'=');
-    plain.iter_mut().for_each(|byte| match byte {
-        b'-' => *byte = b'+',
-        b'_' => *byte = b'/',
-        _ => {}
-    });
-    STANDARD_NO_PAD.decode_to_vec(&*plain).ok().map(Zeroizing::new)
 }
 
 impl fmt::Debug for Key {

@@ -56,6 +56,7 @@ mod key;
 mod live;
 mod material;
 mod set;
+mod shared_secret;
 mod signature;
 mod source;
 mod trusted;

@@ -464,6 +464,10 @@ fn k01_a_secret_that_was_never_set_is_refused() {
     }
 }
 
+fn private_jwk(secret: &[u8]) -> Result<Key, ConfigError> {
+    Key::from_private_jwk(json!({"kty": "oct", "alg": "HS256", "k": b64(secret)}).to_string())
+}
+
 #[test]
 fn a03_a_public_key_is_no_secret() {
     for key in KEYS.iter() {
@@ -478,11 +482,19 @@ fn a03_a_public_key_is_no_secret() {
         for text in encoded {
             assert_eq!(Key::hs256(&text).err(), Some(ConfigError::SecretIsAKey), "{text}");
             assert_eq!(Key::hs256(format!("{text}\n")).err(), Some(ConfigError::SecretIsAKey));
+            assert_eq!(private_jwk(text.as_bytes()).err(), Some(ConfigError::SecretIsAKey));
         }
         for secret in [der, pem.into_bytes(), key.jwk().to_string().into_bytes()] {
-            assert_eq!(Key::hs256(secret).err(), Some(ConfigError::SecretIsAKey));
+            assert_eq!(Key::hs256(&secret).err(), Some(ConfigError::SecretIsAKey));
+            assert_eq!(private_jwk(&secret).err(), Some(ConfigError::SecretIsAKey));
         }
     }
+    assert!(matches!(private_jwk(&[0; 32]), Err(ConfigError::WeakKey(_))));
+    let set = json!({"keys": [{"kty": "oct", "k": b64([0; 64])}]}).to_string();
+    assert!(matches!(
+        KeySet::from_private_jwks(set).unwrap().skipped()[0].reason(),
+        ConfigError::WeakKey(_)
+    ));
 }
 
 #[test]
