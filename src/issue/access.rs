@@ -149,15 +149,17 @@ impl TokenIssuer {
 
     /// Publishes a key, and signs with it [later](TokenIssuerBuilder::publish_ahead), when
     /// those who verify have had the time to fetch it. The last one is published until its
-    /// tokens have expired.
+    /// tokens have expired. With the key that signs now, it goes on, and one that was to follow
+    /// does not.
     ///
     /// # Errors
     ///
-    /// The key cannot be used.
+    /// The key cannot be used, or another one of its id is in use.
     pub fn rotate(&self, next: SigningKey) -> Result<(), ConfigError> {
-        let signs_from = self.now().saturating_add(self.0.publish_ahead);
+        let now = self.now();
+        let signs_from = now.saturating_add(self.0.publish_ahead);
         let gone_at = signs_from.saturating_add(self.0.longest_lifetime).saturating_add(SLACK);
-        self.0.keys.add(next, signs_from, gone_at)
+        self.0.keys.add(next, now, signs_from, gone_at)
     }
 
     /// Signs with this key at once, and takes back all others, with all the tokens that they

@@ -58,32 +58,40 @@ impl KeyRing {
         keys.iter().rfind(|placed| placed.signs(now)).map(|placed| placed.key.clone())
     }
 
-    /// Has a key sign from then on, and keeps the others until their tokens are gone.
+    /// Has a key sign from then on, and keeps the others until their tokens are gone. The one
+    /// that signs now goes on, and others that were to sign later do not.
     pub(super) fn add(
         &self,
         key: SigningKey,
+        now: i64,
         signs_from: i64,
         others_gone_at: i64,
     ) -> Result<(), ConfigError> {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut keys = Vec::clone(&self.keys.load());
-        let is_same = |placed: &Placed| placed.key.kid() == key.kid();
-        // It signs, or is to: to put it off would leave nobody to sign.
-        let signs = |placed: &Placed| placed.signs_from.is_some() && placed.gone_at.is_none();
-        if let Some(placed) = keys.iter().find(|placed| is_same(placed) && signs(placed)) {
-            return if placed.key.is_same_key(&key) {
-                Ok(())
-            } else {
-                Err(ConfigError::InvalidName(
-                    "another key of this id signs, give the next one an id of its own",
-                ))
-            };
+        keys.retain(|placed| !placed.is_gone(now));
+        let of_this_id = keys.iter().find(|placed| placed.key.kid() == key.kid()).cloned();
+        if of_this_id.as_ref().is_some_and(|placed| !placed.key.is_same_key(&key)) {
+            return Err(ConfigError::InvalidName(
+                "another key of this id is in use, give the next one an id of its own",
+            ));
         }
-        keys.retain(|placed| !is_same(placed));
+        // It signs, or is to: to put it off would leave nobody to sign.
+        let is_last = |it: &Placed| it.signs_from.is_some() && it.gone_at.is_none();
+        if of_this_id.as_ref().is_some_and(is_last) {
+            return Ok(());
+        }
+        let signer = keys.iter().rfind(|placed| placed.signs(now));
+        let goes_on = signer.is_some_and(|placed| placed.key.kid() == key.kid());
+        let began = of_this_id.and_then(|placed| placed.signs_from).filter(|_| goes_on);
+        keys.retain(|placed| placed.key.kid() != key.kid());
         for placed in keys.iter_mut().filter(|placed| placed.signs_from.is_some()) {
+            if goes_on && !placed.signs(now) {
+                placed.signs_from = None;
+            }
             placed.gone_at.get_or_insert(others_gone_at);
         }
-        keys.push(Placed { key, signs_from: Some(signs_from), gone_at: None });
+        keys.push(Placed { key, signs_from: Some(began.unwrap_or(signs_from)), gone_at: None });
         self.set(keys)
     }
 
@@ -163,18 +171,32 @@ mod tests {
         let ring = KeyRing::new("i", one.clone(), vec![next.clone()], clock).unwrap();
         let signs = |now| ring.signing(now).map(|key| key.kid().to_owned());
         // The key that signs already, and then the next one, twice.
-        ring.add(one.clone(), 100, 200).unwrap();
+        ring.add(one.clone(), 0, 100, 200).unwrap();
         assert_eq!(signs(0).as_deref(), Some(one.kid()));
-        ring.add(next.clone(), 100, 200).unwrap();
-        ring.add(next.clone(), 150, 250).unwrap();
+        ring.add(next.clone(), 0, 100, 200).unwrap();
+        ring.add(next.clone(), 50, 150, 250).unwrap();
         assert_eq!(signs(99).as_deref(), Some(one.kid()));
         assert_eq!(signs(100).as_deref(), Some(next.kid()));
         assert_eq!(ring.jwks(199).matches("kid").count(), 2);
         assert_eq!(ring.jwks(200).matches("kid").count(), 1);
         assert_eq!(signs(i64::MAX).as_deref(), Some(next.kid()));
-        assert!(ring.add(key().with_kid(next.kid()), 300, 400).is_err());
+        assert!(ring.add(key().with_kid(next.kid()), 200, 300, 400).is_err());
         // A key that is gone may come again.
-        ring.add(one.clone(), 400, 500).unwrap();
+        ring.add(one.clone(), 300, 400, 500).unwrap();
+        assert_eq!(signs(399).as_deref(), Some(next.kid()));
         assert_eq!(signs(400).as_deref(), Some(one.kid()));
+        // Back to the one that still signs, while another one waits for its turn.
+        ring.add(next.clone(), 450, 550, 650).unwrap();
+        let third = key();
+        ring.add(third.clone(), 460, 560, 660).unwrap();
+        ring.add(one.clone(), 470, 570, 670).unwrap();
+        for now in [470, 569, 570, 10_000] {
+            assert_eq!(signs(now).as_deref(), Some(one.kid()), "{now}");
+        }
+        // Back to the last one, whose tokens are not gone: the one that signs goes on till then.
+        ring.add(next.clone(), 20_000, 20_100, 20_200).unwrap();
+        ring.add(one.clone(), 20_150, 20_250, 20_350).unwrap();
+        assert_eq!(signs(20_249).as_deref(), Some(next.kid()));
+        assert_eq!(signs(20_250).as_deref(), Some(one.kid()));
     }
 }
