@@ -86,8 +86,12 @@ impl Rules {
             }
         }
         for (place, name) in self.required.iter().enumerate() {
-            // An empty id is the id of nothing.
-            let is_empty = **name == *"jti" && claims.jti.as_deref() == Some("");
+            // An empty id is the id of nothing, and an empty subject is nobody.
+            let is_empty = match &**name {
+                "jti" => claims.jti.as_deref() == Some(""),
+                "sub" => claims.sub.as_deref() == Some(""),
+                _ => false,
+            };
             if is_empty || claims.found & (1 << place) == 0 {
                 let name = String::from(&**name).into();
                 return Err(Error::new(ErrorKind::MissingClaim(name)));

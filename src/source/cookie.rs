@@ -191,7 +191,7 @@ impl CookieSource {
     /// The value of `Set-Cookie` that removes the cookie; none if it has no name, because
     /// browsers ignore a cookie without a name and a value.
     ///
-    /// A browser refuses a name with one of the two prefixes unless the cookie is `Secure`. For
+    /// A browser refuses a name with one of these prefixes unless the cookie is `Secure`. For
     /// every other name, `Secure` is left out: a browser then removes the cookie over HTTPS
     /// whether it was set as `Secure` or not, and over plain HTTP too.
     pub(crate) fn removal(&self) -> Option<HeaderValue> {
@@ -200,7 +200,7 @@ impl CookieSource {
             return None;
         }
         let domain = self.domain.as_ref().map(|domain| format!("; Domain={domain}"));
-        let is_secure = has_prefix(name, HOST) || has_prefix(name, SECURE);
+        let is_secure = [HOST, SECURE, HTTP].iter().any(|prefix| has_prefix(name, prefix));
         let text = format!(
             "{name}=; HttpOnly; SameSite=Lax{}; Path={path}{}; Max-Age=0; \
              Expires=Thu, 01 Jan 1970 00:00:00 GMT",
@@ -318,6 +318,7 @@ fn is_of_an_attribute(byte: u8) -> bool {
 
 const HOST: &str = "__Host-";
 const SECURE: &str = "__Secure-";
+const HTTP: &str = "__Http-";
 
 #[cfg(test)]
 mod tests {
@@ -370,6 +371,8 @@ mod tests {
             ("__Host-at", "; Secure"),
             ("__host-at", "; Secure"),
             ("__Secure-at", "; Secure"),
+            ("__Http-at", "; Secure"),
+            ("__Host-Http-at", "; Secure"),
             ("__Hos", ""),
         ] {
             let expected = format!("{name}=; HttpOnly; SameSite=Lax{secure}; Path=/; {rest}");

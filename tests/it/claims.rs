@@ -255,6 +255,11 @@ fn c06_a_subject_is_required_unless_it_is_not_asked_for() {
     let without = Gate::of(builder::<RegisteredClaims>().without_subject());
     assert_eq!(without.claims(&claims_with(json!({"sub": null}))), accepted_for("no subject"));
     assert_eq!(send_to(&without, &payload("sub", "7")), invalid_token());
+    let named = builder::<RegisteredClaims>().without_subject().required_claim("sub");
+    let named = Gate::of(named);
+    for value in ["null", "\"\""] {
+        assert_eq!(send_to(&named, &payload("sub", value)), invalid_token(), "{value}");
+    }
     // The application is given it as it stands in the token.
     for subject in ["a\u{0}b", "a\r\nb", "e\u{301}", " alice ", "ａlice", "../..", "\u{202e}x"] {
         let answer = gate().claims(&claims_with(json!({"sub": subject})));

@@ -253,10 +253,15 @@ impl Waiting {
     pub(crate) async fn done(&mut self) -> Asked {
         let shared = self.keys.shared();
         let changed = changes(&mut self.ended, self.deadline).await;
-        if changed && shared.last_error().is_none() {
-            Asked::Unknown
-        } else {
-            Asked::Unavailable { retry_after: shared.pause() }
+        let (failed, retry_after) =
+            (shared.last_error().is_some(), shared.pause().max(*shared.policy.retry.start()));
+        // A fetch that takes longer than somebody waits is no outage where there are keys:
+        // anybody can make up the id of a key.
+        match changed {
+            _ if failed => Asked::Unavailable { retry_after },
+            true => Asked::Unknown,
+            false if shared.with(|keys| keys.is_some()) => Asked::Later { retry_after },
+            false => Asked::Unavailable { retry_after },
         }
     }
 

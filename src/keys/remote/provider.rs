@@ -1,8 +1,9 @@
 //! What is known of the provider from one fetch to the next.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use http::HeaderValue;
+use tokio::time::Instant;
 use url::Url;
 
 use super::{
@@ -59,6 +60,8 @@ pub(super) struct Provider {
 
 struct Discovered {
     url: Url,
+    /// When the issuer has said so.
+    at: Instant,
     /// Whether a fetch from there has failed.
     failed: bool,
 }
@@ -69,8 +72,8 @@ impl Provider {
     }
 
     /// Fetches the document of the keys, or learns that it is the one that was
-    /// [taken](Self::took) last. Asks the issuer where it is, if that is not known or
-    /// `discover` says so.
+    /// [taken](Self::took) last. Asks the issuer where it is, if that is not known, was
+    /// asked some time ago, or `discover` says so.
     pub(super) async fn fetch(
         &mut self,
         fetcher: &Fetcher,
@@ -101,6 +104,7 @@ impl Provider {
         let known = self.discovered.as_ref().filter(|known| !known.failed);
         if let Some(known) = known
             && !again
+            && known.at.elapsed() < ASKED_AGAIN
         {
             return Ok(known.url.clone());
         }
@@ -113,7 +117,8 @@ impl Provider {
         if self.discovered.as_ref().is_none_or(|known| known.url != found) {
             self.etag = None;
         }
-        self.discovered = Some(Discovered { url: found.clone(), failed: false });
+        self.discovered =
+            Some(Discovered { url: found.clone(), at: Instant::now(), failed: false });
         Ok(found)
     }
 }
@@ -161,3 +166,7 @@ fn is_unreachable(kind: &FetchErrorKind) -> bool {
         FetchErrorKind::Status(_) | FetchErrorKind::Transport(_) | FetchErrorKind::Timeout
     )
 }
+
+/// How old the metadata may be where keys are fetched for a token: the keys may be elsewhere by
+/// now, while those at the old address are still there.
+const ASKED_AGAIN: Duration = Duration::from_secs(60);

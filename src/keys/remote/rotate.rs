@@ -26,8 +26,10 @@ pub(super) struct Rotation {
     under_way: Option<Duration>,
     /// Whether the fetch that comes, or is under way, is there for a token.
     for_token: bool,
-    /// Whether a token waits for the fetch that comes.
+    /// Whether a token waits for the fetch that comes, and whether one waits for the fetch
+    /// that was under way before.
     awaited: bool,
+    joined: bool,
     /// Until when no token causes a fetch.
     cool: Duration,
     /// How many fetches have failed since one succeeded, of those that were due, and
@@ -56,6 +58,7 @@ impl Rotation {
             under_way: None,
             for_token: false,
             awaited: false,
+            joined: false,
             cool: Duration::ZERO,
             failures: 0,
             token_failures: 0,
@@ -85,6 +88,7 @@ impl Rotation {
     /// A token needs keys that are not there.
     pub(super) fn wish(&mut self, now: Duration) -> Wish {
         if self.under_way.is_some() {
+            self.joined = true;
             return Wish::Shared;
         }
         if self.next <= now {
@@ -157,6 +161,8 @@ impl Rotation {
     /// The fetch has brought nothing.
     pub(super) fn failed(&mut self, now: Duration, chance: f64, policy: &Policy) {
         let early = self.for_token && now < self.due;
+        // Whoever waits for a fetch that fails causes no other one at once.
+        self.awaited |= self.joined;
         self.end(now, policy);
         let failures = if early { &mut self.token_failures } else { &mut self.failures };
         *failures = failures.saturating_add(1);
@@ -175,7 +181,7 @@ impl Rotation {
     fn end(&mut self, now: Duration, policy: &Policy) {
         self.under_way = None;
         self.cool_down(now, policy);
-        (self.for_token, self.awaited) = (false, false);
+        (self.for_token, self.awaited, self.joined) = (false, false, false);
     }
 
     fn cool_down(&mut self, now: Duration, policy: &Policy) {
@@ -246,6 +252,17 @@ mod tests {
         plan.succeeded(s(12), None, 0.0, &policy);
         assert_eq!(plan.next(), s(612), "nobody has asked since");
         assert_eq!(plan.wish(s(17)), Wish::Granted);
+    }
+
+    #[test]
+    fn a_fetch_that_failed_is_not_tried_again_at_once() {
+        let policy = Policy::default();
+        let mut plan = Rotation::new();
+        assert!(plan.begin(s(0), &policy));
+        assert_eq!(plan.wish(s(0)), Wish::Shared);
+        plan.failed(s(0), 0.0, &policy);
+        assert!(matches!(plan.wish(s(0)), Wish::Later(_)));
+        assert!(plan.next() >= s(1));
     }
 
     #[test]

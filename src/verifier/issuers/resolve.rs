@@ -7,7 +7,7 @@ use std::{
     future::Future,
     io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde::de::DeserializeOwned;
@@ -62,6 +62,14 @@ struct UnderWay<C> {
     found: Arc<watch::Sender<Option<Found<C>>>>,
     /// Whether it is not there so far: anybody can make up such names.
     is_new: bool,
+    began: Instant,
+}
+
+impl<C> UnderWay<C> {
+    /// Whether it should have ended so long ago that its runtime is not driven.
+    fn is_overdue(&self) -> bool {
+        self.began.elapsed() > TIME_OUT + PATIENCE
+    }
 }
 
 /// What became of an issuer.
@@ -122,6 +130,19 @@ impl<C> State<C> {
         if let Some(ended) = self.under_way.remove(issuer) {
             self.new = self.new.saturating_sub(usize::from(ended.is_new));
         }
+    }
+
+    /// How many are under way that are new, or that are not.
+    fn alike(&self, is_new: bool) -> usize {
+        if is_new { self.new } else { self.under_way.len().saturating_sub(self.new) }
+    }
+
+    /// Gives up those that nobody works on any more.
+    #[cold]
+    fn end_overdue(&mut self) {
+        let overdue = self.under_way.iter().filter(|(_, under_way)| under_way.is_overdue());
+        let overdue: Vec<_> = overdue.map(|(issuer, _)| issuer.clone()).collect();
+        overdue.iter().for_each(|issuer| self.end(issuer));
     }
 }
 
@@ -191,15 +212,19 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Issuers<C> {
                 return Err(refused.clone());
             }
             if let Some(under_way) = state.under_way.get(issuer) {
-                return Ok(Arc::clone(&under_way.found));
+                if !under_way.is_overdue() {
+                    return Ok(Arc::clone(&under_way.found));
+                }
+                state.end(issuer);
             }
-            let new = state.new;
-            let alike = if is_new { new } else { state.under_way.len().saturating_sub(new) };
-            if alike >= MOST_UNDER_WAY {
-                return Err(pending());
+            if state.alike(is_new) >= MOST_UNDER_WAY {
+                state.end_overdue();
+                if state.alike(is_new) >= MOST_UNDER_WAY {
+                    return Err(pending());
+                }
             }
             let found = Arc::new(watch::Sender::new(None));
-            let under_way = UnderWay { found: Arc::clone(&found), is_new };
+            let under_way = UnderWay { found: Arc::clone(&found), is_new, began: Instant::now() };
             state.under_way.insert(issuer.into(), under_way);
             state.new = state.new.saturating_add(usize::from(is_new));
             found
@@ -308,6 +333,8 @@ impl<C> fmt::Debug for Resolver<C> {
 
 /// How long the resolver may take, and who waits for it.
 const TIME_OUT: Duration = Duration::from_secs(5);
+/// More than a busy runtime is ever late.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// When to come again where too many are asked for.
 const SOON: Duration = Duration::from_secs(1);
 /// Seconds for which an issuer that nobody knows is not asked for again.

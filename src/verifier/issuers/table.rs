@@ -4,7 +4,10 @@
 use std::{
     collections::BTreeSet,
     hash::RandomState,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use arc_swap::{ArcSwapOption, Guard};
@@ -25,6 +28,8 @@ pub(super) struct Entry<C> {
     /// When it is to be resolved again, in seconds since 1970; never if it was added
     /// by hand.
     until: Option<i64>,
+    /// Whether somebody has needed it since then.
+    needed: AtomicBool,
 }
 
 /// An entry as it was at one moment; `None` if it is being removed.
@@ -54,7 +59,7 @@ impl<C> Table<C> {
     pub(super) fn add(&self, issuers: &[Arc<str>], verifier: &Verifier<C>) {
         let mut changes = self.changes();
         for issuer in issuers {
-            self.put(&mut changes, issuer, Entry { verifier: verifier.clone(), until: None });
+            self.put(&mut changes, issuer, Entry::new(verifier, None));
         }
     }
 
@@ -79,17 +84,19 @@ impl<C> Table<C> {
         if self.load(issuer).is_some_and(is_by_hand) {
             return true;
         }
-        while changes.resolved.first().is_some_and(|(until, _)| is_over(*until, now)) {
-            self.take_first(&mut changes);
+        while let Some((until, _)) = changes.resolved.first()
+            && is_over(*until, now)
+        {
+            if let Some((_, issuer)) = changes.resolved.pop_first() {
+                self.take(&mut changes, &issuer);
+            }
         }
         let is_new = !self.places.pin().contains_key(issuer);
         if is_new && changes.resolved.len() >= most {
-            if changes.resolved.first().is_none_or(|(until, _)| now < *until) {
-                return false;
-            }
-            self.take_first(&mut changes);
+            let Some(unneeded) = self.unneeded(&changes, now) else { return false };
+            self.take(&mut changes, &unneeded);
         }
-        self.put(&mut changes, issuer, Entry { verifier: verifier.clone(), until: Some(until) });
+        self.put(&mut changes, issuer, Entry::new(verifier, Some(until)));
         true
     }
 
@@ -130,11 +137,16 @@ impl<C> Table<C> {
         true
     }
 
-    /// Removes the one that is to be resolved again first.
-    fn take_first(&self, changes: &mut Changes) {
-        if let Some((_, issuer)) = changes.resolved.pop_first() {
-            self.take(changes, &issuer);
-        }
+    /// One whose lifetime is over, and that nobody has needed since.
+    fn unneeded(&self, changes: &Changes, now: i64) -> Option<Box<str>> {
+        let is_unneeded = |issuer: &str| {
+            let entry = self.load(issuer);
+            let entry = entry.as_ref().and_then(|entry| entry.as_deref());
+            entry.is_some_and(|entry| !entry.needed.load(Ordering::Relaxed))
+        };
+        let over = changes.resolved.iter().take_while(|(until, _)| *until <= now);
+        let mut issuers = over.map(|(_, issuer)| issuer).take(LOOKED_AT);
+        issuers.find(|issuer| is_unneeded(issuer)).cloned()
     }
 
     fn changes(&self) -> MutexGuard<'_, Changes> {
@@ -153,6 +165,10 @@ impl Changes {
 }
 
 impl<C> Entry<C> {
+    fn new(verifier: &Verifier<C>, until: Option<i64>) -> Self {
+        Self { verifier: verifier.clone(), until, needed: AtomicBool::new(false) }
+    }
+
     /// The name of an issuer, in the place where its verifier has it: what was read to find
     /// the verifier is read again by its rules.
     fn name(&self, issuer: &str) -> Arc<str> {
@@ -168,6 +184,7 @@ impl<C> Entry<C> {
         if is_over(until, now) {
             Found::Missing
         } else if now >= until {
+            self.needed.store(true, Ordering::Relaxed);
             Found::Old(&self.verifier)
         } else {
             Found::Fresh(&self.verifier)
@@ -182,6 +199,9 @@ fn is_over(until: i64, now: i64) -> bool {
 
 /// Seconds for which an issuer serves on that cannot be resolved again.
 const GRACE: i64 = 24 * 3600;
+
+/// How many issuers are looked at to find one that makes room.
+const LOOKED_AT: usize = 100;
 
 #[cfg(test)]
 mod tests {

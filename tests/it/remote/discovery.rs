@@ -39,7 +39,7 @@ async fn the_issuer_is_enough() {
     refused(now(&verifier, &token("https://evil.example")), &ErrorKind::Issuer);
     assert_eq!((provider.hits(OIDC), provider.fetches()), (1, 1));
 
-    // A token that is unknown does not make it be asked for again, a refresh does.
+    // A token that is unknown does not make it be asked for again soon, a refresh does.
     let mut header = good.header();
     header["kid"] = json!("unknown");
     let claims = claims_with(json!({"iss": provider.issuer()}));
@@ -198,4 +198,21 @@ async fn a_page_for_everything_is_no_metadata() {
     provider.answer_at(place, metadata(&provider.issuer(), &provider.jwks_url()));
     let keys = RemoteKeys::discover(provider.issuer()).build().await.unwrap();
     assert_eq!(keys.status().ids, ["ES256"]);
+}
+
+#[tokio::test]
+async fn keys_are_found_that_have_moved_while_the_old_ones_are_still_there() {
+    let (old, new) = (key(Algorithm::ES256), fresh(Algorithm::ES256, "new"));
+    let provider = Provider::new([old]);
+    let keys = RemoteKeys::discover(provider.issuer()).build().await.unwrap();
+    let builder = Verifier::builder().audience(AUDIENCE).keys(keys);
+    let verifier: Verifier = builder.clock(FixedClock::default()).build().unwrap();
+    provider.answer_at(OIDC, metadata(&provider.issuer(), &format!("{}/new", provider.issuer())));
+    let document = json!({"keys": [new.jwk()]}).to_string();
+    provider.answer_at("/new", Answer::Body(document.into_bytes(), Vec::new()));
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(60)).await;
+    tokio::time::resume();
+    let token = new.token(&claims_with(json!({"iss": provider.issuer()})));
+    accepted(verifier.verify(&token).await);
 }

@@ -212,7 +212,7 @@ async fn j06_a_request_gives_up_in_time() {
     let verifier = verifier(keys);
     provider.answer(Answer::Hang);
     let begin = Instant::now();
-    unavailable(verifier.verify(&unknown(1)).await);
+    pending(verifier.verify(&unknown(1)).await);
     let waited = begin.elapsed();
     assert!(waited >= ms(190) && waited < ms(2000), "{waited:?}");
 }
@@ -281,6 +281,11 @@ async fn b32_no_coding_is_asked_for_and_a_byte_order_mark_is_skipped() {
     let provider = Provider::new([es]);
     let mut marked = b"\xef\xbb\xbf".to_vec();
     marked.extend(json!({"keys": [es.jwk()]}).to_string().into_bytes());
+    for none in ["", "identity, identity"] {
+        let none = vec![("content-encoding", none.to_owned())];
+        provider.answer(Answer::Body(marked.clone(), none));
+        provider.remote().build().await.unwrap();
+    }
     let identity = vec![("content-encoding", "Identity".to_owned())];
     provider.answer(Answer::Body(marked.clone(), identity));
     let verifier = verifier(provider.remote().build().await.unwrap());

@@ -180,3 +180,18 @@ async fn j01_without_a_cool_down_each_unknown_id_costs_one_fetch() {
     }
     assert_eq!(provider.fetches(), 11);
 }
+
+#[tokio::test]
+async fn j01_a_provider_that_takes_its_time_is_no_outage() {
+    let provider = Provider::new([key(Algorithm::ES256)]);
+    let keys = provider.remote().max_wait(ms(100)).build().await.unwrap();
+    let verifier = verifier(keys.clone());
+    provider.answer(Answer::Hang);
+    for n in 0..3 {
+        pending(verifier.verify(&unknown(n)).await);
+    }
+    assert_eq!(keys.status().state, tower_jwt_auth::keys::remote::KeyState::Healthy);
+    // Without keys that may be used, nobody can tell.
+    let keys = provider.remote().max_wait(ms(100)).lazy().unwrap();
+    unavailable(self::verifier(keys).verify(&unknown(1)).await);
+}

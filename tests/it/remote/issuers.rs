@@ -4,7 +4,7 @@ use std::{
     io,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc,
     },
     time::UNIX_EPOCH,
@@ -363,6 +363,99 @@ async fn a_tenant_outlives_its_resolver_for_a_day() {
     accepted(now(&verifier, &token));
     until("it is dropped", || issuers.names().is_empty()).await;
     refused(verifier.verify(&token).await, &ErrorKind::Issuer);
+}
+
+#[tokio::test]
+async fn a_tenant_that_is_needed_makes_no_room() {
+    let clock = FixedClock::default();
+    let is_down = Arc::new(AtomicBool::new(false));
+    let down = Arc::clone(&is_down);
+    let resolve = move |issuer: String| {
+        let fails = issuer.ends_with("/a") && down.load(Ordering::SeqCst);
+        async move {
+            if fails {
+                return Err(io::Error::other("the database is down"));
+            }
+            Ok(Some(of(&issuer, AUDIENCE, key(Algorithm::ES256).key())))
+        }
+    };
+    let builder = Issuers::builder().resolve(["https://t.example/{tenant}"], resolve);
+    let builder = builder.lifetime(Duration::from_secs(100)).max_resolved(1).clock(clock.clone());
+    let issuers = builder.build().unwrap();
+    let verifier = issuers.verifier();
+    let token = |name: &str| {
+        let iss = format!("https://t.example/{name}");
+        key(Algorithm::ES256).token(&claims_with(json!({"iss": iss, "exp": 4_000_000_000_u64})))
+    };
+    accepted(verifier.verify(&token("a")).await);
+    is_down.store(true, Ordering::SeqCst);
+    clock.set(UNIX_EPOCH + Duration::from_secs(NOW + 101));
+    accepted(now(&verifier, &token("a")));
+    // Another one is served all the same.
+    accepted(verifier.verify(&token("b")).await);
+    assert_eq!(issuers.names(), ["https://t.example/a"]);
+    tokio::time::sleep(ms(20)).await;
+    accepted(now(&verifier, &token("a")));
+    // One that nobody has needed since its time was over does.
+    is_down.store(false, Ordering::SeqCst);
+    clock.set(UNIX_EPOCH + Duration::from_secs(NOW + 110));
+    accepted(now(&verifier, &token("a")));
+    tokio::time::sleep(ms(20)).await;
+    clock.set(UNIX_EPOCH + Duration::from_secs(NOW + 211));
+    accepted(verifier.verify(&token("b")).await);
+    assert_eq!(issuers.names(), ["https://t.example/b"]);
+}
+
+#[tokio::test]
+async fn few_tenants_are_renewed_at_a_time() {
+    let clock = FixedClock::default();
+    let [calls, most] = [(); 2].map(|()| Arc::new(AtomicUsize::new(0)));
+    let (under_way, highest) = (Arc::clone(&calls), Arc::clone(&most));
+    let resolve = move |issuer: String| {
+        let (under_way, highest) = (Arc::clone(&under_way), Arc::clone(&highest));
+        async move {
+            highest.fetch_max(1 + under_way.fetch_add(1, Ordering::SeqCst), Ordering::SeqCst);
+            tokio::time::sleep(ms(10)).await;
+            under_way.fetch_sub(1, Ordering::SeqCst);
+            Ok::<_, io::Error>(Some(of(&issuer, AUDIENCE, key(Algorithm::ES256).key())))
+        }
+    };
+    let builder = Issuers::builder().resolve(["https://t.example/{tenant}"], resolve);
+    let verifier = builder.clock(clock.clone()).build().unwrap().verifier();
+    let tokens: Vec<_> = (0..200)
+        .map(|n| {
+            let iss = format!("https://t.example/{n}");
+            let long = json!({"iss": iss, "exp": 4_000_000_000_u64});
+            key(Algorithm::ES256).token(&claims_with(long))
+        })
+        .collect();
+    for token in &tokens {
+        accepted(verifier.verify(token).await);
+    }
+    clock.set(UNIX_EPOCH + Duration::from_secs(NOW + 3601));
+    for token in &tokens {
+        accepted(now(&verifier, token));
+    }
+    tokio::time::sleep(ms(100)).await;
+    assert_eq!(most.load(Ordering::SeqCst), 16);
+}
+
+#[test]
+fn a_runtime_that_nobody_drives_keeps_no_tenant_out() {
+    let (issuers, _) = tenants(&FixedClock::default());
+    let verifier = issuers.verifier();
+    let token = |n: usize| token_of(key(Algorithm::ES256), &format!("https://t.example/{n}"));
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (idle, driven) = (runtime(), runtime());
+    for n in 0..16 {
+        idle.block_on(async { drop(verifier.verify(&token(n))) });
+    }
+    let refusal = driven.block_on(async { verifier.verify(&token(100)).await }).unwrap_err();
+    assert!(matches!(refusal.kind(), ErrorKind::KeyPending { .. }), "{refusal:?}");
+    std::thread::sleep(ms(6500));
+    for n in [100, 3] {
+        accepted(driven.block_on(async { verifier.verify(&token(n)).await }));
+    }
 }
 
 #[tokio::test]
