@@ -15,7 +15,7 @@ use super::{
     Redis,
     entry::{self, Keys},
     failure::Failure,
-    follow::{self, Follower},
+    follow::{self, Follower, Progress},
     link::Again,
     not_reached,
 };
@@ -76,8 +76,7 @@ pub(super) struct Shared {
     unsaved: Mutex<Vec<Revocation>>,
     /// Whether there are more of them.
     pub(super) read_again: AtomicBool,
-    /// How many changes were seen.
-    pub(super) seen: AtomicU64,
+    pub(super) progress: Progress,
     /// Whether scripts and rights were tried.
     pub(super) tried: AtomicBool,
     pub(super) outage: Outage,
@@ -87,6 +86,8 @@ pub(super) struct Shared {
     /// When the last read was sent that was answered, in milliseconds from the start and
     /// one more; 0 for none.
     contact: AtomicU64,
+    /// Whether the copy lacks something for which it has no room.
+    full: AtomicBool,
 }
 
 impl RedisDenylist {
@@ -122,7 +123,7 @@ impl RedisDenylist {
         Step::pending(async move {
             let found = shared.find(keys).await?;
             let is_revoked = found.iter().any(|one| one.revokes(issued_at));
-            // A copy that is full knows it the next time it asks.
+            // A copy that is full asks the next time, too.
             let _ = shared.view.insert_all(found);
             Ok(is_revoked)
         })
@@ -135,7 +136,9 @@ impl Denylist for RedisDenylist {
         if revocation.until() <= shared.now() {
             return Step::Ready(Ok(()));
         }
-        let kept = shared.view.insert(revocation.clone());
+        if shared.view.insert(revocation.clone()).is_err() {
+            shared.has_no_room();
+        }
         // Also where nobody waits for the answer, or for the first step.
         let unsaved = Unsaved(Some((Arc::clone(&shared), revocation.clone())));
         Step::pending(async move {
@@ -143,7 +146,7 @@ impl Denylist for RedisDenylist {
             let script = shared.keys.revoke(&revocation, shared.now())?;
             let _: i64 = shared.redis.link().script(&script, Again::May).await?;
             unsaved.saved();
-            kept
+            Ok(())
         })
     }
 
@@ -197,7 +200,27 @@ impl Shared {
 
     /// All that was in the store when this was sent is in the view.
     pub(super) fn knows_all(&self, sent: u64) {
-        self.contact.store(sent.saturating_add(1), Ordering::Release);
+        self.contact.store(sent.saturating_add(1), Ordering::SeqCst);
+        // In this order, and the other way round there: one of the two sees the other.
+        if self.is_full() {
+            self.contact.store(0, Ordering::SeqCst);
+        }
+    }
+
+    /// The copy lacks what was to be put in: it answers by itself no more.
+    #[cold]
+    pub(super) fn has_no_room(&self) {
+        self.full.store(true, Ordering::SeqCst);
+        self.contact.store(0, Ordering::SeqCst);
+    }
+
+    /// The whole list is about to be read.
+    pub(super) fn has_room(&self) {
+        self.full.store(false, Ordering::SeqCst);
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.full.load(Ordering::SeqCst)
     }
 
     pub(super) fn now(&self) -> i64 {
@@ -227,7 +250,7 @@ impl Shared {
         let now = time.0.saturating_mul(1000).saturating_add(time.1 / 1000);
         let age = |since: u64| Duration::from_millis(now.saturating_sub(since));
         // It has lost changes that were seen here, which the follower has yet to notice.
-        let is_behind = count.unwrap_or_default() < self.seen.load(Ordering::Relaxed);
+        let is_behind = count.unwrap_or_default() < self.progress.seen.load(Ordering::Relaxed);
         if is_behind || writing || since.is_none_or(|since| age(since) < self.write_back()) {
             return Err(Failure::Young);
         }
@@ -324,11 +347,11 @@ impl RedisDenylistBuilder {
 
     /// Reads the list, and starts to follow it. The script and the commands are tried once, on
     /// keys that are deleted again. If the list is new or has lost its data, this waits until
-    /// it may be used: for one stale period.
+    /// it may be used: for one stale period, and until nobody writes back any more.
     ///
     /// # Errors
     ///
-    /// A number is out of range, the store does not answer or is refused as by
+    /// A number is out of range, the list has more revocations than the copy has room for, the store does not answer or is refused as by
     /// [`RedisBuilder::build`](super::RedisBuilder::build), or this is not called on a tokio
     /// runtime.
     pub async fn build(self) -> Result<RedisDenylist, ConfigError> {
@@ -351,20 +374,24 @@ impl RedisDenylistBuilder {
             view: MemoryDenylist::with(self.capacity, Arc::clone(&self.clock)),
             unsaved: Mutex::default(),
             read_again: AtomicBool::new(false),
-            seen: AtomicU64::new(0),
+            progress: Progress::default(),
             tried: AtomicBool::new(false),
             outage: Outage::default(),
             clock: self.clock,
             stale_after: u64::try_from(self.stale_after.as_millis()).unwrap_or(u64::MAX),
             start: Instant::now(),
             contact: AtomicU64::new(0),
+            full: AtomicBool::new(false),
         });
         let follower = if self.lazy {
             None
         } else {
-            let mut follower = Follower::begin(&shared, 0).await.map_err(not_reached)?;
+            let mut follower = Follower::begin(&shared).await.map_err(not_reached)?;
             // An empty list is ready when others have had the time to write back.
             while !shared.is_fresh() {
+                if shared.is_full() {
+                    return Err(not_reached(follow::FULL));
+                }
                 follower = follower.follow(&shared).await.map_err(not_reached)?;
             }
             Some(follower)

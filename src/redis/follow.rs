@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashSet,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU8, AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -34,25 +37,41 @@ pub(super) struct Follower {
     since: u64,
     /// From when on others have had the time to write back what a new list lacks.
     ready: Instant,
+    /// When the list was read that the copy has no room for.
+    full: Option<Instant>,
+}
+
+/// What a follower knows of the list that the next one needs, when its connection is gone.
+#[derive(Default)]
+pub(super) struct Progress {
+    /// How many changes were seen, at the most.
+    pub(super) seen: AtomicU64,
+    /// Since when the list has been whole; 0 if it was not read so far.
+    since: AtomicU64,
+    /// How often the list may still be read with others kept waiting, until what it has lost is
+    /// written back: a machine that cannot do it keeps nobody waiting for ever.
+    claims: AtomicU8,
 }
 
 /// Follows until it is aborted.
 pub(super) async fn run(shared: Arc<Shared>, mut follower: Option<Follower>) {
     let mut pause = SHORTEST_PAUSE;
-    // What is read again is compared with how far it once was.
-    let mut count = follower.as_ref().map_or(0, |follower| follower.count);
     loop {
         let outcome = match follower.take() {
             Some(follower) => follower.follow(&shared).await.map(|follower| (follower, true)),
-            None => Follower::begin(&shared, count).await.map(|follower| (follower, false)),
+            None => Follower::begin(&shared).await.map(|follower| (follower, false)),
         };
         match outcome {
             Ok((next, followed)) => {
-                count = next.count;
+                let is_full = next.full.is_some();
                 follower = Some(next);
                 // A server may take connections and serve none.
                 if followed {
-                    shared.outage.followed();
+                    if is_full {
+                        shared.outage.not_followed(&FULL);
+                    } else {
+                        shared.outage.followed();
+                    }
                     pause = SHORTEST_PAUSE;
                 }
             }
@@ -66,12 +85,12 @@ pub(super) async fn run(shared: Arc<Shared>, mut follower: Option<Follower>) {
 }
 
 impl Follower {
-    /// Connects, and reads the whole list. So many changes were seen before.
-    pub(super) async fn begin(shared: &Shared, count: u64) -> Result<Self, Failure> {
+    /// Connects, and reads the whole list.
+    pub(super) async fn begin(shared: &Shared) -> Result<Self, Failure> {
         let link = shared.redis.link();
         let connection = link.dedicated(BLOCK + link.timeout()).await?;
         let (position, ready) = (String::new(), Instant::now());
-        let mut follower = Self { connection, position, count, since: 0, ready };
+        let mut follower = Self { connection, position, count: 0, since: 0, ready, full: None };
         if !shared.tried.load(Ordering::Relaxed) {
             follower.try_out(shared).await?;
             shared.tried.store(true, Ordering::Relaxed);
@@ -104,33 +123,50 @@ impl Follower {
     /// First how far the changes are, then the list: what changes meanwhile is read twice.
     async fn read_all(&mut self, shared: &Shared) -> Result<(), Failure> {
         let (sent, asked, keys) = (shared.elapsed(), Instant::now(), &shared.keys);
+        let (progress, knew_nothing) = (&shared.progress, shared.view.is_empty());
         // It writes, which a replica refuses, and a primary without the replicas that it needs.
         let mut begin = BEGIN.key(&keys.count);
-        begin.key(&keys.since).key(&keys.changes).arg(self.count);
-        let (count, since, now, position): (u64, u64, u64, String) =
+        begin.key(&keys.since).key(&keys.changes).key(&keys.writing);
+        begin.arg(progress.seen.load(Ordering::Relaxed));
+        begin.arg(if knew_nothing { 0 } else { quiet() });
+        let (count, since, now, position, lost): (u64, u64, u64, String, bool) =
             begin.invoke_async(&mut self.connection).await?;
+        // The next one compares with this, also if this one does not get to the end.
+        progress.seen.store(count, Ordering::Relaxed);
+        let before = progress.since.swap(since, Ordering::Relaxed);
+        let is_another = before != 0 && before != since;
+        if !knew_nothing && (lost || is_another) {
+            progress.claims.store(MOST_CLAIMS, Ordering::Relaxed);
+        }
+        let claims = progress.claims.load(Ordering::Relaxed);
+        progress.claims.store(claims.saturating_sub(1), Ordering::Relaxed);
         (self.count, self.since, self.position) = (count, since, position);
         let left = shared.write_back().saturating_sub(Duration::from_millis(now - since.min(now)));
         self.ready = asked + left;
 
         // What is in the copy is written back by the end of this.
         shared.unsaved().clear();
-        let knew_nothing = shared.view.is_empty();
+        shared.has_room();
         // Of the right size at once: to grow, it would move all of them.
         let length: usize =
             redis::cmd("HLEN").arg(&keys.entries).query_async(&mut self.connection).await?;
         let mut covered = HashSet::with_capacity(if knew_nothing { 0 } else { length });
         let mut cursor = 0;
         loop {
-            let mut scan = redis::cmd("HSCAN");
-            scan.arg(&keys.entries).arg(cursor).arg("COUNT").arg(SCANNED);
-            let (next, page): (u64, Vec<(String, String)>) =
-                scan.query_async(&mut self.connection).await?;
+            let mut pipe = redis::pipe();
+            if claims > 0 {
+                pipe.pset_ex(&keys.writing, 1, quiet()).ignore();
+            }
+            pipe.cmd("HSCAN").arg(&keys.entries).arg(cursor).arg("COUNT").arg(SCANNED);
+            let ((next, page),): ((u64, Vec<(String, String)>),) =
+                pipe.query_async(&mut self.connection).await?;
             // Some at a time, so that no request on this thread waits for long.
             for some in page.chunks(AT_ONCE) {
                 let read: Result<Vec<_>, _> =
                     some.iter().map(|(_, entry)| entry::read(entry)).collect();
-                shared.view.insert_page(read?, &mut covered).map_err(|_| FULL)?;
+                if shared.view.insert_page(read?, &mut covered).is_err() {
+                    shared.has_no_room();
+                }
                 yield_now().await;
             }
             cursor = next;
@@ -142,8 +178,10 @@ impl Follower {
             let view = shared.view.clone();
             let missing = spawn_blocking(move || view.not_covered(&covered)).await;
             let missing = missing.map_err(|_| Failure::NoRuntime)?;
-            self.write_back(shared, missing).await?;
+            self.write_back(shared, missing, claims > 0).await?;
         }
+        progress.claims.store(0, Ordering::Relaxed);
+        self.full = shared.is_full().then(Instant::now);
         // The list may have been lost, or the server demoted, while it was read.
         let mut pipe = proven(&keys.nothing);
         pipe.get(&keys.since).exists(&keys.writing);
@@ -162,15 +200,14 @@ impl Follower {
         &mut self,
         shared: &Shared,
         missing: Vec<Revocation>,
+        claims: bool,
     ) -> Result<(), Failure> {
         let keys = &shared.keys;
         for some in missing.chunks(AT_ONCE) {
-            let mut pipe = redis::pipe();
-            let quiet = u64::try_from(QUIET.as_millis()).unwrap_or(u64::MAX);
-            pipe.pset_ex(&keys.writing, 1, quiet).ignore();
             let names: Vec<_> = some.iter().map(Revocation::key).collect();
-            pipe.cmd("HMGET").arg(&keys.entries).arg(names);
-            let (found,): (Vec<Option<String>>,) = pipe.query_async(&mut self.connection).await?;
+            let mut ask = redis::cmd("HMGET");
+            ask.arg(&keys.entries).arg(names);
+            let found: Vec<Option<String>> = ask.query_async(&mut self.connection).await?;
             let says_as_much = |found: Option<&String>, one: &Revocation| {
                 found.and_then(|entry| entry::read(entry).ok()).is_some_and(|found| {
                     found.until() >= one.until() && found.before() >= one.before()
@@ -178,7 +215,13 @@ impl Follower {
             };
             let pairs = some.iter().zip(found.iter().map(Option::as_ref));
             let left = pairs.filter(|(one, found)| !says_as_much(*found, one));
-            self.write(shared, left.map(|(one, _)| one.clone()).collect()).await?;
+            let left: Vec<_> = left.map(|(one, _)| one.clone()).collect();
+            if !left.is_empty() && claims {
+                let mut claim = redis::pipe();
+                claim.pset_ex(&keys.writing, 1, quiet()).ignore();
+                claim.query_async::<()>(&mut self.connection).await?;
+            }
+            self.write(shared, left).await?;
         }
         Ok(())
     }
@@ -240,15 +283,20 @@ impl Follower {
             self.count = self.count.saturating_add(1);
             self.position = change.id;
         }
-        shared.view.insert_all(new).map_err(|_| FULL)?;
+        if shared.view.insert_all(new).is_err() {
+            shared.has_no_room();
+        }
+        shared.progress.seen.fetch_max(self.count, Ordering::Relaxed);
         // More than were read, and no others there.
         whole &= !all || count <= self.count;
-        if !whole || shared.read_again.swap(false, Ordering::Relaxed) {
+        let has_room_again = self.full.is_some_and(|since| since.elapsed() > TRIED_AGAIN);
+        if !whole || has_room_again || shared.read_again.swap(false, Ordering::Relaxed) {
             self.read_all(shared).await?;
+        } else if shared.is_full() {
+            self.full.get_or_insert_with(Instant::now);
         } else if all && !writing {
             self.knows_all(shared, sent);
         }
-        shared.seen.store(self.count, Ordering::Relaxed);
         Ok(self)
     }
 }
@@ -256,8 +304,19 @@ impl Follower {
 /// How long the store holds an answer back while there is nothing new.
 pub(super) const BLOCK: Duration = Duration::from_millis(250);
 
-/// For how long after the last page that was written back others may write the next one.
-const QUIET: Duration = Duration::from_secs(2);
+/// For how long the list counts as one that somebody writes back to, after the last step of that:
+/// longer than it takes to connect again.
+const QUIET: Duration = Duration::from_secs(3);
+
+fn quiet() -> u64 {
+    u64::try_from(QUIET.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// How often a list that has lost something may be read with others kept waiting for it.
+const MOST_CLAIMS: u8 = 20;
+
+/// When a list is read again that the copy had no room for.
+const TRIED_AGAIN: Duration = Duration::from_secs(10);
 
 /// How many changes are read at a time.
 const PAGE: usize = 1000;
@@ -272,7 +331,8 @@ const AT_ONCE: usize = 100;
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-const FULL: Failure = Failure::Foreign("there are more revocations than the copy has room for");
+pub(super) const FULL: Failure =
+    Failure::Foreign("there are more revocations than the copy has room for");
 const UNREADABLE: Failure = Failure::Foreign("a change of the denylist cannot be read");
 const UNWRITABLE: Failure = Failure::Foreign("a revocation cannot be written");
 const NO_RANDOM: Failure = Failure::Foreign("the system has no random bytes");

@@ -206,8 +206,11 @@ impl Link {
             }
         };
         server::check(&mut connection).await?;
-        if !self.told_of_eviction.swap(true, Ordering::Relaxed) {
-            server::warn_of_eviction(&mut connection).await?;
+        if !self.told_of_eviction.load(Ordering::Relaxed) {
+            let policy = server::eviction(&mut connection).await?;
+            if !self.told_of_eviction.swap(true, Ordering::Relaxed) {
+                policy.tell();
+            }
         }
         Ok(connection)
     }

@@ -58,7 +58,8 @@
 //!   [`stale_after`](RedisDenylistBuilder::stale_after).
 //! - **Failover.** The address must lead to the new primary: a DNS name, a virtual address or a
 //!   proxy. A connection to a server that is no primary any more is closed, and the name is
-//!   resolved again.
+//!   resolved again. Keep the clocks of the servers together (NTP): by as much as they differ,
+//!   the grace of a refresh token that was spent before is shorter or longer after a failover.
 //! - **Replicas.** Replication is asynchronous: a failover may lose what was acknowledged a
 //!   moment ago. A lost revocation comes back from the machines that follow, if one of them had
 //!   it. *Limit:* a process that starts in the moment between does not know that something was
@@ -70,7 +71,8 @@
 //! - **An empty store.** A denylist that is new, or has lost its data, is not used for one
 //!   [`stale_after`](RedisDenylistBuilder::stale_after) (5 s), so that machines that still know
 //!   revocations can write them back. [`build`](RedisDenylistBuilder::build) waits for that;
-//!   machines that run answer 503 for about a second. So the very first start takes 5 s longer.
+//!   machines that run answer 503 for about a second, or, if it takes longer than 2 s to write
+//!   everything back, until 3 s after that. So the very first start takes 5 s longer.
 //! - **Memory.** Set `maxmemory-policy noeviction`: an evicted family logs a user out, and
 //!   an evicted revocation lets a token in again. A `tracing` event warns of any other policy.
 //! - **One database each.** Give each environment its own server, database or

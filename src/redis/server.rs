@@ -17,19 +17,31 @@ pub(super) async fn check(connection: &mut MultiplexedConnection) -> Result<(), 
     }
 }
 
-/// Tells the operator if keys may be evicted: an evicted revocation lets a token in again.
-pub(super) async fn warn_of_eviction(
-    connection: &mut MultiplexedConnection,
-) -> Result<(), Failure> {
-    match info(connection, "memory").await? {
-        None => observe::eviction_not_checked(),
-        Some(info) => match field(&info, "maxmemory_policy") {
-            Some("noeviction") => {}
-            Some(policy) => observe::store_may_evict(policy),
-            None => observe::eviction_not_checked(),
-        },
+/// Whether the server may evict keys: an evicted revocation lets a token in again.
+pub(super) enum Eviction {
+    Never,
+    By(String),
+    Unknown,
+}
+
+impl Eviction {
+    /// Tells the operator.
+    pub(super) fn tell(&self) {
+        match self {
+            Self::Never => {}
+            Self::By(policy) => observe::store_may_evict(policy),
+            Self::Unknown => observe::eviction_not_checked(),
+        }
     }
-    Ok(())
+}
+
+pub(super) async fn eviction(connection: &mut MultiplexedConnection) -> Result<Eviction, Failure> {
+    let info = info(connection, "memory").await?;
+    Ok(match info.as_deref().and_then(|info| field(info, "maxmemory_policy")) {
+        Some("noeviction") => Eviction::Never,
+        Some(policy) => Eviction::By(policy.to_owned()),
+        None => Eviction::Unknown,
+    })
 }
 
 /// A pipeline that begins with the proof that the server is a primary which takes writes:

@@ -112,9 +112,13 @@ impl MemoryDenylist {
 
     /// Adds a page of a longer list. `covered` gets the [hash](Self::hash_of) of each one
     /// that says as much as this list then says of the same name, and of each one whose time
-    /// is over.
+    /// is over. What finds no room is left out.
     ///
     /// Other writers wait for this page only.
+    ///
+    /// # Errors
+    ///
+    /// Something found no room.
     #[allow(dead_code, reason = "for the feature `redis`")]
     pub(crate) fn insert_page(
         &self,
@@ -123,12 +127,21 @@ impl MemoryDenylist {
     ) -> Result<(), StoreError> {
         let list = &*self.0;
         let (mut due, now) = (list.due(), list.now());
+        let mut done = Ok(());
         for one in page {
-            if one.until() <= now || list.insert(&mut due, &one, now)? {
+            let says_all = one.until() <= now
+                || match list.insert(&mut due, &one, now) {
+                    Ok(says_all) => says_all,
+                    Err(full) => {
+                        done = Err(full);
+                        false
+                    }
+                };
+            if says_all {
                 covered.insert(self.hash_of(&one));
             }
         }
-        Ok(())
+        done
     }
 
     /// The revocations whose time is not over and whose [hash](Self::hash_of) is not in

@@ -182,3 +182,82 @@ fn it_goes_on_in_another_runtime() {
     });
     drop(list);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs REDIS_SERVER: the path of a redis-server or valkey-server"]
+async fn a_copy_that_is_full_asks_and_holds_nobody_up() {
+    let server = Server::start();
+    let other = follower(&server).await;
+    let small = connect(&server).await.denylist().capacity(1).build().await.unwrap();
+    for id in ["a", "b"] {
+        assert!(revoke(&small, id).await, "the store has room for it");
+    }
+    assert!(!small.is_fresh());
+    for (id, revoked) in [("a", true), ("b", true), ("c", false)] {
+        assert_eq!(is_revoked(&small, id).await, Some(revoked), "{id}");
+    }
+    until("both are seen", 1, || ["a", "b"].iter().all(|id| at_once(&other, id) == Some(true)))
+        .await;
+    let refused = connect(&server).await.denylist().capacity(1).build().await.unwrap_err();
+    assert!(refused.to_string().contains("has room for"), "{refused}");
+
+    // What it can write back, it does; and it keeps others waiting only for a while.
+    server.ask::<String>(&["FLUSHALL"]);
+    let there = || server.ask::<usize>(&["HLEN", "{test:deny}:entries"]) == 2;
+    until("the store has all of it again", 3, there).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    until("the other one knows", 5, || at_once(&other, "c") == Some(false)).await;
+    assert_eq!(is_revoked(&small, "b").await, Some(true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs REDIS_SERVER: the path of a redis-server or valkey-server"]
+async fn logouts_while_one_machine_connects_again_hold_nobody_up() {
+    let server = Server::start();
+    let busy = follower(&server).await;
+    let redis = connect(&server).await;
+    let other = redis.denylist().stale_after(Duration::from_secs(1)).build().await.unwrap();
+    for number in 0..3000 {
+        assert!(revoke(&busy, &number.to_string()).await);
+    }
+    let begin = Instant::now();
+    let mut number = 3000;
+    while begin.elapsed() < Duration::from_secs(4) {
+        if number % 300 == 0 {
+            server.ask::<i64>(&["CLIENT", "KILL", "TYPE", "normal"]);
+        }
+        number += 1;
+        assert!(revoke(&busy, &number.to_string()).await);
+        assert_eq!(is_revoked(&other, "none").await, Some(false), "after {:?}", begin.elapsed());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs REDIS_SERVER: the path of a redis-server or valkey-server"]
+async fn v04_redis_a_list_is_not_whole_before_all_is_written_back() {
+    let server = Server::start();
+    let knows = follower(&server).await;
+    let all: Vec<_> = (0..2000).map(|number| number.to_string()).collect();
+    for id in &all {
+        assert!(revoke(&knows, id).await);
+    }
+    // All of it is lost, and the machine that knows it cannot write for a while: for longer than
+    // a new list is waited for.
+    let redis = connect(&server).await;
+    let kept = redis.denylist().stale_after(Duration::from_secs(1)).lazy().build().await.unwrap();
+    let there = || server.ask::<usize>(&["HLEN", "{test:deny}:entries"]);
+    server.ask::<String>(&["FLUSHALL"]);
+    until("the loss is noticed", 3, || server.ask(&["EXISTS", "{test:deny}:since"])).await;
+    server.ask::<String>(&["CLIENT", "PAUSE", "2500", "ALL"]);
+    // As long as something is missing, nobody says that it is not revoked.
+    let begin = Instant::now();
+    while there() < all.len() {
+        for id in [&all[0], &all[all.len() / 2], &all[all.len() - 1]] {
+            assert_ne!(is_revoked(&kept, id).await, Some(false), "{:?}", begin.elapsed());
+        }
+        assert!(begin.elapsed() < Duration::from_secs(60));
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    until("it is whole", 20, || kept.is_fresh()).await;
+    assert!(all.iter().all(|id| at_once(&kept, id) == Some(true)));
+}
