@@ -76,9 +76,10 @@
 //! [`TokenCookies::refresh_path`]. Behind a proxy, say [`TokenCookies::public_origin`]; to
 //! try things out where a browser wants it, [`TokenCookies::development`].
 //!
-//! The routes that refresh and log out wait 10 s for a body. Outside of a tokio runtime with a time
-//! driver, which `#[tokio::main]` makes, they do not limit the time. Heads of requests and idle connections are the server's to limit: `axum::serve` does not, and
-//! `examples/serve` shows how to.
+//! The routes that refresh and log out wait 10 s for a body. Outside of a tokio runtime with a
+//! time driver, which `#[tokio::main]` makes, they do not limit the time. Heads of requests and
+//! idle connections are the server's to limit: `axum::serve` does not, and `examples/serve` shows
+//! how to.
 
 mod answer;
 mod builder;
@@ -172,8 +173,8 @@ impl Sessions {
     /// # Errors
     ///
     /// As of [`RefreshTokens::open`] and [`TokenIssuer::issue`]; what the application's
-    /// [grant](SessionsBuilder::grant) refuses. Then no other session has ended, unless the
-    /// store failed while it ended those beyond the cap.
+    /// [grant](SessionsBuilder::grant) refuses: it is asked before the session is in the store.
+    /// No other session has ended then, unless a store failed while those beyond the cap ended.
     ///
     /// # Cancel safety
     ///
@@ -189,19 +190,20 @@ impl Sessions {
         login: Login,
         cookies: Option<&TokenCookies>,
     ) -> Result<Tokens, Error> {
-        let mut opened = self.0.refresh.create(login).await?;
-        let granted = async {
-            // What may be refused comes first: no other session ends for that.
-            let grant = self.grant(opened.session().clone()).await?;
-            let access = self.issue(grant, opened.session())?;
-            cookies.map_or(Ok(()), |cookies| cookies.check_length(&access))?;
+        let prepared = self.0.refresh.prepare(login)?;
+        // What may be refused comes first: nothing is opened, and nothing ends, for that.
+        let session = prepared.opened.session();
+        let access = self.issue(self.grant(session.clone()).await?, session)?;
+        cookies.map_or(Ok(()), |cookies| cookies.check_length(&access))?;
+
+        let mut opened = self.0.refresh.keep(prepared).await?;
+        let room = async {
             self.0.refresh.displace_older(&mut opened).await?;
-            self.end_displaced(opened.displaced()).await?;
-            Ok(access)
+            self.end_displaced(opened.displaced()).await
         };
-        let granted: Result<_, Error> = granted.await;
-        match granted {
-            Ok(access) => Ok(self.tokens(access, opened)),
+        let room: Result<(), Error> = room.await;
+        match room {
+            Ok(()) => Ok(self.tokens(access, opened)),
             Err(error) => {
                 // Nobody has its token.
                 self.0.refresh.undo(&opened).await;

@@ -81,7 +81,7 @@ impl Sessions {
     where
         B: http_body::Body<Error: Into<Cause>>,
     {
-        let presented = match self.presented(parts, body).await {
+        let presented = match self.presented(parts, body, false).await {
             Ok(Some(presented)) => presented,
             Ok(None) => return refuse(ErrorKind::MissingToken.into()),
             Err(error) => return refuse(error),
@@ -138,25 +138,19 @@ impl Sessions {
         B: http_body::Body<Error: Into<Cause>>,
     {
         let Parts { method, uri, headers, .. } = parts;
-        let refresh = self.presented(parts, body).await;
-        let (access, in_header) = match self.0.sources.find(method, uri, headers) {
+        let found = self.0.sources.find(method, uri, headers);
+        let in_header = matches!(&found, Ok(Some(one)) if one.found() == Found::Sent);
+        let refresh = self.presented(parts, body, in_header).await;
+        let access = match found {
             // The cookie does not count, but the refresh token does.
             Err(Fault { error, found: Found::InCookie(_) })
                 if error.is_bad_token() && matches!(refresh, Ok(Some(_))) =>
             {
-                (None, false)
+                None
             }
-            found => {
-                let found = found?;
-                let in_header = found.as_ref().is_some_and(|one| one.found() == Found::Sent);
-                (found, in_header)
-            }
+            found => found?,
         };
-        let refresh = match refresh {
-            // The client has sent its token itself: cookies need not be read.
-            Err(error) if in_header && *error.kind() == ErrorKind::CrossSite => None,
-            refresh => refresh?,
-        };
+        let refresh = refresh?;
         let access = access.as_ref().map(RawToken::text).transpose()?;
         let mut ended = None;
         // Of a session that there is: a guess is no reason to remember anything.
@@ -184,19 +178,29 @@ impl Sessions {
         }
     }
 
-    /// The refresh token of a request.
-    async fn presented<B>(&self, parts: &Parts, body: B) -> Result<Option<Presented>, Error>
+    /// The refresh token of a request. Where the client has sent a token `in_header`, no cookie
+    /// is at fault.
+    async fn presented<B>(
+        &self,
+        parts: &Parts,
+        body: B,
+        in_header: bool,
+    ) -> Result<Option<Presented>, Error>
     where
         B: http_body::Body<Error: Into<Cause>>,
     {
         let Parts { method, uri, headers, .. } = parts;
         let in_body = in_body(headers, body).await;
-        let in_cookie = self.0.cookies.find_refresh(method, uri, headers)?;
+        let in_cookie = match self.0.cookies.find_refresh(method, uri, headers) {
+            Err(_) if in_header => None,
+            found => found?,
+        };
         match (in_cookie, in_body?) {
-            (Some(_), Some(_)) => {
+            // The same text twice is one token.
+            (Some(token), Some(other)) if *token != **other => {
                 Err(ErrorKind::InvalidRequest(InvalidRequest::SeveralTokens).into())
             }
-            (Some(token), None) => {
+            (Some(token), _) => {
                 let token = Zeroizing::new(token.to_owned());
                 Ok(Some(Presented { token, in_cookie: true }))
             }

@@ -92,7 +92,7 @@ impl RefreshTokens {
     ///
     /// The subject is empty, or the store cannot be reached.
     pub async fn open(&self, login: Login) -> Result<Opened, Error> {
-        let mut opened = self.create(login).await?;
+        let mut opened = self.keep(self.prepare(login)?).await?;
         if let Err(error) = self.displace_older(&mut opened).await {
             self.undo(&opened).await;
             return Err(error);
@@ -103,8 +103,8 @@ impl RefreshTokens {
         Ok(opened)
     }
 
-    /// Opens a session, however many its subject has.
-    pub(crate) async fn create(&self, login: Login) -> Result<Opened, Error> {
+    /// Makes a session, which is not in the store so far.
+    pub(crate) fn prepare(&self, login: Login) -> Result<NewSession, Error> {
         if login.subject.is_empty() {
             return Err(Error::new(ErrorKind::Issue { reason: "the subject is empty".into() }));
         }
@@ -122,8 +122,15 @@ impl RefreshTokens {
             ends_at,
         };
         let family = Family { session: session.clone(), current: parts.digest(), previous: None };
-        self.asked(self.0.store.create(family, now)).await?;
-        Ok(Opened { token: parts.to_token(), session, repeated: false, displaced: Vec::new() })
+        let (token, displaced) = (parts.to_token(), Vec::new());
+        let opened = Opened { token, session, repeated: false, displaced };
+        Ok(NewSession { opened, family })
+    }
+
+    /// Opens a session, however many its subject has.
+    pub(crate) async fn keep(&self, prepared: NewSession) -> Result<Opened, Error> {
+        self.asked(self.0.store.create(prepared.family, self.now())).await?;
+        Ok(prepared.opened)
     }
 
     /// Finds the sessions that this one displaces, and leaves it to the caller to end them.
@@ -356,6 +363,12 @@ pub enum Standing {
     Spent(Session),
     /// It is none of a session that goes on.
     Unknown,
+}
+
+/// A session that is not in the store so far.
+pub(crate) struct NewSession {
+    pub(crate) opened: Opened,
+    family: Family,
 }
 
 /// A session and its live token.

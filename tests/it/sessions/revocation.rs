@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    task::Poll,
     time::Duration,
 };
 
@@ -16,7 +17,7 @@ use tower_jwt_auth::{
     error::{ErrorKind, StoreError},
     issue::{
         Grant, SigningKey, TokenIssuer, TokenIssuerBuilder,
-        refresh::{Login, MemoryRefresh, RefreshTokens, Session},
+        refresh::{Login, MemoryRefresh, RefreshTokens},
     },
     revocation::{Denylist, MemoryDenylist, Presented, Revocation},
     sessions::Sessions,
@@ -214,18 +215,31 @@ async fn v07_a_login_that_is_refused_ends_no_other_session() {
     let builder = Sessions::builder(issuer(&clock).build().unwrap()).refresh_tokens(refresh);
     let asked = Arc::new(AtomicUsize::new(0));
     let sessions = builder.grant(move |session| {
-        let is_first = asked.fetch_add(1, Ordering::Relaxed) == 0;
+        let is_refused = asked.fetch_add(1, Ordering::Relaxed) == 1;
         async move {
-            if is_first { Ok(Grant::of_session(&session)) } else { Err(RuleError::refuse("no")) }
+            if is_refused {
+                tokio::task::yield_now().await;
+                return Err(RuleError::refuse("no"));
+            }
+            Ok(Grant::of_session(&session))
         }
     });
     let sessions = sessions.build().unwrap();
     let first = sessions.open(Login::new("ada")).await.unwrap();
-    let error = sessions.open(Login::new("ada")).await.unwrap_err();
+    // Also where another one succeeds while this one is being refused.
+    let mut refused = Box::pin(sessions.open(Login::new("ada")));
+    let pending = std::future::poll_fn(|context| Poll::Ready(refused.as_mut().poll(context)));
+    assert!(pending.await.is_pending());
+    let ids = async || {
+        let sessions = sessions.list("ada").await.unwrap();
+        sessions.into_iter().map(|session| session.id().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(ids().await, [first.session().id()]);
+    let second = sessions.open(Login::new("ada")).await.unwrap();
+    let error = refused.await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Rule { .. }), "{error:?}");
-    let left = sessions.list("ada").await.unwrap();
-    assert_eq!(left.iter().map(Session::id).collect::<Vec<_>>(), [first.session().id()]);
-    assert_eq!(status(&sessions, first.access().as_str()).await, 200);
+    assert_eq!(ids().await, [second.session().id()]);
+    assert_eq!(status(&sessions, second.access().as_str()).await, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

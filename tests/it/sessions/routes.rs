@@ -453,7 +453,8 @@ async fn t07_a_token_in_a_header_logs_out_whatever_the_cookies_are() {
     let sessions = builder().build().unwrap();
     let client = Client(app(&sessions));
     let browser = client.post("/auth/login", &[SAME], json!({})).await.cookie_header();
-    for cookies in [&*browser, "__Host-at=deleted", "__Host-at=x; __Host-at=y"] {
+    let doubled = "__Host-sid=x; __Host-sid=y";
+    for cookies in [&*browser, "__Host-at=deleted", "__Host-at=x; __Host-at=y", doubled] {
         for site in ["cross-site", "same-site", "none"] {
             let (access, _) = client.tokens().await;
             let bearer = format!("Bearer {access}");
@@ -468,6 +469,21 @@ async fn t07_a_token_in_a_header_logs_out_whatever_the_cookies_are() {
     // The browser's own session is another one.
     let sent = [SAME, ("cookie", &*browser)];
     assert_eq!(client.send(Method::GET, "/me", &sent, "").await.status, 200);
+}
+
+#[tokio::test]
+async fn t08_the_same_refresh_token_in_cookie_and_body_is_one() {
+    let client = Client(app(&builder().build().unwrap()));
+    let login = client.post("/auth/login", &[SAME], json!({})).await;
+    let refresh = login.cookies().into_iter().find(|(name, ..)| name == "__Secure-rt").unwrap().1;
+    let all = login.cookie_header();
+    let sent = [SAME, ("cookie", &*all)];
+    let other = client.tokens().await.1;
+    let body = json!({ "refresh_token": other });
+    assert_eq!(client.post("/auth/refresh", &sent, body).await.status, 400);
+    let body = json!({ "refresh_token": refresh });
+    let refreshed = client.post("/auth/refresh", &sent, body).await;
+    assert_eq!((refreshed.status.as_u16(), refreshed.cookies().len()), (200, 3));
 }
 
 #[tokio::test]
