@@ -62,7 +62,7 @@ struct App {
     /// What the passwords of unknown users are compared with, so that they take
     /// as long as those of known ones.
     nobody: String,
-    hashing: Hashing,
+    hashing: Hashing<()>,
     key: EncodingKey,
 }
 
@@ -137,7 +137,7 @@ async fn login(State(app): State<Arc<App>>, Form(login): Form<Login>) -> Respons
 async fn authenticate(app: &App, login: Login) -> Result<Option<&'static str>, Unhashed> {
     let user = app.users.get(&*login.username);
     let hash = user.map_or(&app.nobody, |user| &user.password).clone();
-    let is_same = app.hashing.is_same(login.password, hash).await?;
+    let is_same = app.hashing.is_same(login.password, hash, None).await?;
     Ok(user.filter(|_| is_same).map(|user| user.username))
 }
 
@@ -152,7 +152,7 @@ impl App {
 async fn app(secret: [u8; 32]) -> Result<(Router, Arc<App>), Box<dyn Error>> {
     let hashing = Hashing::new();
     let hash = async |password: &str| {
-        let hash = hashing.hash(password.into()).await;
+        let hash = hashing.hash(password.into(), None).await;
         hash.map_err(|_| "a password cannot be hashed")
     };
     let john = User {

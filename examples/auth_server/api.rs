@@ -14,6 +14,7 @@ use tower_jwt_auth::{Claims, issue::refresh::Login, sessions::Sessions};
 
 use crate::{
     App,
+    attempts::TooMany,
     problem::{Body, Problem},
     users::User,
 };
@@ -35,6 +36,7 @@ pub(crate) struct Credentials {
 /// writes to that address, and has no account before somebody answers.)
 pub(crate) async fn register(
     State(app): State<App>,
+    parts: Parts,
     body: Body<Credentials>,
 ) -> Result<Response, Problem> {
     let Body(Credentials { email, password }) = body;
@@ -45,7 +47,10 @@ pub(crate) async fn register(
     if password.len() > 1024 {
         return Err(unprocessable("a password has 1024 bytes at the most"));
     }
-    let password = app.passwords.hash(password).await?;
+    let client = app.client(&parts)?;
+    let registration = app.attempts.register(client).map_err(too_many)?;
+    let password = app.passwords.hash(password, client).await?;
+    registration.done();
     app.users.add(User { id: random_id()?, email, password }).await?;
     Ok((StatusCode::CREATED, Json(json!({ "detail": "you can log in now" }))).into_response())
 }
@@ -58,13 +63,12 @@ pub(crate) async fn login(
 ) -> Result<Response, Problem> {
     let Body(Credentials { email, password }) = body;
     let email = normal(&email)?;
-    let attempt = app.attempts.begin(&email, app.address(&parts)?).map_err(|too_many| {
-        Problem::new(StatusCode::TOO_MANY_REQUESTS, too_many.what).retry_after(too_many.wait)
-    })?;
+    let client = app.client(&parts)?;
+    let attempt = app.attempts.begin(&email, client).map_err(too_many)?;
     // If the client hangs up now, or a store does not answer, the attempt is dropped and does
     // not count.
     let user = app.users.by_email(&email).await?;
-    let known = app.passwords.is_of(password, user.as_ref()).await?;
+    let known = app.passwords.is_of(password, user.as_ref(), client).await?;
     let Some(user) = user.filter(|_| known) else {
         attempt.failed();
         return Err(Problem::new(StatusCode::UNAUTHORIZED, "wrong email or password"));
@@ -150,6 +154,10 @@ fn normal(email: &str) -> Result<String, Problem> {
         return Err(unprocessable("this is no email address"));
     }
     Ok(email)
+}
+
+fn too_many(refused: TooMany) -> Problem {
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, refused.what).retry_after(refused.wait)
 }
 
 fn unprocessable(detail: &'static str) -> Problem {

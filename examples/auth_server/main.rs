@@ -73,7 +73,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
     api::Profile,
-    attempts::Attempts,
+    attempts::{Attempts, Network},
     problem::Problem,
     serve::serve,
     users::{Passwords, Users},
@@ -90,8 +90,8 @@ struct App {
 
 impl App {
     /// The address of the client, as the proxy says it, or as the connection does.
-    fn address(&self, request: &Parts) -> Result<IpAddr, Problem> {
-        let address = match &self.address_header {
+    fn client(&self, request: &Parts) -> Result<Network, Problem> {
+        let address: Option<IpAddr> = match &self.address_header {
             Some(name) => {
                 let value = request.headers.get(name).and_then(|value| value.to_str().ok());
                 value.and_then(|value| value.trim().parse().ok())
@@ -102,7 +102,9 @@ impl App {
             }
         };
         let status = StatusCode::INTERNAL_SERVER_ERROR;
-        address.ok_or_else(|| Problem::new(status, "the address of the client is not known"))
+        let address = address
+            .ok_or_else(|| Problem::new(status, "the address of the client is not known"))?;
+        Ok(Network::of(address))
     }
 }
 

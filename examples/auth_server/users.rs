@@ -13,7 +13,10 @@ use redis::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::hashing::{Hashing, Unhashed};
+use crate::{
+    attempts::Network,
+    hashing::{Hashing, Unhashed},
+};
 
 /// A user, as it is stored.
 #[derive(Clone, Serialize, Deserialize)]
@@ -134,7 +137,7 @@ fn email_key(email: &str) -> String {
 
 /// The passwords of users.
 pub(crate) struct Passwords {
-    hashing: Hashing,
+    hashing: Hashing<Network>,
     /// What the passwords of unknown users are compared with, so that they take as long
     /// as those of known ones.
     nobody: String,
@@ -143,12 +146,12 @@ pub(crate) struct Passwords {
 impl Passwords {
     pub(crate) async fn new() -> Result<Self, Unhashed> {
         let hashing = Hashing::new();
-        let nobody = hashing.hash(String::new()).await?;
+        let nobody = hashing.hash(String::new(), None).await?;
         Ok(Self { hashing, nobody })
     }
 
-    pub(crate) async fn hash(&self, password: String) -> Result<String, Unhashed> {
-        self.hashing.hash(password).await
+    pub(crate) async fn hash(&self, password: String, client: Network) -> Result<String, Unhashed> {
+        self.hashing.hash(password, Some(client)).await
     }
 
     /// Whether the password is this user's; never that of an unknown one.
@@ -156,8 +159,9 @@ impl Passwords {
         &self,
         password: String,
         user: Option<&User>,
+        client: Network,
     ) -> Result<bool, Unhashed> {
         let stored = user.map_or(&self.nobody, |user| &user.password).clone();
-        Ok(self.hashing.is_same(password, stored).await? && user.is_some())
+        Ok(self.hashing.is_same(password, stored, Some(client)).await? && user.is_some())
     }
 }

@@ -3,9 +3,12 @@
 //! One hash takes 19 MiB and a core for some 20 ms. So only as many run at once as there are
 //! cores, each in memory that is allocated once and used again: allocated for each hash, such
 //! large blocks are scattered over the arenas of the allocator, and the process keeps hundreds of
-//! MiB. Only a few may wait; the others are told so.
+//! MiB. Only a few may wait; the others are told so. Where clients are told apart, one of them
+//! has half of the places at the most, also for hashes that it does not wait for any more.
 
 use std::{
+    collections::HashMap,
+    hash::Hash,
     sync::{Arc, Mutex, PoisonError},
     thread,
     time::Duration,
@@ -20,19 +23,22 @@ use tokio::{
     task, time,
 };
 
-/// Hashes passwords off the async threads.
-pub(crate) struct Hashing {
+/// Hashes passwords off the async threads, for clients that are told apart by a `K`.
+pub(crate) struct Hashing<K> {
     /// One for each hash that may run at once.
     memory: Arc<Mutex<Vec<Vec<Block>>>>,
     running: Arc<Semaphore>,
     /// Those that run and those that wait.
     all: Arc<Semaphore>,
+    /// How many of them each client has.
+    of_clients: Arc<Mutex<HashMap<K, usize>>>,
+    most_of_client: usize,
 }
 
 /// Why a password was not hashed.
 #[derive(Debug)]
 pub(crate) enum Unhashed {
-    /// Too many others are waiting: 503.
+    /// Too many are waiting, or too many of this client: 503.
     Busy,
     /// A fault of the server: 500.
     Failed,
@@ -43,33 +49,45 @@ const WAITING: usize = 64;
 /// How long a hash waits at most.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-impl Hashing {
+impl<K: Clone + Hash + Eq + Send + 'static> Hashing<K> {
     pub(crate) fn new() -> Self {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         Self {
             memory: Arc::default(),
             running: Arc::new(Semaphore::new(cores)),
             all: Arc::new(Semaphore::new(cores + WAITING)),
+            of_clients: Arc::default(),
+            most_of_client: (cores + WAITING) / 2,
         }
     }
 
     /// The hash of a new password, as a PHC string.
-    pub(crate) async fn hash(&self, password: String) -> Result<String, Unhashed> {
-        let hash = self.work(move |memory| hash(&password, memory)).await?;
+    pub(crate) async fn hash(
+        &self,
+        password: String,
+        client: Option<K>,
+    ) -> Result<String, Unhashed> {
+        let hash = self.work(client, move |memory| hash(&password, memory)).await?;
         hash.ok_or(Unhashed::Failed)
     }
 
     /// Whether the password is the one that was hashed.
-    pub(crate) async fn is_same(&self, password: String, stored: String) -> Result<bool, Unhashed> {
-        self.work(move |memory| is_same(&password, &stored, memory)).await
+    pub(crate) async fn is_same(
+        &self,
+        password: String,
+        stored: String,
+        client: Option<K>,
+    ) -> Result<bool, Unhashed> {
+        self.work(client, move |memory| is_same(&password, &stored, memory)).await
     }
 
-    async fn work<T, F>(&self, work: F) -> Result<T, Unhashed>
+    async fn work<T, F>(&self, client: Option<K>, work: F) -> Result<T, Unhashed>
     where
         T: Send + 'static,
         F: FnOnce(&mut [Block]) -> T + Send + 'static,
     {
-        let places = self.places().await?;
+        let share = client.map(|client| self.share(client)).transpose()?;
+        let places = (self.places().await?, share);
         let memory = Arc::clone(&self.memory);
         // The places are taken until the work is done, also if nobody waits for it any more.
         let done = task::spawn_blocking(move || {
@@ -88,6 +106,34 @@ impl Hashing {
         let running = time::timeout(PATIENCE, Arc::clone(&self.running).acquire_owned());
         let running = running.await.map_err(|_| Unhashed::Busy)?.map_err(|_| Unhashed::Failed)?;
         Ok([any, running])
+    }
+
+    fn share(&self, client: K) -> Result<Share<K>, Unhashed> {
+        let mut clients = self.of_clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = clients.entry(client.clone()).or_default();
+        if *count >= self.most_of_client {
+            return Err(Unhashed::Busy);
+        }
+        *count += 1;
+        Ok(Share { of_clients: Arc::clone(&self.of_clients), client })
+    }
+}
+
+/// One of the places that a client may have, until it is dropped.
+struct Share<K: Hash + Eq> {
+    of_clients: Arc<Mutex<HashMap<K, usize>>>,
+    client: K,
+}
+
+impl<K: Hash + Eq> Drop for Share<K> {
+    fn drop(&mut self) {
+        let mut clients = self.of_clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = clients.get_mut(&self.client) {
+            *count -= 1;
+            if *count == 0 {
+                clients.remove(&self.client);
+            }
+        }
     }
 }
 

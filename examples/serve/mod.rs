@@ -6,16 +6,18 @@
 //! | it connects and sends nothing, or half a head | the connection is closed after [`QUIET`] |
 //! | it sends a request and then nothing | the same, after the answer |
 //! | it does not send the body, or the answer takes too long | 408 after [`REQUEST`] |
+//! | it does not take the answer | the connection is closed after [`ANSWER`] |
 //!
 //! A limit to the number of connections, and to how many one address may have, belongs into a
 //! proxy or a firewall.
 
 use std::{
+    collections::BTreeSet,
     convert::Infallible,
     future::Future,
     net::SocketAddr,
     pin::pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -42,6 +44,8 @@ use tower::ServiceExt;
 const QUIET: Duration = Duration::from_secs(10);
 /// How long a request may take until it is answered, its body included.
 const REQUEST: Duration = Duration::from_secs(15);
+/// How long a request may take until its answer has been taken.
+const ANSWER: Duration = Duration::from_secs(60);
 /// How long requests under way are given when the server stops.
 const GRACE: Duration = Duration::from_secs(6);
 
@@ -114,54 +118,66 @@ fn service(
 struct Activity(Mutex<State>);
 
 struct State {
-    under_way: usize,
+    /// When each request under way began, the first one first.
+    under_way: BTreeSet<(Instant, u64)>,
+    /// How many there were.
+    count: u64,
     /// Since when there is no request, if there is none.
     since: Instant,
 }
 
 impl Default for Activity {
     fn default() -> Self {
-        Self(Mutex::new(State { under_way: 0, since: Instant::now() }))
+        let (under_way, since) = (BTreeSet::new(), Instant::now());
+        Self(Mutex::new(State { under_way, count: 0, since }))
     }
 }
 
 impl Activity {
-    fn change(&self, change: impl FnOnce(&mut State)) {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until there has been no request for too long.
+    /// Waits until there has been no request for too long, or one has taken too long.
     async fn quiet(&self) {
         loop {
-            let mut end = Instant::now() + QUIET;
-            self.change(|state| {
-                if state.under_way == 0 {
-                    end = state.since + QUIET;
-                }
-            });
-            if end <= Instant::now() {
+            let (now, end) = (Instant::now(), self.state().end());
+            if end <= now {
                 return;
             }
-            time::sleep_until(end).await;
+            // A request may begin, or end, in the meantime.
+            time::sleep_until(end.min(now + QUIET)).await;
         }
     }
 }
 
+impl State {
+    fn end(&self) -> Instant {
+        self.under_way.first().map_or(self.since + QUIET, |(began, _)| *began + ANSWER)
+    }
+}
+
 /// A request of a connection, until it is dropped.
-struct UnderWay(Arc<Activity>);
+struct UnderWay {
+    activity: Arc<Activity>,
+    request: (Instant, u64),
+}
 
 impl UnderWay {
     fn new(activity: &Arc<Activity>) -> Self {
-        activity.change(|state| state.under_way += 1);
-        Self(Arc::clone(activity))
+        let mut state = activity.state();
+        state.count += 1;
+        let request = (Instant::now(), state.count);
+        state.under_way.insert(request);
+        drop(state);
+        Self { activity: Arc::clone(activity), request }
     }
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.0.change(|state| {
-            state.under_way -= 1;
-            state.since = Instant::now();
-        });
+        let mut state = self.activity.state();
+        state.under_way.remove(&self.request);
+        state.since = Instant::now();
     }
 }
