@@ -7,9 +7,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::{
-    builder::{LONGEST, TokenIssuerBuilder},
     grant::{Grant, OwnClaims, refused},
-    jwks::JwksService,
     keys::KeyRing,
     random::unique_id,
     signing::SigningKey,
@@ -79,11 +77,6 @@ impl TokenIssuer {
         Self(Arc::new(inner))
     }
 
-    /// A builder, which asks for an issuer, an audience and a key at the least.
-    pub fn builder() -> TokenIssuerBuilder {
-        TokenIssuerBuilder::new()
-    }
-
     /// Issues an access token (RFC 9068 §2): `typ` is `at+jwt`; `iss`, `sub`, `aud`, `exp`,
     /// `iat`, `jti` and `client_id` are there, `scope` and `sid` if they were granted.
     ///
@@ -132,12 +125,10 @@ impl TokenIssuer {
         self.0.keys.jwks(self.now())
     }
 
-    /// A service that answers `GET` with the [JWK set](Self::jwks), for
-    /// `/.well-known/jwks.json`.
-    pub fn jwks_service(&self) -> JwksService {
-        // A copy is out of date before a key signs that it lacks.
-        let max_age = (self.0.publish_ahead / 2).min(300);
-        JwksService::new(self.clone(), max_age)
+    /// For how long a copy of the JWK set is good, in seconds: it is out of date before a key
+    /// signs that it lacks.
+    pub(super) fn jwks_max_age(&self) -> i64 {
+        (self.0.publish_ahead / 2).min(300)
     }
 
     /// The keys for a [`Verifier`](crate::Verifier) in the same process: those of shared
@@ -147,7 +138,7 @@ impl TokenIssuer {
         KeySource::live(self.0.keys.live())
     }
 
-    /// Publishes a key, and signs with it [later](TokenIssuerBuilder::publish_ahead), when
+    /// Publishes a key, and signs with it [later](super::TokenIssuerBuilder::publish_ahead), when
     /// those who verify have had the time to fetch it. The last one is published until its
     /// tokens have expired. With the key that signs now, it goes on, and one that was to follow
     /// does not.
@@ -194,7 +185,7 @@ impl TokenIssuer {
     /// or a subject ask for.
     ///
     /// It is now plus the largest of the lifetime, one hour and
-    /// [`longest_lifetime`](TokenIssuerBuilder::longest_lifetime): tokens may have been issued
+    /// [`longest_lifetime`](super::TokenIssuerBuilder::longest_lifetime): tokens may have been issued
     /// before the lifetime was made shorter.
     #[must_use]
     pub fn last_expiry(&self) -> i64 {
@@ -312,3 +303,6 @@ impl fmt::Debug for AccessToken {
 /// How much longer than its tokens a key is kept: verifiers may take a token for so long
 /// after its `exp`, since clocks differ.
 const SLACK: i64 = 300;
+
+/// The longest lifetime of an access token, unless a longer one is asked for by name.
+pub(super) const LONGEST: Duration = Duration::from_secs(60 * 60);

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
-    access::{Inner, TokenIssuer},
+    access::{Inner, LONGEST, TokenIssuer},
     keys::KeyRing,
     signing::SigningKey,
 };
@@ -35,6 +35,13 @@ pub struct TokenIssuerBuilder {
     longest_lifetime: Duration,
     publish_ahead: Duration,
     clock: Arc<dyn Clock>,
+}
+
+impl TokenIssuer {
+    /// A builder, which asks for an issuer, an audience and a key at the least.
+    pub fn builder() -> TokenIssuerBuilder {
+        TokenIssuerBuilder::new()
+    }
 }
 
 impl TokenIssuerBuilder {
@@ -181,5 +188,3 @@ impl fmt::Debug for TokenIssuerBuilder {
             .finish_non_exhaustive()
     }
 }
-
-pub(super) const LONGEST: Duration = Duration::from_secs(60 * 60);

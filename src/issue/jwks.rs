@@ -32,9 +32,17 @@ pub struct JwksService {
     cache_control: HeaderValue,
 }
 
+impl TokenIssuer {
+    /// A service that answers `GET` with the [JWK set](Self::jwks), for
+    /// `/.well-known/jwks.json`.
+    pub fn jwks_service(&self) -> JwksService {
+        JwksService::new(self.clone())
+    }
+}
+
 impl JwksService {
-    pub(super) fn new(issuer: TokenIssuer, max_age: i64) -> Self {
-        let text = format!("public, max-age={max_age}");
+    fn new(issuer: TokenIssuer) -> Self {
+        let text = format!("public, max-age={}", issuer.jwks_max_age());
         // Digits and letters.
         let cache_control =
             HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("no-cache"));

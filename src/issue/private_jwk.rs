@@ -1,5 +1,7 @@
 //! Private keys as JSON Web Keys (RFC 7517, RFC 7518 §6, RFC 8037 §2).
 
+use std::str;
+
 use aws_lc_rs::{
     rsa::{KeyPairComponents, PublicKeyComponents},
     signature::{EcdsaKeyPair, Ed25519KeyPair, RsaKeyPair},
@@ -9,14 +11,34 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::signing::{Pair, SigningKey, curve, weak_rsa};
-use crate::{alg::Algorithm, error::ConfigError};
+use crate::{alg::Algorithm, error::ConfigError, json};
+
+impl SigningKey {
+    /// A private key as a JSON Web Key (RFC 7517), with the `kid` and `alg` that it has.
+    ///
+    /// # Errors
+    ///
+    /// The text is no JWK, has no private members, or has a key that is weak or not
+    /// supported.
+    pub fn from_jwk(text: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        let jwk = str::from_utf8(text.as_ref()).ok().and_then(json::object::<PrivateJwk>);
+        let jwk = jwk.ok_or(ConfigError::MalformedKey(
+            "it is no private JWK, repeats a member, or a member has a wrong JSON type",
+        ))?;
+        let key = jwk.read()?;
+        Ok(match jwk.kid {
+            Some(kid) if !kid.is_empty() => key.with_kid(kid),
+            _ => key,
+        })
+    }
+}
 
 /// A JWK with its private members.
 #[derive(Deserialize)]
-pub(super) struct PrivateJwk {
+struct PrivateJwk {
     kty: String,
     alg: Option<String>,
-    pub(super) kid: Option<String>,
+    kid: Option<String>,
     #[serde(rename = "use")]
     usage: Option<String>,
     key_ops: Option<Vec<String>>,
@@ -35,7 +57,7 @@ pub(super) struct PrivateJwk {
 }
 
 impl PrivateJwk {
-    pub(super) fn read(&self) -> Result<SigningKey, ConfigError> {
+    fn read(&self) -> Result<SigningKey, ConfigError> {
         if self.usage.as_ref().is_some_and(|usage| usage != "sig")
             || self.key_ops.as_ref().is_some_and(|ops| !ops.iter().any(|op| op == "sign"))
         {

@@ -14,14 +14,10 @@ use aws_lc_rs::{
 use base64_simd::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
-use super::{
-    private_jwk::PrivateJwk,
-    random::{random, sha256},
-};
+use super::random::{random, sha256};
 use crate::{
     alg::{Algorithm, Family},
     error::{ConfigError, Error, ErrorKind},
-    json,
     keys::Key,
     secret::Secret,
 };
@@ -109,24 +105,6 @@ impl SigningKey {
             ));
         }
         Self::from_der(&Zeroizing::new(block.into_contents()))
-    }
-
-    /// A private key as a JSON Web Key (RFC 7517), with the `kid` and `alg` that it has.
-    ///
-    /// # Errors
-    ///
-    /// The text is no JWK, has no private members, or has a key that is weak or not
-    /// supported.
-    pub fn from_jwk(text: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
-        let jwk = str::from_utf8(text.as_ref()).ok().and_then(json::object::<PrivateJwk>);
-        let jwk = jwk.ok_or(ConfigError::MalformedKey(
-            "it is no private JWK, repeats a member, or a member has a wrong JSON type",
-        ))?;
-        let key = jwk.read()?;
-        Ok(match jwk.kid {
-            Some(kid) if !kid.is_empty() => key.with_kid(kid),
-            _ => key,
-        })
     }
 
     /// A shared secret for HS256: at least 32 random bytes (RFC 7518 §3.2).

@@ -13,7 +13,7 @@ use pin_project_lite::pin_project;
 use serde::de::DeserializeOwned;
 use tower_service::Service;
 
-use super::{seen::Seen, service::Gate};
+use super::{gate::Gate, seen::Seen};
 use crate::{error::Error, response::Respond, source::Found, verifier::Claims};
 
 type Verification<C> = Pin<Box<dyn Future<Output = Result<Claims<C>, Error>> + Send>>;

@@ -62,6 +62,7 @@
 //! guard.
 
 mod future;
+mod gate;
 mod require;
 mod seen;
 mod service;
@@ -70,7 +71,7 @@ use std::{fmt, sync::Arc};
 
 use tower_layer::Layer;
 
-use self::service::{Gate, Mode};
+use self::gate::{Gate, Mode};
 pub use self::{
     future::ResponseFuture,
     require::{Require, RequireFuture, RequireLayer},

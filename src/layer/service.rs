@@ -6,18 +6,14 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{Method, Request, Response, header};
+use http::{Request, Response};
 use serde::de::DeserializeOwned;
 use tower_service::Service;
 
-use super::{future::ResponseFuture, seen::Seen};
+use super::{future::ResponseFuture, gate::Gate, seen::Seen};
 use crate::{
-    error::{Error, ErrorKind},
-    observe,
-    response::{Challenge, DefaultRespond, Rejection, Respond, Withheld},
-    source::{Fault, Found, Sources},
+    response::{DefaultRespond, Respond},
     step::Step,
-    verifier::{Claims, Verifier},
 };
 
 /// A service behind [`JwtAuthLayer`](super::JwtAuthLayer).
@@ -25,29 +21,6 @@ pub struct JwtAuth<S, C, R = DefaultRespond> {
     inner: S,
     gate: Arc<Gate<C>>,
     respond: R,
-}
-
-/// What is decided once for all requests.
-pub(super) struct Gate<C> {
-    pub(super) verifier: Verifier<C>,
-    pub(super) sources: Sources,
-    pub(super) mode: Mode,
-    pub(super) preflight: bool,
-    pub(super) strip: bool,
-    pub(super) challenge: Challenge,
-    /// Whether the challenge is not the default one.
-    pub(super) own_challenge: bool,
-}
-
-/// What becomes of requests without claims.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
-    /// They are refused.
-    Required,
-    /// They pass if they have no token, or only a cookie that is bad.
-    Optional,
-    /// They pass.
-    Report,
 }
 
 impl<S, C, R> JwtAuth<S, C, R> {
@@ -58,113 +31,6 @@ impl<S, C, R> JwtAuth<S, C, R> {
     /// The service within.
     pub fn get_ref(&self) -> &S {
         &self.inner
-    }
-}
-
-impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
-    /// Finds the token and verifies it.
-    #[inline]
-    fn verify<B>(&self, request: &Request<B>) -> (Step<Result<Claims<C>, Error>>, Found) {
-        match self.sources.find(request.method(), request.uri(), request.headers()) {
-            Ok(Some(token)) => {
-                let found = token.found();
-                (self.verifier.verify_found(token.as_bytes(), || token.text()), found)
-            }
-            Ok(None) => (Step::Ready(Err(ErrorKind::MissingToken.into())), Found::Sent),
-            Err(Fault { error, found }) => (Step::Ready(Err(error)), found),
-        }
-    }
-
-    /// Makes the request ready to be passed on, or says why it is not.
-    #[inline]
-    pub(super) fn admit<B>(
-        &self,
-        verified: Result<Claims<C>, Error>,
-        found: Found,
-        request: &mut Request<B>,
-    ) -> Result<Seen, Rejection> {
-        let seen = match verified {
-            Ok(claims) => {
-                request.extensions_mut().insert(claims);
-                found.into()
-            }
-            Err(error) => self.admit_without_claims(error, found, request)?,
-        };
-        self.hand_over(request);
-        Ok(seen)
-    }
-
-    #[cold]
-    fn admit_without_claims<B>(
-        &self,
-        error: Error,
-        found: Found,
-        request: &mut Request<B>,
-    ) -> Result<Seen, Rejection> {
-        // A browser cannot leave a cookie out: a bad one is as good as none.
-        let in_cookie = matches!(found, Found::InCookie(_));
-        let is_guest = error.is_missing_token() || (in_cookie && error.is_bad_token());
-        let rejection = Rejection::new(error, self.challenge.clone());
-        match self.mode {
-            Mode::Report => {
-                self.leave_without_claims(rejection, request);
-                Ok(found.into())
-            }
-            Mode::Optional if is_guest => {
-                let removal = match rejection.error().is_final() {
-                    true => self.sources.removal(found),
-                    false => None,
-                };
-                self.leave_without_claims(rejection.of_a_guest(), request);
-                Ok(removal.map_or(Seen::Nothing, |removal| Seen::DeadCookie(Box::new(removal))))
-            }
-            Mode::Required | Mode::Optional => {
-                observe::refused(rejection.error());
-                Err(rejection)
-            }
-        }
-    }
-
-    /// Takes away claims that stood there before, and says why there are none.
-    #[cold]
-    fn leave_without_claims<B>(&self, rejection: Rejection, request: &mut Request<B>) {
-        observe::passed(rejection.error());
-        request.extensions_mut().remove::<Claims<C>>();
-        Withheld::<C>::leave(rejection, request.extensions_mut());
-    }
-
-    /// What every request goes through that is passed on.
-    #[inline]
-    fn hand_over<B>(&self, request: &mut Request<B>) {
-        if self.own_challenge {
-            request.extensions_mut().insert(self.challenge.clone());
-        } else if request.extensions().get::<Challenge>().is_some() {
-            // That of a layer outside of this one.
-            request.extensions_mut().remove::<Challenge>();
-        }
-        self.sources.mark_sensitive(request.headers_mut());
-        if self.strip {
-            let mut uri = mem::take(request.uri_mut());
-            self.sources.strip(&mut uri, request.headers_mut());
-            *request.uri_mut() = uri;
-        }
-    }
-
-    /// Passes a CORS preflight on, which has no token.
-    #[cold]
-    fn open<B>(&self, request: &mut Request<B>) {
-        let rejection = Rejection::new(ErrorKind::MissingToken.into(), self.challenge.clone());
-        self.leave_without_claims(rejection, request);
-        self.hand_over(request);
-    }
-
-    /// Whether the request is a CORS preflight that passes as it is.
-    #[inline]
-    fn is_open<B>(&self, request: &Request<B>) -> bool {
-        self.preflight
-            && *request.method() == Method::OPTIONS
-            && request.headers().contains_key(header::ORIGIN)
-            && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
     }
 }
 
@@ -213,32 +79,6 @@ impl<S: Clone, C, R: Clone> Clone for JwtAuth<S, C, R> {
             gate: Arc::clone(&self.gate),
             respond: self.respond.clone(),
         }
-    }
-}
-
-impl<C> Clone for Gate<C> {
-    fn clone(&self) -> Self {
-        Self {
-            verifier: self.verifier.clone(),
-            sources: self.sources.clone(),
-            mode: self.mode,
-            preflight: self.preflight,
-            strip: self.strip,
-            challenge: self.challenge.clone(),
-            own_challenge: self.own_challenge,
-        }
-    }
-}
-
-impl<C> fmt::Debug for Gate<C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gate")
-            .field("verifier", &self.verifier)
-            .field("sources", &self.sources)
-            .field("mode", &self.mode)
-            .field("preflight", &self.preflight)
-            .field("strip", &self.strip)
-            .finish_non_exhaustive()
     }
 }
 

@@ -2,28 +2,24 @@
 
 use std::{
     fmt,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    time::{Duration, Instant},
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
+    time::Duration,
 };
 
 use tokio::{runtime::Handle, task::AbortHandle};
 
 use super::{
     Redis,
-    entry::{self, Keys},
+    copy::{BLOCK, LocalCopy},
     failure::Failure,
-    follow::{self, Follower, Progress},
+    follow::{self, Follower},
     link::Again,
     not_reached,
 };
 use crate::{
-    clock::{Clock, SystemClock, unix_seconds},
+    clock::{Clock, SystemClock},
     error::{ConfigError, StoreError},
-    observe::Outage,
-    revocation::{Denylist, MemoryDenylist, Presented, Revocation},
+    revocation::{Denylist, Presented, Revocation},
     step::Step,
 };
 
@@ -63,31 +59,8 @@ pub struct RedisDenylist(Arc<Held>);
 
 /// What all clones hold, and the task does not.
 struct Held {
-    shared: Arc<Shared>,
+    copy: Arc<LocalCopy>,
     task: Mutex<Option<AbortHandle>>,
-}
-
-/// What the task has a share in.
-pub(super) struct Shared {
-    pub(super) redis: Redis,
-    pub(super) keys: Keys,
-    pub(super) view: MemoryDenylist,
-    /// What the store may not have. It is in the view, too.
-    unsaved: Mutex<Vec<Revocation>>,
-    /// Whether there are more of them.
-    pub(super) read_again: AtomicBool,
-    pub(super) progress: Progress,
-    /// Whether scripts and rights were tried.
-    pub(super) tried: AtomicBool,
-    pub(super) outage: Outage,
-    clock: Arc<dyn Clock>,
-    stale_after: u64,
-    start: Instant,
-    /// When the last read was sent that was answered, in milliseconds from the start and
-    /// one more; 0 for none.
-    contact: AtomicU64,
-    /// Whether the copy lacks something for which it has no room.
-    full: AtomicBool,
 }
 
 impl RedisDenylist {
@@ -95,13 +68,13 @@ impl RedisDenylist {
     #[must_use]
     #[inline]
     pub fn is_fresh(&self) -> bool {
-        self.0.shared.is_fresh()
+        self.0.copy.is_fresh()
     }
 
     /// How many revocations there are in the copy.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.shared.view.len()
+        self.0.copy.view.len()
     }
 
     /// Whether there is none in the copy.
@@ -119,12 +92,12 @@ impl RedisDenylist {
             return Step::Ready(Ok(false));
         }
         let issued_at = token.issued_at();
-        let shared = Arc::clone(&self.0.shared);
+        let copy = Arc::clone(&self.0.copy);
         Step::pending(async move {
-            let found = shared.find(keys).await?;
+            let found = copy.find(keys).await?;
             let is_revoked = found.iter().any(|one| one.revokes(issued_at));
             // A copy that is full asks the next time, too.
-            let _ = shared.view.insert_all(found);
+            let _ = copy.view.insert_all(found);
             Ok(is_revoked)
         })
     }
@@ -132,19 +105,19 @@ impl RedisDenylist {
 
 impl Denylist for RedisDenylist {
     fn revoke(&self, revocation: Revocation) -> Step<Result<(), StoreError>> {
-        let shared = Arc::clone(&self.0.shared);
-        if revocation.until() <= shared.now() {
+        let copy = Arc::clone(&self.0.copy);
+        if revocation.until() <= copy.now() {
             return Step::Ready(Ok(()));
         }
-        if shared.view.insert(revocation.clone()).is_err() {
-            shared.has_no_room();
+        if copy.view.insert(revocation.clone()).is_err() {
+            copy.has_no_room();
         }
         // Also where nobody waits for the answer, or for the first step.
-        let unsaved = Unsaved(Some((Arc::clone(&shared), revocation.clone())));
+        let unsaved = Unsaved(Some((Arc::clone(&copy), revocation.clone())));
         Step::pending(async move {
             let unsaved = unsaved;
-            let script = shared.keys.revoke(&revocation, shared.now())?;
-            let _: i64 = shared.redis.link().script(&script, Again::May).await?;
+            let script = copy.keys.revoke(&revocation, copy.now())?;
+            let _: i64 = copy.redis.link().script(&script, Again::May).await?;
             unsaved.saved();
             Ok(())
         })
@@ -152,10 +125,10 @@ impl Denylist for RedisDenylist {
 
     #[inline]
     fn is_revoked(&self, token: Presented<'_>) -> Step<Result<bool, StoreError>> {
-        let shared = &self.0.shared;
+        let copy = &self.0.copy;
         // Before the look into the copy: it is at least as new as that.
-        let fresh = shared.is_fresh();
-        if shared.view.contains(token) {
+        let fresh = copy.is_fresh();
+        if copy.view.contains(token) {
             return Step::Ready(Ok(true));
         }
         if fresh { Step::Ready(Ok(false)) } else { self.ask(token) }
@@ -169,7 +142,7 @@ impl Held {
         // What is done under it does not panic.
         let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
         if task.as_ref().is_none_or(AbortHandle::is_finished) {
-            let run = follow::run(Arc::clone(&self.shared), follower);
+            let run = follow::run(Arc::clone(&self.copy), follower);
             *task = Some(runtime.spawn(run).abort_handle());
         }
     }
@@ -184,82 +157,8 @@ impl Drop for Held {
     }
 }
 
-impl Shared {
-    #[inline]
-    fn is_fresh(&self) -> bool {
-        match self.contact.load(Ordering::Acquire) {
-            0 => false,
-            contact => self.elapsed().saturating_sub(contact - 1) < self.stale_after,
-        }
-    }
-
-    /// The milliseconds since the start.
-    pub(super) fn elapsed(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-
-    /// All that was in the store when this was sent is in the view.
-    pub(super) fn knows_all(&self, sent: u64) {
-        self.contact.store(sent.saturating_add(1), Ordering::SeqCst);
-        // In this order, and the other way round there: one of the two sees the other.
-        if self.is_full() {
-            self.contact.store(0, Ordering::SeqCst);
-        }
-    }
-
-    /// The copy lacks what was to be put in: it answers by itself no more.
-    #[cold]
-    pub(super) fn has_no_room(&self) {
-        self.full.store(true, Ordering::SeqCst);
-        self.contact.store(0, Ordering::SeqCst);
-    }
-
-    /// The whole list is about to be read.
-    pub(super) fn has_room(&self) {
-        self.full.store(false, Ordering::SeqCst);
-    }
-
-    pub(super) fn is_full(&self) -> bool {
-        self.full.load(Ordering::SeqCst)
-    }
-
-    pub(super) fn now(&self) -> i64 {
-        unix_seconds(self.clock.now())
-    }
-
-    /// How long others take to write back what they know, from a list that is lost: at least
-    /// as long as it takes them to connect again.
-    pub(super) fn write_back(&self) -> Duration {
-        let connected = follow::LONGEST_PAUSE + self.redis.link().connect_timeout();
-        Duration::from_millis(self.stale_after).max(connected + follow::BLOCK)
-    }
-
-    pub(super) fn unsaved(&self) -> MutexGuard<'_, Vec<Revocation>> {
-        // What is done under it does not panic half way.
-        self.unsaved.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What the store has under these names.
-    async fn find(&self, names: Vec<String>) -> Result<Vec<Revocation>, Failure> {
-        let mut pipe = redis::pipe();
-        pipe.cmd("TIME").get(&self.keys.since).get(&self.keys.count).exists(&self.keys.writing);
-        pipe.cmd("HMGET").arg(&self.keys.entries).arg(names);
-        type Answer = ((u64, u64), Option<u64>, Option<u64>, bool, Vec<Option<String>>);
-        let (time, since, count, writing, found): Answer =
-            self.redis.link().ask(&self.keys.nothing, &pipe).await?;
-        let now = time.0.saturating_mul(1000).saturating_add(time.1 / 1000);
-        let age = |since: u64| Duration::from_millis(now.saturating_sub(since));
-        // It has lost changes that were seen here, which the follower has yet to notice.
-        let is_behind = count.unwrap_or_default() < self.progress.seen.load(Ordering::Relaxed);
-        if is_behind || writing || since.is_none_or(|since| age(since) < self.write_back()) {
-            return Err(Failure::Young);
-        }
-        found.iter().flatten().map(|entry| entry::read(entry)).collect()
-    }
-}
-
 /// Sees to it that a revocation is written by the task if it was not acknowledged.
-struct Unsaved(Option<(Arc<Shared>, Revocation)>);
+struct Unsaved(Option<(Arc<LocalCopy>, Revocation)>);
 
 impl Unsaved {
     fn saved(mut self) {
@@ -269,13 +168,13 @@ impl Unsaved {
 
 impl Drop for Unsaved {
     fn drop(&mut self) {
-        if let Some((shared, revocation)) = self.0.take() {
-            let mut unsaved = shared.unsaved();
+        if let Some((copy, revocation)) = self.0.take() {
+            let mut unsaved = copy.unsaved();
             if unsaved.len() < MOST_UNSAVED {
                 unsaved.push(revocation);
             } else {
                 // More than are kept apart are found in the copy.
-                shared.read_again.store(true, Ordering::Relaxed);
+                copy.read_again.store(true, Ordering::Relaxed);
             }
         }
     }
@@ -358,7 +257,7 @@ impl RedisDenylistBuilder {
         if self.capacity == 0 {
             return Err(ConfigError::OutOfRange("the copy of the denylist has room for nothing"));
         }
-        let shortest = (self.redis.link().timeout() + follow::BLOCK).max(Duration::from_secs(1));
+        let shortest = (self.redis.link().timeout() + BLOCK).max(Duration::from_secs(1));
         if self.stale_after < shortest || self.stale_after > Duration::from_secs(300) {
             return Err(ConfigError::OutOfRange(
                 "the copy of the denylist is stale after 1 s to 5 minutes, and after longer than \
@@ -368,35 +267,22 @@ impl RedisDenylistBuilder {
         if Handle::try_current().is_err() {
             return Err(not_reached(Failure::NoRuntime));
         }
-        let shared = Arc::new(Shared {
-            keys: Keys::new(self.redis.prefix()),
-            redis: self.redis,
-            view: MemoryDenylist::with(self.capacity, Arc::clone(&self.clock)),
-            unsaved: Mutex::default(),
-            read_again: AtomicBool::new(false),
-            progress: Progress::default(),
-            tried: AtomicBool::new(false),
-            outage: Outage::default(),
-            clock: self.clock,
-            stale_after: u64::try_from(self.stale_after.as_millis()).unwrap_or(u64::MAX),
-            start: Instant::now(),
-            contact: AtomicU64::new(0),
-            full: AtomicBool::new(false),
-        });
+        let copy = LocalCopy::new(self.redis, self.capacity, self.stale_after, self.clock);
+        let copy = Arc::new(copy);
         let follower = if self.lazy {
             None
         } else {
-            let mut follower = Follower::begin(&shared).await.map_err(not_reached)?;
+            let mut follower = Follower::begin(&copy).await.map_err(not_reached)?;
             // An empty list is ready when others have had the time to write back.
-            while !shared.is_fresh() {
-                if shared.is_full() {
+            while !copy.is_fresh() {
+                if copy.is_full() {
                     return Err(not_reached(follow::FULL));
                 }
-                follower = follower.follow(&shared).await.map_err(not_reached)?;
+                follower = follower.follow(&copy).await.map_err(not_reached)?;
             }
             Some(follower)
         };
-        let held = Held { shared, task: Mutex::new(None) };
+        let held = Held { copy, task: Mutex::new(None) };
         held.tend(follower);
         Ok(RedisDenylist(Arc::new(held)))
     }

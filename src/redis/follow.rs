@@ -2,10 +2,7 @@
 
 use std::{
     collections::HashSet,
-    sync::{
-        Arc,
-        atomic::{AtomicU8, AtomicU64, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -19,7 +16,7 @@ use tokio::{
 };
 
 use super::{
-    denylist::Shared,
+    copy::{BLOCK, LONGEST_PAUSE, LocalCopy},
     entry::{self, BEGIN, Keys, REVOKE},
     failure::Failure,
     server::{Role, proven},
@@ -41,25 +38,13 @@ pub(super) struct Follower {
     full: Option<Instant>,
 }
 
-/// What a follower knows of the list that the next one needs, when its connection is gone.
-#[derive(Default)]
-pub(super) struct Progress {
-    /// How many changes were seen, at the most.
-    pub(super) seen: AtomicU64,
-    /// Since when the list has been whole; 0 if it was not read so far.
-    since: AtomicU64,
-    /// How often the list may still be read with others kept waiting, until what it has lost is
-    /// written back: a machine that cannot do it keeps nobody waiting for ever.
-    claims: AtomicU8,
-}
-
 /// Follows until it is aborted.
-pub(super) async fn run(shared: Arc<Shared>, mut follower: Option<Follower>) {
+pub(super) async fn run(copy: Arc<LocalCopy>, mut follower: Option<Follower>) {
     let mut pause = SHORTEST_PAUSE;
     loop {
         let outcome = match follower.take() {
-            Some(follower) => follower.follow(&shared).await.map(|follower| (follower, true)),
-            None => Follower::begin(&shared).await.map(|follower| (follower, false)),
+            Some(follower) => follower.follow(&copy).await.map(|follower| (follower, true)),
+            None => Follower::begin(&copy).await.map(|follower| (follower, false)),
         };
         match outcome {
             Ok((next, followed)) => {
@@ -68,15 +53,15 @@ pub(super) async fn run(shared: Arc<Shared>, mut follower: Option<Follower>) {
                 // A server may take connections and serve none.
                 if followed {
                     if is_full {
-                        shared.outage.not_followed(&FULL);
+                        copy.outage.not_followed(&FULL);
                     } else {
-                        shared.outage.followed();
+                        copy.outage.followed();
                     }
                     pause = SHORTEST_PAUSE;
                 }
             }
             Err(failure) => {
-                shared.outage.not_followed(&failure);
+                copy.outage.not_followed(&failure);
                 sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
@@ -86,28 +71,28 @@ pub(super) async fn run(shared: Arc<Shared>, mut follower: Option<Follower>) {
 
 impl Follower {
     /// Connects, and reads the whole list.
-    pub(super) async fn begin(shared: &Shared) -> Result<Self, Failure> {
-        let link = shared.redis.link();
+    pub(super) async fn begin(copy: &LocalCopy) -> Result<Self, Failure> {
+        let link = copy.redis.link();
         let connection = link.dedicated(BLOCK + link.timeout()).await?;
         let (position, ready) = (String::new(), Instant::now());
         let mut follower = Self { connection, position, count: 0, since: 0, ready, full: None };
-        if !shared.tried.load(Ordering::Relaxed) {
-            follower.try_out(shared).await?;
-            shared.tried.store(true, Ordering::Relaxed);
+        if !copy.tried.load(Ordering::Relaxed) {
+            follower.try_out(copy).await?;
+            copy.tried.store(true, Ordering::Relaxed);
         }
-        follower.read_all(shared).await?;
+        follower.read_all(copy).await?;
         Ok(follower)
     }
 
     /// Tries the script and the commands that are not used at once, on keys of their own.
-    async fn try_out(&mut self, shared: &Shared) -> Result<(), Failure> {
+    async fn try_out(&mut self, copy: &LocalCopy) -> Result<(), Failure> {
         let id = unique_id().map_err(|_| NO_RANDOM)?;
-        let keys = Keys::for_trial(shared.redis.prefix(), &id);
+        let keys = Keys::for_trial(copy.redis.prefix(), &id);
         REVOKE.load_async(&mut self.connection).await?;
         let mut pipe = proven(&keys.nothing);
         // The first of them is over when the second one comes, which deletes it.
         for revocation in [Revocation::token("", "over", i64::MIN), Revocation::token("", "", 0)] {
-            let command = keys.revoke_loaded(&revocation, shared.now());
+            let command = keys.revoke_loaded(&revocation, copy.now());
             pipe.add_command(command.map_err(|_| UNWRITABLE)?).ignore();
         }
         pipe.cmd("TIME").ignore().get(&keys.since).ignore().exists(&keys.writing).ignore();
@@ -121,9 +106,9 @@ impl Follower {
     }
 
     /// First how far the changes are, then the list: what changes meanwhile is read twice.
-    async fn read_all(&mut self, shared: &Shared) -> Result<(), Failure> {
-        let (sent, asked, keys) = (shared.elapsed(), Instant::now(), &shared.keys);
-        let (progress, knew_nothing) = (&shared.progress, shared.view.is_empty());
+    async fn read_all(&mut self, copy: &LocalCopy) -> Result<(), Failure> {
+        let (sent, asked, keys) = (copy.elapsed(), Instant::now(), &copy.keys);
+        let (progress, knew_nothing) = (&copy.progress, copy.view.is_empty());
         // It writes, which a replica refuses, and a primary without the replicas that it needs.
         let mut begin = BEGIN.key(&keys.count);
         begin.key(&keys.since).key(&keys.changes).key(&keys.writing);
@@ -141,12 +126,12 @@ impl Follower {
         let claims = progress.claims.load(Ordering::Relaxed);
         progress.claims.store(claims.saturating_sub(1), Ordering::Relaxed);
         (self.count, self.since, self.position) = (count, since, position);
-        let left = shared.write_back().saturating_sub(Duration::from_millis(now - since.min(now)));
+        let left = copy.write_back().saturating_sub(Duration::from_millis(now - since.min(now)));
         self.ready = asked + left;
 
         // What is in the copy is written back by the end of this.
-        shared.unsaved().clear();
-        shared.has_room();
+        copy.unsaved().clear();
+        copy.has_room();
         // Of the right size at once: to grow, it would move all of them.
         let length: usize =
             redis::cmd("HLEN").arg(&keys.entries).query_async(&mut self.connection).await?;
@@ -164,8 +149,8 @@ impl Follower {
             for some in page.chunks(AT_ONCE) {
                 let read: Result<Vec<_>, _> =
                     some.iter().map(|(_, entry)| entry::read(entry)).collect();
-                if shared.view.insert_page(read?, &mut covered).is_err() {
-                    shared.has_no_room();
+                if copy.view.insert_page(read?, &mut covered).is_err() {
+                    copy.has_no_room();
                 }
                 yield_now().await;
             }
@@ -175,13 +160,13 @@ impl Follower {
             }
         }
         if !knew_nothing {
-            let view = shared.view.clone();
+            let view = copy.view.clone();
             let missing = spawn_blocking(move || view.not_covered(&covered)).await;
             let missing = missing.map_err(|_| Failure::NoRuntime)?;
-            self.write_back(shared, missing, claims > 0).await?;
+            self.write_back(copy, missing, claims > 0).await?;
         }
         progress.claims.store(0, Ordering::Relaxed);
-        self.full = shared.is_full().then(Instant::now);
+        self.full = copy.is_full().then(Instant::now);
         // The list may have been lost, or the server demoted, while it was read.
         let mut pipe = proven(&keys.nothing);
         pipe.get(&keys.since).exists(&keys.writing);
@@ -189,7 +174,7 @@ impl Follower {
             pipe.query_async(&mut self.connection).await?;
         role.check()?;
         if since == Some(self.since) && !writing {
-            self.knows_all(shared, sent);
+            self.knows_all(copy, sent);
         }
         Ok(())
     }
@@ -198,11 +183,11 @@ impl Follower {
     /// of many machines that do, none writes what another one has written.
     async fn write_back(
         &mut self,
-        shared: &Shared,
+        copy: &LocalCopy,
         missing: Vec<Revocation>,
         claims: bool,
     ) -> Result<(), Failure> {
-        let keys = &shared.keys;
+        let keys = &copy.keys;
         for some in missing.chunks(AT_ONCE) {
             let names: Vec<_> = some.iter().map(Revocation::key).collect();
             let mut ask = redis::cmd("HMGET");
@@ -221,26 +206,26 @@ impl Follower {
                 claim.pset_ex(&keys.writing, 1, quiet()).ignore();
                 claim.query_async::<()>(&mut self.connection).await?;
             }
-            self.write(shared, left).await?;
+            self.write(copy, left).await?;
         }
         Ok(())
     }
 
     /// The copy is as new as this, unless others may still write back what it lacks.
-    fn knows_all(&self, shared: &Shared, sent: u64) {
+    fn knows_all(&self, copy: &LocalCopy, sent: u64) {
         if Instant::now() >= self.ready {
-            shared.knows_all(sent);
+            copy.knows_all(sent);
         }
     }
 
     /// Writes what the store may not have. If that fails, the connection ends, and with the
     /// next one it is done anew.
-    async fn write(&mut self, shared: &Shared, missing: Vec<Revocation>) -> Result<(), Failure> {
+    async fn write(&mut self, copy: &LocalCopy, missing: Vec<Revocation>) -> Result<(), Failure> {
         for some in missing.chunks(AT_ONCE) {
             REVOKE.load_async(&mut self.connection).await?;
             let mut pipe = redis::pipe();
             for revocation in some {
-                let command = shared.keys.revoke_loaded(revocation, shared.now());
+                let command = copy.keys.revoke_loaded(revocation, copy.now());
                 pipe.add_command(command.map_err(|_| UNWRITABLE)?).ignore();
             }
             pipe.query_async::<()>(&mut self.connection).await?;
@@ -249,10 +234,10 @@ impl Follower {
     }
 
     /// Waits for changes, for a while.
-    pub(super) async fn follow(mut self, shared: &Shared) -> Result<Self, Failure> {
-        let unsaved = std::mem::take(&mut *shared.unsaved());
-        self.write(shared, unsaved).await?;
-        let (sent, keys) = (shared.elapsed(), &shared.keys);
+    pub(super) async fn follow(mut self, copy: &LocalCopy) -> Result<Self, Failure> {
+        let unsaved = std::mem::take(&mut *copy.unsaved());
+        self.write(copy, unsaved).await?;
+        let (sent, keys) = (copy.elapsed(), &copy.keys);
         let mut pipe = proven(&keys.nothing);
         pipe.get(&keys.count).cmd("XREAD").arg("COUNT").arg(PAGE).arg("BLOCK");
         pipe.arg(BLOCK.as_millis()).arg("STREAMS").arg(&keys.changes).arg(&self.position);
@@ -283,26 +268,23 @@ impl Follower {
             self.count = self.count.saturating_add(1);
             self.position = change.id;
         }
-        if shared.view.insert_all(new).is_err() {
-            shared.has_no_room();
+        if copy.view.insert_all(new).is_err() {
+            copy.has_no_room();
         }
-        shared.progress.seen.fetch_max(self.count, Ordering::Relaxed);
+        copy.progress.seen.fetch_max(self.count, Ordering::Relaxed);
         // More than were read, and no others there.
         whole &= !all || count <= self.count;
         let has_room_again = self.full.is_some_and(|since| since.elapsed() > TRIED_AGAIN);
-        if !whole || has_room_again || shared.read_again.swap(false, Ordering::Relaxed) {
-            self.read_all(shared).await?;
-        } else if shared.is_full() {
+        if !whole || has_room_again || copy.read_again.swap(false, Ordering::Relaxed) {
+            self.read_all(copy).await?;
+        } else if copy.is_full() {
             self.full.get_or_insert_with(Instant::now);
         } else if all && !writing {
-            self.knows_all(shared, sent);
+            self.knows_all(copy, sent);
         }
         Ok(self)
     }
 }
-
-/// How long the store holds an answer back while there is nothing new.
-pub(super) const BLOCK: Duration = Duration::from_millis(250);
 
 /// For how long the list counts as one that somebody writes back to, after the last step of that:
 /// longer than it takes to connect again.
@@ -329,7 +311,6 @@ const SCANNED: usize = 250;
 const AT_ONCE: usize = 100;
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
-pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 pub(super) const FULL: Failure =
     Failure::Foreign("there are more revocations than the copy has room for");

@@ -92,6 +92,7 @@
 //!
 //! - **Runtime.** It runs on tokio, with I/O and time enabled.
 
+mod copy;
 mod denylist;
 mod entry;
 mod failure;
