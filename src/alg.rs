@@ -185,7 +185,7 @@ pub(crate) enum Family {
 }
 
 /// A set of algorithms, in one word.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct AlgorithmSet(u16);
 
 impl AlgorithmSet {

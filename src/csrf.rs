@@ -4,6 +4,7 @@
 //! counts on an unsafe request only with positive evidence that the page that
 //! made it is of the same origin, or of one that is trusted by name.
 
+#[cfg(feature = "issue")]
 use std::net::IpAddr;
 
 use http::{HeaderMap, Method, Uri, header, uri::Scheme};
@@ -64,13 +65,13 @@ fn evidence(
 
 /// Whether a request says nothing of where it comes from: browsers always do, of one that
 /// is not safe.
-#[allow(dead_code, reason = "for the feature `issue`")]
+#[cfg(feature = "issue")]
 pub(crate) fn is_silent(headers: &HeaderMap) -> bool {
     !headers.contains_key("sec-fetch-site") && !headers.contains_key(header::ORIGIN)
 }
 
 /// Whether a request was sent to a name of this machine alone.
-#[allow(dead_code, reason = "for the feature `issue`")]
+#[cfg(feature = "issue")]
 pub(crate) fn is_to_loopback(uri: &Uri, headers: &HeaderMap) -> bool {
     addressed(uri, headers).is_some_and(|(host, _)| is_loopback(host))
 }
@@ -84,6 +85,7 @@ fn addressed<'r>(uri: &'r Uri, headers: &'r HeaderMap) -> Option<(&'r str, Optio
     authority.and_then(authority_parts)
 }
 
+#[cfg(feature = "issue")]
 fn is_loopback(host: &str) -> bool {
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     host.eq_ignore_ascii_case("localhost")
@@ -134,7 +136,7 @@ impl Origin {
     }
 
     /// Whether it is a page of this machine, without TLS.
-    #[allow(dead_code, reason = "for the feature `issue`")]
+    #[cfg(feature = "issue")]
     pub(crate) fn is_loopback(&self) -> bool {
         &*self.scheme == "http" && is_loopback(&self.host)
     }

@@ -21,9 +21,6 @@ const FLOORS: [&[&str]; 9] = [
     &["redis", "sessions", "settings"],
 ];
 
-/// The files that may have `cfg(feature)`.
-const CFG: [&str; 4] = ["lib.rs", "keys/mod.rs", "observe.rs", "verifier/mod.rs"];
-
 fn floor(module: &str) -> usize {
     FLOORS
         .iter()
@@ -111,20 +108,6 @@ fn imports_go_down() {
         }
     }
     assert!(wrong.is_empty(), "sideways or up:\n{}", wrong.join("\n"));
-}
-
-#[test]
-fn features_are_asked_for_in_few_places() {
-    let asks = |file: &PathBuf| {
-        let cfgs = ["cfg(feature", "cfg(all(feature", "cfg(not(feature", "cfg(all(not(feature"];
-        cfgs.iter().any(|cfg| text(file).contains(cfg))
-    };
-    let wrong: Vec<_> = files()
-        .into_keys()
-        .filter(asks)
-        .filter(|file| !CFG.iter().any(|one| file == Path::new(one)))
-        .collect();
-    assert!(wrong.is_empty(), "{wrong:?}");
 }
 
 #[test]

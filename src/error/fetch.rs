@@ -58,7 +58,7 @@ pub enum FetchErrorKind {
 
 impl FetchError {
     #[cold]
-    #[allow(dead_code, reason = "made by what fetches, which the feature `remote` brings")]
+    #[cfg(any(test, feature = "remote"))]
     pub(crate) fn new(url: impl Into<Box<str>>, kind: FetchErrorKind) -> Self {
         Self { url: url.into(), kind }
     }

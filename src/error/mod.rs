@@ -91,7 +91,7 @@ impl Error {
         }
     }
 
-    #[allow(dead_code, reason = "for the feature `tracing`")]
+    #[cfg(feature = "tracing")]
     pub(crate) fn is_told(&self) -> bool {
         self.0.as_ref().is_some_and(|inner| inner.told.load(Ordering::Relaxed))
     }

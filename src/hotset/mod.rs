@@ -26,7 +26,7 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use self::slots::{Entry, MOST_COMINGS, Slots, WAYS};
+use self::slots::{Entry, Held, MOST_COMINGS, Slots, WAYS};
 
 /// The map; takes no memory to speak of before the first value comes.
 pub(crate) struct HotSet<V> {
@@ -44,14 +44,18 @@ pub(crate) struct Place {
     tag: u32,
 }
 
-/// What becomes of a value that was looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// It was of use.
-    Used,
-    /// It was not, and may be another time.
-    Stays,
-    Goes,
+/// A value that was found, as it was at that moment.
+pub(crate) struct Hit<V> {
+    place: Place,
+    slot: usize,
+    entry: Held<V>,
+}
+
+impl<V> Hit<V> {
+    #[inline]
+    pub(crate) fn value(&self) -> Option<&V> {
+        self.entry.as_ref().map(|entry| &entry.value)
+    }
 }
 
 impl<V> HotSet<V> {
@@ -73,40 +77,44 @@ impl<V> HotSet<V> {
         Place { index: hash as usize, tag: (hash >> 32) as u32 | 1 }
     }
 
-    /// Shows the value of a text to `look`, if it is there. Bytes that are no text match none.
+    /// The value of a text, if it is there. Bytes that are no text match none.
     #[inline]
-    pub(crate) fn find<T>(
-        &self,
-        place: Place,
-        text: &[u8],
-        look: impl FnOnce(&V) -> (T, Fate),
-    ) -> Option<T> {
-        let table = self.table.get()?;
-        let slots = table.set(place.index)?;
-        let (slot, (answer, fate)) = slots.find(place.tag, text, look)?;
-        match fate {
-            Fate::Used => {
-                if slots.count_use(slot) {
-                    table.pay_back();
-                }
-            }
-            Fate::Stays => {}
-            Fate::Goes => drop(table.clear(slots, slot)),
+    pub(crate) fn get(&self, place: Place, text: &[u8]) -> Option<Hit<V>> {
+        let (slot, entry) = self.table.get()?.set(place.index)?.find(place.tag, text)?;
+        Some(Hit { place, slot, entry })
+    }
+
+    /// Counts that a value was of use, which keeps it.
+    #[inline]
+    pub(crate) fn count_use(&self, hit: &Hit<V>) {
+        if let Some(table) = self.table.get()
+            && let Some(slots) = table.set(hit.place.index)
+            && slots.count_use(hit.slot)
+        {
+            table.pay_back();
         }
-        Some(answer)
     }
 
-    /// What a text has a claim to that is not there, by how often it came.
+    #[cold]
+    pub(crate) fn remove(&self, hit: &Hit<V>) {
+        if let Some(table) = self.table.get()
+            && let Some(slots) = table.set(hit.place.index)
+        {
+            table.clear(slots, hit.slot);
+        }
+    }
+
+    /// Whether a text that is not there may come in, by how often it came.
     #[inline]
-    pub(crate) fn claim(&self, place: Place, text: &str) -> Option<Claim> {
-        self.table.get_or_init(|| Box::new(Table::new(self.most))).claim(place, text, self.most)
+    pub(crate) fn admit(&self, place: Place, text: &str) -> Option<Admission> {
+        self.table.get_or_init(|| Box::new(Table::new(self.most))).admit(place, text, self.most)
     }
 
-    /// Keeps a value for a text that has a claim, unless it is too large. `bytes` is what the
+    /// Keeps a value for a text that is admitted, unless it is too large. `bytes` is what the
     /// value takes; what `is_over` goes.
     pub(crate) fn insert(
         &self,
-        (place, claim): (Place, Claim),
+        (place, admission): (Place, Admission),
         text: &str,
         value: V,
         bytes: usize,
@@ -121,7 +129,7 @@ impl<V> HotSet<V> {
         table.sweep(is_over);
         // Taken before it is used, so that many threads together keep to the limit.
         let (reserved, sum) = Reserved::take(table, bytes);
-        if let Some(slot) = table.make_room(place, claim, sum.saturating_sub(self.most)) {
+        if let Some(slot) = table.make_room(place, admission, sum.saturating_sub(self.most)) {
             let text = Zeroizing::new(Box::from(text));
             table.put(place, slot, Entry { text, value, bytes: reserved.keep() });
         }
@@ -154,9 +162,9 @@ struct Counters {
     turn: AtomicUsize,
 }
 
-/// What a text has a claim to.
+/// Where a text may come in.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Claim {
+pub(crate) enum Admission {
     /// The slot, which holds the text already.
     Own(usize),
     /// What is free.
@@ -187,43 +195,43 @@ impl<V> Table<V> {
         self.sets.get(index & self.mask)
     }
 
-    /// What a text has a claim to that comes now.
-    fn claim(&self, place: Place, text: &str, most: usize) -> Option<Claim> {
+    /// Where a text may come in that comes now.
+    fn admit(&self, place: Place, text: &str, most: usize) -> Option<Admission> {
         let own = self.set(place.index)?;
         if let Some(same) = own.slot_of(place.tag, text.as_bytes()) {
-            return Some(Claim::Own(same));
+            return Some(Admission::Own(same));
         }
         let has_room = self.counters.bytes.load(Relaxed) < most && own.free().is_some();
         if has_room && self.borrow() {
-            return Some(Claim::Room);
+            return Some(Admission::Room);
         }
-        self.claim_by_coming(place)
+        self.admit_by_coming(place)
     }
 
-    fn claim_by_coming(&self, place: Place) -> Option<Claim> {
+    fn admit_by_coming(&self, place: Place) -> Option<Admission> {
         // Those that come in vain note themselves in turn.
         let any = self.counters.turn.load(Relaxed);
         self.counters.turn.store(any.wrapping_add(1), Relaxed);
         match self.set(place.index)?.comings(place.tag, any) {
             0 => None,
             // The counts of what is used all the time do not come down by halves alone.
-            MOST_COMINGS.. => Some(Claim::Any),
-            _ => Some(Claim::Place),
+            MOST_COMINGS.. => Some(Admission::Any),
+            _ => Some(Admission::Place),
         }
     }
 
     /// The slot that a text may take, if `excess` bytes go that are too many.
-    fn make_room(&self, place: Place, claim: Claim, excess: usize) -> Option<usize> {
+    fn make_room(&self, place: Place, admission: Admission, excess: usize) -> Option<usize> {
         let free = self.set(place.index)?.free();
-        let claim = match claim {
-            Claim::Room if excess == 0 && free.is_some() => return free,
+        let admission = match admission {
+            Admission::Room if excess == 0 && free.is_some() => return free,
             // It is too large for the room that there is.
-            Claim::Room => self.claim_by_coming(place)?,
-            claim => claim,
+            Admission::Room => self.admit_by_coming(place)?,
+            admission => admission,
         };
-        let (mut slot, insists) = match claim {
-            Claim::Own(slot) => (Some(slot), false),
-            claim => (free, matches!(claim, Claim::Any)),
+        let (mut slot, insists) = match admission {
+            Admission::Own(slot) => (Some(slot), false),
+            admission => (free, matches!(admission, Admission::Any)),
         };
         let mut gone = 0_usize;
         for step in 0..MOST_SETS {

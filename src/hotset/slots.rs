@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwapOption, Guard};
 use zeroize::Zeroizing;
 
 /// Eight places for texts: their tags and counts are in one cache line, what they hold is
@@ -29,6 +29,9 @@ pub(super) struct Entry<V> {
     pub(super) bytes: usize,
 }
 
+/// An entry, or none, as it was at one moment.
+pub(super) type Held<V> = Guard<Option<Arc<Entry<V>>>>;
+
 impl<V> Slots<V> {
     pub(super) fn new() -> Self {
         Self {
@@ -45,18 +48,13 @@ impl<V> Slots<V> {
         tags.filter(move |(_, at)| at.load(Relaxed) == tag).map(|(slot, _)| slot)
     }
 
-    /// Shows the value of a text to `look`, if it is here; also gives its slot.
+    /// The entry of a text, if it is here, and its slot.
     #[inline]
-    pub(super) fn find<T>(
-        &self,
-        tag: u32,
-        text: &[u8],
-        look: impl FnOnce(&V) -> T,
-    ) -> Option<(usize, T)> {
+    pub(super) fn find(&self, tag: u32, text: &[u8]) -> Option<(usize, Held<V>)> {
         for slot in self.tagged(tag) {
             let entry = self.entries.get(slot)?.load();
-            if let Some(entry) = entry.as_deref().filter(|entry| entry.text.as_bytes() == text) {
-                return Some((slot, look(&entry.value)));
+            if entry.as_ref().is_some_and(|entry| entry.text.as_bytes() == text) {
+                return Some((slot, entry));
             }
         }
         None
@@ -64,7 +62,7 @@ impl<V> Slots<V> {
 
     /// The slot that holds a text.
     pub(super) fn slot_of(&self, tag: u32, text: &[u8]) -> Option<usize> {
-        self.find(tag, text, |_| ()).map(|(slot, ())| slot)
+        self.find(tag, text).map(|(slot, _)| slot)
     }
 
     /// A slot that holds nothing.

@@ -8,9 +8,16 @@ use super::*;
 
 fn put<V>(set: &HotSet<V>, text: &str, bytes: usize, value: V, is_over: impl Fn(&V) -> bool) {
     let place = set.place(text.as_bytes());
-    if let Some(claim) = set.claim(place, text) {
-        set.insert((place, claim), text, value, bytes, is_over);
+    if let Some(admission) = set.admit(place, text) {
+        set.insert((place, admission), text, value, bytes, is_over);
     }
+}
+
+/// Finds a value, and counts that it was of use.
+fn used<V: Copy>(set: &HotSet<V>, text: &str) -> Option<V> {
+    let hit = set.get(set.place(text.as_bytes()), text.as_bytes())?;
+    set.count_use(&hit);
+    hit.value().copied()
 }
 
 const MOST: usize = 1 << 20;
@@ -22,8 +29,8 @@ fn text(number: usize) -> String {
 
 /// Puts it in, if it is not there, as one who looks for it would.
 fn ask(set: &HotSet<usize>, number: usize) -> bool {
-    let (text, place) = (text(number), set.place(text(number).as_bytes()));
-    let found = set.find(place, text.as_bytes(), |value| (*value, Fate::Used));
+    let text = text(number);
+    let found = used(set, &text);
     assert!(found.is_none_or(|found| found == number));
     if found.is_none() {
         put(set, &text, 500, number, |_| false);
@@ -42,7 +49,7 @@ fn ask_all(set: &HotSet<usize>, numbers: Range<usize>) {
 fn count(set: &HotSet<usize>, numbers: impl Iterator<Item = usize>) -> usize {
     let there = |number: &usize| {
         let text = text(*number);
-        set.find(set.place(text.as_bytes()), text.as_bytes(), |_| ((), Fate::Stays)).is_some()
+        set.get(set.place(text.as_bytes()), text.as_bytes()).is_some()
     };
     numbers.filter(there).count()
 }
@@ -54,17 +61,10 @@ fn what_was_put_in_is_found() {
     assert!(!ask(&set, 1) && ask(&set, 1) && !ask(&set, 2) && ask(&set, 1));
     let one = text(1);
     put(&set, &one, 500, 7, |_| false);
-    assert_eq!(
-        set.find(set.place(one.as_bytes()), one.as_bytes(), |value| (*value, Fate::Used)),
-        Some(7),
-        "replaced"
-    );
+    assert_eq!(used(&set, &one), Some(7), "replaced");
     // The same end, and so the same place.
     let other = format!("x{one}");
-    assert_eq!(
-        set.find(set.place(other.as_bytes()), other.as_bytes(), |value| (*value, Fate::Used)),
-        None
-    );
+    assert_eq!(used(&set, &other), None);
 }
 
 #[test]
@@ -119,10 +119,7 @@ fn one_that_is_too_large_is_left_out() {
     let text = text(1);
     for bytes in [MOST / 4, usize::MAX] {
         put(&set, &text, bytes, 1, |_| false);
-        assert_eq!(
-            set.find(set.place(text.as_bytes()), text.as_bytes(), |_| ((), Fate::Stays)),
-            None
-        );
+        assert_eq!(used(&set, &text), None);
     }
 }
 
@@ -176,16 +173,17 @@ fn what_is_of_no_use_does_not_stay_for_being_asked_for() {
     let set = HotSet::new(MOST);
     ask(&set, 1);
     let one = text(1);
-    let look = |fate| set.find(set.place(one.as_bytes()), one.as_bytes(), |value| (*value, fate));
-    assert_eq!(look(Fate::Stays), Some(1));
-    assert_eq!(look(Fate::Goes), Some(1));
-    assert_eq!(look(Fate::Used), None);
+    let hit = set.get(set.place(one.as_bytes()), one.as_bytes()).unwrap();
+    assert_eq!(hit.value(), Some(&1));
+    set.remove(&hit);
+    assert_eq!(used(&set, &one), None);
+    drop(hit);
     assert_eq!(set.bytes(), Table::<usize>::new(MOST).counters.bytes.load(Relaxed));
     // Asked for in vain, again and again, by who does not count.
     ask_all(&set, 0..1_000);
     for _ in 0..100 {
         let zero = text(0);
-        set.find(set.place(zero.as_bytes()), zero.as_bytes(), |_| ((), Fate::Stays));
+        let _ = set.get(set.place(zero.as_bytes()), zero.as_bytes());
     }
     for number in 10_000..14_000 {
         ask_all(&set, number..number + 1);

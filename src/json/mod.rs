@@ -185,7 +185,7 @@ impl<'a> Names<'a> {
 
 /// A document without the byte order mark that some servers put before it. JSON has none, and a
 /// reader may skip it (RFC 8259 §8.1). Tokens are read without this.
-#[allow(dead_code, reason = "for what is fetched, which the feature `remote` brings")]
+#[cfg(feature = "remote")]
 pub(crate) fn without_mark(document: &[u8]) -> &[u8] {
     document.strip_prefix(b"\xef\xbb\xbf").unwrap_or(document)
 }

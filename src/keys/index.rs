@@ -2,8 +2,7 @@
 
 use std::{
     collections::HashMap,
-    hash::{BuildHasher, Hash, RandomState},
-    iter,
+    hash::{BuildHasher, RandomState},
 };
 
 use super::Key;
@@ -30,14 +29,6 @@ pub(super) enum Named<'k> {
     Any,
 }
 
-/// Which keys, by the issuer that they are bound to.
-#[derive(Hash)]
-enum Bound<'k> {
-    To(&'k str),
-    ToNone,
-    Any,
-}
-
 impl Named<'_> {
     pub(super) fn fits(self, key: &Key) -> bool {
         match self {
@@ -61,13 +52,10 @@ impl Index {
                 index.ids.entry(index.hasher.hash_one(id)).or_default().push(place);
             }
             let named = key.kid().map_or(Named::None, Named::Id);
-            let bound = key.issuer().map_or(Bound::ToNone, Bound::To);
             for algorithm in key.algorithms() {
                 for named in [&named, &Named::Any] {
-                    for bound in [&bound, &Bound::Any] {
-                        let hash = index.hasher.hash_one((named, bound, algorithm));
-                        index.places.entry(hash).or_default().push(place);
-                    }
+                    let hash = index.hasher.hash_one((named, algorithm));
+                    index.places.entry(hash).or_default().push(place);
                 }
             }
         }
@@ -79,39 +67,11 @@ impl Index {
         self.ids.get(&self.hasher.hash_one(id)).map_or(&[], Vec::as_slice)
     }
 
-    /// The keys that may be tried; those of an issuer together with those that are bound to
-    /// none.
-    pub(super) fn find(
-        &self,
-        named: Named<'_>,
-        issuer: Option<&str>,
-        algorithm: Algorithm,
-    ) -> impl Iterator<Item = usize> {
-        let (one, other) = match issuer {
-            None => (self.places(named, Bound::Any, algorithm), [].as_slice()),
-            Some(issuer) => (
-                self.places(named, Bound::To(issuer), algorithm),
-                self.places(named, Bound::ToNone, algorithm),
-            ),
-        };
-        in_order(one, other)
-    }
-
-    fn places(&self, named: Named<'_>, bound: Bound<'_>, algorithm: Algorithm) -> &[usize] {
-        let hash = self.hasher.hash_one((named, bound, algorithm));
+    /// The keys that may be tried.
+    pub(super) fn find(&self, named: Named<'_>, algorithm: Algorithm) -> &[usize] {
+        let hash = self.hasher.hash_one((named, algorithm));
         self.places.get(&hash).map_or(&[], Vec::as_slice)
     }
-}
-
-/// Two lists that are in order, as one that is in order.
-fn in_order<'i>(one: &'i [usize], other: &'i [usize]) -> impl Iterator<Item = usize> + use<'i> {
-    let (mut one, mut other) = (one.iter().peekable(), other.iter().peekable());
-    iter::from_fn(move || match (one.peek(), other.peek()) {
-        (Some(first), Some(second)) if second < first => other.next(),
-        (Some(_), _) => one.next(),
-        (None, _) => other.next(),
-    })
-    .copied()
 }
 
 /// So few keys are looked at one by one, which is quicker.

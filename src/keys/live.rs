@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 
 use super::{KeySet, trusted::Trusted};
 use crate::clock::{Clock, unix_seconds};
@@ -23,7 +23,7 @@ struct Plan {
 
 impl LiveKeys {
     /// Keys that are bound to this issuer.
-    #[allow(dead_code, reason = "for the feature `issue`")]
+    #[cfg(feature = "issue")]
     pub(crate) fn new(issuer: &str, keys: KeySet, clock: Arc<dyn Clock>) -> Self {
         let plan = Plan { now: Trusted::new(keys), later: Vec::new() };
         Self { plan: Arc::new(ArcSwap::from_pointee(plan)), issuer: issuer.into(), clock }
@@ -31,7 +31,7 @@ impl LiveKeys {
 
     /// Other keys, and those that take their place at later times, the first time first. What
     /// was learned of the former ones goes with them.
-    #[allow(dead_code, reason = "for the feature `issue`")]
+    #[cfg(feature = "issue")]
     pub(crate) fn set(&self, keys: KeySet, later: Vec<(i64, KeySet)>) {
         let later = later.into_iter().map(|(from, keys)| (from, Trusted::new(keys))).collect();
         self.plan.store(Arc::new(Plan { now: Trusted::new(keys), later }));
@@ -41,20 +41,34 @@ impl LiveKeys {
         &self.issuer
     }
 
-    pub(super) fn with<T>(&self, see: impl FnOnce(&Trusted) -> T) -> T {
+    /// The keys of this moment.
+    pub(super) fn load(&self) -> LoadedPlan {
         let plan = self.plan.load();
         if plan.later.is_empty() {
-            return see(&plan.now);
+            return LoadedPlan { plan, later: None };
         }
         // Only while a key is about to go is the time of interest.
         let now = unix_seconds(self.clock.now());
-        let is_over = |(from, _): &&(i64, Trusted)| now >= *from;
-        see(plan.later.iter().rev().find(is_over).map_or(&plan.now, |(_, keys)| keys))
+        let later = plan.later.iter().rposition(|(from, _)| now >= *from);
+        LoadedPlan { plan, later }
+    }
+}
+
+/// The keys of one moment.
+pub(crate) struct LoadedPlan {
+    plan: Guard<Arc<Plan>>,
+    later: Option<usize>,
+}
+
+impl LoadedPlan {
+    pub(super) fn trusted(&self) -> &Trusted {
+        let later = self.later.and_then(|at| self.plan.later.get(at));
+        later.map_or(&self.plan.now, |(_, keys)| keys)
     }
 }
 
 impl fmt::Debug for LiveKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.with(|trusted| trusted.keys.fmt(f))
+        self.load().trusted().keys.fmt(f)
     }
 }

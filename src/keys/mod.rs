@@ -53,6 +53,7 @@ mod der;
 mod index;
 mod jwk;
 mod key;
+#[cfg(feature = "issue")]
 mod live;
 mod material;
 mod set;
@@ -70,21 +71,19 @@ mod backend;
 
 #[cfg(feature = "remote")]
 pub mod remote;
-#[cfg(not(feature = "remote"))]
-#[path = "no_remote.rs"]
-mod remote;
 
 #[cfg(feature = "issue")]
 pub(crate) use self::live::LiveKeys;
+#[cfg(feature = "remote")]
+pub(crate) use self::remote::{Asked, Deadline, RemoteKeys, Waiting};
 pub use self::{
     key::Key,
     set::{KeySet, SkippedKey},
     source::{IntoKeySource, KeySource},
 };
 pub(crate) use self::{
-    remote::{Asked, Deadline, Waiting},
     set::Miss,
     signature::Authentic,
-    source::{Places, Sources},
+    source::Sources,
     trusted::{Generation, StillTrusted, Trusted},
 };

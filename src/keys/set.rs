@@ -66,7 +66,7 @@ impl KeySet {
 
     /// The public keys of a document that may have at most so many; `None` if it
     /// has more.
-    #[allow(dead_code, reason = "for what fetches, which the feature `remote` brings")]
+    #[cfg(feature = "remote")]
     pub(crate) fn from_jwks_of_at_most(
         limit: usize,
         document: &[u8],
@@ -127,25 +127,23 @@ impl KeySet {
         self.iter().flat_map(Key::algorithms).collect()
     }
 
-    /// Finds the key whose signature this is, and the issuer that it speaks for
-    /// alone. With an issuer given, keys of others are passed over.
+    /// Finds the key whose signature this is, and the issuer that it is bound to.
     #[inline]
     pub(crate) fn verify(
         &self,
-        issuer: Option<&str>,
         kid: Option<&str>,
         algorithm: Algorithm,
         message: &[u8],
         signature: &[u8],
     ) -> Result<(Authentic, Option<&str>), Miss> {
         if let Some(index) = &self.index {
-            return self.verify_indexed(index, issuer, kid, algorithm, message, signature);
+            return self.verify_indexed(index, kid, algorithm, message, signature);
         }
         // A key of that id is the one that is meant, also if it does not fit.
         let is_named = kid.is_some_and(|kid| self.iter().any(|key| key.kid() == Some(kid)));
         let named = named(kid, is_named);
         let candidates = self.iter().filter(|key| named.fits(key));
-        try_each(fitting(candidates, issuer, algorithm), is_named, algorithm, message, signature)
+        try_each(fitting(candidates, algorithm), is_named, algorithm, message, signature)
     }
 
     /// The same for a large set, without a look at each key.
@@ -153,21 +151,19 @@ impl KeySet {
     fn verify_indexed(
         &self,
         index: &Index,
-        issuer: Option<&str>,
         kid: Option<&str>,
         algorithm: Algorithm,
         message: &[u8],
         signature: &[u8],
     ) -> Result<(Authentic, Option<&str>), Miss> {
-        let (candidates, is_named) = self.indexed(index, issuer, kid, algorithm);
-        try_each(fitting(candidates, issuer, algorithm), is_named, algorithm, message, signature)
+        let (candidates, is_named) = self.indexed(index, kid, algorithm);
+        try_each(fitting(candidates, algorithm), is_named, algorithm, message, signature)
     }
 
     /// The keys that the index has for a token, and whether one has the token's id.
     fn indexed<'s, 'q>(
         &'s self,
         index: &'q Index,
-        issuer: Option<&'q str>,
         kid: Option<&'q str>,
         algorithm: Algorithm,
     ) -> (impl Iterator<Item = &'s Key> + use<'s, 'q>, bool) {
@@ -176,8 +172,7 @@ impl KeySet {
             keys.any(|key| key.kid() == Some(kid))
         });
         let named = named(kid, is_named);
-        let places = index.find(named, issuer, algorithm);
-        let keys = places.filter_map(|place| self.keys.get(place));
+        let keys = index.find(named, algorithm).iter().filter_map(|place| self.keys.get(*place));
         (keys.filter(move |key| named.fits(key)), is_named)
     }
 
@@ -209,18 +204,13 @@ fn named(kid: Option<&str>, is_named: bool) -> Named<'_> {
     }
 }
 
-/// Those keys that may speak for the issuer, if it is given, and serve the algorithm.
+/// Those keys that serve the algorithm.
 #[inline]
 fn fitting<'s>(
     keys: impl Iterator<Item = &'s Key>,
-    issuer: Option<&str>,
     algorithm: Algorithm,
 ) -> impl Iterator<Item = (&'s Key, &'s Prepared)> {
-    keys.filter(move |key| match (issuer, key.issuer()) {
-        (Some(issuer), Some(bound)) => issuer == bound,
-        _ => true,
-    })
-    .filter_map(move |key| Some((key, key.prepared(algorithm)?)))
+    keys.filter_map(move |key| Some((key, key.prepared(algorithm)?)))
 }
 
 #[inline]
@@ -239,7 +229,7 @@ fn try_each<'s>(
         }
     }
     let error = Error::new(if tried { ErrorKind::Signature } else { ErrorKind::UnknownKey });
-    Err(Miss { error, may_come: !is_named && !algorithm.is_symmetric() })
+    Err(Miss { error, may_be_published: !is_named && !algorithm.is_symmetric() })
 }
 
 /// The keys of a JWK set, each as it stands.
@@ -274,7 +264,8 @@ pub(crate) struct Miss {
     pub(crate) error: Error,
     /// Whether a published set may have the key one day: this one has none that the
     /// token names, and it is one that is published.
-    pub(crate) may_come: bool,
+    #[cfg_attr(not(feature = "remote"), expect(dead_code, reason = "others are not fetched"))]
+    pub(crate) may_be_published: bool,
 }
 
 /// A key of a document that cannot be used.
@@ -326,12 +317,7 @@ mod tests {
     use super::*;
 
     /// Which keys a token is tried with, as the rules of the module say it.
-    fn defined<'s>(
-        set: &'s KeySet,
-        issuer: Option<&str>,
-        kid: Option<&str>,
-        algorithm: Algorithm,
-    ) -> Vec<&'s Key> {
+    fn defined<'s>(set: &'s KeySet, kid: Option<&str>, algorithm: Algorithm) -> Vec<&'s Key> {
         let named = kid.filter(|kid| set.iter().any(|key| key.kid() == Some(kid)));
         let all = set.iter();
         let named = all.filter(|key| match (kid, named) {
@@ -339,11 +325,7 @@ mod tests {
             (Some(_), Some(named)) => key.kid() == Some(named),
             (Some(_), None) => key.kid().is_none(),
         });
-        let bound = named.filter(|key| match (issuer, key.issuer()) {
-            (Some(issuer), Some(bound)) => issuer == bound,
-            _ => true,
-        });
-        bound.filter(|key| key.prepared(algorithm).is_some()).take(MOST_TRIED).collect()
+        named.filter(|key| key.prepared(algorithm).is_some()).take(MOST_TRIED).collect()
     }
 
     fn names() -> impl Strategy<Value = Option<&'static str>> {
@@ -355,26 +337,24 @@ mod tests {
 
         #[test]
         fn an_index_finds_the_keys_that_are_defined_in_their_order(
-            keys in vec((names(), names(), 0..3_usize), 17..60),
-            (kid, issuer) in (names(), names()),
+            keys in vec((names(), 0..3_usize), 17..60),
+            kid in names(),
         ) {
             let secret = |n: usize| vec![u8::try_from(n + 1).unwrap(); 64];
             let kinds = [Key::hs256(secret(0)), Key::hs384(secret(1)), Key::hs512(secret(2))];
             let kinds = kinds.map(Result::unwrap);
             let set: KeySet = keys
                 .iter()
-                .map(|(kid, issuer, kind)| {
-                    let key = kinds[*kind].clone();
-                    let key = kid.iter().fold(key, |key, kid| key.with_kid(*kid));
-                    issuer.iter().fold(key, |key, issuer| key.with_issuer(*issuer))
+                .map(|(kid, kind)| {
+                    kid.iter().fold(kinds[*kind].clone(), |key, kid| key.with_kid(*kid))
                 })
                 .collect();
             let index = set.index.as_deref().unwrap();
             for algorithm in [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512, Algorithm::RS256] {
-                let (found, is_named) = set.indexed(index, issuer, kid, algorithm);
+                let (found, is_named) = set.indexed(index, kid, algorithm);
                 let found: Vec<_> =
-                    fitting(found, issuer, algorithm).map(|(key, _)| key).take(MOST_TRIED).collect();
-                let expected = defined(&set, issuer, kid, algorithm);
+                    fitting(found, algorithm).map(|(key, _)| key).take(MOST_TRIED).collect();
+                let expected = defined(&set, kid, algorithm);
                 prop_assert!(found.iter().map(|key| std::ptr::from_ref(*key))
                     .eq(expected.iter().map(|key| std::ptr::from_ref(*key))));
                 let has_id = kid.is_some_and(|kid| keys.iter().any(|(one, ..)| *one == Some(kid)));
@@ -390,9 +370,8 @@ mod tests {
         assert!(set.index.is_none());
         let both = set.clone().and(KeySet::new([key(16)])).with_issuer("i");
         let index = both.index.as_deref().unwrap();
-        let (found, is_named) = both.indexed(index, Some("i"), Some("16"), Algorithm::HS256);
+        let (found, is_named) = both.indexed(index, Some("16"), Algorithm::HS256);
         assert_eq!(found.map(Key::kid).collect::<Vec<_>>(), [Some("16")]);
         assert!(is_named);
-        assert_eq!(both.indexed(index, Some("j"), Some("16"), Algorithm::HS256).0.count(), 0);
     }
 }

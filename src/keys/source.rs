@@ -1,11 +1,13 @@
 //! Where keys come from: given once, or fetched again and again.
 
-use std::fmt;
+use std::{collections::HashMap, fmt};
 
+#[cfg(feature = "issue")]
+use super::live::{LiveKeys, LoadedPlan};
+#[cfg(feature = "remote")]
+use super::remote::{LoadedKeys, RemoteKeys};
 use super::{
     Key, KeySet,
-    live::LiveKeys,
-    remote::{Asked, Deadline, RemoteKeys},
     trusted::{Generation, StillTrusted, Trusted},
 };
 use crate::{
@@ -19,20 +21,21 @@ pub struct KeySource(Source);
 
 #[derive(Clone, Debug)]
 enum Source {
-    Fixed(KeySet),
+    Given(KeySet),
+    #[cfg(feature = "issue")]
     Live(LiveKeys),
-    #[allow(dead_code, reason = "made by the feature `remote`")]
+    #[cfg(feature = "remote")]
     Remote(RemoteKeys),
 }
 
 impl KeySource {
     /// Keys of this process, which may change.
-    #[allow(dead_code, reason = "for the feature `issue`")]
+    #[cfg(feature = "issue")]
     pub(crate) fn live(keys: LiveKeys) -> Self {
         Self(Source::Live(keys))
     }
 
-    #[allow(dead_code, reason = "for the feature `remote`")]
+    #[cfg(feature = "remote")]
     pub(super) fn remote(keys: RemoteKeys) -> Self {
         Self(Source::Remote(keys))
     }
@@ -58,7 +61,7 @@ impl IntoKeySource for KeySource {
 
 impl IntoKeySource for KeySet {
     fn into_key_source(self) -> Result<KeySource, ConfigError> {
-        Ok(KeySource(Source::Fixed(self)))
+        Ok(KeySource(Source::Given(self)))
     }
 }
 
@@ -87,11 +90,21 @@ impl<K: IntoKeySource> IntoKeySource for Result<K, ConfigError> {
 }
 
 /// All keys of a verifier.
-#[derive(Default)]
 pub(crate) struct Sources {
-    fixed: Option<Trusted>,
+    given: Option<Given>,
+    #[cfg(feature = "issue")]
     live: Box<[LiveKeys]>,
+    #[cfg(feature = "remote")]
     remote: Box<[RemoteKeys]>,
+}
+
+/// Keys that were given once.
+enum Given {
+    /// All of them are bound to one issuer, or none is to any.
+    Together(Trusted),
+    /// Each issuer has its own, beside those that are bound to none: the very same key may be
+    /// bound to several.
+    ByIssuer { issuers: HashMap<Box<str>, Trusted>, others: Trusted, all: KeySet },
 }
 
 impl Sources {
@@ -99,15 +112,21 @@ impl Sources {
     ///
     /// There is no key that can be used.
     pub(crate) fn new(sources: Vec<KeySource>) -> Result<Self, ConfigError> {
-        let (mut fixed, mut live, mut remote) = (None::<KeySet>, Vec::new(), Vec::new());
+        let mut given = None::<KeySet>;
+        #[cfg(feature = "issue")]
+        let mut live = Vec::new();
+        #[cfg(feature = "remote")]
+        let mut remote = Vec::new();
         for source in sources {
             match source.0 {
-                Source::Fixed(keys) => fixed = Some(fixed.unwrap_or_default().and(keys)),
+                Source::Given(keys) => given = Some(given.unwrap_or_default().and(keys)),
+                #[cfg(feature = "issue")]
                 Source::Live(keys) => live.push(keys),
+                #[cfg(feature = "remote")]
                 Source::Remote(keys) => remote.push(keys),
             }
         }
-        let unusable = fixed.as_ref().filter(|keys| keys.is_empty());
+        let unusable = given.as_ref().filter(|keys| keys.is_empty());
         if let Some(keys) = unusable {
             let reasons = keys.reasons();
             return Err(if reasons.is_empty() {
@@ -116,19 +135,29 @@ impl Sources {
                 ConfigError::NoUsableKeys(reasons)
             });
         }
-        if fixed.is_none() && live.is_empty() && remote.is_empty() {
+        let sources = Self {
+            given: given.map(Given::new),
+            #[cfg(feature = "issue")]
+            live: live.into(),
+            #[cfg(feature = "remote")]
+            remote: remote.into(),
+        };
+        if sources.of(None).next().is_none() {
             return Err(ConfigError::NoKeys);
         }
-        Ok(Self { fixed: fixed.map(Trusted::new), live: live.into(), remote: remote.into() })
+        Ok(sources)
     }
 
     /// The keys that were given once.
-    pub(crate) fn fixed(&self) -> Option<&KeySet> {
-        self.fixed.as_ref().map(|trusted| &trusted.keys)
+    pub(crate) fn given(&self) -> Option<&KeySet> {
+        self.given.as_ref().map(|given| match given {
+            Given::Together(trusted) => &trusted.keys,
+            Given::ByIssuer { all, .. } => all,
+        })
     }
 
     /// The keys that are fetched.
-    #[allow(dead_code, reason = "for the feature `remote`")]
+    #[cfg(feature = "remote")]
     pub(crate) fn remote(&self) -> &[RemoteKeys] {
         &self.remote
     }
@@ -136,90 +165,150 @@ impl Sources {
     /// All algorithms that some key may verify, now or after a rotation: those of shared
     /// secrets only if there is one now.
     pub(crate) fn algorithms(&self) -> AlgorithmSet {
-        let public = Algorithm::ALL.iter().copied().filter(|one| !one.is_symmetric());
-        let changing = public.filter(|_| !self.remote.is_empty() || !self.live.is_empty());
-        let live = self.live.iter().map(|keys| keys.with(|trusted| trusted.keys.algorithms()));
-        let now = self.fixed().map(KeySet::algorithms).into_iter().chain(live);
-        changing.chain(now.collect::<Vec<_>>().iter().flat_map(|set| set.iter())).collect()
+        let mut all = self.given().map(KeySet::algorithms).unwrap_or_default();
+        for source in self.of(None).filter(|source| !matches!(source, SourceOfKeys::Given(_))) {
+            let now = source.load().trusted().map(|trusted| trusted.keys.algorithms());
+            let public = Algorithm::ALL.iter().copied().filter(|one| !one.is_symmetric());
+            all = all.iter().chain(now.unwrap_or_default().iter()).chain(public).collect();
+        }
+        all
     }
 
     /// The issuer that each key is bound to, if it is to one.
     pub(crate) fn issuers(&self) -> impl Iterator<Item = Option<&str>> {
-        let fixed = self.fixed().into_iter().flat_map(KeySet::iter).map(Key::issuer);
-        let live = self.live.iter().map(|keys| Some(keys.issuer()));
-        fixed.chain(live).chain(self.remote.iter().map(RemoteKeys::issuer))
+        let given = self.given().into_iter().flat_map(KeySet::iter).map(Key::issuer);
+        given.chain(self.of(None).filter_map(|source| match source {
+            SourceOfKeys::Given(_) => None,
+            #[cfg(feature = "issue")]
+            SourceOfKeys::Live(keys) => Some(Some(keys.issuer())),
+            #[cfg(feature = "remote")]
+            SourceOfKeys::Remote(keys) => Some(keys.issuer()),
+        }))
     }
 
-    /// Shows one source after the other to `attempt`, until one settles it, and where
-    /// it stands among those whose keys change, if it is one. None is shown where such a
-    /// source has no keys that may be used. Takes no lock and waits for nothing.
+    /// Whether the issuer of a token decides which keys it is verified with.
     #[inline]
-    pub(crate) fn each<T>(
-        &self,
-        mut attempt: impl FnMut(Option<&Trusted>, Option<usize>) -> Option<T>,
-    ) -> Option<T> {
-        if let Some(fixed) = &self.fixed
-            && let Some(settled) = attempt(Some(fixed), None)
-        {
-            return Some(settled);
-        }
-        let mut live = self.live.iter();
-        if let Some(settled) =
-            live.find_map(|keys| keys.with(|trusted| attempt(Some(trusted), None)))
-        {
-            return Some(settled);
-        }
-        let mut remote = self.remote.iter().enumerate();
-        remote.find_map(|(place, keys)| keys.with(|trusted| attempt(trusted, Some(place))))
+    pub(crate) fn are_by_issuer(&self) -> bool {
+        matches!(self.given, Some(Given::ByIssuer { .. }))
     }
 
-    /// Whether keys that vouched for a token are still those of a source, and may be used.
+    /// The sources of keys for tokens of an issuer. It is of no interest unless they are
+    /// [by issuer](Self::are_by_issuer).
     #[inline]
-    pub(crate) fn still_trust(&self, generation: Generation) -> Option<StillTrusted> {
-        self.each(|trusted, _| trusted?.is_still(generation))
+    pub(crate) fn of(&self, issuer: Option<&str>) -> impl Iterator<Item = SourceOfKeys<'_>> {
+        let given = self.given.as_ref().map(|given| match given {
+            Given::Together(trusted) => trusted,
+            Given::ByIssuer { issuers, others, .. } => {
+                issuer.and_then(|issuer| issuers.get(issuer)).unwrap_or(others)
+            }
+        });
+        let sources = given.into_iter().map(SourceOfKeys::Given);
+        #[cfg(feature = "issue")]
+        let sources = sources.chain(self.live.iter().map(SourceOfKeys::Live));
+        #[cfg(feature = "remote")]
+        let sources = sources.chain(self.remote.iter().map(SourceOfKeys::Remote));
+        sources
     }
 
-    /// Asks those of these sources that may have keys for this issuer to look for new
-    /// ones.
-    #[cold]
-    pub(crate) fn ask(
+    /// Whether keys that vouched for a token of this issuer are still those of a source, and
+    /// may be used.
+    #[inline]
+    pub(crate) fn still_trust(
         &self,
-        places: Places,
         issuer: Option<&str>,
-        name: &str,
-        deadline: Option<Deadline>,
-    ) -> Vec<Asked> {
-        let remote = self.remote.iter().enumerate();
-        remote
-            .filter(|(place, _)| places.contains(*place))
-            .filter(|(_, keys)| keys.issuer().is_none_or(|bound| issuer == Some(bound)))
-            .map(|(_, keys)| keys.ask(name, deadline))
-            .collect()
+        generation: Generation,
+    ) -> Option<StillTrusted> {
+        for source in self.of(issuer) {
+            if let Some(trusted) = source.load().trusted()
+                && let Some(evidence) = trusted.is_still(generation)
+            {
+                return Some(evidence);
+            }
+        }
+        None
     }
 }
 
-/// Some of the sources whose keys change: a bit each, and the last one for all that are
-/// beyond.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Places(u64);
+impl Given {
+    fn new(all: KeySet) -> Self {
+        let first = all.iter().next().and_then(Key::issuer);
+        let are_together = all.iter().all(|key| key.issuer() == first);
+        if are_together {
+            return Self::Together(Trusted::new(all));
+        }
+        let of = |issuer: Option<&str>| {
+            let keys = all.iter().filter(|key| key.issuer().is_none() || key.issuer() == issuer);
+            Trusted::new(keys.cloned().collect())
+        };
+        let issuers = all.iter().filter_map(Key::issuer).map(|one| (one.into(), of(Some(one))));
+        Self::ByIssuer { issuers: issuers.collect(), others: of(None), all: all.clone() }
+    }
+}
 
-impl Places {
-    pub(crate) fn add(&mut self, place: usize) {
-        self.0 |= Self::bit(place);
+/// One of the sources of a verifier.
+#[derive(Clone, Copy)]
+pub(crate) enum SourceOfKeys<'s> {
+    Given(&'s Trusted),
+    #[cfg(feature = "issue")]
+    Live(&'s LiveKeys),
+    #[cfg(feature = "remote")]
+    Remote(&'s RemoteKeys),
+}
+
+/// The keys of a source at one moment.
+pub(crate) enum LoadedSource<'s> {
+    Given(&'s Trusted),
+    #[cfg(feature = "issue")]
+    Live(LoadedPlan),
+    #[cfg(feature = "remote")]
+    Remote(LoadedKeys),
+}
+
+impl<'s> SourceOfKeys<'s> {
+    /// Its keys of this moment. Takes no lock and waits for nothing.
+    #[inline]
+    pub(crate) fn load(self) -> LoadedSource<'s> {
+        match self {
+            Self::Given(trusted) => LoadedSource::Given(trusted),
+            #[cfg(feature = "issue")]
+            Self::Live(keys) => LoadedSource::Live(keys.load()),
+            #[cfg(feature = "remote")]
+            Self::Remote(keys) => LoadedSource::Remote(keys.load()),
+        }
     }
 
-    fn contains(self, place: usize) -> bool {
-        self.0 & Self::bit(place) != 0
+    /// The keys that are fetched, if it is this kind: others may come.
+    #[cfg(feature = "remote")]
+    pub(crate) fn remote(self) -> Option<RemoteKeys> {
+        match self {
+            Self::Remote(keys) => Some(keys.clone()),
+            _ => None,
+        }
     }
+}
 
-    fn bit(place: usize) -> u64 {
-        1 << place.min(63)
+impl LoadedSource<'_> {
+    /// The keys; none where a source has no keys that may be used.
+    #[inline]
+    pub(crate) fn trusted(&self) -> Option<&Trusted> {
+        match self {
+            Self::Given(trusted) => Some(trusted),
+            #[cfg(feature = "issue")]
+            Self::Live(plan) => Some(plan.trusted()),
+            #[cfg(feature = "remote")]
+            Self::Remote(keys) => keys.trusted(),
+        }
     }
 }
 
 impl fmt::Debug for Sources {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut list = f.debug_list();
-        list.entries(self.fixed()).entries(&self.live).entries(&self.remote).finish()
+        list.entries(self.given());
+        #[cfg(feature = "issue")]
+        list.entries(&self.live);
+        #[cfg(feature = "remote")]
+        list.entries(&self.remote);
+        list.finish()
     }
 }

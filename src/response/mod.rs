@@ -78,7 +78,7 @@ impl Rejection {
     }
 
     /// Whether a handler that takes guests takes this request.
-    #[allow(dead_code, reason = "for the feature `axum`")]
+    #[cfg(feature = "axum")]
     pub(crate) fn is_of_a_guest(&self) -> bool {
         self.of_a_guest || self.error.is_missing_token()
     }

@@ -103,7 +103,7 @@ impl Revocation {
 
     /// Whether it revokes a token of the name that it has, which was issued at this time, if
     /// that is known.
-    #[allow(dead_code, reason = "for the feature `redis`")]
+    #[cfg(feature = "redis")]
     pub(crate) fn revokes(&self, issued_at: Option<i64>) -> bool {
         self.before().is_none_or(|before| is_before(issued_at, before))
     }

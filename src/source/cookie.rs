@@ -123,13 +123,13 @@ impl CookieSource {
     }
 
     /// The same of a cookie with this path.
-    #[allow(dead_code, reason = "for the feature `issue`")]
+    #[cfg(feature = "issue")]
     pub(crate) fn below(self, path: &'static str) -> Self {
         Self { path: path.into(), ..self }
     }
 
     /// The path that the cookie is set with.
-    #[allow(dead_code, reason = "for the feature `issue`")]
+    #[cfg(feature = "issue")]
     pub(crate) fn below_path(&self) -> &str {
         &self.path
     }
@@ -152,7 +152,7 @@ impl CookieSource {
 
     /// The one value that `is_ours`, whatever else stands under this name: for a cookie that
     /// another one vouches for.
-    #[allow(dead_code, reason = "for the feature `issue`")]
+    #[cfg(feature = "issue")]
     pub(crate) fn find_ours<'h>(
         &self,
         headers: &'h HeaderMap,

@@ -2,7 +2,10 @@
 
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
-use super::{Bindings, Cache, Claims, Config, RuleError, UserRules, Verifier, names::Names};
+use super::{
+    Cache, Claims, Engines, RuleError, Verifier, binding::Bindings, engine::Engine, names::Names,
+    rule::UserRules,
+};
 use crate::{
     alg::{Algorithm, AlgorithmSet},
     clock::{Clock, SystemClock},
@@ -387,7 +390,7 @@ impl<C> VerifierBuilder<C> {
             events: self.events,
             required: self.required.into_iter().map(String::into_boxed_str).collect(),
         };
-        Ok(Verifier::of(Config {
+        let engine = Engine {
             keys,
             algorithms,
             rules,
@@ -397,8 +400,9 @@ impl<C> VerifierBuilder<C> {
             revocations: self.revocations,
             max_token_len: self.max_token_len,
             clock: self.clock,
-            cache: self.cache.start(),
-        }))
+            is_cached: self.cache.is_on(),
+        };
+        Ok(Verifier::new(Engines::One(Arc::new(engine)), self.cache))
     }
 }
 

@@ -1,20 +1,17 @@
 //! Tokens that were verified a moment ago: neither the signature nor the claims need be
 //! read again, while all that may have changed since is asked again.
 
-use std::ops::RangeInclusive;
+use std::{
+    ops::RangeInclusive,
+    ptr,
+    sync::{Arc, Weak},
+};
 
 use super::{
-    Claims, Config, Verifier,
-    claims::{Held, Remembered},
+    claims::{CachedClaims, UnreleasedClaims},
+    engine::Engine,
 };
-use crate::{
-    claims::RegisteredClaims,
-    clock::unix_seconds,
-    error::{ConfigError, Error},
-    hotset::{Fate, HotSet},
-    keys::Generation,
-    step::Step,
-};
+use crate::{claims::RegisteredClaims, error::ConfigError, hotset::HotSet, keys::Generation};
 
 /// How much memory a verifier may take for tokens that it has verified.
 ///
@@ -72,6 +69,10 @@ impl Cache {
         Self(None)
     }
 
+    pub(super) fn is_on(self) -> bool {
+        self.0.is_some()
+    }
+
     pub(super) fn check(self) -> Result<(), ConfigError> {
         if self.0.is_none_or(|bytes| BYTES.contains(&bytes)) {
             return Ok(());
@@ -82,7 +83,7 @@ impl Cache {
         ))
     }
 
-    pub(super) fn start<V>(self) -> Option<HotSet<V>> {
+    pub(super) fn start<C>(self) -> Option<HotSet<CachedToken<C>>> {
         self.0.map(HotSet::new)
     }
 }
@@ -93,20 +94,41 @@ impl Default for Cache {
     }
 }
 
-/// What is known of a token that was verified.
-pub(super) struct Verdict<C> {
-    claims: Remembered<C>,
+/// What is kept of a token that was verified.
+pub(super) struct CachedToken<C> {
+    claims: CachedClaims<C>,
     /// The keys that vouched for it.
     generation: Generation,
+    /// Who has verified it. Does not keep that from being dropped, nor may another one have its
+    /// address before this is gone.
+    by: Weak<Engine<C>>,
 }
 
-impl<C> Verdict<C> {
-    pub(super) fn new(claims: &Held<C>, generation: Generation) -> Self {
-        Self { claims: claims.remember(), generation }
+impl<C> CachedToken<C> {
+    pub(super) fn new(
+        claims: &UnreleasedClaims<C>,
+        generation: Generation,
+        by: &Arc<Engine<C>>,
+    ) -> Self {
+        Self { claims: claims.to_cached(), generation, by: Arc::downgrade(by) }
+    }
+
+    pub(super) fn claims(&self) -> &CachedClaims<C> {
+        &self.claims
     }
 
     pub(super) fn registered(&self) -> &RegisteredClaims {
         self.claims.registered()
+    }
+
+    pub(super) fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// Whether this is who has verified it.
+    #[inline]
+    pub(super) fn is_by(&self, engine: &Arc<Engine<C>>) -> bool {
+        ptr::eq(Arc::as_ptr(engine), self.by.as_ptr())
     }
 
     /// What it takes, in bytes.
@@ -115,40 +137,11 @@ impl<C> Verdict<C> {
     }
 }
 
-impl<C> Config<C> {
-    /// Whether a verdict will not be asked for any more.
-    pub(super) fn is_over(&self, verdict: &Verdict<C>) -> bool {
-        let now = unix_seconds(self.clock.now());
-        self.rules.is_over(verdict.registered(), now)
-            || self.keys.still_trust(verdict.generation).is_none()
+impl<C: Send + Sync + 'static> CachedToken<C> {
+    /// Whether it will not be asked for any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.by.upgrade().is_none_or(|engine| engine.is_over(self))
     }
 }
-
-impl<C: Send + Sync + 'static> Verifier<C> {
-    /// The answer to a token with this verdict, unless it does not stand any more; and what
-    /// becomes of the verdict.
-    #[inline]
-    pub(super) fn recall(&self, config: &Config<C>, verdict: &Verdict<C>) -> Recalled<C> {
-        // The keys may be back in a moment, where they are only stale.
-        let Some(trusted) = config.keys.still_trust(verdict.generation) else {
-            return (None, Fate::Stays);
-        };
-        let now = unix_seconds(config.clock.now());
-        match config.rules.check_again(verdict.registered(), now) {
-            Ok(within) => match self.finish(config, verdict.claims.hold(trusted, within)) {
-                refused @ Step::Ready(Err(_)) => (Some(refused), Fate::Stays),
-                answer => (Some(answer), Fate::Used),
-            },
-            Err(error) => {
-                let over = config.rules.is_over(verdict.registered(), now);
-                let fate = if over { Fate::Goes } else { Fate::Stays };
-                (Some(Step::Ready(Err(error))), fate)
-            }
-        }
-    }
-}
-
-/// The answer to a known token, if its verdict still stands, and what becomes of that.
-pub(super) type Recalled<C> = (Option<Step<Result<Claims<C>, Error>>>, Fate);
 
 const BYTES: RangeInclusive<usize> = 256 * 1024..=1024 * 1024 * 1024;

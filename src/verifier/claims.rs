@@ -45,13 +45,13 @@ struct Inner<C> {
 }
 
 /// Claims that lack the last evidence, which may have to be waited for.
-pub(super) struct Held<C>(Arc<Inner<C>>);
+pub(super) struct UnreleasedClaims<C>(Arc<Inner<C>>);
 
 /// Claims that were verified once. They lack what may be different now: the time, the
 /// keys, and what is revoked.
-pub(super) struct Remembered<C>(Arc<Inner<C>>);
+pub(super) struct CachedClaims<C>(Arc<Inner<C>>);
 
-impl<C> Held<C> {
+impl<C> UnreleasedClaims<C> {
     /// Wants the evidence of every other check, by value: without one of them this does not
     /// compile.
     #[inline]
@@ -71,24 +71,24 @@ impl<C> Held<C> {
     }
 
     /// Keeps them for when the token comes again.
-    pub(super) fn remember(&self) -> Remembered<C> {
-        Remembered(Arc::clone(&self.0))
+    pub(super) fn to_cached(&self) -> CachedClaims<C> {
+        CachedClaims(Arc::clone(&self.0))
     }
 
     /// Wants the last evidence.
-    pub(super) fn release(self, _: NotRevoked) -> Claims<C> {
+    pub(super) fn into_claims(self, _: NotRevoked) -> Claims<C> {
         Claims(self.0)
     }
 }
 
-impl<C> Remembered<C> {
+impl<C> CachedClaims<C> {
     pub(super) fn registered(&self) -> &RegisteredClaims {
         &self.0.registered
     }
 
     /// Wants evidence of what may have changed since, but for the last one.
-    pub(super) fn hold(&self, _: StillTrusted, _: WithinRules) -> Held<C> {
-        Held(Arc::clone(&self.0))
+    pub(super) fn revalidate(&self, _: StillTrusted, _: WithinRules) -> UnreleasedClaims<C> {
+        UnreleasedClaims(Arc::clone(&self.0))
     }
 
     /// How many bytes they take at the most. What is in a `C` is not known; it counts as if

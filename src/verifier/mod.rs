@@ -77,38 +77,41 @@ mod binding;
 mod builder;
 mod cache;
 mod claims;
+mod engine;
 #[cfg(feature = "remote")]
 mod issuers;
+#[cfg(feature = "remote")]
+mod key_lookup;
 mod names;
 mod pipeline;
-mod revoked;
 mod rule;
-mod wait;
 
 use std::{fmt, sync::Arc};
 
 use serde::de::DeserializeOwned;
+#[cfg(feature = "remote")]
+use zeroize::Zeroizing;
 
 #[cfg(feature = "remote")]
 pub use self::issuers::{IssuerPattern, Issuers, IssuersBuilder};
-use self::{binding::Bindings, cache::Verdict, pipeline::Failure, rule::UserRules, wait::Look};
+#[cfg(feature = "remote")]
+use self::issuers::{LoadedTenant, Tenants};
 pub use self::{
     builder::{DangerousVerifierBuilder, VerifierBuilder},
     cache::Cache,
     claims::Claims,
     rule::RuleError,
 };
+use self::{
+    cache::CachedToken,
+    engine::{Engine, Failure},
+};
 #[cfg(feature = "remote")]
 use crate::keys::remote::RemoteKeys;
 use crate::{
-    alg::AlgorithmSet,
     claims::RegisteredClaims,
-    clock::Clock,
     error::Error,
-    hotset::{HotSet, Place},
-    keys::Sources,
-    revocation::Revocations,
-    rules::Rules,
+    hotset::{Hit, HotSet, Place},
     step::Step,
 };
 
@@ -119,30 +122,39 @@ use crate::{
 /// and no token fits it.
 ///
 /// See the [module docs](self) for what is checked, and when.
-pub struct Verifier<C = RegisteredClaims>(Arc<Kind<C>>);
+pub struct Verifier<C = RegisteredClaims>(Arc<Inner<C>>);
 
-/// Whose tokens are verified.
-#[allow(clippy::large_enum_variant, reason = "there is one of it, in an `Arc`")]
-enum Kind<C> {
-    /// Those of issuers that share keys and rules.
-    One(Config<C>),
-    /// Those of issuers that each have their own.
-    #[cfg(feature = "remote")]
-    Many(Issuers<C>),
+struct Inner<C> {
+    engines: Engines<C>,
+    /// The tokens that were verified a moment ago.
+    cache: Option<HotSet<CachedToken<C>>>,
 }
 
-struct Config<C> {
-    keys: Sources,
-    algorithms: AlgorithmSet,
-    rules: Rules,
-    /// Whose tokens are taken; of all if there are none.
-    clients: Box<[String]>,
-    user_rules: UserRules<C>,
-    bindings: Bindings,
-    revocations: Revocations,
-    max_token_len: usize,
-    clock: Box<dyn Clock>,
-    cache: Option<HotSet<Verdict<C>>>,
+/// Who verifies.
+enum Engines<C> {
+    /// One for all tokens.
+    One(Arc<Engine<C>>),
+    /// One for each issuer.
+    #[cfg(feature = "remote")]
+    Tenants(Arc<Tenants<C>>),
+}
+
+/// The engine for a token, as it was at one moment.
+enum LoadedEngine<'v, C> {
+    One(&'v Arc<Engine<C>>),
+    #[cfg(feature = "remote")]
+    Tenant(LoadedTenant<C>),
+}
+
+impl<C> LoadedEngine<'_, C> {
+    #[inline]
+    fn get(&self) -> &Arc<Engine<C>> {
+        match self {
+            Self::One(engine) => engine,
+            #[cfg(feature = "remote")]
+            Self::Tenant(tenant) => tenant.engine(),
+        }
+    }
 }
 
 impl<C> Verifier<C> {
@@ -151,18 +163,8 @@ impl<C> Verifier<C> {
         VerifierBuilder::new()
     }
 
-    fn of(config: Config<C>) -> Self {
-        Self(Arc::new(Kind::One(config)))
-    }
-
-    /// What is configured; of several issuers, each has its own.
-    #[inline]
-    fn config(&self) -> Option<&Config<C>> {
-        match &*self.0 {
-            Kind::One(config) => Some(config),
-            #[cfg(feature = "remote")]
-            Kind::Many(_) => None,
-        }
+    fn new(engines: Engines<C>, cache: Cache) -> Self {
+        Self(Arc::new(Inner { engines, cache: cache.start() }))
     }
 }
 
@@ -201,7 +203,10 @@ impl<C> Verifier<C> {
     /// [`Issuers::get`].
     #[must_use]
     pub fn remote_keys(&self) -> &[RemoteKeys] {
-        self.config().map_or(&[], |config| config.keys.remote())
+        match &self.0.engines {
+            Engines::One(engine) => engine.keys.remote(),
+            Engines::Tenants(_) => &[],
+        }
     }
 }
 
@@ -227,79 +232,114 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         found: &[u8],
         text: impl FnOnce() -> Result<&'t str, Error>,
     ) -> Step<Result<Claims<C>, Error>> {
-        match &*self.0 {
-            Kind::One(config) => {
-                let cache = config.cache.as_ref().map(|cache| (cache, cache.place(found)));
-                let known = cache.and_then(|(cache, place)| {
-                    cache.find(place, found, |verdict| self.recall(config, verdict)).flatten()
-                });
-                known.unwrap_or_else(|| match text() {
-                    Ok(token) => self.verify_unknown(config, token, cache),
-                    Err(error) => Step::Ready(Err(error)),
-                })
-            }
-            #[cfg(feature = "remote")]
-            Kind::Many(issuers) => issuers.verify(found, text),
+        let place = self.0.cache.as_ref().map(|cache| (cache, cache.place(found)));
+        if let Some((cache, place)) = place
+            && let Some(hit) = cache.get(place, found)
+            && let Some(answer) = self.verify_cached(cache, &hit)
+        {
+            return answer;
         }
-    }
-
-    /// Verifies a token that is not known, and keeps it.
-    fn verify_unknown(
-        &self,
-        config: &Config<C>,
-        token: &str,
-        cache: Option<(&HotSet<Verdict<C>>, Place)>,
-    ) -> Step<Result<Claims<C>, Error>> {
-        let claim = || {
-            let (cache, place) = cache?;
-            Some((cache, (place, cache.claim(place, token)?)))
+        let token = match text() {
+            Ok(token) => token,
+            Err(error) => return Step::Ready(Err(error)),
         };
-        self.verify_anew(config, token, claim, |(cache, claim), verdict| {
-            let (bytes, is_over) = (verdict.bytes(), |old: &_| config.is_over(old));
-            cache.insert(claim, token, verdict, bytes, is_over);
-        })
-    }
-
-    /// Verifies a token for whoever keeps the verified ones of several verifiers. One that
-    /// keeps none by itself has none kept here either.
-    #[cfg(feature = "remote")]
-    fn verify_among_others<K>(
-        &self,
-        token: &str,
-        claim: impl FnOnce() -> Option<K>,
-        keep: impl FnOnce(K, Verdict<C>),
-    ) -> Step<Result<Claims<C>, Error>> {
-        match self.config() {
-            Some(config) if config.cache.is_some() => self.verify_anew(config, token, claim, keep),
-            _ => self.verify(token),
-        }
-    }
-
-    /// Verifies a token that is not known; what is found of one that passes and has a `claim`
-    /// to it is to `keep`.
-    #[inline]
-    fn verify_anew<K>(
-        &self,
-        config: &Config<C>,
-        token: &str,
-        claim: impl FnOnce() -> Option<K>,
-        keep: impl FnOnce(K, Verdict<C>),
-    ) -> Step<Result<Claims<C>, Error>> {
-        match pipeline::verify(config, token) {
-            Ok((claims, generation)) => {
-                let Some(claim) = claim() else { return self.finish(config, claims) };
-                let verdict = Verdict::new(&claims, generation);
-                let answer = self.finish(config, claims);
-                if !matches!(answer, Step::Ready(Err(_))) {
-                    keep(claim, verdict);
+        match &self.0.engines {
+            Engines::One(engine) => self.verify_new(engine, token, place),
+            #[cfg(feature = "remote")]
+            Engines::Tenants(tenants) => {
+                let issuer = match tenants.issuer_of(token) {
+                    Ok(issuer) => issuer,
+                    Err(error) => return Step::Ready(Err(error)),
+                };
+                match tenants.load(&issuer) {
+                    Some(tenant) => self.verify_new(tenant.engine(), token, place),
+                    None => self.resolve(tenants, &issuer, token),
                 }
-                answer
-            }
-            Err(Failure::Final(error)) => Step::Ready(Err(error)),
-            Err(Failure::Undecided(error, places)) => {
-                self.look_for_keys(config, token, Look { error, places, waited: None })
             }
         }
+    }
+
+    /// The answer to a token that was verified before, if it still stands.
+    #[inline]
+    fn verify_cached(
+        &self,
+        cache: &HotSet<CachedToken<C>>,
+        hit: &Hit<CachedToken<C>>,
+    ) -> Option<Step<Result<Claims<C>, Error>>> {
+        let cached = hit.value()?;
+        let loaded = self.engine_of(cached.registered().issuer());
+        let Some(engine) = loaded.as_ref().map(LoadedEngine::get).filter(|it| cached.is_by(it))
+        else {
+            // Its issuer has another one now, or none.
+            cache.remove(hit);
+            return None;
+        };
+        let answer = engine.verify_cached(cached)?;
+        match &answer {
+            Step::Ready(Err(_)) if engine.is_over(cached) => cache.remove(hit),
+            Step::Ready(Err(_)) => {}
+            Step::Ready(Ok(_)) | Step::Pending(_) => cache.count_use(hit),
+        }
+        Some(answer)
+    }
+
+    /// Verifies a token that is not known, and keeps it if it passes.
+    #[inline]
+    fn verify_new(
+        &self,
+        engine: &Arc<Engine<C>>,
+        token: &str,
+        place: Option<(&HotSet<CachedToken<C>>, Place)>,
+    ) -> Step<Result<Claims<C>, Error>> {
+        let (claims, generation) = match engine.verify(token) {
+            Ok(verified) => verified,
+            Err(Failure::Final(error)) => return Step::Ready(Err(error)),
+            #[cfg(feature = "remote")]
+            Err(Failure::KeyMissing(lookup)) => return lookup.begin(engine, token),
+        };
+        let Some((cache, place)) = place.filter(|_| engine.is_cached) else {
+            return engine.finish(claims);
+        };
+        let Some(admission) = cache.admit(place, token) else { return engine.finish(claims) };
+        let cached = CachedToken::new(&claims, generation, engine);
+        let answer = engine.finish(claims);
+        if !matches!(answer, Step::Ready(Err(_))) {
+            let bytes = cached.bytes();
+            cache.insert((place, admission), token, cached, bytes, CachedToken::is_over);
+        }
+        answer
+    }
+
+    /// The engine that verifies the tokens of an issuer now.
+    #[inline]
+    #[cfg_attr(not(feature = "remote"), expect(unused_variables, reason = "there is only one"))]
+    fn engine_of(&self, issuer: Option<&str>) -> Option<LoadedEngine<'_, C>> {
+        match &self.0.engines {
+            Engines::One(engine) => Some(LoadedEngine::One(engine)),
+            #[cfg(feature = "remote")]
+            Engines::Tenants(tenants) => tenants.load(issuer?).map(LoadedEngine::Tenant),
+        }
+    }
+
+    /// Asks for the engine of an issuer that is not known, and then verifies its token.
+    #[cfg(feature = "remote")]
+    #[cold]
+    fn resolve(
+        &self,
+        tenants: &Arc<Tenants<C>>,
+        issuer: &str,
+        token: &str,
+    ) -> Step<Result<Claims<C>, Error>> {
+        let resolving = match tenants.resolve(issuer, token) {
+            Ok(resolving) => resolving,
+            Err(error) => return Step::Ready(Err(error)),
+        };
+        let (verifier, token) = (self.clone(), Zeroizing::new(token.to_owned()));
+        Step::pending(resolving.then(async move |engine| {
+            let place =
+                verifier.0.cache.as_ref().map(|cache| (cache, cache.place(token.as_bytes())));
+            verifier.verify_new(&engine, &token, place).await
+        }))
     }
 }
 
@@ -311,16 +351,16 @@ impl<C> Clone for Verifier<C> {
 
 impl<C> fmt::Debug for Verifier<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &*self.0 {
-            Kind::One(config) => f
+        match &self.0.engines {
+            Engines::One(engine) => f
                 .debug_struct("Verifier")
-                .field("keys", &config.keys)
-                .field("algorithms", &config.algorithms)
-                .field("rules", &config.rules)
-                .field("max_token_len", &config.max_token_len)
+                .field("keys", &engine.keys)
+                .field("algorithms", &engine.algorithms)
+                .field("rules", &engine.rules)
+                .field("max_token_len", &engine.max_token_len)
                 .finish_non_exhaustive(),
             #[cfg(feature = "remote")]
-            Kind::Many(issuers) => f.debug_tuple("Verifier").field(issuers).finish(),
+            Engines::Tenants(tenants) => f.debug_tuple("Verifier").field(tenants).finish(),
         }
     }
 }

@@ -1,202 +1,108 @@
 //! The order of things: size and shape, header, signature, rules, binding,
 //! typed claims, revocation. Each stage hands on what the next may see.
 
-use serde::de::DeserializeOwned;
+use std::borrow::Cow;
 
-use super::{Config, claims::Held};
+use serde::{Deserialize, de::DeserializeOwned};
+
+use super::{claims::UnreleasedClaims, engine::Engine};
 use crate::{
     alg::AlgorithmSet,
     claims::{Malformed, RawClaims, RegisteredClaims},
     clock::unix_seconds,
     error::{Error, ErrorKind},
-    json::Members,
-    keys::{Authentic, Generation, Miss, Places, Trusted},
+    json::{self, Members},
+    keys::{Authentic, Miss, Trusted},
     rules::Rules,
     token::{Compact, Header, Space},
 };
 
-/// Why a token does not pass.
-pub(super) enum Failure {
-    /// And never will.
-    Final(Error),
-    /// As far as the keys that are there can tell; these sources may have others one
-    /// day.
-    Undecided(Error, Places),
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Final(error)
-    }
-}
-
-/// Verifies a token up to the rules that may wait; also says which keys vouch for it.
-#[inline]
-pub(super) fn verify<C>(config: &Config<C>, token: &str) -> Result<(Held<C>, Generation), Failure>
-where
-    C: DeserializeOwned,
-{
-    let token = Compact::parse(token, config.max_token_len)?;
-    let (mut refusal, mut places) = (None, Places::default());
-    let settled = config.keys.each(|trusted, place| {
-        let Some(trusted) = trusted else {
-            place.into_iter().for_each(|place| places.add(place));
-            return None;
-        };
-        match attempt(config, token, trusted) {
-            Ok(claims) => return Some(Ok((claims, trusted.generation()))),
-            Err(Doubt::Token(error)) => return Some(Err(error)),
-            Err(Doubt::Speaker(_)) => refusal = Some(Error::new(ErrorKind::Issuer)),
-            Err(Doubt::Keys(miss)) => {
-                if let Some(place) = place
-                    && miss.may_come
-                {
-                    places.add(place);
-                }
-                refusal.get_or_insert(miss.error);
-            }
-        }
-        None
-    });
-    match settled {
-        Some(result) => result.map_err(Failure::Final),
-        None => Err(undecided(refusal, places)),
-    }
-}
-
-#[cold]
-fn undecided(refusal: Option<Error>, places: Places) -> Failure {
-    let error = refusal.unwrap_or_else(|| Error::new(ErrorKind::UnknownKey));
-    if places == Places::default() {
-        Failure::Final(error)
-    } else {
-        Failure::Undecided(error, places)
-    }
-}
-
 /// Verifies a token with the keys of one source.
 #[inline]
-fn attempt<C>(config: &Config<C>, token: Compact<'_>, trusted: &Trusted) -> Result<Held<C>, Doubt>
-where
-    C: DeserializeOwned,
-{
-    let vouched = authenticate(token, trusted, config.into(), None)?;
-    match accept(config, token, vouched) {
-        Err(Doubt::Speaker(issuer)) => attempt_for(config, token, trusted, issuer),
-        result => result,
-    }
-}
-
-/// The same with the keys of the token's issuer alone: one of them may be the very key
-/// that is bound to another issuer, too.
-#[cold]
-#[inline(never)]
-fn attempt_for<C>(
-    config: &Config<C>,
+pub(super) fn attempt<C>(
+    engine: &Engine<C>,
     token: Compact<'_>,
     trusted: &Trusted,
-    issuer: Box<str>,
-) -> Result<Held<C>, Doubt>
+) -> Result<UnreleasedClaims<C>, AttemptError>
 where
     C: DeserializeOwned,
 {
-    match authenticate(token, trusted, config.into(), Some(&issuer)) {
-        Ok(vouched) => accept(config, token, vouched),
-        Err(_) => Err(Doubt::Speaker(issuer)),
-    }
+    let signed_by = authenticate(token, trusted, engine.into())?;
+    accept(engine, token, signed_by)
 }
 
 /// What else must hold of a token that is authentic.
 #[inline]
 fn accept<C>(
-    config: &Config<C>,
+    engine: &Engine<C>,
     token: Compact<'_>,
-    (authentic, speaks_for): Vouched<'_>,
-) -> Result<Held<C>, Doubt>
+    (authentic, bound_issuer): SignedBy<'_>,
+) -> Result<UnreleasedClaims<C>, AttemptError>
 where
     C: DeserializeOwned,
 {
     let payload = text(token)?;
     let (mut members, mut raw) = (Members::new(), RawClaims::default());
-    read(&payload, &config.rules, &mut members, &mut raw)?;
-    let within = config.rules.check(&raw, unix_seconds(config.clock.now()))?;
-    check_speaker(&raw, speaks_for)?;
-    let binding = config.bindings.check(&raw)?;
+    read(&payload, &engine.rules, &mut members, &mut raw)?;
+    let within = engine.rules.check(&raw, unix_seconds(engine.clock.now()))?;
+    check_bound_issuer(&raw, bound_issuer)?;
+    let binding = engine.bindings.check(&raw)?;
     let registered = RegisteredClaims::keep(&raw, &payload);
 
     let custom = members.to().map_err(|error| misfit(&error))?;
     drop((members, raw));
     let registered = registered.own(payload);
-    check_client(&registered, &config.clients)?;
-    Ok(Held::new(authentic, within, binding, registered, custom))
+    check_client(&registered, &engine.clients)?;
+    Ok(UnreleasedClaims::new(authentic, within, binding, registered, custom))
 }
 
-/// What the issuer of a token is that nobody can vouch for yet, and the name of its key, if all
-/// that can be known without a key is in order; the evidence is thrown away.
-#[cold]
-pub(super) fn plausible<C>(
-    config: &Config<C>,
-    whole: &str,
-) -> Result<(Option<String>, String), Error> {
-    let token = Compact::parse(whole, config.max_token_len)?;
-    let mut space = Space::new();
-    let header = token.header(&mut space)?;
-    Welcome::from(config).check(&header)?;
-    if header.algorithm().is_symmetric() {
-        // Secrets are not published.
-        return Err(Error::new(ErrorKind::UnknownKey));
+/// The issuer that a token says it has: good to pick its keys, and nothing else.
+pub(super) fn unverified_issuer(token: Compact<'_>) -> Result<Box<str>, Error> {
+    #[derive(Deserialize)]
+    struct Peek<'a> {
+        #[serde(borrow)]
+        iss: Option<Cow<'a, str>>,
     }
-    // Bytes that are no signature are none with any key.
-    token.signature(&mut Space::new())?;
     let payload = text(token)?;
-    let (mut members, mut raw) = (Members::new(), RawClaims::default());
-    read(&payload, &config.rules, &mut members, &mut raw)?;
-    config.rules.check(&raw, unix_seconds(config.clock.now()))?;
-    config.bindings.check(&raw)?;
-    // Without an id, nobody can say which key it is: each token asks for its own.
-    let signature = || text_of_signature(whole);
-    let name = header.kid().map_or_else(signature, |kid| format!("id {kid}"));
-    Ok((raw.iss.map(String::from), name))
+    match serde_json::from_str::<Peek<'_>>(&payload) {
+        // An array would be read as a claims set, too.
+        Ok(peek) if json::is_object(&payload) => {
+            peek.iss.map(Box::from).ok_or_else(|| Error::missing_claim("iss"))
+        }
+        _ => Err(Error::new(ErrorKind::MalformedClaims { claim: None })),
+    }
 }
 
-/// The begin of a token's signature, which no other token has.
-fn text_of_signature(token: &str) -> String {
-    let signature = token.rsplit('.').next().unwrap_or_default();
-    format!("token {}", signature.get(..43).unwrap_or(signature))
-}
-
-/// Why a set of keys does not vouch for a token.
-enum Doubt {
+/// Why the keys of a source do not vouch for a token.
+pub(super) enum AttemptError {
     /// The token is at fault, whatever the keys.
     Token(Error),
-    /// Its signature is that of a key which is bound to another issuer than this, its
-    /// own.
-    Speaker(Box<str>),
+    /// Its signature is that of a key which is bound to another issuer than its own.
+    BoundToAnother,
     Keys(Miss),
 }
 
-impl From<Error> for Doubt {
+impl From<Error> for AttemptError {
     fn from(error: Error) -> Self {
         Self::Token(error)
     }
 }
 
-/// Header, then key and signature; with an issuer given, of its keys alone.
+/// Header, then key and signature.
 #[inline]
 fn authenticate<'k>(
     token: Compact<'_>,
     trusted: &'k Trusted,
-    welcome: Welcome<'_>,
-    issuer: Option<&str>,
-) -> Result<Vouched<'k>, Doubt> {
+    policy: HeaderPolicy<'_>,
+) -> Result<SignedBy<'k>, AttemptError> {
     if let Some(known) = trusted.headers.find(token) {
-        return verify_signature(token, &known.header(), trusted, welcome, issuer);
+        return verify_signature(token, &known.header(), trusted, policy);
     }
     let mut space = Space::new();
     let header = token.header(&mut space)?;
-    let vouched = verify_signature(token, &header, trusted, welcome, issuer)?;
+    let signed_by = verify_signature(token, &header, trusted, policy)?;
     trusted.headers.learn(token, &header);
-    Ok(vouched)
+    Ok(signed_by)
 }
 
 #[inline]
@@ -204,28 +110,27 @@ fn verify_signature<'k>(
     token: Compact<'_>,
     header: &Header<'_>,
     trusted: &'k Trusted,
-    welcome: Welcome<'_>,
-    issuer: Option<&str>,
-) -> Result<Vouched<'k>, Doubt> {
-    welcome.check(header)?;
+    policy: HeaderPolicy<'_>,
+) -> Result<SignedBy<'k>, AttemptError> {
+    policy.check(header)?;
     let mut space = Space::new();
     let signature = token.signature(&mut space)?;
     trusted
         .keys
-        .verify(issuer, header.kid(), header.algorithm(), token.signing_input(), signature)
-        .map_err(Doubt::Keys)
+        .verify(header.kid(), header.algorithm(), token.signing_input(), signature)
+        .map_err(AttemptError::Keys)
 }
 
-/// Which headers are welcome, whatever the keys.
+/// Which headers are allowed, whatever the keys.
 #[derive(Clone, Copy)]
-struct Welcome<'v> {
+pub(super) struct HeaderPolicy<'v> {
     algorithms: AlgorithmSet,
     rules: &'v Rules,
 }
 
-impl Welcome<'_> {
+impl HeaderPolicy<'_> {
     #[inline]
-    fn check(self, header: &Header<'_>) -> Result<(), Error> {
+    pub(super) fn check(self, header: &Header<'_>) -> Result<(), Error> {
         if !self.algorithms.contains(header.algorithm()) {
             return Err(Error::new(ErrorKind::AlgorithmNotAllowed));
         }
@@ -233,14 +138,14 @@ impl Welcome<'_> {
     }
 }
 
-impl<'v, C> From<&'v Config<C>> for Welcome<'v> {
-    fn from(config: &'v Config<C>) -> Self {
-        Self { algorithms: config.algorithms, rules: &config.rules }
+impl<'v, C> From<&'v Engine<C>> for HeaderPolicy<'v> {
+    fn from(engine: &'v Engine<C>) -> Self {
+        Self { algorithms: engine.algorithms, rules: &engine.rules }
     }
 }
 
-/// That a token is authentic, and the issuer that its key speaks for alone.
-type Vouched<'k> = (Authentic, Option<&'k str>);
+/// That a token is authentic, and the issuer that its key is bound to.
+type SignedBy<'k> = (Authentic, Option<&'k str>);
 
 /// Reads the members of a payload, and the claims among them.
 #[inline]
@@ -257,11 +162,12 @@ pub(super) fn read<'a>(
 
 /// The key of one issuer does not vouch for tokens of another (RFC 8725 §3.8).
 #[inline]
-fn check_speaker(claims: &RawClaims<'_>, speaks_for: Option<&str>) -> Result<(), Doubt> {
-    match speaks_for {
-        Some(issuer) if claims.iss.as_deref() != Some(issuer) => {
-            Err(Doubt::Speaker(claims.iss.as_deref().unwrap_or_default().into()))
-        }
+fn check_bound_issuer(
+    claims: &RawClaims<'_>,
+    bound_issuer: Option<&str>,
+) -> Result<(), AttemptError> {
+    match bound_issuer {
+        Some(issuer) if claims.iss.as_deref() != Some(issuer) => Err(AttemptError::BoundToAnother),
         _ => Ok(()),
     }
 }

@@ -92,6 +92,7 @@ use tokio::{
 pub(crate) use self::policy::{
     DEFAULT_REFRESH, FIRST_RETRY, LAST_RETRY, LONGEST_REFRESH, SHORTEST_REFRESH,
 };
+pub(super) use self::tend::LoadedKeys;
 pub use self::{
     builder::RemoteKeysBuilder,
     status::{KeyState, KeyStatus},
@@ -100,7 +101,7 @@ use self::{
     provider::Location,
     tend::{Hope, Shared},
 };
-use super::{IntoKeySource, KeySource, Trusted};
+use super::{IntoKeySource, KeySource};
 use crate::error::{ConfigError, FetchError, FetchErrorKind};
 
 /// Keys that are fetched from an identity provider, and kept fresh; cheap to clone.
@@ -191,16 +192,16 @@ impl RemoteKeys {
         &self.0.0
     }
 
-    /// Shows the keys that may be used, if there are any.
+    /// The keys of this moment.
     #[inline]
-    pub(super) fn with<T>(&self, look: impl FnOnce(Option<&Trusted>) -> T) -> T {
-        self.shared().with(look)
+    pub(super) fn load(&self) -> LoadedKeys {
+        self.shared().load()
     }
 
     /// A token needs the key of this name, which is not there; whoever waits for it already
     /// does so until `deadline`.
     #[cold]
-    pub(super) fn ask(&self, name: &str, deadline: Option<Deadline>) -> Asked {
+    pub(crate) fn ask(&self, name: &str, deadline: Option<Deadline>) -> Asked {
         let now = Instant::now();
         let deadline = deadline.unwrap_or(now + self.shared().policy.max_wait);
         match self.shared().hope(name, deadline.saturating_duration_since(now)) {
@@ -260,7 +261,7 @@ impl Waiting {
         match changed {
             _ if failed => Asked::Unavailable { retry_after },
             true => Asked::Unknown,
-            false if shared.with(|keys| keys.is_some()) => Asked::Later { retry_after },
+            false if shared.load().trusted().is_some() => Asked::Later { retry_after },
             false => Asked::Unavailable { retry_after },
         }
     }

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwapOption, Guard};
 use tokio::{
     runtime::Handle,
     sync::{Notify, watch},
@@ -81,6 +81,20 @@ pub(super) struct Snapshot {
     good_until: AtomicI64,
 }
 
+/// The keys of one moment, if there are any.
+pub(crate) struct LoadedKeys {
+    snapshot: Guard<Option<Arc<Snapshot>>>,
+    may_be_used: bool,
+}
+
+impl LoadedKeys {
+    #[inline]
+    pub(in crate::keys) fn trusted(&self) -> Option<&Trusted> {
+        let snapshot = self.snapshot.as_ref().filter(|_| self.may_be_used);
+        snapshot.map(|snapshot| &snapshot.trusted)
+    }
+}
+
 /// Whether there is hope for new keys.
 pub(super) enum Hope {
     /// A fetch is under way or begins: the receiver changes when it has ended. Whether
@@ -127,15 +141,15 @@ impl Shared {
         })
     }
 
-    /// Shows the keys, if there are any that may be used.
+    /// The keys of this moment.
     #[inline]
-    pub(super) fn with<T>(self: &Arc<Self>, look: impl FnOnce(Option<&Trusted>) -> T) -> T {
+    pub(super) fn load(self: &Arc<Self>) -> LoadedKeys {
         if self.tended.load(Ordering::Relaxed) == 0 {
             self.tend();
         }
-        let current = self.current.load();
-        let usable = current.as_ref().filter(|snapshot| self.is_good(snapshot));
-        look(usable.map(|snapshot| &snapshot.trusted))
+        let snapshot = self.current.load();
+        let may_be_used = snapshot.as_ref().is_some_and(|snapshot| self.is_good(snapshot));
+        LoadedKeys { snapshot, may_be_used }
     }
 
     /// Starts the task, if it does not run and there is a runtime to run on; says

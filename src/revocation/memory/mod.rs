@@ -3,8 +3,9 @@
 mod due;
 mod table;
 
+#[cfg(any(test, feature = "redis"))]
+use std::collections::HashSet;
 use std::{
-    collections::HashSet,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -95,7 +96,7 @@ impl MemoryDenylist {
     }
 
     /// Adds many at once, or none if there is no room for all of them.
-    #[allow(dead_code, reason = "for the feature `redis`")]
+    #[cfg(any(test, feature = "redis"))]
     pub(crate) fn insert_all(
         &self,
         revocations: impl IntoIterator<Item = Revocation>,
@@ -119,7 +120,7 @@ impl MemoryDenylist {
     /// # Errors
     ///
     /// Something found no room.
-    #[allow(dead_code, reason = "for the feature `redis`")]
+    #[cfg(any(test, feature = "redis"))]
     pub(crate) fn insert_page(
         &self,
         page: impl IntoIterator<Item = Revocation>,
@@ -146,13 +147,13 @@ impl MemoryDenylist {
 
     /// The revocations whose time is not over and whose [hash](Self::hash_of) is not in
     /// `covered`. It looks at all of them: with many, call it where it may block.
-    #[allow(dead_code, reason = "for the feature `redis`")]
+    #[cfg(any(test, feature = "redis"))]
     pub(crate) fn not_covered(&self, covered: &HashSet<u64>) -> Vec<Revocation> {
         self.collect(|hash| !covered.contains(&hash))
     }
 
     /// A keyed hash of what a revocation names. It is the same for the life of this list.
-    #[allow(dead_code, reason = "for the feature `redis`")]
+    #[cfg(any(test, feature = "redis"))]
     pub(crate) fn hash_of(&self, revocation: &Revocation) -> u64 {
         self.0.table.name_of(revocation).hash
     }

@@ -105,6 +105,7 @@ impl Table {
         self.part(name.hash)?.get(&name, view)
     }
 
+    #[cfg(any(test, feature = "redis"))]
     pub(super) fn has(&self, name: Name<'_>) -> bool {
         self.find(name, &self.view()).is_some()
     }

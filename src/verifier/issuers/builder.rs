@@ -3,14 +3,14 @@
 use std::{error::Error as StdError, fmt, future::Future, sync::Arc, time::Duration};
 
 use super::{
-    IssuerPattern, Issuers, Shared,
+    IssuerPattern, Issuers, Tenants,
     resolve::{Known, Resolve, Resolver},
     table::Table,
 };
 use crate::{
     clock::{Clock, SystemClock},
     error::ConfigError,
-    verifier::{Cache, Verifier, builder::check_token_len},
+    verifier::{Cache, Engines, Verifier, builder::check_token_len},
 };
 
 /// Builds [`Issuers`] that are resolved when they are needed.
@@ -163,13 +163,14 @@ impl<C> IssuersBuilder<C> {
             resolver.resolve = self.resolve;
             resolver.known = self.known;
         }
-        Issuers(Arc::new(Shared {
+        let tenants = Arc::new(Tenants {
             table: Table::new(),
             resolver,
             max_token_len: self.max_token_len,
             clock: self.clock,
-            cache: self.cache.start(),
-        }))
+        });
+        let verifier = Verifier::new(Engines::Tenants(Arc::clone(&tenants)), self.cache);
+        Issuers { tenants, verifier }
     }
 }
 

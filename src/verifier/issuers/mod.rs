@@ -1,7 +1,6 @@
 //! Several issuers, each with keys, audience and rules of its own.
 
 mod builder;
-mod known;
 mod pattern;
 mod peek;
 mod resolve;
@@ -9,21 +8,15 @@ mod table;
 
 use std::{fmt, sync::Arc};
 
-use serde::de::DeserializeOwned;
-
+pub(super) use self::table::LoadedTenant;
 pub use self::{builder::IssuersBuilder, pattern::IssuerPattern};
-use self::{
-    known::Known,
-    resolve::Resolver,
-    table::{Found, Loaded, Table},
-};
-use super::{Claims, Kind, Verifier};
+use self::{resolve::Resolver, table::Table};
+use super::{Cache, Engines, Verifier, engine::Engine, pipeline};
 use crate::{
     claims::RegisteredClaims,
     clock::{Clock, unix_seconds},
     error::{ConfigError, Error, ErrorKind},
-    hotset::HotSet,
-    step::Step,
+    token::Compact,
 };
 
 /// Issuers that each have keys, audience and rules of their own, and all give the same
@@ -93,15 +86,17 @@ use crate::{
 ///     .build()?;
 /// # Ok::<(), tower_jwt_auth::ConfigError>(())
 /// ```
-pub struct Issuers<C = RegisteredClaims>(Arc<Shared<C>>);
+pub struct Issuers<C = RegisteredClaims> {
+    tenants: Arc<Tenants<C>>,
+    verifier: Verifier<C>,
+}
 
-struct Shared<C> {
+/// The engines of several issuers.
+pub(super) struct Tenants<C> {
     table: Table<C>,
     resolver: Option<Resolver<C>>,
     max_token_len: usize,
     clock: Box<dyn Clock>,
-    /// The tokens of all of them.
-    cache: Option<HotSet<Known<C>>>,
 }
 
 impl<C> Issuers<C> {
@@ -123,77 +118,89 @@ impl<C> Issuers<C> {
     ///
     /// It trusts any issuer, or is itself one of several.
     pub fn add(&self, verifier: Verifier<C>) -> Result<(), ConfigError> {
-        let issuers = verifier.issuers().ok_or(ConfigError::InvalidName(
+        let engine = verifier.engine();
+        let issuers = engine.and_then(|engine| Some((engine, engine.issuers()?)));
+        let (engine, issuers) = issuers.ok_or(ConfigError::InvalidName(
             "a verifier among several is picked by its issuer, name it with `.issuer(…)`",
         ))?;
-        self.0.table.add(issuers, &verifier);
+        self.tenants.table.add(issuers, engine);
         Ok(())
     }
 
     /// Removes an issuer, and says whether it was there. From then on its tokens are
     /// refused; where there is a resolver, it is asked again.
     pub fn remove(&self, issuer: &str) -> bool {
-        if let Some(resolver) = &self.0.resolver {
+        if let Some(resolver) = &self.tenants.resolver {
             resolver.forget(issuer);
         }
-        self.0.table.remove(issuer)
+        self.tenants.table.remove(issuer)
     }
 
     /// The issuers that are there, in no order.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
-        self.0.table.names()
+        self.tenants.table.names()
     }
 
-    /// The verifier of one issuer, such as for the status of its keys.
+    /// The verifier of one issuer, such as for the status of its keys. It keeps no tokens.
     #[must_use]
     pub fn get(&self, issuer: &str) -> Option<Verifier<C>> {
-        self.0.table.load(issuer)?.as_ref().map(|entry| entry.verifier.clone())
+        let engine = self.tenants.table.get(issuer)?;
+        Some(Verifier::new(Engines::One(engine), Cache::off()))
     }
 
     /// One verifier for all of them, for a [`JwtAuthLayer`](crate::JwtAuthLayer): it
     /// sees those that come and go later, too.
     #[must_use]
     pub fn verifier(&self) -> Verifier<C> {
-        Verifier(Arc::new(Kind::Many(self.clone())))
+        self.verifier.clone()
     }
 }
 
-impl<C: DeserializeOwned + Send + Sync + 'static> Issuers<C> {
-    /// Hands the token to the verifier of its issuer.
-    fn route(&self, token: &str) -> Step<Result<Claims<C>, Error>> {
-        let issuer = match peek::issuer(token, self.0.max_token_len) {
-            Ok(issuer) => issuer,
-            Err(error) => return Step::Ready(Err(error)),
-        };
-        let entry = self.0.table.load(&issuer);
-        match self.0.found(&entry) {
-            Found::Fresh(verifier) => self.verify_by(verifier, token),
-            Found::Old(verifier) => {
-                self.renew(&issuer);
-                self.verify_by(verifier, token)
-            }
-            Found::Missing => self.resolve(&issuer, token),
-        }
-    }
-}
-
-impl<C> Shared<C> {
+impl<C> Tenants<C> {
     fn now(&self) -> i64 {
         unix_seconds(self.clock.now())
     }
 
-    fn found<'t>(&self, entry: &'t Option<Loaded<C>>) -> Found<'t, C> {
-        let entry = entry.as_ref().and_then(|entry| entry.as_deref());
-        entry.map_or(Found::Missing, |entry| entry.found(|| self.now()))
+    /// The issuer that a token says it has: good to pick who verifies it, and nothing else.
+    pub(super) fn issuer_of(&self, token: &str) -> Result<Box<str>, Error> {
+        pipeline::unverified_issuer(Compact::parse(token, self.max_token_len)?)
+    }
+
+    /// What is said of an issuer that nobody trusts.
+    #[cold]
+    fn unknown() -> Error {
+        ErrorKind::Issuer.into()
+    }
+}
+
+impl<C: Send + Sync + 'static> Tenants<C> {
+    /// The engine of an issuer, if it is known. One that is to be resolved again serves on
+    /// meanwhile.
+    #[inline]
+    pub(super) fn load(self: &Arc<Self>, issuer: &str) -> Option<LoadedTenant<C>> {
+        let found = self.table.find(issuer, || self.now())?;
+        if found.is_old {
+            self.renew(issuer);
+        }
+        Some(found.tenant)
+    }
+}
+
+impl<C> Engine<C> {
+    /// The issuers that are trusted; none where any is.
+    pub(super) fn issuers(&self) -> Option<&[Arc<str>]> {
+        self.rules.issuers.as_deref()
     }
 }
 
 impl<C> Verifier<C> {
-    /// The issuers that are trusted; none where any is, or where there are several
-    /// verifiers.
-    pub(super) fn issuers(&self) -> Option<&[Arc<str>]> {
-        self.config()?.rules.issuers.as_deref()
+    /// Who verifies; none where each issuer has its own.
+    fn engine(&self) -> Option<&Arc<Engine<C>>> {
+        match &self.0.engines {
+            Engines::One(engine) => Some(engine),
+            Engines::Tenants(_) => None,
+        }
     }
 }
 
@@ -205,23 +212,21 @@ impl<C> Default for Issuers<C> {
 
 impl<C> Clone for Issuers<C> {
     fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
+        Self { tenants: Arc::clone(&self.tenants), verifier: self.verifier.clone() }
     }
 }
 
 impl<C> fmt::Debug for Issuers<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Issuers")
-            .field("names", &self.names())
-            .field("resolver", &self.0.resolver)
-            .finish_non_exhaustive()
+        self.tenants.fmt(f)
     }
 }
 
-impl<C> Issuers<C> {
-    /// What is said of an issuer that nobody trusts.
-    #[cold]
-    fn unknown() -> Error {
-        ErrorKind::Issuer.into()
+impl<C> fmt::Debug for Tenants<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Issuers")
+            .field("names", &self.table.names())
+            .field("resolver", &self.resolver)
+            .finish_non_exhaustive()
     }
 }

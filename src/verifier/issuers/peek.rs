@@ -1,13 +1,9 @@
 //! What a token says of itself before anybody has verified it.
 
-use std::borrow::Cow;
-
-use serde::Deserialize;
-
 use crate::{
     claims::RawClaims,
-    error::{Error, ErrorKind},
-    json::{self, Members},
+    error::Error,
+    json::Members,
     rules::{Rules, seconds},
     token::{Compact, Space},
     verifier::{
@@ -15,24 +11,6 @@ use crate::{
         pipeline::{read, text},
     },
 };
-
-/// The issuer that a token says it has: good to pick who verifies it, and nothing
-/// else.
-pub(super) fn issuer(token: &str, limit: usize) -> Result<Box<str>, Error> {
-    #[derive(Deserialize)]
-    struct Peek<'a> {
-        #[serde(borrow)]
-        iss: Option<Cow<'a, str>>,
-    }
-    let payload = text(Compact::parse(token, limit)?)?;
-    match serde_json::from_str::<Peek<'_>>(&payload) {
-        // An array would be read as a claims set, too.
-        Ok(peek) if json::is_object(&payload) => {
-            peek.iss.map(Box::from).ok_or_else(|| Error::missing_claim("iss"))
-        }
-        _ => Err(Error::new(ErrorKind::MalformedClaims { claim: None })),
-    }
-}
 
 /// Whether a token could be a good one for some verifier; whoever asks for that
 /// verifier goes to some trouble. One with a dangerously long leeway might differ.

@@ -10,18 +10,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde::de::DeserializeOwned;
 use tokio::{runtime::Handle, sync::watch, time::timeout};
-use zeroize::Zeroizing;
 
-use super::{IssuerPattern, Issuers, Shared, peek};
+use super::{IssuerPattern, Tenants, peek};
 use crate::{
     error::{Error, ErrorKind},
     expiring::ExpiringMap,
     observe::Outage,
     rules::seconds,
     step::Step,
-    verifier::{Claims, Verifier},
+    verifier::{Verifier, engine::Engine},
 };
 
 type BoxError = Box<dyn StdError + Send + Sync>;
@@ -73,7 +71,7 @@ impl<C> UnderWay<C> {
 }
 
 /// What became of an issuer.
-type Found<C> = Result<Verifier<C>, Error>;
+type Found<C> = Result<Arc<Engine<C>>, Error>;
 
 impl Default for Resolve {
     fn default() -> Self {
@@ -146,52 +144,61 @@ impl<C> State<C> {
     }
 }
 
-impl<C: DeserializeOwned + Send + Sync + 'static> Issuers<C> {
-    /// Asks for the issuer of a token that could be a good one, and then verifies it.
-    #[cold]
-    pub(super) fn resolve(&self, issuer: &str, token: &str) -> Step<Result<Claims<C>, Error>> {
-        let shared = &self.0;
-        let asked = self.resolver(issuer).and_then(|resolver| {
-            // Before a place is taken, of which made-up names could take all.
-            if resolver.known.as_ref().is_some_and(|known| !known(issuer)) {
-                return Err(Self::unknown());
-            }
-            peek::plausible(token, shared.max_token_len, shared.now())?;
-            self.ask(resolver, issuer, true)
-        });
-        let found = match asked {
-            Err(error) => return Step::Ready(Err(error)),
-            Ok(found) if found.receiver_count() >= MOST_WAITING => {
-                return Step::Ready(Err(pending()));
-            }
-            Ok(found) => found,
-        };
-        let (mut found, token) = (found.subscribe(), Zeroizing::new(token.to_owned()));
-        let issuers = self.clone();
-        Step::pending(async move {
-            let verified = async {
-                let found = match found.wait_for(Option::is_some).await {
-                    Ok(found) => found.clone(),
-                    // Who asked is gone.
-                    Err(_) => None,
-                };
-                let verifier = found.unwrap_or_else(|| Err(later(SOON)))?;
-                issuers.verify_by(&verifier, &token).await
+/// An issuer that is resolved.
+pub(in crate::verifier) struct Resolving<C>(watch::Receiver<Option<Found<C>>>);
+
+impl<C: Send + Sync + 'static> Resolving<C> {
+    /// Waits for it, and does what is then to be done, all in time.
+    pub(in crate::verifier) async fn then<T, F>(
+        mut self,
+        verify: impl FnOnce(Arc<Engine<C>>) -> F,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let verified = async {
+            let found = match self.0.wait_for(Option::is_some).await {
+                Ok(found) => found.clone(),
+                // Who asked is gone.
+                Err(_) => None,
             };
-            timeout(TIME_OUT, verified).await.unwrap_or_else(|_| Err(later(SOON)))
-        })
+            verify(found.unwrap_or_else(|| Err(later(SOON)))?).await
+        };
+        timeout(TIME_OUT, verified).await.unwrap_or_else(|_| Err(later(SOON)))
+    }
+}
+
+impl<C: Send + Sync + 'static> Tenants<C> {
+    /// Asks for the issuer of a token that could be a good one.
+    #[cold]
+    pub(in crate::verifier) fn resolve(
+        self: &Arc<Self>,
+        issuer: &str,
+        token: &str,
+    ) -> Result<Resolving<C>, Error> {
+        let resolver = self.resolver(issuer)?;
+        // Before a place is taken, of which made-up names could take all.
+        if resolver.known.as_ref().is_some_and(|known| !known(issuer)) {
+            return Err(Self::unknown());
+        }
+        peek::plausible(token, self.max_token_len, self.now())?;
+        let found = self.ask(resolver, issuer, true)?;
+        if found.receiver_count() >= MOST_WAITING {
+            return Err(pending());
+        }
+        Ok(Resolving(found.subscribe()))
     }
 
     /// Asks for an issuer again that is there, and waits for nothing.
     #[cold]
-    pub(super) fn renew(&self, issuer: &str) {
+    pub(super) fn renew(self: &Arc<Self>, issuer: &str) {
         // If it cannot be asked for now, the next request will try.
         let _ = self.resolver(issuer).and_then(|resolver| self.ask(resolver, issuer, false));
     }
 
     /// The resolver, if it may be asked for this issuer.
     fn resolver(&self, issuer: &str) -> Result<&Resolver<C>, Error> {
-        let resolver = self.0.resolver.as_ref();
+        let resolver = self.resolver.as_ref();
         resolver
             .filter(|resolver| resolver.allowed.iter().any(|pattern| pattern.matches(issuer)))
             .ok_or_else(Self::unknown)
@@ -199,16 +206,15 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Issuers<C> {
 
     /// Asks for an issuer, unless somebody does so already.
     fn ask(
-        &self,
+        self: &Arc<Self>,
         resolver: &Resolver<C>,
         issuer: &str,
         is_new: bool,
     ) -> Result<Arc<watch::Sender<Option<Found<C>>>>, Error> {
-        let shared = &self.0;
         let runtime = Handle::try_current().map_err(|_| later(SOON))?;
         let found = {
             let mut state = resolver.state();
-            if let Some(refused) = state.refused.get(issuer, shared.now()) {
+            if let Some(refused) = state.refused.get(issuer, self.now()) {
                 return Err(refused.clone());
             }
             if let Some(under_way) = state.under_way.get(issuer) {
@@ -230,8 +236,8 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Issuers<C> {
             found
         };
         // A runtime that is closing drops the task in place, which takes the lock.
-        let asked =
-            Asked { shared: Arc::clone(shared), issuer: issuer.into(), found: Arc::clone(&found) };
+        let tenants = Arc::clone(self);
+        let asked = Asked { tenants, issuer: issuer.into(), found: Arc::clone(&found) };
         runtime.spawn(asked.run());
         Ok(found)
     }
@@ -239,26 +245,27 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Issuers<C> {
 
 /// An issuer that is asked for; however that ends, it is then not under way any more.
 struct Asked<C> {
-    shared: Arc<Shared<C>>,
+    tenants: Arc<Tenants<C>>,
     issuer: Box<str>,
     found: Arc<watch::Sender<Option<Found<C>>>>,
 }
 
 impl<C: Send + Sync + 'static> Asked<C> {
     async fn run(self) {
-        let Some(resolver) = &self.shared.resolver else { return };
+        let Some(resolver) = &self.tenants.resolver else { return };
         let answer = timeout(TIME_OUT, (resolver.ask)(self.issuer.to_string())).await;
         let found = match answer {
             Ok(Ok(Some(verifier))) => {
-                let trusts = |issuers: &[Arc<str>]| issuers.iter().any(|one| **one == *self.issuer);
-                if verifier.issuers().is_some_and(trusts) {
-                    Ok(verifier)
-                } else {
+                let trusts = |engine: &&Arc<Engine<C>>| {
+                    let issuers = engine.issuers().unwrap_or_default();
+                    issuers.iter().any(|issuer| **issuer == *self.issuer)
+                };
+                verifier.engine().filter(trusts).cloned().ok_or_else(|| {
                     let wrong = "the resolver's verifier does not trust the issuer that it is for";
-                    Err(Error::with_source(ErrorKind::Failed, wrong))
-                }
+                    Error::with_source(ErrorKind::Failed, wrong)
+                })
             }
-            Ok(Ok(None)) => Err(Issuers::<C>::unknown()),
+            Ok(Ok(None)) => Err(Tenants::<C>::unknown()),
             Ok(Err(cause)) => Err(resolver.unavailable(&*cause)),
             Err(_) => Err(resolver.unavailable(&io::Error::other("it took longer than 5 s"))),
         };
@@ -269,15 +276,15 @@ impl<C: Send + Sync + 'static> Asked<C> {
     /// Keeps the answer, unless the issuer was removed meanwhile. The lock is held for all of
     /// it, so that the removal of one that is kept comes after that.
     fn keep(&self, resolver: &Resolver<C>, found: &Found<C>) {
-        let (table, now, resolve) = (&self.shared.table, self.shared.now(), &resolver.resolve);
+        let (table, now, resolve) = (&self.tenants.table, self.tenants.now(), &resolver.resolve);
         let mut state = resolver.state();
         if !self.is_under_way(&state) {
             return;
         }
         match found {
-            Ok(verifier) => {
+            Ok(engine) => {
                 let times = (now, now.saturating_add(seconds(resolve.lifetime)));
-                if !table.keep(&self.issuer, verifier, times, resolve.most) {
+                if !table.keep(&self.issuer, engine, times, resolve.most) {
                     resolver.full.no_room(resolve.most);
                 }
             }
@@ -305,7 +312,7 @@ impl<C> Asked<C> {
 
 impl<C> Drop for Asked<C> {
     fn drop(&mut self) {
-        if let Some(resolver) = &self.shared.resolver {
+        if let Some(resolver) = &self.tenants.resolver {
             let mut state = resolver.state();
             if self.is_under_way(&state) {
                 state.end(&self.issuer);

@@ -6,41 +6,51 @@ use std::{
     hash::RandomState,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
 };
 
 use arc_swap::{ArcSwapOption, Guard};
 use papaya::HashMap;
 
-use crate::verifier::Verifier;
+use crate::verifier::engine::Engine;
 
 pub(super) struct Table<C> {
-    /// The map frees what it held some time later. A verifier that is removed goes at once,
-    /// with the task that fetches its keys: so the map holds places, and these are emptied.
-    places: HashMap<Arc<str>, ArcSwapOption<Entry<C>>, RandomState>,
+    /// The map frees what it held some time later. An engine that is removed goes at once, with
+    /// the task that fetches its keys: so the map holds places, and these are emptied.
+    places: HashMap<Arc<str>, Place<C>, RandomState>,
     /// Held by who writes.
     changes: Mutex<Changes>,
 }
 
-pub(super) struct Entry<C> {
-    pub(super) verifier: Verifier<C>,
-    /// When it is to be resolved again, in seconds since 1970; never if it was added
-    /// by hand.
-    until: Option<i64>,
+/// The place of an issuer.
+struct Place<C> {
+    engine: ArcSwapOption<Engine<C>>,
+    /// When it is to be resolved again, in seconds since 1970; [`NEVER`] if it was added by hand.
+    until: AtomicI64,
     /// Whether somebody has needed it since then.
     needed: AtomicBool,
 }
 
-/// An entry as it was at one moment; `None` if it is being removed.
-pub(super) type Loaded<C> = Guard<Option<Arc<Entry<C>>>>;
+/// The engine of an issuer, as it was at one moment.
+pub(in crate::verifier) struct LoadedTenant<C>(Guard<Option<Arc<Engine<C>>>>);
 
-/// How an issuer is found.
-pub(super) enum Found<'t, C> {
-    Fresh(&'t Verifier<C>),
-    /// To be resolved again.
-    Old(&'t Verifier<C>),
-    Missing,
+impl<C> LoadedTenant<C> {
+    fn new(loaded: Guard<Option<Arc<Engine<C>>>>) -> Option<Self> {
+        loaded.is_some().then(|| Self(loaded))
+    }
+
+    #[inline]
+    pub(in crate::verifier) fn engine(&self) -> &Arc<Engine<C>> {
+        self.0.as_ref().expect("`new` has looked, and it does not change")
+    }
+}
+
+/// An engine that was found.
+pub(super) struct Found<C> {
+    pub(super) tenant: LoadedTenant<C>,
+    /// Whether it is to be resolved again.
+    pub(super) is_old: bool,
 }
 
 #[derive(Default)]
@@ -55,11 +65,11 @@ impl<C> Table<C> {
         Self { places, changes: Mutex::default() }
     }
 
-    /// Puts a verifier in the place of what was there for these issuers.
-    pub(super) fn add(&self, issuers: &[Arc<str>], verifier: &Verifier<C>) {
+    /// Puts an engine in the place of what was there for these issuers.
+    pub(super) fn add(&self, issuers: &[Arc<str>], engine: &Arc<Engine<C>>) {
         let mut changes = self.changes();
         for issuer in issuers {
-            self.put(&mut changes, issuer, Entry::new(verifier, None));
+            self.put(&mut changes, issuer, engine, NEVER);
         }
     }
 
@@ -75,13 +85,13 @@ impl<C> Table<C> {
     pub(super) fn keep(
         &self,
         issuer: &str,
-        verifier: &Verifier<C>,
+        engine: &Arc<Engine<C>>,
         (now, until): (i64, i64),
         most: usize,
     ) -> bool {
         let mut changes = self.changes();
-        let is_by_hand = |entry: Loaded<C>| entry.as_ref().is_some_and(|it| it.until.is_none());
-        if self.load(issuer).is_some_and(is_by_hand) {
+        let former = self.places.pin().get(issuer).map(Place::until);
+        if former == Some(NEVER) {
             return true;
         }
         while let Some((until, _)) = changes.resolved.first()
@@ -91,41 +101,64 @@ impl<C> Table<C> {
                 self.take(&mut changes, &issuer);
             }
         }
-        let is_new = !self.places.pin().contains_key(issuer);
-        if is_new && changes.resolved.len() >= most {
+        if former.is_none() && changes.resolved.len() >= most {
             let Some(unneeded) = self.unneeded(&changes, now) else { return false };
             self.take(&mut changes, &unneeded);
         }
-        self.put(&mut changes, issuer, Entry::new(verifier, Some(until)));
+        self.put(&mut changes, issuer, engine, until.min(NEVER - 1));
         true
     }
 
     /// The resolver knows it no more; what was added by hand stays.
     pub(super) fn drop_resolved(&self, issuer: &str) {
         let mut changes = self.changes();
-        let was_resolved = || self.load(issuer)?.as_ref()?.until;
-        if was_resolved().is_some() {
+        let until = self.places.pin().get(issuer).map(Place::until);
+        if until.is_some_and(|until| until != NEVER) {
             self.take(&mut changes, issuer);
         }
     }
 
+    /// The engine of an issuer. Of one that was added by hand, nobody asks for the time.
     #[inline]
-    pub(super) fn load(&self, issuer: &str) -> Option<Loaded<C>> {
-        self.places.pin().get(issuer).map(ArcSwapOption::load)
+    pub(super) fn find(&self, issuer: &str, now: impl FnOnce() -> i64) -> Option<Found<C>> {
+        let places = self.places.pin();
+        let place = places.get(issuer)?;
+        let until = place.until();
+        let is_old = until != NEVER && {
+            let now = now();
+            if is_over(until, now) {
+                return None;
+            }
+            now >= until
+        };
+        if is_old {
+            place.needed.store(true, Ordering::Relaxed);
+        }
+        Some(Found { tenant: LoadedTenant::new(place.engine.load())?, is_old })
+    }
+
+    /// The engine of an issuer, whatever the time.
+    pub(super) fn get(&self, issuer: &str) -> Option<Arc<Engine<C>>> {
+        self.places.pin().get(issuer)?.engine.load_full()
     }
 
     pub(super) fn names(&self) -> Vec<String> {
         self.places.pin().keys().map(|issuer| issuer.to_string()).collect()
     }
 
-    fn put(&self, changes: &mut Changes, issuer: &str, entry: Entry<C>) {
-        let (places, until, name) = (self.places.pin(), entry.until, entry.name(issuer));
-        let entry = Some(Arc::new(entry));
+    fn put(&self, changes: &mut Changes, issuer: &str, engine: &Arc<Engine<C>>, until: i64) {
+        let places = self.places.pin();
         match places.get(issuer) {
-            Some(place) => changes.forget(issuer, place.swap(entry).as_deref()),
-            None => drop(places.insert(name, ArcSwapOption::new(entry))),
+            Some(place) => {
+                changes.forget(issuer, place.until());
+                // A reader may see one of the two before the other: then it asks again in vain.
+                place.until.store(until, Ordering::Relaxed);
+                place.needed.store(false, Ordering::Relaxed);
+                place.engine.store(Some(Arc::clone(engine)));
+            }
+            None => drop(places.insert(engine.name_of(issuer), Place::new(engine, until))),
         }
-        if let Some(until) = until {
+        if until != NEVER {
             changes.resolved.insert((until, issuer.into()));
         }
     }
@@ -133,16 +166,16 @@ impl<C> Table<C> {
     fn take(&self, changes: &mut Changes, issuer: &str) -> bool {
         let places = self.places.pin();
         let Some(place) = places.remove(issuer) else { return false };
-        changes.forget(issuer, place.swap(None).as_deref());
+        changes.forget(issuer, place.until());
+        place.engine.store(None);
         true
     }
 
     /// One whose lifetime is over, and that nobody has needed since.
     fn unneeded(&self, changes: &Changes, now: i64) -> Option<Box<str>> {
+        let places = self.places.pin();
         let is_unneeded = |issuer: &str| {
-            let entry = self.load(issuer);
-            let entry = entry.as_ref().and_then(|entry| entry.as_deref());
-            entry.is_some_and(|entry| !entry.needed.load(Ordering::Relaxed))
+            places.get(issuer).is_some_and(|place| !place.needed.load(Ordering::Relaxed))
         };
         let over = changes.resolved.iter().take_while(|(until, _)| *until <= now);
         let mut issuers = over.map(|(_, issuer)| issuer).take(LOOKED_AT);
@@ -157,38 +190,30 @@ impl<C> Table<C> {
 
 impl Changes {
     /// Forgets that an issuer was resolved, if it was.
-    fn forget<C>(&mut self, issuer: &str, former: Option<&Entry<C>>) {
-        if let Some(until) = former.and_then(|former| former.until) {
+    fn forget(&mut self, issuer: &str, until: i64) {
+        if until != NEVER {
             self.resolved.remove(&(until, issuer.into()));
         }
     }
 }
 
-impl<C> Entry<C> {
-    fn new(verifier: &Verifier<C>, until: Option<i64>) -> Self {
-        Self { verifier: verifier.clone(), until, needed: AtomicBool::new(false) }
+impl<C> Place<C> {
+    fn new(engine: &Arc<Engine<C>>, until: i64) -> Self {
+        let (engine, needed) = (ArcSwapOption::from(Some(Arc::clone(engine))), false.into());
+        Self { engine, until: until.into(), needed }
     }
 
-    /// The name of an issuer, in the place where its verifier has it: what was read to find
-    /// the verifier is read again by its rules.
-    fn name(&self, issuer: &str) -> Arc<str> {
-        let own = self.verifier.issuers().unwrap_or_default().iter().find(|own| ***own == *issuer);
+    fn until(&self) -> i64 {
+        self.until.load(Ordering::Relaxed)
+    }
+}
+
+impl<C> Engine<C> {
+    /// The name of an issuer, in the place where its engine has it: what was read to find the
+    /// engine is read again by its rules.
+    fn name_of(&self, issuer: &str) -> Arc<str> {
+        let own = self.issuers().unwrap_or_default().iter().find(|own| ***own == *issuer);
         own.map_or_else(|| issuer.into(), Arc::clone)
-    }
-
-    /// One that was added by hand asks for no time.
-    #[inline]
-    pub(super) fn found(&self, now: impl FnOnce() -> i64) -> Found<'_, C> {
-        let Some(until) = self.until else { return Found::Fresh(&self.verifier) };
-        let now = now();
-        if is_over(until, now) {
-            Found::Missing
-        } else if now >= until {
-            self.needed.store(true, Ordering::Relaxed);
-            Found::Old(&self.verifier)
-        } else {
-            Found::Fresh(&self.verifier)
-        }
     }
 }
 
@@ -196,6 +221,9 @@ impl<C> Entry<C> {
 fn is_over(until: i64, now: i64) -> bool {
     now >= until.saturating_add(GRACE)
 }
+
+/// Of an issuer that is not resolved: no other time is as late.
+const NEVER: i64 = i64::MAX;
 
 /// Seconds for which an issuer serves on that cannot be resolved again.
 const GRACE: i64 = 24 * 3600;
@@ -208,16 +236,11 @@ mod tests {
     use std::collections::HashMap as Map;
 
     use super::*;
-    use crate::{claims::RegisteredClaims, keys::Key};
+    use crate::{claims::RegisteredClaims, keys::Key, verifier::Verifier};
 
-    fn verifier() -> Verifier {
-        let keys = Key::hs256([7; 32]).unwrap();
-        Verifier::<RegisteredClaims>::builder()
-            .issuer("i")
-            .audience("a")
-            .keys(keys)
-            .build()
-            .unwrap()
+    fn engine() -> Arc<Engine<RegisteredClaims>> {
+        let builder = Verifier::builder().issuer("i").audience("a").keys(Key::hs256([7; 32]));
+        Arc::clone(builder.build().unwrap().engine().unwrap())
     }
 
     /// The same by looking at each entry: when it is to be resolved again, by issuer.
@@ -239,7 +262,7 @@ mod tests {
 
     #[test]
     fn random_changes_are_as_those_of_a_table_that_is_looked_through() {
-        let (table, verifier, mut slow) = (Table::new(), verifier(), Slow::new());
+        let (table, engine, mut slow) = (Table::new(), engine(), Slow::new());
         let (mut now, mut seed) = (0_i64, 1_u64);
         let mut random = |below: u64| {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -250,7 +273,7 @@ mod tests {
             let issuer = random(12).to_string();
             match random(8) {
                 0 => {
-                    table.add(&[issuer.as_str().into()], &verifier);
+                    table.add(&[issuer.as_str().into()], &engine);
                     slow.insert(issuer, None);
                 }
                 1 => assert_eq!(table.remove(&issuer), slow.remove(&issuer).is_some()),
@@ -262,11 +285,14 @@ mod tests {
                 }
                 _ => {
                     let until = now + i64::try_from(random(5_000)).unwrap();
-                    table.keep(&issuer, &verifier, (now, until), 5);
+                    table.keep(&issuer, &engine, (now, until), 5);
                     keep(&mut slow, &issuer, now, until, 5);
                 }
             }
-            let there = |name: &str| table.load(name).map(|entry| entry.as_ref().unwrap().until);
+            let there = |name: &str| {
+                let until = table.places.pin().get(name)?.until();
+                Some((until != NEVER).then_some(until))
+            };
             let mut names = table.names();
             names.sort();
             let mut expected: Vec<_> = slow.keys().cloned().collect();
@@ -281,14 +307,14 @@ mod tests {
 
     #[test]
     fn a_verifier_that_is_removed_or_replaced_is_dropped_at_once() {
-        let (table, first, second) = (Table::new(), verifier(), verifier());
-        let there = |verifier: &Verifier| Arc::strong_count(&verifier.0) - 1;
+        let (table, first, second) = (Table::new(), engine(), engine());
+        let there = |engine: &Arc<_>| Arc::strong_count(engine) - 1;
         table.add(&["i".into(), "j".into()], &first);
         assert_eq!(there(&first), 2);
         table.add(&["i".into()], &second);
         assert_eq!((there(&first), there(&second)), (1, 1));
         assert!(table.remove("j") && !table.remove("j"));
         assert_eq!((there(&first), there(&second)), (0, 1));
-        assert!(table.load("j").is_none());
+        assert!(table.get("j").is_none());
     }
 }

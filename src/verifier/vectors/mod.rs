@@ -4,7 +4,7 @@ mod primitives;
 mod rfc;
 mod web;
 
-use super::{Doubt, Welcome, authenticate};
+use super::{AttemptError, HeaderPolicy, authenticate};
 use crate::{
     alg::Algorithm,
     error::Error,
@@ -19,16 +19,16 @@ fn open(keys: &KeySet, token: &str) -> Result<Vec<u8>, Error> {
     let rules = Rules::of_anybody(0);
     let token = Compact::parse(token, LONGEST)?;
     let algorithms = Algorithm::ALL.iter().copied().collect();
-    let welcome = Welcome { algorithms, rules: &rules };
+    let welcome = HeaderPolicy { algorithms, rules: &rules };
     let trusted = Trusted::new(keys.clone());
     let why = |doubt| match doubt {
-        Doubt::Token(error) => error,
-        Doubt::Speaker(_) => unreachable!("the keys are bound to nobody"),
-        Doubt::Keys(miss) => miss.error,
+        AttemptError::Token(error) => error,
+        AttemptError::BoundToAnother => unreachable!("the keys are bound to nobody"),
+        AttemptError::Keys(miss) => miss.error,
     };
-    authenticate(token, &trusted, welcome, None).map_err(why)?;
+    authenticate(token, &trusted, welcome).map_err(why)?;
     // Again, with the header known.
-    authenticate(token, &trusted, welcome, None).map_err(why)?;
+    authenticate(token, &trusted, welcome).map_err(why)?;
     token.payload()
 }
 

@@ -70,7 +70,7 @@ impl Tally {
         let keys: Vec<_> = keys.into_iter().map(KeySet::new).collect();
         for (vector, keys) in vectors.zip(keys.iter().cycle()) {
             let Vector { id, result, message, signature } = vector;
-            let good = keys.verify(None, None, algorithm, message, signature).is_ok();
+            let good = keys.verify(None, algorithm, message, signature).is_ok();
             assert_eq!(good, result == TestResult::Valid, "{algorithm}, tcId {id}: {result:?}");
             match result {
                 TestResult::Valid => self.verified += 1,

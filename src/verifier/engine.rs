@@ -1,0 +1,154 @@
+//! What verifies the tokens of one issuer, or of several that share keys and rules: straight
+//! down, from a token's text to its claims.
+
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+
+#[cfg(feature = "remote")]
+use super::key_lookup::KeyLookup;
+use super::{
+    binding::Bindings,
+    cache::CachedToken,
+    claims::{Claims, UnreleasedClaims},
+    pipeline::{self, AttemptError},
+    rule::UserRules,
+};
+use crate::{
+    alg::AlgorithmSet,
+    clock::{Clock, unix_seconds},
+    error::{Error, ErrorKind},
+    keys::{Generation, Sources},
+    revocation::Revocations,
+    rules::Rules,
+    step::Step,
+    token::Compact,
+};
+
+/// Keys, rules, and who else is asked.
+pub(super) struct Engine<C> {
+    pub(super) keys: Sources,
+    pub(super) algorithms: AlgorithmSet,
+    pub(super) rules: Rules,
+    /// Whose tokens are taken; of all if there are none.
+    pub(super) clients: Box<[String]>,
+    pub(super) user_rules: UserRules<C>,
+    pub(super) bindings: Bindings,
+    pub(super) revocations: Revocations,
+    pub(super) max_token_len: usize,
+    pub(super) clock: Box<dyn Clock>,
+    /// Whether its tokens may be kept.
+    pub(super) is_cached: bool,
+}
+
+/// Why a token does not pass.
+pub(super) enum Failure {
+    /// And never will.
+    Final(Error),
+    /// As far as the keys that are there can tell: others may come.
+    #[cfg(feature = "remote")]
+    KeyMissing(KeyLookup),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Final(error)
+    }
+}
+
+impl<C: DeserializeOwned> Engine<C> {
+    /// Verifies a token up to what may have to be waited for; also says which keys vouch for it.
+    #[inline]
+    pub(super) fn verify(&self, token: &str) -> Result<(UnreleasedClaims<C>, Generation), Failure> {
+        let token = Compact::parse(token, self.max_token_len)?;
+        let issuer = match self.keys.are_by_issuer() {
+            true => Some(pipeline::unverified_issuer(token)?),
+            false => None,
+        };
+        if issuer.as_deref().is_some_and(|issuer| !self.rules.trusts(issuer)) {
+            return Err(Failure::Final(Error::new(ErrorKind::Issuer)));
+        }
+        let mut refusal = None;
+        #[cfg(feature = "remote")]
+        let mut may_have_it = Vec::new();
+        for source in self.keys.of(issuer.as_deref()) {
+            let loaded = source.load();
+            let Some(trusted) = loaded.trusted() else {
+                #[cfg(feature = "remote")]
+                may_have_it.extend(source.remote());
+                continue;
+            };
+            match pipeline::attempt(self, token, trusted) {
+                Ok(claims) => return Ok((claims, trusted.generation())),
+                Err(AttemptError::Token(error)) => return Err(Failure::Final(error)),
+                Err(AttemptError::BoundToAnother) => refusal = Some(Error::new(ErrorKind::Issuer)),
+                Err(AttemptError::Keys(miss)) => {
+                    #[cfg(feature = "remote")]
+                    if miss.may_be_published {
+                        may_have_it.extend(source.remote());
+                    }
+                    refusal.get_or_insert(miss.error);
+                }
+            }
+        }
+        let error = refusal.unwrap_or_else(|| Error::new(ErrorKind::UnknownKey));
+        #[cfg(feature = "remote")]
+        if !may_have_it.is_empty() {
+            return Err(Failure::KeyMissing(KeyLookup::new(error, may_have_it)));
+        }
+        Err(Failure::Final(error))
+    }
+}
+
+impl<C: Send + Sync + 'static> Engine<C> {
+    /// The answer to a token that was verified before; none if its keys are not trusted any
+    /// more, or are stale and may be back in a moment.
+    #[inline]
+    pub(super) fn verify_cached(
+        self: &Arc<Self>,
+        cached: &CachedToken<C>,
+    ) -> Option<Step<Result<Claims<C>, Error>>> {
+        let registered = cached.registered();
+        let trusted = self.keys.still_trust(registered.issuer(), cached.generation())?;
+        let now = unix_seconds(self.clock.now());
+        Some(match self.rules.check_again(registered, now) {
+            Ok(within) => self.finish(cached.claims().revalidate(trusted, within)),
+            Err(error) => Step::Ready(Err(error)),
+        })
+    }
+
+    /// Whether a cached token will not pass any more.
+    pub(super) fn is_over(&self, cached: &CachedToken<C>) -> bool {
+        let (registered, now) = (cached.registered(), unix_seconds(self.clock.now()));
+        self.rules.is_over(registered, now)
+            || self.keys.still_trust(registered.issuer(), cached.generation()).is_none()
+    }
+
+    /// The last questions, which may have to wait: is the token revoked, and what do the
+    /// application's rules say?
+    #[inline]
+    pub(super) fn finish(
+        self: &Arc<Self>,
+        claims: UnreleasedClaims<C>,
+    ) -> Step<Result<Claims<C>, Error>> {
+        match self.revocations.check(claims.registered()) {
+            Step::Ready(Ok(not_revoked)) => self.ask_rules(claims.into_claims(not_revoked)),
+            Step::Ready(Err(error)) => Step::Ready(Err(error)),
+            Step::Pending(answer) => {
+                let engine = Arc::clone(self);
+                Step::pending(async move {
+                    let claims = claims.into_claims(answer.await?);
+                    engine.ask_rules(claims).await
+                })
+            }
+        }
+    }
+
+    #[inline]
+    fn ask_rules(&self, claims: Claims<C>) -> Step<Result<Claims<C>, Error>> {
+        match self.user_rules.check(&claims) {
+            Ok(()) => self.user_rules.ask(claims),
+            Err(error) => Step::Ready(Err(error)),
+        }
+    }
+}

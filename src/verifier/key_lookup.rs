@@ -1,0 +1,173 @@
+//! A token whose key is not known: whether one may come, and the wait for it.
+
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
+
+use super::{
+    claims::Claims,
+    engine::{Engine, Failure},
+    pipeline,
+};
+use crate::{
+    claims::RawClaims,
+    clock::unix_seconds,
+    error::{Error, ErrorKind},
+    json::Members,
+    keys::{Asked, Deadline, RemoteKeys, Waiting},
+    step::Step,
+    token::{Compact, Space},
+};
+
+/// A key that is looked for.
+pub(super) struct KeyLookup {
+    /// The answer if nothing is found.
+    error: Error,
+    /// The sources that may have it.
+    may_have_it: Vec<RemoteKeys>,
+    /// Until when somebody waits for it who has looked before.
+    waited: Option<Deadline>,
+}
+
+impl KeyLookup {
+    pub(super) fn new(error: Error, may_have_it: Vec<RemoteKeys>) -> Self {
+        Self { error, may_have_it, waited: None }
+    }
+
+    /// Looks for the key of a token that is in order as far as can be known without it; others
+    /// are refused for what is wrong with them.
+    #[cold]
+    pub(super) fn begin<C>(
+        self,
+        engine: &Arc<Engine<C>>,
+        token: &str,
+    ) -> Step<Result<Claims<C>, Error>>
+    where
+        C: DeserializeOwned + Send + Sync + 'static,
+    {
+        let (issuer, name) = match precheck_without_key(engine, token) {
+            Ok(found) => found,
+            Err(error) => return Step::Ready(Err(error)),
+        };
+        let (mut waits, mut unknown) = (Vec::new(), Unknown(self.error));
+        for keys in self.may_have_it {
+            if keys.issuer().is_some_and(|bound| issuer.as_deref() != Some(bound)) {
+                continue;
+            }
+            match keys.ask(&name, self.waited) {
+                Asked::Wait(waiting) => waits.push(waiting),
+                other => unknown.note(&other),
+            }
+        }
+        if waits.is_empty() {
+            return Step::Ready(Err(unknown.0));
+        }
+        let (engine, token) = (Arc::clone(engine), Zeroizing::new(token.to_owned()));
+        Step::pending(async move { wait(engine, waits, &token, self.waited, unknown).await })
+    }
+}
+
+/// Waits for the fetches, one after the other, and looks again after each.
+async fn wait<C>(
+    engine: Arc<Engine<C>>,
+    waits: Vec<Waiting>,
+    token: &str,
+    waited: Option<Deadline>,
+    mut unknown: Unknown,
+) -> Result<Claims<C>, Error>
+where
+    C: DeserializeOwned + Send + Sync + 'static,
+{
+    let deadline = waits.first().map(Waiting::deadline);
+    let shared = waits.iter().any(Waiting::is_shared);
+    let (mut last, mut ended) = (Vec::new(), Vec::new());
+    for mut waiting in waits {
+        let outcome = waiting.done().await;
+        match engine.verify(token) {
+            Ok((claims, _)) => return engine.finish(claims).await,
+            Err(Failure::Final(error)) => return Err(error),
+            Err(Failure::KeyMissing(lookup)) => {
+                unknown.is(lookup.error);
+                last = lookup.may_have_it;
+            }
+        }
+        unknown.note(&outcome);
+        if let Asked::Unknown = outcome
+            && !waiting.is_shared()
+        {
+            ended.push(waiting);
+        }
+    }
+    // A fetch may have begun before the key was there: once more, if there is the time, and no
+    // longer than before.
+    if shared && waited.is_none() && !unknown.is_server_fault() {
+        let again = KeyLookup { error: unknown.0, may_have_it: last, waited: deadline };
+        return again.begin(&engine, token).await;
+    }
+    ended.iter().for_each(Waiting::lacks);
+    Err(unknown.0)
+}
+
+/// What the issuer of a token is that nobody can vouch for yet, and the name of its key, if all
+/// that can be known without a key is in order; the evidence is thrown away.
+fn precheck_without_key<C>(
+    engine: &Engine<C>,
+    whole: &str,
+) -> Result<(Option<String>, String), Error> {
+    let token = Compact::parse(whole, engine.max_token_len)?;
+    let mut space = Space::new();
+    let header = token.header(&mut space)?;
+    pipeline::HeaderPolicy::from(engine).check(&header)?;
+    if header.algorithm().is_symmetric() {
+        // Secrets are not published.
+        return Err(Error::new(ErrorKind::UnknownKey));
+    }
+    // Bytes that are no signature are none with any key.
+    token.signature(&mut Space::new())?;
+    let payload = pipeline::text(token)?;
+    let (mut members, mut raw) = (Members::new(), RawClaims::default());
+    pipeline::read(&payload, &engine.rules, &mut members, &mut raw)?;
+    engine.rules.check(&raw, unix_seconds(engine.clock.now()))?;
+    engine.bindings.check(&raw)?;
+    // Without an id, nobody can say which key it is: each token asks for its own.
+    let signature = || text_of_signature(whole);
+    let name = header.kid().map_or_else(signature, |kid| format!("id {kid}"));
+    Ok((raw.iss.map(String::from), name))
+}
+
+/// The begin of a token's signature, which no other token has.
+fn text_of_signature(token: &str) -> String {
+    let signature = token.rsplit('.').next().unwrap_or_default();
+    format!("token {}", signature.get(..43).unwrap_or(signature))
+}
+
+/// Why a token is refused whose key is not there. Where some source cannot be asked, nobody
+/// knows; where one is asked later, nobody knows yet.
+struct Unknown(Error);
+
+impl Unknown {
+    /// What is wrong with the token by the keys that are there.
+    fn is(&mut self, error: Error) {
+        if !self.is_server_fault() {
+            self.0 = error;
+        }
+    }
+
+    #[cold]
+    fn note(&mut self, asked: &Asked) {
+        match *asked {
+            Asked::Unavailable { retry_after } => {
+                self.0 = ErrorKind::KeysUnavailable { retry_after }.into();
+            }
+            Asked::Later { retry_after } if !self.is_server_fault() => {
+                self.0 = ErrorKind::KeyPending { retry_after }.into();
+            }
+            Asked::Later { .. } | Asked::Unknown | Asked::Wait(_) => {}
+        }
+    }
+
+    fn is_server_fault(&self) -> bool {
+        self.0.is_server_fault()
+    }
+}
