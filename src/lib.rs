@@ -28,7 +28,6 @@ mod expiring;
 #[cfg(feature = "axum")]
 pub mod extract;
 mod few;
-mod hotset;
 #[cfg(feature = "issue")]
 pub mod issue;
 mod json;
@@ -48,6 +47,7 @@ pub mod settings;
 pub mod source;
 pub mod step;
 mod token;
+mod token_cache;
 pub mod verifier;
 
 // The paved path: what most applications name. All else has one path in its

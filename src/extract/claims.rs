@@ -6,7 +6,7 @@ use http::{Extensions, request::Parts};
 use crate::{
     error::Error,
     observe,
-    response::{Rejection, Withheld},
+    response::{ClaimsAbsent, Rejection},
     verifier::Claims,
 };
 
@@ -42,7 +42,7 @@ where
 pub(super) fn claims<C: Send + Sync + 'static>(
     extensions: &Extensions,
 ) -> Result<Claims<C>, Rejection> {
-    match (extensions.get::<Claims<C>>(), Withheld::<C>::find(extensions)) {
+    match (extensions.get::<Claims<C>>(), ClaimsAbsent::<C>::find(extensions)) {
         (Some(claims), _) => Ok(claims.clone()),
         (None, Some(rejection)) => Err(rejection.clone()),
         (None, None) => Err(refuse(Error::missing_layer::<C>(), extensions)),

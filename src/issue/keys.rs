@@ -17,7 +17,7 @@ use crate::{
 /// The keys of an issuer. Times are in seconds since 1970.
 pub(super) struct KeyRing {
     /// In the order in which they sign.
-    keys: ArcSwap<Vec<Placed>>,
+    keys: ArcSwap<Vec<ScheduledKey>>,
     /// Held by who changes them.
     changing: Mutex<()>,
     issuer: Box<str>,
@@ -25,7 +25,7 @@ pub(super) struct KeyRing {
 }
 
 #[derive(Clone)]
-struct Placed {
+struct ScheduledKey {
     key: SigningKey,
     /// When it begins to sign; `None` if it never does.
     signs_from: Option<i64>,
@@ -41,8 +41,9 @@ impl KeyRing {
         others: Vec<SigningKey>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ConfigError> {
-        let others = others.into_iter().map(|key| Placed { key, signs_from: None, gone_at: None });
-        let signing = Placed { key: signing, signs_from: Some(i64::MIN), gone_at: None };
+        let others =
+            others.into_iter().map(|key| ScheduledKey { key, signs_from: None, gone_at: None });
+        let signing = ScheduledKey { key: signing, signs_from: Some(i64::MIN), gone_at: None };
         let keys: Vec<_> = others.chain([signing]).collect();
         let live = LiveKeys::new(issuer, key_set(issuer, &keys)?, clock);
         let (keys, changing) = (ArcSwap::from_pointee(keys), Mutex::new(()));
@@ -77,7 +78,7 @@ impl KeyRing {
             ));
         }
         // It signs, or is to: to put it off would leave nobody to sign.
-        let is_last = |it: &Placed| it.signs_from.is_some() && it.gone_at.is_none();
+        let is_last = |it: &ScheduledKey| it.signs_from.is_some() && it.gone_at.is_none();
         if of_this_id.as_ref().is_some_and(is_last) {
             return Ok(());
         }
@@ -91,14 +92,18 @@ impl KeyRing {
             }
             placed.gone_at.get_or_insert(others_gone_at);
         }
-        keys.push(Placed { key, signs_from: Some(began.unwrap_or(signs_from)), gone_at: None });
+        keys.push(ScheduledKey {
+            key,
+            signs_from: Some(began.unwrap_or(signs_from)),
+            gone_at: None,
+        });
         self.set(keys)
     }
 
     /// Has a key sign at once, and knows no other any more.
     pub(super) fn replace(&self, key: SigningKey) -> Result<(), ConfigError> {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        self.set(vec![Placed { key, signs_from: Some(i64::MIN), gone_at: None }])
+        self.set(vec![ScheduledKey { key, signs_from: Some(i64::MIN), gone_at: None }])
     }
 
     /// The keys that are published, as a JWK set (RFC 7517 §5).
@@ -122,7 +127,7 @@ impl KeyRing {
         let _ = self.set(keys);
     }
 
-    fn set(&self, keys: Vec<Placed>) -> Result<(), ConfigError> {
+    fn set(&self, keys: Vec<ScheduledKey>) -> Result<(), ConfigError> {
         let mut ends: Vec<_> = keys.iter().filter_map(|placed| placed.gone_at).collect();
         ends.sort_unstable();
         ends.dedup();
@@ -137,7 +142,7 @@ impl KeyRing {
     }
 }
 
-impl Placed {
+impl ScheduledKey {
     fn signs(&self, now: i64) -> bool {
         self.signs_from.is_some_and(|from| from <= now)
     }
@@ -153,7 +158,7 @@ impl fmt::Debug for KeyRing {
     }
 }
 
-fn key_set(issuer: &str, keys: &[Placed]) -> Result<KeySet, ConfigError> {
+fn key_set(issuer: &str, keys: &[ScheduledKey]) -> Result<KeySet, ConfigError> {
     let keys: Result<Vec<_>, _> = keys.iter().map(|placed| placed.key.verifying_key()).collect();
     Ok(KeySet::new(keys?).with_issuer(issuer))
 }

@@ -9,7 +9,7 @@ use super::seen::Seen;
 use crate::{
     error::{Error, ErrorKind},
     observe,
-    response::{Challenge, Rejection, Withheld},
+    response::{Challenge, ClaimsAbsent, Rejection},
     source::{Fault, Found, Sources},
     step::Step,
     verifier::{Claims, Verifier},
@@ -110,7 +110,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
     fn leave_without_claims<B>(&self, rejection: Rejection, request: &mut Request<B>) {
         observe::passed(rejection.error());
         request.extensions_mut().remove::<Claims<C>>();
-        Withheld::<C>::leave(rejection, request.extensions_mut());
+        ClaimsAbsent::<C>::leave(rejection, request.extensions_mut());
     }
 
     /// What every request goes through that is passed on.

@@ -17,7 +17,7 @@ use crate::{
     authorize::{Policy, Scopes},
     error::Error,
     observe,
-    response::{DefaultRespond, Rejection, Respond, Withheld},
+    response::{ClaimsAbsent, DefaultRespond, Rejection, Respond},
     verifier::Claims,
 };
 
@@ -104,7 +104,7 @@ where
 {
     fn decide<B>(&self, request: &Request<B>) -> Result<(), Rejection> {
         let extensions = request.extensions();
-        let error = match (extensions.get::<Claims<C>>(), Withheld::<C>::find(extensions)) {
+        let error = match (extensions.get::<Claims<C>>(), ClaimsAbsent::<C>::find(extensions)) {
             (Some(claims), _) => match self.policy.authorize(claims) {
                 Ok(()) => return Ok(()),
                 Err(error) => error,

@@ -13,7 +13,7 @@ use super::{
     copy::{BLOCK, LocalCopy},
     failure::Failure,
     follow::{self, Follower},
-    link::Again,
+    link::Retry,
     not_reached,
 };
 use crate::{
@@ -117,7 +117,7 @@ impl Denylist for RedisDenylist {
         Step::pending(async move {
             let unsaved = unsaved;
             let script = copy.keys.revoke(&revocation, copy.now())?;
-            let _: i64 = copy.redis.link().script(&script, Again::May).await?;
+            let _: i64 = copy.redis.link().script(&script, Retry::Once).await?;
             unsaved.saved();
             Ok(())
         })

@@ -50,11 +50,11 @@ struct State {
 
 /// What may be sent a second time after a connection has broken.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Again {
+pub(super) enum Retry {
     /// It changes nothing, or the same when it is done twice.
-    May,
+    Once,
     /// What became of it the first time is not known, and makes a difference.
-    MayNot,
+    Never,
 }
 
 impl Link {
@@ -104,17 +104,17 @@ impl Link {
     pub(super) async fn script<T: FromRedisValue>(
         &self,
         invocation: &ScriptInvocation<'_>,
-        again: Again,
+        retry: Retry,
     ) -> Result<T, Failure> {
-        self.run(&Command::Script(invocation), again).await
+        self.run(&Command::Script(invocation), retry).await
     }
 
     pub(super) async fn pipeline<T: FromRedisValue>(
         &self,
         pipeline: &Pipeline,
-        again: Again,
+        retry: Retry,
     ) -> Result<T, Failure> {
-        self.run(&Command::Pipeline(pipeline), again).await
+        self.run(&Command::Pipeline(pipeline), retry).await
     }
 
     /// Asks what changes nothing, and has the server prove that it may be believed; see
@@ -128,7 +128,7 @@ impl Link {
         pipeline.cmd_iter().for_each(|command| {
             pipe.add_command(command.clone());
         });
-        let answers: Vec<Value> = self.pipeline(&pipe, Again::May).await?;
+        let answers: Vec<Value> = self.pipeline(&pipe, Retry::Once).await?;
         let mut answers = answers.into_iter();
         let role = answers.next().unwrap_or(Value::Nil);
         self.prove(Role::from_redis_value(role).map_err(|_| FOREIGN)?)?;
@@ -138,7 +138,7 @@ impl Link {
     async fn run<T: FromRedisValue>(
         &self,
         command: &Command<'_>,
-        again: Again,
+        retry: Retry,
     ) -> Result<T, Failure> {
         if self.is_unproven() {
             // The server may have closed the connection since, and then it is not known whether
@@ -153,7 +153,7 @@ impl Link {
         }
         match self.run_once(command).await {
             // The server has closed it, as it does with one that was idle or at a restart.
-            Err(Failure::Closed) if again == Again::May => self.run_once(command).await,
+            Err(Failure::Closed) if retry == Retry::Once => self.run_once(command).await,
             outcome => outcome,
         }
     }
@@ -345,7 +345,7 @@ mod tests {
         let url = format!("redis://:hunter2@127.0.0.1:{port}");
         let link = Link::new(&url, &TlsSettings::default(), second, second).unwrap();
         let ping = redis::pipe().cmd("PING").clone();
-        let ask = async || link.pipeline::<()>(&ping, Again::May).await.unwrap_err();
+        let ask = async || link.pipeline::<()>(&ping, Retry::Once).await.unwrap_err();
         let begin = Instant::now();
         let first = ask().await;
         assert!(matches!(first, Failure::Io(_)) && !first.to_string().contains("hunter2"));

@@ -30,12 +30,12 @@
 
 mod body;
 mod challenge;
-mod withheld;
+mod claims_absent;
 
 use http::{Extensions, HeaderValue, Response, StatusCode, header};
 
 pub use self::body::{DefaultRespond, ProblemJson};
-pub(crate) use self::{challenge::Challenge, withheld::Withheld};
+pub(crate) use self::{challenge::Challenge, claims_absent::ClaimsAbsent};
 use crate::error::{Class, Error, ErrorKind, InvalidRequest, seconds_up};
 
 /// Makes the response to a request that was refused.

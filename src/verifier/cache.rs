@@ -11,7 +11,9 @@ use super::{
     claims::{CachedClaims, UnreleasedClaims},
     engine::Engine,
 };
-use crate::{claims::RegisteredClaims, error::ConfigError, hotset::HotSet, keys::Generation};
+use crate::{
+    claims::RegisteredClaims, error::ConfigError, keys::Generation, token_cache::TokenCache,
+};
 
 /// How much memory a verifier may take for tokens that it has verified.
 ///
@@ -83,8 +85,8 @@ impl Cache {
         ))
     }
 
-    pub(super) fn start<C>(self) -> Option<HotSet<CachedToken<C>>> {
-        self.0.map(HotSet::new)
+    pub(super) fn start<C>(self) -> Option<TokenCache<CachedToken<C>>> {
+        self.0.map(TokenCache::new)
     }
 }
 

@@ -111,8 +111,8 @@ use crate::keys::remote::RemoteKeys;
 use crate::{
     claims::RegisteredClaims,
     error::Error,
-    hotset::{Hit, HotSet, Place},
     step::Step,
+    token_cache::{Hit, Place, TokenCache},
 };
 
 /// Verifies tokens and gives their claims as a `C`; cheap to clone.
@@ -127,7 +127,7 @@ pub struct Verifier<C = RegisteredClaims>(Arc<Inner<C>>);
 struct Inner<C> {
     engines: Engines<C>,
     /// The tokens that were verified a moment ago.
-    cache: Option<HotSet<CachedToken<C>>>,
+    cache: Option<TokenCache<CachedToken<C>>>,
 }
 
 /// Who verifies.
@@ -263,7 +263,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     #[inline]
     fn verify_cached(
         &self,
-        cache: &HotSet<CachedToken<C>>,
+        cache: &TokenCache<CachedToken<C>>,
         hit: &Hit<CachedToken<C>>,
     ) -> Option<Step<Result<Claims<C>, Error>>> {
         let cached = hit.value()?;
@@ -289,7 +289,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         &self,
         engine: &Arc<Engine<C>>,
         token: &str,
-        place: Option<(&HotSet<CachedToken<C>>, Place)>,
+        place: Option<(&TokenCache<CachedToken<C>>, Place)>,
     ) -> Step<Result<Claims<C>, Error>> {
         let (claims, generation) = match engine.verify(token) {
             Ok(verified) => verified,

@@ -4,7 +4,7 @@ use std::{fmt, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use reqwest::Client;
 
-use super::{RemoteKeys, fetch::Fetcher, policy::Policy, provider::Location, tend::Shared};
+use super::{RemoteKeys, fetch::Fetcher, policy::Policy, provider::Location, refresher::Shared};
 use crate::{
     clock::{Clock, SystemClock},
     error::ConfigError,

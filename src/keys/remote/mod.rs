@@ -78,9 +78,9 @@ mod discover;
 mod fetch;
 mod policy;
 mod provider;
-mod rotate;
+mod refresher;
+mod schedule;
 mod status;
-mod tend;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -92,14 +92,14 @@ use tokio::{
 pub(crate) use self::policy::{
     DEFAULT_REFRESH, FIRST_RETRY, LAST_RETRY, LONGEST_REFRESH, SHORTEST_REFRESH,
 };
-pub(super) use self::tend::LoadedKeys;
+pub(super) use self::refresher::LoadedKeys;
 pub use self::{
     builder::RemoteKeysBuilder,
     status::{KeyState, KeyStatus},
 };
 use self::{
     provider::Location,
-    tend::{Hope, Shared},
+    refresher::{FetchTicket, Shared},
 };
 use super::{IntoKeySource, KeySource};
 use crate::error::{ConfigError, FetchError, FetchErrorKind};
@@ -205,13 +205,13 @@ impl RemoteKeys {
         let now = Instant::now();
         let deadline = deadline.unwrap_or(now + self.shared().policy.max_wait);
         match self.shared().hope(name, deadline.saturating_duration_since(now)) {
-            Hope::Wait(ended, shared) => {
+            FetchTicket::Wait(ended, shared) => {
                 let (keys, name) = (self.clone(), name.into());
                 Asked::Wait(Waiting { keys, name, ended, shared, deadline })
             }
-            Hope::Failing(retry_after) => Asked::Unavailable { retry_after },
-            Hope::Later(retry_after) => Asked::Later { retry_after },
-            Hope::None => Asked::Unknown,
+            FetchTicket::Failing(retry_after) => Asked::Unavailable { retry_after },
+            FetchTicket::Later(retry_after) => Asked::Later { retry_after },
+            FetchTicket::None => Asked::Unknown,
         }
     }
 }

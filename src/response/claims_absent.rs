@@ -10,12 +10,12 @@ use super::Rejection;
 ///
 /// A bare [`Rejection`] would speak for every type: a layer for one would make
 /// up for a missing layer for another, or hide what it has found.
-pub(crate) struct Withheld<C> {
+pub(crate) struct ClaimsAbsent<C> {
     rejection: Rejection,
     claims: PhantomData<fn() -> C>,
 }
 
-impl<C: 'static> Withheld<C> {
+impl<C: 'static> ClaimsAbsent<C> {
     /// Leaves a refusal, for what is of this crate and, as it is, for others.
     pub(crate) fn leave(rejection: Rejection, extensions: &mut Extensions) {
         extensions.insert(rejection.clone());
@@ -28,7 +28,7 @@ impl<C: 'static> Withheld<C> {
     }
 }
 
-impl<C> Clone for Withheld<C> {
+impl<C> Clone for ClaimsAbsent<C> {
     fn clone(&self) -> Self {
         Self { rejection: self.rejection.clone(), claims: PhantomData }
     }

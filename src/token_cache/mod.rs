@@ -29,7 +29,7 @@ use zeroize::Zeroizing;
 use self::slots::{Entry, Held, MOST_COMINGS, Slots, WAYS};
 
 /// The map; takes no memory to speak of before the first value comes.
-pub(crate) struct HotSet<V> {
+pub(crate) struct TokenCache<V> {
     hasher: RandomState,
     most: usize,
     /// Elsewhere: there may be a hundred thousand verifiers whose maps stay empty.
@@ -58,7 +58,7 @@ impl<V> Hit<V> {
     }
 }
 
-impl<V> HotSet<V> {
+impl<V> TokenCache<V> {
     /// A map that takes so many bytes at most.
     pub(crate) fn new(most: usize) -> Self {
         Self { hasher: RandomState::new(), most, table: OnceLock::new() }

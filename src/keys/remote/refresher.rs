@@ -25,7 +25,7 @@ use super::{
     fetch::{self, Fetched, Fetcher},
     policy::Policy,
     provider::{Location, Provider},
-    rotate::{Rotation, Wish},
+    schedule::{FetchDecision, RefreshSchedule},
     status::{KeyState, KeyStatus},
 };
 use crate::{
@@ -57,7 +57,7 @@ pub(super) struct Shared {
 }
 
 struct State {
-    plan: Rotation,
+    plan: RefreshSchedule,
     task: Option<AbortHandle>,
     /// How many tasks there were.
     generation: u64,
@@ -96,7 +96,7 @@ impl LoadedKeys {
 }
 
 /// Whether there is hope for new keys.
-pub(super) enum Hope {
+pub(super) enum FetchTicket {
     /// A fetch is under way or begins: the receiver changes when it has ended. Whether
     /// it began before this.
     Wait(watch::Receiver<u64>, bool),
@@ -127,7 +127,7 @@ impl Shared {
             current: ArcSwapOption::empty(),
             tended: AtomicU64::new(0),
             state: Mutex::new(State {
-                plan: Rotation::new(),
+                plan: RefreshSchedule::new(),
                 task: None,
                 generation: 0,
                 last_success: None,
@@ -188,33 +188,33 @@ impl Shared {
     /// A token needs the key of this name, which is not there: causes a fetch, when the plan
     /// allows it. Whoever asks can wait for so long.
     #[cold]
-    pub(super) fn hope(self: &Arc<Self>, name: &str, patience: Duration) -> Hope {
+    pub(super) fn hope(self: &Arc<Self>, name: &str, patience: Duration) -> FetchTicket {
         if !self.tend() {
-            return Hope::Failing(*self.policy.retry.start());
+            return FetchTicket::Failing(*self.policy.retry.start());
         }
         let usable = self.current.load().as_ref().is_some_and(|snapshot| self.is_good(snapshot));
         let mut state = self.state();
         let now = self.now();
         if usable && state.missing.get(name, millis(now)).is_some() {
-            return Hope::None;
+            return FetchTicket::None;
         }
         let wish = state.plan.wish(now);
         self.changed.notify_one();
         let pause = match wish {
-            Wish::Granted | Wish::Shared => Duration::ZERO,
-            Wish::Later(pause) => pause,
+            FetchDecision::Granted | FetchDecision::Shared => Duration::ZERO,
+            FetchDecision::Later(pause) => pause,
         };
         if state.last_error.is_some() && pause > Duration::ZERO {
-            return Hope::Failing(pause);
+            return FetchTicket::Failing(pause);
         }
         // Keys that became stale although nothing failed: a clock has jumped.
-        let later = if usable { Hope::Later } else { Hope::Failing };
+        let later = if usable { FetchTicket::Later } else { FetchTicket::Failing };
         // Whoever would wait for the most part of its time comes again instead, and one more
         // than can be served does, too.
         if pause > patience / 2 || self.ended.receiver_count() >= MOST_WAITING {
             return later(pause.max(*self.policy.retry.start()));
         }
-        Hope::Wait(self.ended.subscribe(), wish == Wish::Shared)
+        FetchTicket::Wait(self.ended.subscribe(), wish == FetchDecision::Shared)
     }
 
     /// A fetch that began after somebody had asked for the key of this name has not brought

@@ -17,7 +17,7 @@ use super::policy::Policy;
 
 /// The plan.
 #[derive(Debug)]
-pub(super) struct Rotation {
+pub(super) struct RefreshSchedule {
     /// When the next fetch begins.
     next: Duration,
     /// When it would, had no token and nobody else asked for one: the keys are due.
@@ -40,7 +40,7 @@ pub(super) struct Rotation {
 
 /// What becomes of a wish for new keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wish {
+pub(super) enum FetchDecision {
     /// A fetch begins now.
     Granted,
     /// A fetch is under way, and may have begun before the wish could come true.
@@ -49,7 +49,7 @@ pub(super) enum Wish {
     Later(Duration),
 }
 
-impl Rotation {
+impl RefreshSchedule {
     /// A fetch is due at once.
     pub(super) fn new() -> Self {
         Self {
@@ -86,14 +86,14 @@ impl Rotation {
     }
 
     /// A token needs keys that are not there.
-    pub(super) fn wish(&mut self, now: Duration) -> Wish {
+    pub(super) fn wish(&mut self, now: Duration) -> FetchDecision {
         if self.under_way.is_some() {
             self.joined = true;
-            return Wish::Shared;
+            return FetchDecision::Shared;
         }
         if self.next <= now {
             self.awaited = true;
-            return Wish::Granted;
+            return FetchDecision::Granted;
         }
         if now < self.cool {
             // What failed is tried again in its own rhythm.
@@ -101,11 +101,11 @@ impl Rotation {
                 self.for_token = true;
                 self.next = self.cool;
             }
-            return Wish::Later(self.next.min(self.cool).saturating_sub(now));
+            return FetchDecision::Later(self.next.min(self.cool).saturating_sub(now));
         }
         self.for_token = true;
         self.next = now;
-        Wish::Granted
+        FetchDecision::Granted
     }
 
     /// The application wants a fetch.
@@ -210,8 +210,8 @@ mod tests {
     }
 
     /// A plan whose first fetch ended well at 0, and the next is due after 600 s.
-    fn fetched(policy: &Policy) -> Rotation {
-        let mut plan = Rotation::new();
+    fn fetched(policy: &Policy) -> RefreshSchedule {
+        let mut plan = RefreshSchedule::new();
         assert!(plan.begin(s(0), policy));
         plan.succeeded(s(0), None, 0.0, policy);
         plan
@@ -230,7 +230,7 @@ mod tests {
             (Some(u64::MAX), 0.0, 64_800),
             (Some(u64::MAX), 1.0, 64_800),
         ] {
-            let mut plan = Rotation::new();
+            let mut plan = RefreshSchedule::new();
             assert!(plan.begin(s(0), &policy));
             plan.succeeded(s(0), fresh.map(s), chance, &policy);
             assert_eq!(plan.next(), s(next), "{fresh:?}, {chance}");
@@ -241,27 +241,31 @@ mod tests {
     fn tokens_cause_one_fetch_in_a_cool_down() {
         let policy = Policy::default();
         let mut plan = fetched(&policy);
-        assert_eq!(plan.wish(s(5)), Wish::Granted, "the first fetch of all does not count");
-        assert_eq!(plan.wish(s(5)), Wish::Granted, "shared");
+        assert_eq!(
+            plan.wish(s(5)),
+            FetchDecision::Granted,
+            "the first fetch of all does not count"
+        );
+        assert_eq!(plan.wish(s(5)), FetchDecision::Granted, "shared");
         assert!(plan.begin(s(5), &policy));
-        assert_eq!(plan.wish(s(6)), Wish::Shared, "under way");
+        assert_eq!(plan.wish(s(6)), FetchDecision::Shared, "under way");
         plan.succeeded(s(7), None, 0.0, &policy);
-        assert_eq!(plan.wish(s(8)), Wish::Later(s(4)));
+        assert_eq!(plan.wish(s(8)), FetchDecision::Later(s(4)));
         assert_eq!(plan.next(), s(12), "it begins when the cool-down is over");
         assert!(!plan.begin(s(11), &policy) && plan.begin(s(12), &policy));
         plan.succeeded(s(12), None, 0.0, &policy);
         assert_eq!(plan.next(), s(612), "nobody has asked since");
-        assert_eq!(plan.wish(s(17)), Wish::Granted);
+        assert_eq!(plan.wish(s(17)), FetchDecision::Granted);
     }
 
     #[test]
     fn a_fetch_that_failed_is_not_tried_again_at_once() {
         let policy = Policy::default();
-        let mut plan = Rotation::new();
+        let mut plan = RefreshSchedule::new();
         assert!(plan.begin(s(0), &policy));
-        assert_eq!(plan.wish(s(0)), Wish::Shared);
+        assert_eq!(plan.wish(s(0)), FetchDecision::Shared);
         plan.failed(s(0), 0.0, &policy);
-        assert!(matches!(plan.wish(s(0)), Wish::Later(_)));
+        assert!(matches!(plan.wish(s(0)), FetchDecision::Later(_)));
         assert!(plan.next() >= s(1));
     }
 
@@ -317,20 +321,20 @@ mod tests {
     fn the_last_wish_is_tried_again_without_another_one() {
         let policy = Policy::default();
         let mut plan = fetched(&policy);
-        assert_eq!(plan.wish(s(10)), Wish::Granted);
+        assert_eq!(plan.wish(s(10)), FetchDecision::Granted);
         assert!(plan.begin(s(10), &policy));
         plan.failed(s(12), 0.0, &policy);
         assert_eq!(plan.next(), s(17));
         assert!(plan.begin(s(17), &policy));
         plan.succeeded(s(17), None, 0.0, &policy);
         assert_eq!(plan.next(), s(617));
-        assert_eq!(plan.wish(s(18)), Wish::Later(s(4)), "it was for a token, too");
+        assert_eq!(plan.wish(s(18)), FetchDecision::Later(s(4)), "it was for a token, too");
     }
 
     #[test]
     fn what_is_due_is_tried_faster_and_for_ever() {
         let policy = Policy::default();
-        let mut plan = Rotation::new();
+        let mut plan = RefreshSchedule::new();
         let mut now = s(0);
         let mut pauses = Vec::new();
         for _ in 0..40 {
@@ -350,7 +354,7 @@ mod tests {
     #[test]
     fn a_fast_rhythm_is_kept_in_failure() {
         let policy = Policy { refresh: s(2)..=s(2), ..Policy::default() };
-        let mut plan = Rotation::new();
+        let mut plan = RefreshSchedule::new();
         for at in 0..10 {
             let now = plan.next();
             assert!(plan.begin(now, &policy));
@@ -370,7 +374,11 @@ mod tests {
             plan.succeeded(now, None, 0.0, &policy);
             assert_eq!(plan.next(), now + s(600));
         }
-        assert_eq!(plan.wish(s(4)), Wish::Granted, "the application spends no token's turn");
+        assert_eq!(
+            plan.wish(s(4)),
+            FetchDecision::Granted,
+            "the application spends no token's turn"
+        );
     }
 
     #[test]
@@ -378,7 +386,7 @@ mod tests {
         let policy = Policy { cooldown: s(0), ..Policy::default() };
         let mut plan = fetched(&policy);
         let mut fetches = Vec::new();
-        assert_eq!(plan.wish(s(10)), Wish::Granted);
+        assert_eq!(plan.wish(s(10)), FetchDecision::Granted);
         for now in (10..110).map(s) {
             if plan.begin(now, &policy) {
                 fetches.push(now.as_secs());
@@ -397,7 +405,7 @@ mod tests {
                 ..Policy::default()
             };
             assert!(policy.check().is_ok());
-            let mut plan = Rotation::new();
+            let mut plan = RefreshSchedule::new();
             assert!(plan.begin(s(0), &policy));
             plan.succeeded(s(0), None, 0.0, &policy);
             assert_eq!(plan.next(), Duration::from_millis(next));
@@ -418,10 +426,10 @@ mod tests {
     fn a_fetch_that_was_lost_is_done_again() {
         let policy = Policy::default();
         let mut plan = fetched(&policy);
-        assert_eq!(plan.wish(s(10)), Wish::Granted);
+        assert_eq!(plan.wish(s(10)), FetchDecision::Granted);
         assert!(plan.begin(s(10), &policy));
         plan.abandon(s(11));
-        assert_eq!(plan.wish(s(11)), Wish::Later(s(4)), "it was a token's turn");
+        assert_eq!(plan.wish(s(11)), FetchDecision::Later(s(4)), "it was a token's turn");
         assert!(plan.begin(s(15), &policy));
 
         let mut plan = fetched(&policy);

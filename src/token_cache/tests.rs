@@ -6,7 +6,7 @@ use std::{
 
 use super::*;
 
-fn put<V>(set: &HotSet<V>, text: &str, bytes: usize, value: V, is_over: impl Fn(&V) -> bool) {
+fn put<V>(set: &TokenCache<V>, text: &str, bytes: usize, value: V, is_over: impl Fn(&V) -> bool) {
     let place = set.place(text.as_bytes());
     if let Some(admission) = set.admit(place, text) {
         set.insert((place, admission), text, value, bytes, is_over);
@@ -14,7 +14,7 @@ fn put<V>(set: &HotSet<V>, text: &str, bytes: usize, value: V, is_over: impl Fn(
 }
 
 /// Finds a value, and counts that it was of use.
-fn used<V: Copy>(set: &HotSet<V>, text: &str) -> Option<V> {
+fn used<V: Copy>(set: &TokenCache<V>, text: &str) -> Option<V> {
     let hit = set.get(set.place(text.as_bytes()), text.as_bytes())?;
     set.count_use(&hit);
     hit.value().copied()
@@ -28,7 +28,7 @@ fn text(number: usize) -> String {
 }
 
 /// Puts it in, if it is not there, as one who looks for it would.
-fn ask(set: &HotSet<usize>, number: usize) -> bool {
+fn ask(set: &TokenCache<usize>, number: usize) -> bool {
     let text = text(number);
     let found = used(set, &text);
     assert!(found.is_none_or(|found| found == number));
@@ -39,14 +39,14 @@ fn ask(set: &HotSet<usize>, number: usize) -> bool {
     found.is_some()
 }
 
-fn ask_all(set: &HotSet<usize>, numbers: Range<usize>) {
+fn ask_all(set: &TokenCache<usize>, numbers: Range<usize>) {
     for number in numbers {
         ask(set, number);
     }
 }
 
 /// How many of these are there.
-fn count(set: &HotSet<usize>, numbers: impl Iterator<Item = usize>) -> usize {
+fn count(set: &TokenCache<usize>, numbers: impl Iterator<Item = usize>) -> usize {
     let there = |number: &usize| {
         let text = text(*number);
         set.get(set.place(text.as_bytes()), text.as_bytes()).is_some()
@@ -56,7 +56,7 @@ fn count(set: &HotSet<usize>, numbers: impl Iterator<Item = usize>) -> usize {
 
 #[test]
 fn what_was_put_in_is_found() {
-    let set = HotSet::new(MOST);
+    let set = TokenCache::new(MOST);
     assert_eq!(set.bytes(), 0, "nothing is taken in advance");
     assert!(!ask(&set, 1) && ask(&set, 1) && !ask(&set, 2) && ask(&set, 1));
     let one = text(1);
@@ -69,7 +69,7 @@ fn what_was_put_in_is_found() {
 
 #[test]
 fn a_flood_pushes_out_nothing_that_is_used() {
-    let set = HotSet::new(MOST);
+    let set = TokenCache::new(MOST);
     // So few that no set has more of them than it has room, but once in 100,000 times.
     ask_all(&set, 0..100);
     ask_all(&set, 1_000..20_000);
@@ -87,7 +87,7 @@ fn a_flood_pushes_out_nothing_that_is_used() {
 
 #[test]
 fn what_comes_again_gets_in() {
-    let set = HotSet::new(MOST);
+    let set = TokenCache::new(MOST);
     ask_all(&set, 0..5_000);
     for _ in 0..20 {
         ask_all(&set, 10_000..10_200);
@@ -98,7 +98,7 @@ fn what_comes_again_gets_in() {
 
 #[test]
 fn what_is_over_makes_room() {
-    let set = HotSet::new(MOST);
+    let set = TokenCache::new(MOST);
     ask_all(&set, 0..5_000);
     let full = set.bytes();
     let insert = |number: usize, is_over: fn(&usize) -> bool| {
@@ -115,7 +115,7 @@ fn what_is_over_makes_room() {
 
 #[test]
 fn one_that_is_too_large_is_left_out() {
-    let set = HotSet::new(MOST);
+    let set = TokenCache::new(MOST);
     let text = text(1);
     for bytes in [MOST / 4, usize::MAX] {
         put(&set, &text, bytes, 1, |_| false);
@@ -125,7 +125,7 @@ fn one_that_is_too_large_is_left_out() {
 
 #[test]
 fn the_sum_is_right_in_the_end() {
-    let set = HotSet::new(MOST);
+    let set = TokenCache::new(MOST);
     thread::scope(|scope| {
         for start in 0..4_usize {
             let set = &set;
@@ -153,7 +153,7 @@ fn the_sum_is_right_in_the_end() {
 /// Whatever was used before: it gets in after a few times.
 #[test]
 fn what_was_used_long_ago_makes_room_for_what_is_used_now() {
-    let set = HotSet::new(MOST);
+    let set = TokenCache::new(MOST);
     for _ in 0..20 {
         ask_all(&set, 0..1_000);
     }
@@ -170,7 +170,7 @@ fn what_was_used_long_ago_makes_room_for_what_is_used_now() {
 
 #[test]
 fn what_is_of_no_use_does_not_stay_for_being_asked_for() {
-    let set = HotSet::new(MOST);
+    let set = TokenCache::new(MOST);
     ask(&set, 1);
     let one = text(1);
     let hit = set.get(set.place(one.as_bytes()), one.as_bytes()).unwrap();
@@ -203,7 +203,7 @@ fn a_panic_of_what_goes_takes_no_memory_for_ever() {
             }
         }
     }
-    let set = HotSet::new(MOST);
+    let set = TokenCache::new(MOST);
     let insert = |number| {
         let text = text(number);
         put(&set, &text, 500, Panics, |_| false);
