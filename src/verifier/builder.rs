@@ -3,7 +3,10 @@
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use super::{
-    Cache, Claims, Engines, RuleError, Verifier, binding::Bindings, engine::Engine, names::Names,
+    Cache, Claims, Engines, RuleError, Verifier,
+    binding::Bindings,
+    engine::{Engine, EngineId},
+    names::Names,
     rule::UserRules,
 };
 use crate::{
@@ -391,6 +394,7 @@ impl<C> VerifierBuilder<C> {
             required: self.required.into_iter().map(String::into_boxed_str).collect(),
         };
         let engine = Engine {
+            id: EngineId::new(),
             keys,
             algorithms,
             rules,

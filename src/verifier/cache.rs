@@ -1,15 +1,11 @@
 //! Tokens that were verified a moment ago: neither the signature nor the claims need be
 //! read again, while all that may have changed since is asked again.
 
-use std::{
-    ops::RangeInclusive,
-    ptr,
-    sync::{Arc, Weak},
-};
+use std::ops::RangeInclusive;
 
 use super::{
     claims::{CachedClaims, UnreleasedClaims},
-    engine::Engine,
+    engine::{Engine, EngineId},
 };
 use crate::{
     claims::RegisteredClaims, error::ConfigError, keys::Generation, token_cache::TokenCache,
@@ -101,18 +97,17 @@ pub(super) struct CachedToken<C> {
     claims: CachedClaims<C>,
     /// The keys that vouched for it.
     generation: Generation,
-    /// Who has verified it. Does not keep that from being dropped, nor may another one have its
-    /// address before this is gone.
-    by: Weak<Engine<C>>,
+    /// Who has verified it.
+    by: EngineId,
 }
 
 impl<C> CachedToken<C> {
     pub(super) fn new(
         claims: &UnreleasedClaims<C>,
         generation: Generation,
-        by: &Arc<Engine<C>>,
+        by: &Engine<C>,
     ) -> Self {
-        Self { claims: claims.to_cached(), generation, by: Arc::downgrade(by) }
+        Self { claims: claims.to_cached(), generation, by: by.id }
     }
 
     pub(super) fn claims(&self) -> &CachedClaims<C> {
@@ -129,20 +124,13 @@ impl<C> CachedToken<C> {
 
     /// Whether this is who has verified it.
     #[inline]
-    pub(super) fn is_by(&self, engine: &Arc<Engine<C>>) -> bool {
-        ptr::eq(Arc::as_ptr(engine), self.by.as_ptr())
+    pub(super) fn is_by(&self, engine: &Engine<C>) -> bool {
+        engine.id == self.by
     }
 
     /// What it takes, in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.claims.bytes()
-    }
-}
-
-impl<C: Send + Sync + 'static> CachedToken<C> {
-    /// Whether it will not be asked for any more.
-    pub(super) fn is_over(&self) -> bool {
-        self.by.upgrade().is_none_or(|engine| engine.is_over(self))
     }
 }
 

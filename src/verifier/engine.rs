@@ -1,7 +1,10 @@
 //! What verifies the tokens of one issuer, or of several that share keys and rules: straight
 //! down, from a token's text to its claims.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use serde::de::DeserializeOwned;
 
@@ -27,6 +30,7 @@ use crate::{
 
 /// Keys, rules, and who else is asked.
 pub(super) struct Engine<C> {
+    pub(super) id: EngineId,
     pub(super) keys: Sources,
     pub(super) algorithms: AlgorithmSet,
     pub(super) rules: Rules,
@@ -39,6 +43,18 @@ pub(super) struct Engine<C> {
     pub(super) clock: Box<dyn Clock>,
     /// Whether its tokens may be kept.
     pub(super) is_cached: bool,
+}
+
+/// The name of an engine; no other ever has it. What is kept of a token has this instead of a
+/// pointer, whose count all threads would change with each token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct EngineId(u64);
+
+impl EngineId {
+    pub(super) fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
 }
 
 /// Why a token does not pass.

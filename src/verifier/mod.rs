@@ -305,9 +305,22 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         let answer = engine.finish(claims);
         if !matches!(answer, Step::Ready(Err(_))) {
             let bytes = cached.bytes();
-            cache.insert((place, admission), token, cached, bytes, CachedToken::is_over);
+            cache.insert((place, admission), token, cached, bytes, |old| self.is_over(old));
         }
         answer
+    }
+
+    /// Whether a token that is kept will not pass any more.
+    fn is_over(&self, cached: &CachedToken<C>) -> bool {
+        let may_pass = |engine: &Engine<C>| cached.is_by(engine) && !engine.is_over(cached);
+        match &self.0.engines {
+            Engines::One(engine) => !may_pass(engine),
+            #[cfg(feature = "remote")]
+            Engines::Tenants(tenants) => {
+                let engine = cached.registered().issuer().and_then(|issuer| tenants.get(issuer));
+                !engine.is_some_and(|engine| may_pass(&engine))
+            }
+        }
     }
 
     /// The engine that verifies the tokens of an issuer now.

@@ -145,7 +145,7 @@ impl<C> Issuers<C> {
     /// The verifier of one issuer, such as for the status of its keys. It keeps no tokens.
     #[must_use]
     pub fn get(&self, issuer: &str) -> Option<Verifier<C>> {
-        let engine = self.tenants.table.get(issuer)?;
+        let engine = self.tenants.get(issuer)?;
         Some(Verifier::new(Engines::One(engine), Cache::off()))
     }
 
@@ -165,6 +165,11 @@ impl<C> Tenants<C> {
     /// The issuer that a token says it has: good to pick who verifies it, and nothing else.
     pub(super) fn issuer_of(&self, token: &str) -> Result<Box<str>, Error> {
         pipeline::unverified_issuer(Compact::parse(token, self.max_token_len)?)
+    }
+
+    /// The engine of an issuer, if it is known.
+    pub(super) fn get(&self, issuer: &str) -> Option<Arc<Engine<C>>> {
+        self.table.get(issuer)
     }
 
     /// What is said of an issuer that nobody trusts.
