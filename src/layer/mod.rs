@@ -142,7 +142,8 @@ impl<C, R> JwtAuthLayer<C, R> {
     ///
     /// These are still refused: a bad token that is not in a cookie (401, 400), a cookie on a
     /// request that is not shown to be same-origin (403), a good token without the rights that a
-    /// rule asks for (403), and a token that cannot be checked now (503).
+    /// rule asks for (403), and a token that cannot be checked now (503). A token that a rule
+    /// [refuses](crate::verifier::RuleError::refuse) is an invalid one: in a cookie, it makes a guest.
     ///
     /// [`Rejection`]: crate::response::Rejection
     pub fn optional(self) -> Self {

@@ -37,9 +37,9 @@ use crate::{
 ///    is asked, with the same proof. Where it does not answer, the verifier answers 503.
 /// 4. After a break, the task reads the whole list before it follows on. It writes back what
 ///    the copy has and the store has lost.
-/// 5. A list that is new, or has lost changes, is not used for one stale period (and for as long
-///    as it takes to connect again, 2.25 s by default), in which other machines write back what
-///    they know.
+/// 5. A list that is new, or of which a machine has noticed that it has lost changes, is not used
+///    for one stale period (2.25 s at the least), in which other machines write back what they
+///    know, nor for 3 s after the last of them has written.
 /// 6. A revocation is in the copy of the process that made it at once, and in the others
 ///    when the store has told them: within milliseconds, or once the copy is stale.
 ///
