@@ -18,6 +18,9 @@ use tower_jwt_auth::{
 };
 
 #[allow(dead_code, reason = "the tests in `it` use the rest")]
+#[path = "it/fixed.rs"]
+mod fixed;
+#[allow(dead_code, reason = "the tests in `it` use the rest")]
 #[path = "it/support.rs"]
 mod support;
 

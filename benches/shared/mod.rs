@@ -295,8 +295,7 @@ pub(crate) fn signers() -> Vec<Signer> {
     signers
 }
 
-/// jsonwebtoken wants RSA private keys as PKCS #1 or in PEM.
+/// jsonwebtoken wants RSA private keys as PKCS #1, which stands in PKCS #8 behind 26 bytes.
 fn rsa_encoding(pkcs8: &[u8]) -> jwt::EncodingKey {
-    let pem = pem::encode(&pem::Pem::new("PRIVATE KEY", pkcs8));
-    jwt::EncodingKey::from_rsa_pem(pem.as_bytes()).expect("a key")
+    jwt::EncodingKey::from_rsa_der(&pkcs8[26..])
 }

@@ -3,13 +3,12 @@
 use std::{
     collections::HashMap,
     io,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use redis::{
-    AsyncCommands, Client, RedisResult,
-    aio::{ConnectionManager, ConnectionManagerConfig},
+    AsyncCommands, AsyncConnectionConfig, Client, RedisResult, aio::MultiplexedConnection,
 };
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +31,7 @@ pub(crate) struct User {
 pub(crate) enum Users {
     Memory(Mutex<Memory>),
     /// For several processes: the users by id, and the ids by email.
-    Redis(ConnectionManager),
+    Redis(Redis),
 }
 
 #[derive(Default)]
@@ -50,13 +49,9 @@ impl Users {
     }
 
     pub(crate) async fn in_redis(url: &str) -> RedisResult<Self> {
-        let second = Some(Duration::from_secs(1));
-        let config = ConnectionManagerConfig::new()
-            .set_connection_timeout(second)
-            .set_response_timeout(second)
-            .set_number_of_retries(1);
         let client = Client::open(url)?;
-        Ok(Self::Redis(client.get_connection_manager_with_config(config).await?))
+        let connection = Mutex::new(Redis::connect(&client).await?);
+        Ok(Self::Redis(Redis { client, connection }))
     }
 
     /// Adds a user, unless there is one of this email.
@@ -74,7 +69,7 @@ impl Users {
                 Ok(())
             }
             Self::Redis(redis) => {
-                let (mut redis, id) = (awake(redis).await, id_key(&user.id));
+                let (mut redis, id) = (redis.connection().await?, id_key(&user.id));
                 let text = serde_json::to_string(&user)?;
                 let _: () = redis.set(&id, text).await.map_err(io::Error::other)?;
                 // Only now the email: who finds it there finds the user, too.
@@ -94,7 +89,7 @@ impl Users {
                 Ok(users.ids.get(email).and_then(|id| users.by_id.get(id)).cloned())
             }
             Self::Redis(redis) => {
-                let mut redis = awake(redis).await;
+                let mut redis = redis.connection().await?;
                 let id = redis.get(email_key(email)).await.map_err(io::Error::other)?;
                 match id {
                     Some(id) => read(redis, id).await,
@@ -110,19 +105,43 @@ impl Users {
                 let users = users.lock().unwrap_or_else(PoisonError::into_inner);
                 Ok(users.by_id.get(id).cloned())
             }
-            Self::Redis(redis) => read(awake(redis).await, id.to_owned()).await,
+            Self::Redis(redis) => read(redis.connection().await?, id.to_owned()).await,
         }
     }
 }
 
-/// A connection that was idle may have been closed: who asks first finds out.
-async fn awake(redis: &ConnectionManager) -> ConnectionManager {
-    let mut redis = redis.clone();
-    let _: RedisResult<()> = redis.ping().await;
-    redis
+/// One connection that all requests share.
+pub(crate) struct Redis {
+    client: Client,
+    connection: Mutex<MultiplexedConnection>,
 }
 
-async fn read(mut redis: ConnectionManager, id: String) -> io::Result<Option<User>> {
+impl Redis {
+    async fn connect(client: &Client) -> RedisResult<MultiplexedConnection> {
+        let second = Some(Duration::from_secs(1));
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(second)
+            .set_response_timeout(second);
+        client.get_multiplexed_async_connection_with_config(&config).await
+    }
+
+    /// The connection, or a new one if the server has closed it.
+    async fn connection(&self) -> io::Result<MultiplexedConnection> {
+        let mut connection = self.shared().clone();
+        let pong: RedisResult<()> = connection.ping().await;
+        if pong.is_err() {
+            connection = Self::connect(&self.client).await.map_err(io::Error::other)?;
+            *self.shared() = connection.clone();
+        }
+        Ok(connection)
+    }
+
+    fn shared(&self) -> MutexGuard<'_, MultiplexedConnection> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn read(mut redis: MultiplexedConnection, id: String) -> io::Result<Option<User>> {
     let text: Option<String> = redis.get(id_key(&id)).await.map_err(io::Error::other)?;
     Ok(text.map(|text| serde_json::from_str(&text)).transpose()?)
 }

@@ -1,7 +1,7 @@
 //! Sessions that outlive the process: refresh tokens and revocations in SQLite.
 //!
 //! ```sh
-//! cargo run --example sqlite_sessions --features issue
+//! cargo run --package sqlite_sessions
 //! ```
 //!
 //! The stores are in `store.rs`: copy it for another database. `DATABASE` names the file;

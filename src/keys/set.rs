@@ -127,6 +127,13 @@ impl KeySet {
         self.iter().flat_map(Key::algorithms).collect()
     }
 
+    /// Whether one of the keys has made this signature, of any bytes: published vectors are
+    /// mostly about bytes that are no token. For the tests of this crate; not part of its API.
+    #[doc(hidden)]
+    pub fn have_signed(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+        self.verify(None, algorithm, message, signature).is_ok()
+    }
+
     /// Finds the key whose signature this is, and the issuer that it is bound to.
     #[inline]
     pub(crate) fn verify(

@@ -4,101 +4,41 @@ use std::{
     collections::BTreeMap,
     io::{BufRead, BufReader},
     net::{IpAddr, SocketAddr},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use reqwest::Client;
 use serde_json::json;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    task::JoinSet,
-    time,
-};
+use tokio::{task::JoinSet, time};
 
 use crate::{
     remote::provider::Provider,
     sessions::app::{App, EMAIL, PASSWORD, example},
+    slow_clients::{Process, check_half_open, closed, connection},
     support::{AUDIENCE, key},
 };
 
 #[path = "../../examples/auth_server/attempts.rs"]
 mod attempts;
 
-/// An example, until it is dropped. It may have so many files open.
-struct Process {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Process {
-    fn start(name: &str, files: u32, variables: &[(&str, &str)]) -> Self {
-        let mut command = Command::new("/bin/sh");
-        command.args([
-            "-c",
-            &format!("ulimit -n {files}; exec \"$0\""),
-            example(name).to_str().unwrap(),
-        ]);
-        command.env_clear().env("BIND", "127.0.0.1:0").envs(variables.iter().copied());
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let (mut line, mut out) = (String::new(), BufReader::new(child.stdout.take().unwrap()));
-        out.read_line(&mut line).unwrap();
-        // It may go on to print.
-        std::thread::spawn(move || std::io::copy(&mut out, &mut std::io::sink()));
-        let url = line.strip_prefix("listening on http://").and_then(|rest| rest.split(',').next());
-        let address = url.unwrap_or_else(|| panic!("{name}: {line}")).parse().unwrap();
-        Self { child, address }
-    }
-
-    /// The most memory that it has had so far, in KiB.
-    fn peak(&self) -> u64 {
-        peak(self.child.id())
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn peak(process: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.split_whitespace().next().unwrap().parse().unwrap()
-}
-
-/// A connection on which this was sent.
-async fn connection(to: SocketAddr, sent: &[u8]) -> TcpStream {
-    let mut stream = TcpStream::connect(to).await.unwrap();
-    stream.write_all(sent).await.unwrap();
-    stream
-}
-
-/// What the server says until it closes the connection, and how long that took.
-async fn closed(mut stream: TcpStream, within: Duration) -> (String, Duration) {
-    let (begin, mut text) = (Instant::now(), Vec::new());
-    let read = time::timeout(within, stream.read_to_end(&mut text)).await;
-    assert!(read.is_ok(), "it is open after {within:?}: {:?}", String::from_utf8_lossy(&text));
-    (String::from_utf8_lossy(&text).into_owned(), begin.elapsed())
-}
-
-/// The three servers, with the path of a public page and one that reads a body.
-fn servers(provider: &Provider) -> [(Process, &'static str); 3] {
+/// The servers, with the path of a public page or of one that reads a body.
+fn servers(provider: &Provider) -> [(Process, &'static str); 2] {
     let (issuer, keys) = (provider.issuer(), provider.jwks_url());
     let variables =
         [("ISSUER", &*issuer), ("AUDIENCE", AUDIENCE), ("JWKS_URL", &*keys), ("ALLOW_HTTP", "1")];
     [
-        (Process::start("auth_server", 200, &[]), "/auth/login"),
-        (Process::start("sqlite_sessions", 200, &[]), "/auth/login"),
-        (Process::start("resource_server", 200, &variables), "/me"),
+        (start("auth_server", 200, &[]), "/auth/login"),
+        (start("resource_server", 200, &variables), "/me"),
     ]
+}
+
+fn start(name: &str, files: u32, variables: &[(&str, &str)]) -> Process {
+    Process::start(&example(name), files, variables)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,41 +47,7 @@ async fn half_open_connections_are_closed_and_the_server_goes_on() {
     let servers = servers(&provider);
     let mut all = JoinSet::new();
     for (server, path) in &servers {
-        let (address, path) = (server.address, *path);
-        all.spawn(async move {
-            // A whole request, and then nothing.
-            let get = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
-            let idle = connection(address, get.as_bytes()).await;
-            let post = format!(
-                "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
-                 content-length: 99\r\n\r\n{{"
-            );
-            let body = connection(address, post.as_bytes()).await;
-            // More than the server may have files open.
-            let mut half = Vec::new();
-            for at in 0..300 {
-                let sent: &[u8] = match at % 3 {
-                    0 => b"",
-                    1 => b"GET / HTTP/1.1\r\nhost: loc",
-                    _ => b"PRI * HTTP/2.0\r\n\r\nSM",
-                };
-                half.push(connection(address, sent).await);
-            }
-            let limit = Duration::from_secs(25);
-            let (answer, _) = closed(idle, limit).await;
-            assert!(answer.starts_with("HTTP/1.1 "), "{answer}");
-            let (answer, _) = closed(body, limit).await;
-            assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
-            if path == "/auth/login" {
-                assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
-            }
-            let again = connection(address, get.as_bytes()).await;
-            let (answer, _) = closed(again, limit).await;
-            assert!(answer.starts_with("HTTP/1.1 "), "{answer}");
-            for stream in half {
-                closed(stream, limit).await;
-            }
-        });
+        all.spawn(check_half_open(server.address, path));
     }
     while let Some(one) = all.join_next().await {
         one.unwrap();
@@ -149,19 +55,8 @@ async fn half_open_connections_are_closed_and_the_server_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_trickle_does_not_keep_a_connection() {
-    let server = Process::start("sqlite_sessions", 200, &[]);
-    let mut stream = connection(server.address, b"GET / HTTP/1.1\r\nx: ").await;
-    let begin = Instant::now();
-    while stream.write_all(b"x").await.is_ok() {
-        assert!(begin.elapsed() < Duration::from_secs(20), "it is open");
-        time::sleep(Duration::from_millis(500)).await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_is_not_taken_does_not_keep_a_connection() {
-    let server = Process::start("auth_server", 200, &[]);
+    let server = start("auth_server", 200, &[]);
     let mut sent = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     // SETTINGS_INITIAL_WINDOW_SIZE is 0, and then `GET /app.js` (RFC 9113 §6.5.2, RFC 7541).
     sent.extend([0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0]);
@@ -346,7 +241,7 @@ async fn many_hashes_at_once_take_a_bounded_amount_of_memory() {
             "username=johndoe&password=terces",
         ),
     ] {
-        let server = Process::start(name, 1000, &[]);
+        let server = start(name, 1000, &[]);
         let url = format!("http://{}{path}", server.address);
         let client = Client::builder().no_proxy().build().unwrap();
         let mut all = JoinSet::new();

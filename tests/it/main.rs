@@ -9,6 +9,8 @@ mod cache;
 mod claims;
 #[cfg(all(feature = "axum", feature = "redis", feature = "remote"))]
 mod examples;
+#[allow(dead_code, reason = "not every feature set uses all of it")]
+mod fixed;
 mod form;
 #[allow(dead_code, reason = "not every feature set uses all of it")]
 mod gate;
@@ -20,11 +22,11 @@ mod redis;
 #[cfg(feature = "remote")]
 mod remote;
 mod requests;
-mod server;
-mod service;
 #[cfg(feature = "issue")]
 mod sessions;
 mod signature;
+#[cfg(all(feature = "axum", feature = "redis", feature = "remote"))]
+mod slow_clients;
 #[allow(dead_code, reason = "not every feature set uses all of it")]
 mod support;
 mod tokens;
@@ -45,3 +47,8 @@ fn sessions() {}
 #[test]
 #[ignore = "keys that are fetched are tested with `--features remote`, as tests/run does"]
 fn remote() {}
+
+#[test]
+#[ignore = "SQLite, a browser, tower-test and the published vectors are tested by packages of \
+            their own, as tests/run does"]
+fn packages_of_their_own() {}

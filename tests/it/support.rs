@@ -1,9 +1,6 @@
 //! Keys of every algorithm, made anew for each run, and tokens of any content.
 
-use std::{
-    sync::{Arc, LazyLock, Mutex},
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::sync::{Arc, LazyLock};
 
 use aws_lc_rs::{
     encoding::{AsDer, Pkcs8V1Der, Pkcs8V2Der},
@@ -16,14 +13,9 @@ use aws_lc_rs::{
 };
 use base64_simd::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
-use tower_jwt_auth::{
-    Algorithm, Key, Verifier, clock::Clock, keys::IntoKeySource, verifier::VerifierBuilder,
-};
+use tower_jwt_auth::{Algorithm, Key, Verifier, keys::IntoKeySource, verifier::VerifierBuilder};
 
-pub(crate) const ISSUER: &str = "https://login.example.com";
-pub(crate) const AUDIENCE: &str = "https://api.example.com";
-/// What [`FixedClock`] says unless it is told otherwise.
-pub(crate) const NOW: u64 = 1_800_000_000;
+pub(crate) use crate::fixed::{AUDIENCE, FixedClock, ISSUER, NOW};
 
 /// A signing key and what it signs with.
 pub(crate) struct TestKey {
@@ -248,30 +240,4 @@ pub(crate) fn builder<C>() -> VerifierBuilder<C> {
 /// The same with these keys alone.
 pub(crate) fn trusting<C>(keys: impl IntoKeySource) -> VerifierBuilder<C> {
     Verifier::builder().issuer(ISSUER).audience(AUDIENCE).keys(keys).clock(FixedClock::default())
-}
-
-/// A clock that stands where it is put.
-#[derive(Clone)]
-pub(crate) struct FixedClock(Arc<Mutex<SystemTime>>);
-
-impl Default for FixedClock {
-    fn default() -> Self {
-        Self::at(UNIX_EPOCH + Duration::from_secs(NOW))
-    }
-}
-
-impl FixedClock {
-    pub(crate) fn at(time: SystemTime) -> Self {
-        Self(Arc::new(Mutex::new(time)))
-    }
-
-    pub(crate) fn set(&self, time: SystemTime) {
-        *self.0.lock().unwrap() = time;
-    }
-}
-
-impl Clock for FixedClock {
-    fn now(&self) -> SystemTime {
-        *self.0.lock().unwrap()
-    }
 }

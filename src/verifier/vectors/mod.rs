@@ -1,7 +1,5 @@
-//! Published test vectors: of RFC 7515, RFC 7520 and RFC 8037, and Wycheproof's.
+//! Published test vectors that need the inside: `tests/conformance` has the others.
 
-mod primitives;
-mod rfc;
 mod web;
 
 use super::{AttemptError, HeaderPolicy, authenticate};

@@ -5,7 +5,7 @@ mod denylist;
 mod faults;
 mod refresh;
 mod server;
-#[cfg(feature = "axum")]
+#[cfg(all(feature = "axum", feature = "remote"))]
 mod servers;
 mod setups;
 

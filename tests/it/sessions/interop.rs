@@ -1,5 +1,5 @@
 //! Tokens and keys of this crate, as the libraries of others see them: `tests/interop`,
-//! which `tests/run` installs.
+//! which `tests/run --install` brings.
 
 use std::{
     env,
@@ -67,13 +67,13 @@ async fn check(program: &str, script: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs PYTHON, a Python with tests/interop/requirements.txt, which tests/run installs"]
+#[ignore = "needs PYTHON, a Python with tests/interop/requirements.txt, which tests/run --install brings"]
 async fn pyjwt_verifies() {
     check(&env::var("PYTHON").expect("PYTHON is a Python with PyJWT"), "verify.py").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs NODE, and tests/interop/node_modules, which tests/run installs"]
+#[ignore = "needs NODE, and tests/interop/node_modules, which tests/run --install brings"]
 async fn jose_verifies() {
     check(&env::var("NODE").expect("NODE is Node.js, 20 or newer"), "verify.mjs").await;
 }

@@ -1,46 +1,28 @@
 //! Issuing, refreshing and revoking; in a browser, they are tested by `tests/browser`.
 
-#[cfg(all(feature = "axum", feature = "redis"))]
+#[cfg(all(feature = "axum", feature = "redis", feature = "remote"))]
 pub(crate) mod app;
 mod interop;
 mod issue;
 mod keys;
+mod list;
 pub(crate) mod model;
 mod refresh;
 mod revocation;
 #[cfg(feature = "axum")]
 mod routes;
-#[cfg(all(feature = "axum", feature = "redis"))]
+#[cfg(all(feature = "axum", feature = "redis", feature = "remote"))]
 mod server;
+mod setup;
 
-use std::{
-    convert::Infallible,
-    time::{Duration, UNIX_EPOCH},
-};
+use std::convert::Infallible;
 
 use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt;
 use tower::{Service, ServiceExt};
-use tower_jwt_auth::{
-    Algorithm,
-    issue::{Body, SigningKey, TokenIssuer, TokenIssuerBuilder},
-};
+use tower_jwt_auth::issue::Body;
 
-use crate::support::{AUDIENCE, FixedClock, ISSUER, NOW};
-
-/// A builder with the usual issuer and audience, a key of its own and this clock.
-pub(crate) fn issuer(clock: &FixedClock) -> TokenIssuerBuilder {
-    TokenIssuer::builder()
-        .issuer(ISSUER)
-        .audience(AUDIENCE)
-        .key(SigningKey::generate(Algorithm::ES256).unwrap())
-        .clock(clock.clone())
-}
-
-/// Puts a clock so many seconds behind [`NOW`].
-pub(crate) fn set(clock: &FixedClock, seconds: u64) {
-    clock.set(UNIX_EPOCH + Duration::from_secs(NOW + seconds));
-}
+pub(crate) use self::setup::{issuer, set};
 
 /// An answer: status, headers and body.
 #[derive(Debug)]

@@ -13,14 +13,11 @@ use proptest::{
 use tokio::{runtime::Runtime, sync::Barrier};
 use tower_jwt_auth::{
     error::ErrorKind,
-    issue::refresh::{Login, MemoryRefresh, RefreshStore, RefreshTokens, Session, Standing},
+    issue::refresh::{Login, RefreshStore, RefreshTokens, Session, Standing},
 };
 
 use super::set;
-use crate::support::{FixedClock, NOW};
-
-#[path = "../../../examples/sqlite_sessions/store.rs"]
-pub(super) mod sqlite;
+use crate::fixed::{FixedClock, NOW};
 
 const GRACE: u64 = 10;
 const IDLE: u64 = 100;
@@ -252,7 +249,7 @@ impl World {
     }
 }
 
-pub(super) fn tokens(store: impl RefreshStore, clock: &FixedClock) -> RefreshTokens {
+pub(crate) fn tokens(store: impl RefreshStore, clock: &FixedClock) -> RefreshTokens {
     let seconds = std::time::Duration::from_secs;
     RefreshTokens::builder(store)
         .grace(seconds(GRACE))
@@ -264,7 +261,7 @@ pub(super) fn tokens(store: impl RefreshStore, clock: &FixedClock) -> RefreshTok
 }
 
 /// The text with another letter at this place.
-pub(super) fn changed(text: &str, at: usize) -> String {
+pub(crate) fn changed(text: &str, at: usize) -> String {
     let other = if text.as_bytes()[at] == b'A' { "B" } else { "A" };
     format!("{}{other}{}", &text[..at], &text[at + 1..])
 }
@@ -309,7 +306,7 @@ async fn check_ids<S: RefreshStore + Clone>(store: S) {
 }
 
 /// One token a hundred times at once: one successor, and one live token.
-pub(super) async fn check_race<S: RefreshStore>(store: S) {
+pub(crate) async fn check_race<S: RefreshStore>(store: S) {
     let tokens = tokens(store, &FixedClock::default());
     let first = tokens.open(Login::new("ada")).await.unwrap();
     let barrier = Arc::new(Barrier::new(100));
@@ -333,41 +330,4 @@ pub(super) async fn check_race<S: RefreshStore>(store: S) {
     assert!(!last.is_repeated());
     let standing = tokens.standing(first.token().as_str()).await.unwrap();
     assert!(matches!(standing, Standing::Spent(_)));
-}
-
-#[test]
-fn families_in_memory() {
-    check_store(256, async || MemoryRefresh::new());
-}
-
-#[test]
-fn families_in_sqlite() {
-    let folder = Folder::new("families");
-    let number = std::cell::Cell::new(0);
-    check_store(24, async || {
-        number.set(number.get() + 1);
-        sqlite::SqliteStore::open(&folder.file(number.get())).await.unwrap()
-    });
-}
-
-/// A folder for databases, which goes with this.
-pub(super) struct Folder(std::path::PathBuf);
-
-impl Folder {
-    pub(super) fn new(name: &str) -> Self {
-        let name = format!("tower-jwt-auth-{name}-{}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&folder).unwrap();
-        Self(folder)
-    }
-
-    pub(super) fn file(&self, number: u32) -> String {
-        self.0.join(format!("{number}.db")).display().to_string()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }

