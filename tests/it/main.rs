@@ -21,6 +21,8 @@ mod properties;
 mod redis;
 #[cfg(feature = "remote")]
 mod remote;
+#[cfg(any(feature = "axum", feature = "remote"))]
+#[allow(dead_code, reason = "not every feature set uses all of it")]
 mod requests;
 #[cfg(feature = "issue")]
 mod sessions;
