@@ -3,6 +3,10 @@
 //! For Postgres, three things change: parameters are `$1`, `$2`; `max(a, b)` is
 //! `GREATEST(a, b)`; and the rotation begins with a plain `BEGIN`, and locks its row by
 //! `SELECT … FOR UPDATE`.
+//!
+//! For a database that several machines share, one more: the time of a rotation is that of the
+//! database, for their clocks differ. Give it to `Rotation::at` when a token is rotated, and to
+//! `Family::as_of` when a family is read.
 
 use std::time::Duration;
 
