@@ -52,9 +52,9 @@ impl<T> FromIterator<T> for Few<T> {
 /// The first few texts of a kind, each in one place for all who have it: what all tenants
 /// read stays in the cache of the processor.
 #[derive(Debug)]
-pub(crate) struct Shared(Mutex<Vec<Arc<str>>>);
+pub(crate) struct SharedTexts(Mutex<Vec<Arc<str>>>);
 
-impl Shared {
+impl SharedTexts {
     pub(crate) const fn new() -> Self {
         Self(Mutex::new(Vec::new()))
     }
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn the_first_few_texts_are_shared() {
-        let shared = Shared::new();
+        let shared = SharedTexts::new();
         let texts: Vec<_> = (0..MOST_SHARED + 1).map(|n| shared.text(n.to_string())).collect();
         for (n, text) in texts.iter().enumerate() {
             let again = shared.text(n.to_string());

@@ -23,7 +23,6 @@ struct Plan {
 
 impl LiveKeys {
     /// Keys that are bound to this issuer.
-    #[cfg(feature = "issue")]
     pub(crate) fn new(issuer: &str, keys: KeySet, clock: Arc<dyn Clock>) -> Self {
         let plan = Plan { now: Trusted::new(keys), later: Vec::new() };
         Self { plan: Arc::new(ArcSwap::from_pointee(plan)), issuer: issuer.into(), clock }
@@ -31,7 +30,6 @@ impl LiveKeys {
 
     /// Other keys, and those that take their place at later times, the first time first. What
     /// was learned of the former ones goes with them.
-    #[cfg(feature = "issue")]
     pub(crate) fn set(&self, keys: KeySet, later: Vec<(i64, KeySet)>) {
         let later = later.into_iter().map(|(from, keys)| (from, Trusted::new(keys))).collect();
         self.plan.store(Arc::new(Plan { now: Trusted::new(keys), later }));

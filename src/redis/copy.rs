@@ -42,12 +42,13 @@ pub(super) struct LocalCopy {
     full: AtomicBool,
 }
 
-/// What a follower knows of the list that the next one needs, when its connection is gone.
+/// How far the list was read. It outlives the connection that has read it.
 #[derive(Default)]
 pub(super) struct Progress {
-    /// How many changes were seen, at the most.
+    /// The number of the last change that was read.
     pub(super) seen: AtomicU64,
-    /// Since when the list has been whole; 0 if it was not read so far.
+    /// Since when the list has been whole, in milliseconds by the clock of the store; 0 if it was
+    /// not read so far.
     pub(super) since: AtomicU64,
     /// How often the list may still be read with others kept waiting, until what it has lost is
     /// written back: a machine that cannot do it keeps nobody waiting for ever.

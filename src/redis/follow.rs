@@ -23,15 +23,11 @@ use super::{
 };
 use crate::{issue::random::unique_id, revocation::Revocation};
 
-/// A connection of its own, and how far the changes were read.
+/// A connection of its own, and the place in the stream of changes.
 pub(super) struct Follower {
     connection: MultiplexedConnection,
-    /// The id of the last change.
+    /// The id of the last change that was read.
     position: String,
-    /// Its number. The next one has the next number: if not, some are missing.
-    count: u64,
-    /// Since when the list has been whole, in milliseconds by the clock of the store.
-    since: u64,
     /// From when on others have had the time to write back what a new list lacks.
     ready: Instant,
     /// When the list was read that the copy has no room for.
@@ -75,7 +71,7 @@ impl Follower {
         let link = copy.redis.link();
         let connection = link.dedicated(BLOCK + link.timeout()).await?;
         let (position, ready) = (String::new(), Instant::now());
-        let mut follower = Self { connection, position, count: 0, since: 0, ready, full: None };
+        let mut follower = Self { connection, position, ready, full: None };
         if !copy.tried.load(Ordering::Relaxed) {
             follower.try_out(copy).await?;
             copy.tried.store(true, Ordering::Relaxed);
@@ -125,7 +121,7 @@ impl Follower {
         }
         let claims = progress.claims.load(Ordering::Relaxed);
         progress.claims.store(claims.saturating_sub(1), Ordering::Relaxed);
-        (self.count, self.since, self.position) = (count, since, position);
+        self.position = position;
         let left = copy.write_back().saturating_sub(Duration::from_millis(now - since.min(now)));
         self.ready = asked + left;
 
@@ -170,10 +166,10 @@ impl Follower {
         // The list may have been lost, or the server demoted, while it was read.
         let mut pipe = proven(&keys.nothing);
         pipe.get(&keys.since).exists(&keys.writing);
-        let (role, since, writing): (Role, Option<u64>, bool) =
+        let (role, still, writing): (Role, Option<u64>, bool) =
             pipe.query_async(&mut self.connection).await?;
         role.check()?;
-        if since == Some(self.since) && !writing {
+        if still == Some(since) && !writing {
             self.knows_all(copy, sent);
         }
         Ok(())
@@ -254,26 +250,29 @@ impl Follower {
         let count = count.unwrap_or_default();
         let changes = changes.map(|reply| reply.keys).unwrap_or_default();
         let changes: Vec<StreamId> = changes.into_iter().flat_map(|stream| stream.ids).collect();
+        let progress = &copy.progress;
+        let mut seen = progress.seen.load(Ordering::Relaxed);
         // Fewer than there were, or another list: it has lost its data.
-        let mut whole = count >= self.count && since == Some(self.since);
+        let mut whole = count >= seen && since == Some(progress.since.load(Ordering::Relaxed));
         let all = changes.len() < PAGE;
         let mut new = Vec::new();
         for change in changes {
-            whole &= change.get("count") == Some(self.count.saturating_add(1));
+            // The next one has the next number: if not, some are missing.
+            whole &= change.get("count") == Some(seen.saturating_add(1));
             if !whole {
                 break;
             }
             let entry: String = change.get("entry").ok_or(UNREADABLE)?;
             new.push(entry::read(&entry)?);
-            self.count = self.count.saturating_add(1);
+            seen = seen.saturating_add(1);
             self.position = change.id;
         }
         if copy.view.insert_all(new).is_err() {
             copy.has_no_room();
         }
-        copy.progress.seen.fetch_max(self.count, Ordering::Relaxed);
+        progress.seen.store(seen, Ordering::Relaxed);
         // More than were read, and no others there.
-        whole &= !all || count <= self.count;
+        whole &= !all || count <= seen;
         let has_room_again = self.full.is_some_and(|since| since.elapsed() > TRIED_AGAIN);
         if !whole || has_room_again || copy.read_again.swap(false, Ordering::Relaxed) {
             self.read_all(copy).await?;

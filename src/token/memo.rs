@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{Compact, header::Header};
-use crate::{alg::Algorithm, few::Shared};
+use crate::{alg::Algorithm, few::SharedTexts};
 
 /// The first few headers of authentic tokens, read once.
 ///
@@ -99,7 +99,7 @@ impl Known {
     }
 }
 
-static TEXTS: Shared = Shared::new();
+static TEXTS: SharedTexts = SharedTexts::new();
 
 /// More keys than an issuer signs with at a time.
 const MOST: usize = 8;

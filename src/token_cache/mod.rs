@@ -45,16 +45,30 @@ pub(crate) struct Place {
 }
 
 /// A value that was found, as it was at that moment.
-pub(crate) struct Hit<V> {
-    place: Place,
+pub(crate) struct Hit<'t, V> {
+    table: &'t Table<V>,
+    slots: &'t Slots<V>,
     slot: usize,
     entry: Held<V>,
 }
 
-impl<V> Hit<V> {
+impl<V> Hit<'_, V> {
     #[inline]
     pub(crate) fn value(&self) -> Option<&V> {
         self.entry.as_ref().map(|entry| &entry.value)
+    }
+
+    /// Counts that the value was of use, which keeps it.
+    #[inline]
+    pub(crate) fn count_use(&self) {
+        if self.slots.count_use(self.slot) {
+            self.table.pay_back();
+        }
+    }
+
+    #[cold]
+    pub(crate) fn remove(&self) {
+        self.table.clear(self.slots, self.slot);
     }
 }
 
@@ -79,29 +93,11 @@ impl<V> TokenCache<V> {
 
     /// The value of a text, if it is there. Bytes that are no text match none.
     #[inline]
-    pub(crate) fn get(&self, place: Place, text: &[u8]) -> Option<Hit<V>> {
-        let (slot, entry) = self.table.get()?.set(place.index)?.find(place.tag, text)?;
-        Some(Hit { place, slot, entry })
-    }
-
-    /// Counts that a value was of use, which keeps it.
-    #[inline]
-    pub(crate) fn count_use(&self, hit: &Hit<V>) {
-        if let Some(table) = self.table.get()
-            && let Some(slots) = table.set(hit.place.index)
-            && slots.count_use(hit.slot)
-        {
-            table.pay_back();
-        }
-    }
-
-    #[cold]
-    pub(crate) fn remove(&self, hit: &Hit<V>) {
-        if let Some(table) = self.table.get()
-            && let Some(slots) = table.set(hit.place.index)
-        {
-            table.clear(slots, hit.slot);
-        }
+    pub(crate) fn get(&self, place: Place, text: &[u8]) -> Option<Hit<'_, V>> {
+        let table = &**self.table.get()?;
+        let slots = table.set(place.index)?;
+        let (slot, entry) = slots.find(place.tag, text)?;
+        Some(Hit { table, slots, slot, entry })
     }
 
     /// Whether a text that is not there may come in, by how often it came.

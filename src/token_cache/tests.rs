@@ -16,7 +16,7 @@ fn put<V>(set: &TokenCache<V>, text: &str, bytes: usize, value: V, is_over: impl
 /// Finds a value, and counts that it was of use.
 fn used<V: Copy>(set: &TokenCache<V>, text: &str) -> Option<V> {
     let hit = set.get(set.place(text.as_bytes()), text.as_bytes())?;
-    set.count_use(&hit);
+    hit.count_use();
     hit.value().copied()
 }
 
@@ -175,7 +175,7 @@ fn what_is_of_no_use_does_not_stay_for_being_asked_for() {
     let one = text(1);
     let hit = set.get(set.place(one.as_bytes()), one.as_bytes()).unwrap();
     assert_eq!(hit.value(), Some(&1));
-    set.remove(&hit);
+    hit.remove();
     assert_eq!(used(&set, &one), None);
     drop(hit);
     assert_eq!(set.bytes(), Table::<usize>::new(MOST).counters.bytes.load(Relaxed));

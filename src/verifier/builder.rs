@@ -13,7 +13,7 @@ use crate::{
     alg::{Algorithm, AlgorithmSet},
     clock::{Clock, SystemClock},
     error::ConfigError,
-    few::Shared,
+    few::SharedTexts,
     keys::{IntoKeySource, KeySource, Sources},
     revocation::{Denylist, Revocations},
     rules::{self, Rules, Types},
@@ -472,7 +472,7 @@ impl<C> DangerousVerifierBuilder<C> {
 }
 
 /// Tenants name the same service.
-static AUDIENCES: Shared = Shared::new();
+static AUDIENCES: SharedTexts = SharedTexts::new();
 
 /// More than NTP ever leaves; less than the life of an access token.
 pub(super) const MOST_LEEWAY: Duration = Duration::from_secs(300);

@@ -21,7 +21,7 @@ use crate::{
     alg::AlgorithmSet,
     clock::{Clock, unix_seconds},
     error::{Error, ErrorKind},
-    keys::{Generation, Sources},
+    keys::{Generation, Sources, StillTrusted},
     revocation::Revocations,
     rules::Rules,
     step::Step,
@@ -125,7 +125,7 @@ impl<C: Send + Sync + 'static> Engine<C> {
         cached: &CachedToken<C>,
     ) -> Option<Step<Result<Claims<C>, Error>>> {
         let registered = cached.registered();
-        let trusted = self.keys.still_trust(registered.issuer(), cached.generation())?;
+        let trusted = self.still_trusts(cached)?;
         let now = unix_seconds(self.clock.now());
         Some(match self.rules.check_again(registered, now) {
             Ok(within) => self.finish(cached.claims().revalidate(trusted, within)),
@@ -136,8 +136,18 @@ impl<C: Send + Sync + 'static> Engine<C> {
     /// Whether a cached token will not pass any more.
     pub(super) fn is_over(&self, cached: &CachedToken<C>) -> bool {
         let (registered, now) = (cached.registered(), unix_seconds(self.clock.now()));
-        self.rules.is_over(registered, now)
-            || self.keys.still_trust(registered.issuer(), cached.generation()).is_none()
+        self.rules.is_over(registered, now) || self.still_trusts(cached).is_none()
+    }
+
+    /// Whether the keys that vouched for a token may still be used.
+    #[inline]
+    fn still_trusts(&self, cached: &CachedToken<C>) -> Option<StillTrusted> {
+        // Nobody else asks for the issuer, which takes a while to find.
+        let issuer = match self.keys.are_by_issuer() {
+            true => cached.registered().issuer(),
+            false => None,
+        };
+        self.keys.still_trust(issuer, cached.generation())
     }
 
     /// The last questions, which may have to wait: is the token revoked, and what do the

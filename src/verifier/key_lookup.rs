@@ -109,8 +109,8 @@ where
     Err(unknown.0)
 }
 
-/// What the issuer of a token is that nobody can vouch for yet, and the name of its key, if all
-/// that can be known without a key is in order; the evidence is thrown away.
+/// The issuer of a token and the name of its key, if all that can be checked without a key is in
+/// order. It is evidence of nothing.
 fn precheck_without_key<C>(
     engine: &Engine<C>,
     whole: &str,
@@ -123,7 +123,7 @@ fn precheck_without_key<C>(
         // Secrets are not published.
         return Err(Error::new(ErrorKind::UnknownKey));
     }
-    // Bytes that are no signature are none with any key.
+    // A malformed signature is bad with every key.
     token.signature(&mut Space::new())?;
     let payload = pipeline::text(token)?;
     let (mut members, mut raw) = (Members::new(), RawClaims::default());
@@ -142,12 +142,12 @@ fn text_of_signature(token: &str) -> String {
     format!("token {}", signature.get(..43).unwrap_or(signature))
 }
 
-/// Why a token is refused whose key is not there. Where some source cannot be asked, nobody
-/// knows; where one is asked later, nobody knows yet.
+/// Why a token is refused whose key is not there: `KeysUnavailable` if a source cannot be asked,
+/// `KeyPending` if one is asked later, or else what is wrong by the keys that are there.
 struct Unknown(Error);
 
 impl Unknown {
-    /// What is wrong with the token by the keys that are there.
+    /// Takes the reason that the present keys give.
     fn is(&mut self, error: Error) {
         if !self.is_server_fault() {
             self.0 = error;

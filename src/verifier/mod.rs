@@ -130,7 +130,7 @@ struct Inner<C> {
     cache: Option<TokenCache<CachedToken<C>>>,
 }
 
-/// Who verifies.
+/// The engines of a verifier.
 enum Engines<C> {
     /// One for all tokens.
     One(Arc<Engine<C>>),
@@ -224,8 +224,8 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         self.verify_found(token.as_bytes(), || Ok(token))
     }
 
-    /// Verifies what was found where a token is to be. What it is made of is of interest
-    /// only where it is not known: then `text` looks.
+    /// Verifies what was found where a token is to be. Only a token that is not known has to be
+    /// text: then `text` is called.
     #[inline]
     pub(crate) fn verify_found<'t>(
         &self,
@@ -235,7 +235,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         let place = self.0.cache.as_ref().map(|cache| (cache, cache.place(found)));
         if let Some((cache, place)) = place
             && let Some(hit) = cache.get(place, found)
-            && let Some(answer) = self.verify_cached(cache, &hit)
+            && let Some(answer) = self.verify_cached(&hit)
         {
             return answer;
         }
@@ -259,26 +259,25 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         }
     }
 
-    /// The answer to a token that was verified before, if it still stands.
+    /// The answer to a token that was verified before, unless it must be verified again.
     #[inline]
     fn verify_cached(
         &self,
-        cache: &TokenCache<CachedToken<C>>,
-        hit: &Hit<CachedToken<C>>,
+        hit: &Hit<'_, CachedToken<C>>,
     ) -> Option<Step<Result<Claims<C>, Error>>> {
         let cached = hit.value()?;
-        let loaded = self.engine_of(cached.registered().issuer());
+        let loaded = self.engine_of(cached);
         let Some(engine) = loaded.as_ref().map(LoadedEngine::get).filter(|it| cached.is_by(it))
         else {
             // Its issuer has another one now, or none.
-            cache.remove(hit);
+            hit.remove();
             return None;
         };
         let answer = engine.verify_cached(cached)?;
         match &answer {
-            Step::Ready(Err(_)) if engine.is_over(cached) => cache.remove(hit),
+            Step::Ready(Err(_)) if engine.is_over(cached) => hit.remove(),
             Step::Ready(Err(_)) => {}
-            Step::Ready(Ok(_)) | Step::Pending(_) => cache.count_use(hit),
+            Step::Ready(Ok(_)) | Step::Pending(_) => hit.count_use(),
         }
         Some(answer)
     }
@@ -323,14 +322,16 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         }
     }
 
-    /// The engine that verifies the tokens of an issuer now.
+    /// The engine that verifies the tokens of this one's issuer now.
     #[inline]
     #[cfg_attr(not(feature = "remote"), expect(unused_variables, reason = "there is only one"))]
-    fn engine_of(&self, issuer: Option<&str>) -> Option<LoadedEngine<'_, C>> {
+    fn engine_of(&self, cached: &CachedToken<C>) -> Option<LoadedEngine<'_, C>> {
         match &self.0.engines {
             Engines::One(engine) => Some(LoadedEngine::One(engine)),
             #[cfg(feature = "remote")]
-            Engines::Tenants(tenants) => tenants.load(issuer?).map(LoadedEngine::Tenant),
+            Engines::Tenants(tenants) => {
+                tenants.load(cached.registered().issuer()?).map(LoadedEngine::Tenant)
+            }
         }
     }
 

@@ -31,7 +31,7 @@ where
     accept(engine, token, signed_by)
 }
 
-/// What else must hold of a token that is authentic.
+/// The remaining checks of an authentic token.
 #[inline]
 fn accept<C>(
     engine: &Engine<C>,
@@ -121,7 +121,7 @@ fn verify_signature<'k>(
         .map_err(AttemptError::Keys)
 }
 
-/// Which headers are allowed, whatever the keys.
+/// The headers that are allowed, whatever the keys.
 #[derive(Clone, Copy)]
 pub(super) struct HeaderPolicy<'v> {
     algorithms: AlgorithmSet,

@@ -284,7 +284,8 @@ async fn who(request: Request<String>) -> Result<Response<String>, Infallible> {
     Ok(Response::new(body))
 }
 
-const REMOVAL: &str = "at=; HttpOnly; SameSite=Lax; Path=/; Max-Age=0; \
+/// What removes the cookie `at`.
+pub(crate) const REMOVAL: &str = "at=; HttpOnly; SameSite=Lax; Path=/; Max-Age=0; \
                        Expires=Thu, 01 Jan 1970 00:00:00 GMT";
 
 /// The kinds of cookies that are bad, whether the token can never verify again, and the status of

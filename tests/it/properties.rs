@@ -13,6 +13,7 @@ use tower_jwt_auth::{
 };
 
 use crate::{
+    ambient::REMOVAL,
     gate::{
         Answer, Gate, Inner, accepted, bare, cookie_gate, cross_site, gate, handler,
         invalid_request, invalid_token, without_claims,
@@ -177,9 +178,7 @@ fn request(
 
 /// What a guest gets whose cookie is removed.
 fn without_dead_cookie() -> Answer {
-    let removal =
-        "at=; HttpOnly; SameSite=Lax; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT";
-    let headers = [("cache-control", "no-store"), ("set-cookie", removal)];
+    let headers = [("cache-control", "no-store"), ("set-cookie", REMOVAL)];
     Answer {
         headers: headers.map(|(name, value)| (name.into(), value.into())).into(),
         ..without_claims()

@@ -120,8 +120,8 @@ pub(super) fn error(url: &Url, kind: FetchErrorKind) -> FetchError {
 }
 
 fn is_identity(coding: &HeaderValue) -> bool {
-    let codings = coding.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
-    codings.into_iter().all(|one| one.is_empty() || one.eq_ignore_ascii_case(b"identity"))
+    let mut codings = coding.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    codings.all(|one| one.is_empty() || one.eq_ignore_ascii_case(b"identity"))
 }
 
 /// The name of a coding, if it looks like one.

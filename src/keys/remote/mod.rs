@@ -204,7 +204,7 @@ impl RemoteKeys {
     pub(crate) fn ask(&self, name: &str, deadline: Option<Deadline>) -> Asked {
         let now = Instant::now();
         let deadline = deadline.unwrap_or(now + self.shared().policy.max_wait);
-        match self.shared().hope(name, deadline.saturating_duration_since(now)) {
+        match self.shared().ticket(name, deadline.saturating_duration_since(now)) {
             FetchTicket::Wait(ended, shared) => {
                 let (keys, name) = (self.clone(), name.into());
                 Asked::Wait(Waiting { keys, name, ended, shared, deadline })

@@ -95,7 +95,7 @@ impl LoadedKeys {
     }
 }
 
-/// Whether there is hope for new keys.
+/// Whether new keys may come.
 pub(super) enum FetchTicket {
     /// A fetch is under way or begins: the receiver changes when it has ended. Whether
     /// it began before this.
@@ -188,19 +188,19 @@ impl Shared {
     /// A token needs the key of this name, which is not there: causes a fetch, when the plan
     /// allows it. Whoever asks can wait for so long.
     #[cold]
-    pub(super) fn hope(self: &Arc<Self>, name: &str, patience: Duration) -> FetchTicket {
+    pub(super) fn ticket(self: &Arc<Self>, name: &str, patience: Duration) -> FetchTicket {
         if !self.tend() {
             return FetchTicket::Failing(*self.policy.retry.start());
         }
-        let usable = self.current.load().as_ref().is_some_and(|snapshot| self.is_good(snapshot));
+        let usable = self.load().trusted().is_some();
         let mut state = self.state();
         let now = self.now();
         if usable && state.missing.get(name, millis(now)).is_some() {
             return FetchTicket::None;
         }
-        let wish = state.plan.wish(now);
+        let decision = state.plan.decide(now);
         self.changed.notify_one();
-        let pause = match wish {
+        let pause = match decision {
             FetchDecision::Granted | FetchDecision::Shared => Duration::ZERO,
             FetchDecision::Later(pause) => pause,
         };
@@ -214,7 +214,7 @@ impl Shared {
         if pause > patience / 2 || self.ended.receiver_count() >= MOST_WAITING {
             return later(pause.max(*self.policy.retry.start()));
         }
-        FetchTicket::Wait(self.ended.subscribe(), wish == FetchDecision::Shared)
+        FetchTicket::Wait(self.ended.subscribe(), decision == FetchDecision::Shared)
     }
 
     /// A fetch that began after somebody had asked for the key of this name has not brought

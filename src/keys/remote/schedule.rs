@@ -86,7 +86,7 @@ impl RefreshSchedule {
     }
 
     /// A token needs keys that are not there.
-    pub(super) fn wish(&mut self, now: Duration) -> FetchDecision {
+    pub(super) fn decide(&mut self, now: Duration) -> FetchDecision {
         if self.under_way.is_some() {
             self.joined = true;
             return FetchDecision::Shared;
@@ -242,20 +242,20 @@ mod tests {
         let policy = Policy::default();
         let mut plan = fetched(&policy);
         assert_eq!(
-            plan.wish(s(5)),
+            plan.decide(s(5)),
             FetchDecision::Granted,
             "the first fetch of all does not count"
         );
-        assert_eq!(plan.wish(s(5)), FetchDecision::Granted, "shared");
+        assert_eq!(plan.decide(s(5)), FetchDecision::Granted, "shared");
         assert!(plan.begin(s(5), &policy));
-        assert_eq!(plan.wish(s(6)), FetchDecision::Shared, "under way");
+        assert_eq!(plan.decide(s(6)), FetchDecision::Shared, "under way");
         plan.succeeded(s(7), None, 0.0, &policy);
-        assert_eq!(plan.wish(s(8)), FetchDecision::Later(s(4)));
+        assert_eq!(plan.decide(s(8)), FetchDecision::Later(s(4)));
         assert_eq!(plan.next(), s(12), "it begins when the cool-down is over");
         assert!(!plan.begin(s(11), &policy) && plan.begin(s(12), &policy));
         plan.succeeded(s(12), None, 0.0, &policy);
         assert_eq!(plan.next(), s(612), "nobody has asked since");
-        assert_eq!(plan.wish(s(17)), FetchDecision::Granted);
+        assert_eq!(plan.decide(s(17)), FetchDecision::Granted);
     }
 
     #[test]
@@ -263,9 +263,9 @@ mod tests {
         let policy = Policy::default();
         let mut plan = RefreshSchedule::new();
         assert!(plan.begin(s(0), &policy));
-        assert_eq!(plan.wish(s(0)), FetchDecision::Shared);
+        assert_eq!(plan.decide(s(0)), FetchDecision::Shared);
         plan.failed(s(0), 0.0, &policy);
-        assert!(matches!(plan.wish(s(0)), FetchDecision::Later(_)));
+        assert!(matches!(plan.decide(s(0)), FetchDecision::Later(_)));
         assert!(plan.next() >= s(1));
     }
 
@@ -282,7 +282,7 @@ mod tests {
             let mut plan = fetched(&policy);
             let mut fetches = Vec::new();
             for now in (100..700).map(|tenth| Duration::from_millis(100 * tenth)) {
-                let _ = plan.wish(now);
+                let _ = plan.decide(now);
                 if plan.begin(now, &policy) {
                     fetches.push(now);
                     plan.succeeded(now + Duration::from_millis(10), None, 0.0, &policy);
@@ -304,7 +304,7 @@ mod tests {
         let mut plan = fetched(&policy);
         let mut fetches = 0;
         for now in (10..130).map(s) {
-            let _ = plan.wish(now);
+            let _ = plan.decide(now);
             if plan.begin(now, &policy) {
                 fetches += 1;
                 plan.failed(now, 0.0, &policy);
@@ -321,14 +321,14 @@ mod tests {
     fn the_last_wish_is_tried_again_without_another_one() {
         let policy = Policy::default();
         let mut plan = fetched(&policy);
-        assert_eq!(plan.wish(s(10)), FetchDecision::Granted);
+        assert_eq!(plan.decide(s(10)), FetchDecision::Granted);
         assert!(plan.begin(s(10), &policy));
         plan.failed(s(12), 0.0, &policy);
         assert_eq!(plan.next(), s(17));
         assert!(plan.begin(s(17), &policy));
         plan.succeeded(s(17), None, 0.0, &policy);
         assert_eq!(plan.next(), s(617));
-        assert_eq!(plan.wish(s(18)), FetchDecision::Later(s(4)), "it was for a token, too");
+        assert_eq!(plan.decide(s(18)), FetchDecision::Later(s(4)), "it was for a token, too");
     }
 
     #[test]
@@ -375,7 +375,7 @@ mod tests {
             assert_eq!(plan.next(), now + s(600));
         }
         assert_eq!(
-            plan.wish(s(4)),
+            plan.decide(s(4)),
             FetchDecision::Granted,
             "the application spends no token's turn"
         );
@@ -386,7 +386,7 @@ mod tests {
         let policy = Policy { cooldown: s(0), ..Policy::default() };
         let mut plan = fetched(&policy);
         let mut fetches = Vec::new();
-        assert_eq!(plan.wish(s(10)), FetchDecision::Granted);
+        assert_eq!(plan.decide(s(10)), FetchDecision::Granted);
         for now in (10..110).map(s) {
             if plan.begin(now, &policy) {
                 fetches.push(now.as_secs());
@@ -426,10 +426,10 @@ mod tests {
     fn a_fetch_that_was_lost_is_done_again() {
         let policy = Policy::default();
         let mut plan = fetched(&policy);
-        assert_eq!(plan.wish(s(10)), FetchDecision::Granted);
+        assert_eq!(plan.decide(s(10)), FetchDecision::Granted);
         assert!(plan.begin(s(10), &policy));
         plan.abandon(s(11));
-        assert_eq!(plan.wish(s(11)), FetchDecision::Later(s(4)), "it was a token's turn");
+        assert_eq!(plan.decide(s(11)), FetchDecision::Later(s(4)), "it was a token's turn");
         assert!(plan.begin(s(15), &policy));
 
         let mut plan = fetched(&policy);

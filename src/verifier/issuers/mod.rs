@@ -172,7 +172,7 @@ impl<C> Tenants<C> {
         self.table.get(issuer)
     }
 
-    /// What is said of an issuer that nobody trusts.
+    /// The refusal of an issuer that is not trusted.
     #[cold]
     fn unknown() -> Error {
         ErrorKind::Issuer.into()
@@ -197,10 +197,15 @@ impl<C> Engine<C> {
     pub(super) fn issuers(&self) -> Option<&[Arc<str>]> {
         self.rules.issuers.as_deref()
     }
+
+    /// An issuer by the name that it has here, if it is one of those that are named.
+    fn named(&self, issuer: &str) -> Option<&Arc<str>> {
+        self.issuers()?.iter().find(|own| ***own == *issuer)
+    }
 }
 
 impl<C> Verifier<C> {
-    /// Who verifies; none where each issuer has its own.
+    /// The engine; none if each issuer has its own.
     fn engine(&self) -> Option<&Arc<Engine<C>>> {
         match &self.0.engines {
             Engines::One(engine) => Some(engine),

@@ -1,4 +1,4 @@
-//! What a token says of itself before anybody has verified it.
+//! A look at a token whose issuer has no engine yet.
 
 use crate::{
     claims::RawClaims,

@@ -29,7 +29,7 @@ type Answer<C> = Result<Option<Verifier<C>>, BoxError>;
 pub(super) struct Resolver<C> {
     allowed: Vec<IssuerPattern>,
     ask: Box<dyn Fn(String) -> Step<Answer<C>> + Send + Sync>,
-    /// Whether an issuer may be one; all that are allowed may if there is none.
+    /// Whether an issuer may be resolved. Without it, all that are allowed may.
     pub(super) known: Option<Known>,
     pub(super) resolve: Resolve,
     state: Mutex<State<C>>,
@@ -70,7 +70,7 @@ impl<C> UnderWay<C> {
     }
 }
 
-/// What became of an issuer.
+/// The result of a resolution.
 type Found<C> = Result<Arc<Engine<C>>, Error>;
 
 impl Default for Resolve {
@@ -105,7 +105,7 @@ impl<C> Resolver<C> {
     pub(super) fn forget(&self, issuer: &str) {
         let mut state = self.state();
         state.refused.remove(issuer);
-        // Who waits for it gets the answer; who comes now asks anew.
+        // Requests that wait get the answer; later ones ask again.
         state.end(issuer);
     }
 
@@ -159,7 +159,7 @@ impl<C: Send + Sync + 'static> Resolving<C> {
         let verified = async {
             let found = match self.0.wait_for(Option::is_some).await {
                 Ok(found) => found.clone(),
-                // Who asked is gone.
+                // The task that asked is gone.
                 Err(_) => None,
             };
             verify(found.unwrap_or_else(|| Err(later(SOON)))?).await
@@ -243,7 +243,7 @@ impl<C: Send + Sync + 'static> Tenants<C> {
     }
 }
 
-/// An issuer that is asked for; however that ends, it is then not under way any more.
+/// A resolution that is under way. It ends when this is dropped.
 struct Asked<C> {
     tenants: Arc<Tenants<C>>,
     issuer: Box<str>,
@@ -256,10 +256,7 @@ impl<C: Send + Sync + 'static> Asked<C> {
         let answer = timeout(TIME_OUT, (resolver.ask)(self.issuer.to_string())).await;
         let found = match answer {
             Ok(Ok(Some(verifier))) => {
-                let trusts = |engine: &&Arc<Engine<C>>| {
-                    let issuers = engine.issuers().unwrap_or_default();
-                    issuers.iter().any(|issuer| **issuer == *self.issuer)
-                };
+                let trusts = |engine: &&Arc<Engine<C>>| engine.named(&self.issuer).is_some();
                 verifier.engine().filter(trusts).cloned().ok_or_else(|| {
                     let wrong = "the resolver's verifier does not trust the issuer that it is for";
                     Error::with_source(ErrorKind::Failed, wrong)
@@ -346,7 +343,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const SOON: Duration = Duration::from_secs(1);
 /// Seconds for which an issuer that nobody knows is not asked for again.
 const FORGET: i64 = 60;
-/// Seconds after which the resolver is asked again that has failed.
+/// Seconds after a failure until the resolver is asked again.
 const PAUSE: i64 = 5;
 /// How many names are asked for at a time that are not there, and how many that are.
 const MOST_UNDER_WAY: usize = 16;

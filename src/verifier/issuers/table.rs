@@ -1,5 +1,4 @@
-//! Which issuer has which verifier: everybody reads it without a lock, one at a time
-//! writes.
+//! The table of issuers and their engines. Readers take no lock; one writer at a time changes it.
 
 use std::{
     collections::BTreeSet,
@@ -79,8 +78,8 @@ impl<C> Table<C> {
         self.take(&mut changes, issuer)
     }
 
-    /// Keeps what was resolved, but for an issuer that was added by hand: at most so many of
-    /// them. One whose lifetime is over, and that nobody has asked for since, makes room; no
+    /// Keeps what was resolved, at most so many. An issuer that was added by hand stays as it is.
+    /// One whose lifetime is over, and that nobody has asked for since, makes room; no
     /// other does. Says whether there was room.
     pub(super) fn keep(
         &self,
@@ -156,7 +155,12 @@ impl<C> Table<C> {
                 place.needed.store(false, Ordering::Relaxed);
                 place.engine.store(Some(Arc::clone(engine)));
             }
-            None => drop(places.insert(engine.name_of(issuer), Place::new(engine, until))),
+            None => {
+                // In the place where the engine has it: what was read to find the engine is read
+                // again by its rules.
+                let name = engine.named(issuer).map_or_else(|| issuer.into(), Arc::clone);
+                places.insert(name, Place::new(engine, until));
+            }
         }
         if until != NEVER {
             changes.resolved.insert((until, issuer.into()));
@@ -205,15 +209,6 @@ impl<C> Place<C> {
 
     fn until(&self) -> i64 {
         self.until.load(Ordering::Relaxed)
-    }
-}
-
-impl<C> Engine<C> {
-    /// The name of an issuer, in the place where its engine has it: what was read to find the
-    /// engine is read again by its rules.
-    fn name_of(&self, issuer: &str) -> Arc<str> {
-        let own = self.issuers().unwrap_or_default().iter().find(|own| ***own == *issuer);
-        own.map_or_else(|| issuer.into(), Arc::clone)
     }
 }
 
