@@ -3,15 +3,13 @@
 use std::borrow::Cow;
 
 use memchr::{memchr, memchr2_iter};
-use serde::de::Deserialize;
+use serde::de::{Deserialize, value::BorrowedStrDeserializer};
 
-use super::{Checked, Text, fields::Owed};
+use super::{Checked, Text};
 
 /// The members of a JSON object, in their order. Everything in them was checked, but for
 /// names that stand twice among these.
 pub(crate) struct Members<'a> {
-    /// The object as it stands.
-    pub(super) text: &'a str,
     /// All of them, if they are few.
     few: [Member<'a>; FEW],
     count: usize,
@@ -21,7 +19,7 @@ pub(crate) struct Members<'a> {
 
 #[derive(Clone, Copy)]
 pub(crate) struct Member<'a> {
-    pub(super) name: Value<'a>,
+    name: Value<'a>,
     pub(crate) value: Value<'a>,
 }
 
@@ -38,13 +36,12 @@ pub(crate) enum Value<'a> {
 
 impl<'a> Members<'a> {
     pub(crate) fn new() -> Self {
-        Self { text: "", few: [NONE; FEW], count: 0, many: Vec::new() }
+        Self { few: [NONE; FEW], count: 0, many: Vec::new() }
     }
 
     /// Reads a text that is one object and nothing else. Fills what is empty: it is large to
     /// hand about.
     pub(crate) fn read(&mut self, text: &'a str) -> Option<()> {
-        self.text = text;
         let mut cursor = Cursor { text, at: 0, plain: is_plain(text) };
         cursor.skip_blanks();
         cursor.take(b'{')?;
@@ -86,20 +83,6 @@ impl<'a> Members<'a> {
         let all = if self.many.is_empty() { few } else { &self.many };
         all.iter().copied()
     }
-
-    /// The object as a `T`.
-    ///
-    /// A `T` asks for most members what is known of them by now. Where it asks for anything
-    /// else, finds anything wrong, or leaves anything unread, the text is read as if nothing
-    /// were known.
-    #[inline]
-    pub(crate) fn to<T: Deserialize<'a>>(&self) -> Result<T, serde_json::Error> {
-        let owed = Owed::default();
-        match T::deserialize(owed.fields(self)) {
-            Ok(value) if owed.is_nothing() => Ok(value),
-            _ => value(self.text),
-        }
-    }
 }
 
 /// Reads a type that is not ours. From bytes: what reads a text panics where a map's key is a
@@ -126,7 +109,10 @@ impl<'a> Value<'a> {
     /// The value as a `T`.
     #[inline]
     pub(crate) fn to<T: Deserialize<'a>>(self) -> Result<T, serde_json::Error> {
-        T::deserialize(Owed::default().hand(self))
+        match self {
+            Self::Plain(text) => T::deserialize(BorrowedStrDeserializer::new(text)),
+            Self::Whole(text) | Self::Other(text) => serde_json::from_str(text),
+        }
     }
 
     pub(crate) fn is_null(self) -> bool {

@@ -11,12 +11,9 @@
 //!   `Value` shows what the string of that member says, and every other reader shows an
 //!   object with a string in it.
 
-mod fields;
 #[cfg(test)]
 mod grammar;
 mod members;
-#[cfg(test)]
-mod types;
 
 use std::{borrow::Cow, collections::HashSet, fmt};
 

@@ -9,7 +9,7 @@ use crate::{
     claims::{Malformed, RawClaims, RegisteredClaims},
     clock::unix_seconds,
     error::{Error, ErrorKind},
-    json::Members,
+    json::{self, Members},
     keys::{Authentic, Generation, Miss, Places, Trusted},
     rules::Rules,
     token::{Compact, Header, Space},
@@ -123,9 +123,9 @@ where
     check_speaker(&raw, speaks_for)?;
     let binding = config.bindings.check(&raw)?;
     let registered = RegisteredClaims::keep(&raw, &payload);
-
-    let custom = members.to().map_err(|error| misfit(&error))?;
     drop((members, raw));
+
+    let custom = json::value(&payload).map_err(|error| misfit(&error))?;
     let registered = registered.own(payload);
     check_client(&registered, &config.clients)?;
     Ok(Held::new(authentic, within, binding, registered, custom))
