@@ -9,7 +9,7 @@ use crate::{
     claims::{Malformed, RawClaims, RegisteredClaims},
     clock::unix_seconds,
     error::{Error, ErrorKind},
-    json::{self, Members},
+    json,
     keys::{Authentic, Generation, Miss, Places, Trusted},
     rules::Rules,
     token::{Compact, Header, Space},
@@ -117,13 +117,13 @@ where
     C: DeserializeOwned,
 {
     let payload = text(token)?;
-    let (mut members, mut raw) = (Members::new(), RawClaims::default());
-    read(&payload, &config.rules, &mut members, &mut raw)?;
+    let mut raw = RawClaims::default();
+    read(&payload, &config.rules, &mut raw)?;
     let within = config.rules.check(&raw, unix_seconds(config.clock.now()))?;
     check_speaker(&raw, speaks_for)?;
     let binding = config.bindings.check(&raw)?;
     let registered = RegisteredClaims::keep(&raw, &payload);
-    drop((members, raw));
+    drop(raw);
 
     let custom = json::value(&payload).map_err(|error| misfit(&error))?;
     let registered = registered.own(payload);
@@ -149,8 +149,8 @@ pub(super) fn plausible<C>(
     // Bytes that are no signature are none with any key.
     token.signature(&mut Space::new())?;
     let payload = text(token)?;
-    let (mut members, mut raw) = (Members::new(), RawClaims::default());
-    read(&payload, &config.rules, &mut members, &mut raw)?;
+    let mut raw = RawClaims::default();
+    read(&payload, &config.rules, &mut raw)?;
     config.rules.check(&raw, unix_seconds(config.clock.now()))?;
     config.bindings.check(&raw)?;
     // Without an id, nobody can say which key it is: each token asks for its own.
@@ -242,17 +242,16 @@ impl<'v, C> From<&'v Config<C>> for Welcome<'v> {
 /// That a token is authentic, and the issuer that its key speaks for alone.
 type Vouched<'k> = (Authentic, Option<&'k str>);
 
-/// Reads the members of a payload, and the claims among them.
+/// Reads the claims of a payload.
 #[inline]
 pub(super) fn read<'a>(
     payload: &'a str,
     rules: &Rules,
-    members: &mut Members<'a>,
     claims: &mut RawClaims<'a>,
 ) -> Result<(), Error> {
-    let malformed = |claim| Error::new(ErrorKind::MalformedClaims { claim });
-    members.read(payload).ok_or_else(|| malformed(None))?;
-    claims.read(members, &rules.required).map_err(|Malformed(claim)| malformed(claim))
+    claims
+        .read(payload, &rules.required)
+        .map_err(|Malformed(claim)| Error::new(ErrorKind::MalformedClaims { claim }))
 }
 
 /// The key of one issuer does not vouch for tokens of another (RFC 8725 §3.8).
