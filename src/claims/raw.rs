@@ -1,20 +1,18 @@
 //! A payload, read once, strictly, and borrowed.
 
-use std::{borrow::Cow, mem::replace};
-
-use serde::de::Deserialize;
+use serde::de::MapAccess;
 
 use super::{audience::RawAudience, scope::RawScope, time::Times};
-use crate::json::{Members, Names, Text, Value};
+use crate::json::{self, Checked, Object, Text, once};
 
 /// The claims of RFC 7519 §4.1 and RFC 9068 §2.2 that stand in a payload.
 #[derive(Default)]
 pub(crate) struct RawClaims<'a> {
-    pub(crate) iss: Option<Cow<'a, str>>,
-    pub(crate) sub: Option<Cow<'a, str>>,
-    pub(crate) jti: Option<Cow<'a, str>>,
-    pub(crate) client_id: Option<Cow<'a, str>>,
-    pub(crate) sid: Option<Cow<'a, str>>,
+    pub(crate) iss: Option<Text<'a>>,
+    pub(crate) sub: Option<Text<'a>>,
+    pub(crate) jti: Option<Text<'a>>,
+    pub(crate) client_id: Option<Text<'a>>,
+    pub(crate) sid: Option<Text<'a>>,
     pub(crate) aud: Option<RawAudience<'a>>,
     pub(crate) times: Times,
     pub(super) scope: Option<RawScope<'a>>,
@@ -33,64 +31,59 @@ pub(crate) struct RawClaims<'a> {
 pub(crate) struct Malformed(pub(crate) Option<&'static str>);
 
 impl<'a> RawClaims<'a> {
-    /// Reads the members of a payload, and looks for `wanted` names while it is at it, of
-    /// which only the first 64 count. Fills what is empty: it is large to hand about.
-    pub(crate) fn read(
-        &mut self,
-        members: &Members<'a>,
-        wanted: &[Box<str>],
-    ) -> Result<(), Malformed> {
-        let mut others = Names::new();
-        for member in members.iter() {
-            let name = member.name().ok_or(Malformed(None))?;
-            let mut wanted = wanted.iter().take(u64::BITS as usize);
-            if let Some(place) = wanted.position(|wanted| **wanted == *name)
-                && !member.value.is_null()
-            {
-                self.found |= 1 << place;
-            }
-            if !self.take(&name, member.value)? {
-                others.add(name).ok_or(Malformed(None))?;
-            }
-        }
+    /// Reads a payload, and looks for `wanted` names while it is at it, of which only the
+    /// first 64 count. Fills what is empty: it is large to hand about.
+    #[inline]
+    pub(crate) fn read(&mut self, payload: &'a str, wanted: &[Box<str>]) -> Result<(), Malformed> {
+        let mut reader = Reader { claims: self, wanted, cnf: None, events: None, fault: None };
+        let read = json::read(payload, &mut reader);
+        let Reader { cnf, events, fault, .. } = reader;
+        read.map_err(|error| Malformed(fault.filter(|_| error.is_data())))?;
+        self.cnf = cnf.is_some();
+        self.events = events.is_some();
         self.scope = self.scope.take().map(RawScope::without_list);
         Ok(())
     }
+}
 
-    /// Takes a member if it is a claim that is read here, and says whether it is.
+/// Takes the members of a payload.
+struct Reader<'r, 'a> {
+    claims: &'r mut RawClaims<'a>,
+    wanted: &'r [Box<str>],
+    cnf: Option<Checked>,
+    events: Option<Checked>,
+    /// The claim that could not be read.
+    fault: Option<&'static str>,
+}
+
+impl<'a> Object<'a> for Reader<'_, 'a> {
     #[inline]
-    fn take(&mut self, name: &str, value: Value<'a>) -> Result<bool, Malformed> {
-        let (claim, taken) = match name {
-            "iss" => ("iss", text(&mut self.iss, value)),
-            "sub" => ("sub", text(&mut self.sub, value)),
-            "jti" => ("jti", text(&mut self.jti, value)),
-            "client_id" => ("client_id", text(&mut self.client_id, value)),
-            "sid" => ("sid", text(&mut self.sid, value)),
-            "aud" => ("aud", once(&mut self.aud, value)),
-            "exp" => ("exp", once(&mut self.times.exp, value)),
-            "nbf" => ("nbf", once(&mut self.times.nbf, value)),
-            "iat" => ("iat", once(&mut self.times.iat, value)),
-            "scope" => ("scope", once(&mut self.scope, value)),
-            "scp" => ("scp", once(&mut self.scp, value)),
-            "cnf" => ("cnf", (!replace(&mut self.cnf, true)).then_some(())),
-            "events" => ("events", (!replace(&mut self.events, true)).then_some(())),
-            _ => return Ok(false),
+    fn member<A: MapAccess<'a>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
+        let claims = &mut *self.claims;
+        let (claim, is_there) = match name {
+            "iss" => ("iss", once(&mut claims.iss, None, map)),
+            "sub" => ("sub", once(&mut claims.sub, None, map)),
+            "jti" => ("jti", once(&mut claims.jti, None, map)),
+            "client_id" => ("client_id", once(&mut claims.client_id, None, map)),
+            "sid" => ("sid", once(&mut claims.sid, None, map)),
+            "aud" => ("aud", once(&mut claims.aud, None, map)),
+            "exp" => ("exp", once(&mut claims.times.exp, None, map)),
+            "nbf" => ("nbf", once(&mut claims.times.nbf, None, map)),
+            "iat" => ("iat", once(&mut claims.times.iat, None, map)),
+            "scope" => ("scope", once(&mut claims.scope, Some(RawScope::Malformed), map)),
+            "scp" => ("scp", once(&mut claims.scp, Some(RawScope::Malformed), map)),
+            "cnf" => ("cnf", once(&mut self.cnf, Some(Checked), map)),
+            "events" => ("events", once(&mut self.events, Some(Checked), map)),
+            _ => ("", once(&mut None, Some(Checked), map)),
         };
-        taken.map(|()| true).ok_or(Malformed(Some(claim)))
+        let claim = Some(claim).filter(|claim| !claim.is_empty());
+        let is_there = is_there.inspect_err(|_| self.fault = claim)?;
+        let mut wanted = self.wanted.iter().take(u64::BITS as usize);
+        if is_there && let Some(place) = wanted.position(|wanted| **wanted == *name) {
+            claims.found |= 1 << place;
+        }
+        Ok(claim.is_some())
     }
-}
-
-/// Reads the value of a claim that must stand once.
-#[inline]
-fn once<'a, T: Deserialize<'a>>(place: &mut Option<T>, value: Value<'a>) -> Option<()> {
-    let former = place.replace(value.to().ok()?);
-    former.is_none().then_some(())
-}
-
-#[inline]
-fn text<'a>(place: &mut Option<Cow<'a, str>>, value: Value<'a>) -> Option<()> {
-    let Text(text) = value.to().ok()?;
-    place.replace(text).is_none().then_some(())
 }
 
 #[cfg(test)]
@@ -98,10 +91,8 @@ mod tests {
     use super::*;
 
     fn read<'a>(payload: &'a str, wanted: &[Box<str>]) -> Result<RawClaims<'a>, Malformed> {
-        let mut members = Members::new();
-        members.read(payload).ok_or(Malformed(None))?;
         let mut claims = RawClaims::default();
-        claims.read(&members, wanted).map(|()| claims)
+        claims.read(payload, wanted).map(|()| claims)
     }
 
     fn malformed(payload: &str) -> Option<Option<&'static str>> {

@@ -1,6 +1,6 @@
 //! The registered claims of a verified token, for the application.
 
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _};
 use serde_json::value::RawValue;
@@ -13,7 +13,7 @@ use super::{
     scope::{KeptScope, ScopeSet},
     time::{NumericDate, Times},
 };
-use crate::json::Members;
+use crate::json::Text;
 
 /// The claims that RFC 7519 §4.1 and RFC 9068 §2.2 give a meaning to, and the
 /// way to all others.
@@ -127,10 +127,9 @@ impl RegisteredClaims {
     /// What is kept of the claims of `payload`.
     #[inline]
     pub(crate) fn keep(raw: &RawClaims<'_>, payload: &str) -> Unowned {
-        let keep =
-            |text: &Option<Cow<'_, str>>| text.as_deref().map(|text| Kept::new(text, payload));
+        let keep = |text: &Option<Text<'_>>| text.as_deref().map(|text| Kept::new(text, payload));
         // An empty name is the name of nothing.
-        let name = |text: &Option<Cow<'_, str>>| {
+        let name = |text: &Option<Text<'_>>| {
             let text = text.as_deref().filter(|text| !text.is_empty());
             text.map(|text| Kept::new(text, payload))
         };
@@ -180,12 +179,10 @@ impl<'de> Deserialize<'de> for RegisteredClaims {
         let payload = Box::<RawValue>::deserialize(deserializer)?;
         let payload: Box<str> = payload.into();
         let malformed = || D::Error::custom("the registered claims are malformed");
-        let mut members = Members::new();
-        members.read(&payload).ok_or_else(malformed)?;
         let mut raw = RawClaims::default();
-        raw.read(&members, &[]).map_err(|_| malformed())?;
+        raw.read(&payload, &[]).map_err(|_| malformed())?;
         let kept = Self::keep(&raw, &payload);
-        drop((raw, members));
+        drop(raw);
         Ok(kept.own(payload))
     }
 }

@@ -1,11 +1,13 @@
 //! The JOSE header (RFC 7515 §4): what is read, what is ignored, what is refused.
 
-use std::{borrow::Cow, str};
+use std::str;
+
+use serde::de::MapAccess;
 
 use crate::{
     alg::Algorithm,
     error::{Error, ErrorKind},
-    json::{Members, Names, Text},
+    json::{self, Checked, Object, Text, once},
 };
 
 /// A header that was read strictly and has nothing in it that is not
@@ -15,8 +17,8 @@ use crate::{
 /// ignored: a token never brings its own key (RFC 8725 §3.10).
 pub(crate) struct Header<'a> {
     pub(super) algorithm: Algorithm,
-    pub(super) typ: Option<Cow<'a, str>>,
-    pub(super) kid: Option<Cow<'a, str>>,
+    pub(super) typ: Option<Text<'a>>,
+    pub(super) kid: Option<Text<'a>>,
 }
 
 impl<'a> Header<'a> {
@@ -26,31 +28,11 @@ impl<'a> Header<'a> {
     pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         let malformed = || Error::new(ErrorKind::MalformedHeader);
         let text = str::from_utf8(bytes).map_err(|_| malformed())?;
-        let mut members = Members::new();
-        members.read(text).ok_or_else(malformed)?;
         let mut raw = RawHeader::default();
-        let mut others = Names::new();
-        for member in members.iter() {
-            let name = member.name().ok_or_else(malformed)?;
-            let place = match &*name {
-                "alg" => &mut raw.alg,
-                "typ" => &mut raw.typ,
-                "kid" => &mut raw.kid,
-                "cty" => &mut raw.cty,
-                other => {
-                    if let Some(refused) = REFUSED.iter().find(|refused| **refused == other) {
-                        return Err(Error::new(ErrorKind::UnsupportedHeader(refused)));
-                    }
-                    others.add(name).ok_or_else(malformed)?;
-                    continue;
-                }
-            };
-            let Text(text) = member.value.to().map_err(|_| malformed())?;
-            if place.replace(text).is_some() {
-                return Err(malformed());
-            }
+        json::read(text, &mut raw).map_err(|_| malformed())?;
+        if let Some(name) = raw.refused {
+            return Err(Error::new(ErrorKind::UnsupportedHeader(name)));
         }
-
         let alg = raw.alg.ok_or_else(malformed)?;
         let algorithm =
             Algorithm::from_name(&alg).ok_or_else(|| Error::new(ErrorKind::AlgorithmNotAllowed))?;
@@ -95,10 +77,27 @@ pub(crate) fn essence(media_type: &str) -> &str {
 
 #[derive(Default)]
 struct RawHeader<'a> {
-    alg: Option<Cow<'a, str>>,
-    typ: Option<Cow<'a, str>>,
-    kid: Option<Cow<'a, str>>,
-    cty: Option<Cow<'a, str>>,
+    alg: Option<Text<'a>>,
+    typ: Option<Text<'a>>,
+    kid: Option<Text<'a>>,
+    cty: Option<Text<'a>>,
+    refused: Option<&'static str>,
+}
+
+impl<'a> Object<'a> for RawHeader<'a> {
+    fn member<A: MapAccess<'a>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
+        let place = match name {
+            "alg" => &mut self.alg,
+            "typ" => &mut self.typ,
+            "kid" => &mut self.kid,
+            "cty" => &mut self.cty,
+            _ => {
+                self.refused = self.refused.or(REFUSED.into_iter().find(|other| *other == name));
+                return map.next_value::<Checked>().map(|_| false);
+            }
+        };
+        once(place, None, map).map(|_| true)
+    }
 }
 
 /// Members that say that the token must be read in another way: extensions

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{Compact, header::Header};
-use crate::{alg::Algorithm, few::SharedTexts};
+use crate::{alg::Algorithm, few::SharedTexts, json::Text};
 
 /// The first few headers of authentic tokens, read once.
 ///
@@ -93,8 +93,8 @@ impl Known {
         let (typ, kid) = rest.split_at_checked(self.typ.unwrap_or_default()).unwrap_or_default();
         Header {
             algorithm: self.algorithm,
-            typ: self.typ.map(|_| Cow::Borrowed(typ)),
-            kid: self.has_kid.then_some(Cow::Borrowed(kid)),
+            typ: self.typ.map(|_| Text(Cow::Borrowed(typ))),
+            kid: self.has_kid.then_some(Text(Cow::Borrowed(kid))),
         }
     }
 }

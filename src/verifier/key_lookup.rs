@@ -14,7 +14,6 @@ use crate::{
     claims::RawClaims,
     clock::unix_seconds,
     error::{Error, ErrorKind},
-    json::Members,
     keys::{Asked, Deadline, RemoteKeys, Waiting},
     step::Step,
     token::{Compact, Space},
@@ -126,8 +125,8 @@ fn precheck_without_key<C>(
     // A malformed signature is bad with every key.
     token.signature(&mut Space::new())?;
     let payload = pipeline::text(token)?;
-    let (mut members, mut raw) = (Members::new(), RawClaims::default());
-    pipeline::read(&payload, &engine.rules, &mut members, &mut raw)?;
+    let mut raw = RawClaims::default();
+    pipeline::read(&payload, &engine.rules, &mut raw)?;
     engine.rules.check(&raw, unix_seconds(engine.clock.now()))?;
     engine.bindings.check(&raw)?;
     // Without an id, nobody can say which key it is: each token asks for its own.

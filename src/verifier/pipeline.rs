@@ -11,7 +11,7 @@ use crate::{
     claims::{Malformed, RawClaims, RegisteredClaims},
     clock::unix_seconds,
     error::{Error, ErrorKind},
-    json::{self, Members},
+    json,
     keys::{Authentic, Miss, Trusted},
     rules::Rules,
     token::{Compact, Header, Space},
@@ -42,15 +42,15 @@ where
     C: DeserializeOwned,
 {
     let payload = text(token)?;
-    let (mut members, mut raw) = (Members::new(), RawClaims::default());
-    read(&payload, &engine.rules, &mut members, &mut raw)?;
+    let mut raw = RawClaims::default();
+    read(&payload, &engine.rules, &mut raw)?;
     let within = engine.rules.check(&raw, unix_seconds(engine.clock.now()))?;
     check_bound_issuer(&raw, bound_issuer)?;
     let binding = engine.bindings.check(&raw)?;
     let registered = RegisteredClaims::keep(&raw, &payload);
+    drop(raw);
 
-    let custom = members.to().map_err(|error| misfit(&error))?;
-    drop((members, raw));
+    let custom = json::value(&payload).map_err(|error| misfit(&error))?;
     let registered = registered.own(payload);
     check_client(&registered, &engine.clients)?;
     Ok(UnreleasedClaims::new(authentic, within, binding, registered, custom))
@@ -147,17 +147,16 @@ impl<'v, C> From<&'v Engine<C>> for HeaderPolicy<'v> {
 /// That a token is authentic, and the issuer that its key is bound to.
 type SignedBy<'k> = (Authentic, Option<&'k str>);
 
-/// Reads the members of a payload, and the claims among them.
+/// Reads the claims of a payload.
 #[inline]
 pub(super) fn read<'a>(
     payload: &'a str,
     rules: &Rules,
-    members: &mut Members<'a>,
     claims: &mut RawClaims<'a>,
 ) -> Result<(), Error> {
-    let malformed = |claim| Error::new(ErrorKind::MalformedClaims { claim });
-    members.read(payload).ok_or_else(|| malformed(None))?;
-    claims.read(members, &rules.required).map_err(|Malformed(claim)| malformed(claim))
+    claims
+        .read(payload, &rules.required)
+        .map_err(|Malformed(claim)| Error::new(ErrorKind::MalformedClaims { claim }))
 }
 
 /// The key of one issuer does not vouch for tokens of another (RFC 8725 §3.8).

@@ -1,9 +1,15 @@
 //! The claims of a token with a good signature (RFC 7519 §4.1, RFC 8725
 //! §3.8-3.9).
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    fmt,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeSeed, EnumAccess, Visitor},
+};
 use serde_json::{Value, json};
 use tower::Layer;
 use tower_jwt_auth::{
@@ -304,6 +310,51 @@ fn c07_claims_that_do_not_fit_are_a_bad_token() {
     assert_eq!(Gate::of(builder::<String>()).claims(&good), invalid_token());
     assert_eq!(Gate::of(builder::<()>()).claims(&good), invalid_token());
     assert_eq!(Gate::of(builder::<Value>()).claims(&good), accepted());
+}
+
+/// Asks for its variant as a number, and would take a string.
+struct Odd;
+
+impl<'de> Deserialize<'de> for Odd {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_enum("Odd", &[], Self)
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Odd {
+    type Value = Self;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_u64(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Odd {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number")
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, data: A) -> Result<Self, A::Error> {
+        data.variant_seed(self).map(|(odd, _)| odd)
+    }
+}
+
+#[test]
+fn c07_a_type_gets_what_serde_json_gives_it() {
+    #[derive(Deserialize)]
+    #[expect(dead_code, reason = "only read by serde")]
+    struct Odder {
+        kind: Odd,
+    }
+    let claims = claims_with(json!({"kind": "Human"}));
+    assert!(serde_json::from_str::<Odder>(&claims.to_string()).is_err());
+    assert_eq!(Gate::of(builder::<Odder>()).claims(&claims), invalid_token());
 }
 
 #[test]

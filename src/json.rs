@@ -11,18 +11,65 @@
 //!   `Value` shows what the string of that member says, and every other reader shows an
 //!   object with a string in it.
 
-mod fields;
-#[cfg(test)]
-mod grammar;
-mod members;
-#[cfg(test)]
-mod types;
-
-use std::{borrow::Cow, collections::HashSet, fmt};
+use std::{borrow::Cow, collections::HashSet, fmt, ops::Deref};
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-pub(crate) use self::members::{Members, Value, value};
+/// Takes the members of an object, one by one.
+pub(crate) trait Object<'de> {
+    /// Reads the value of a member. Returns whether the name is a known one, which [`once`]
+    /// keeps from being repeated; of all others, the caller does.
+    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error>;
+}
+
+/// Reads the value of a member that must not be repeated, and returns whether it is other than
+/// `null`. A `null` is read as the value of that name, or else is an error.
+#[inline]
+pub(crate) fn once<'de, T: Deserialize<'de>, A: MapAccess<'de>>(
+    place: &mut Option<T>,
+    null: Option<T>,
+    map: &mut A,
+) -> Result<bool, A::Error> {
+    let value = map.next_value::<Option<T>>()?;
+    let is_there = value.is_some();
+    let value = value.or(null).ok_or_else(|| de::Error::custom("`null`"))?;
+    match place.replace(value) {
+        None => Ok(is_there),
+        Some(_) => Err(de::Error::custom("a repeated name")),
+    }
+}
+
+/// Reads a text that is one object and nothing else.
+#[inline]
+pub(crate) fn read<'de>(text: &'de str, object: &mut impl Object<'de>) -> serde_json::Result<()> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    json.deserialize_map(ObjectVisitor(object))?;
+    json.end()
+}
+
+struct ObjectVisitor<'o, O>(&'o mut O);
+
+impl<'de, O: Object<'de>> Visitor<'de> for ObjectVisitor<'_, O> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    #[inline]
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut names = Names::new();
+        while let Some(Text(name)) = map.next_key()? {
+            if !self.0.member(&name, &mut map)? {
+                // Without the name, which is the sender's text.
+                names
+                    .add(name)
+                    .ok_or_else(|| de::Error::custom("a name that cannot stand here"))?;
+            }
+        }
+        Ok(())
+    }
+}
 
 /// Any JSON value, checked and thrown away.
 pub(crate) struct Checked;
@@ -71,18 +118,19 @@ impl<'de> Visitor<'de> for CheckVisitor {
         Ok(Checked)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Checked, A::Error> {
-        let mut names = Names::new();
-        while let Some(name) = map.next_key::<Text<'de>>()? {
-            if name.0 == ARBITRARY_NUMBER {
-                map.next_value::<Number>()?;
-                continue;
-            }
-            map.next_value::<Checked>()?;
-            // Without the name, which is the sender's text.
-            names.add(name.0).ok_or_else(|| de::Error::custom("a name that cannot stand here"))?;
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Checked, A::Error> {
+        ObjectVisitor(&mut Checked).visit_map(map).map(|()| Checked)
+    }
+}
+
+impl<'de> Object<'de> for Checked {
+    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
+        if name == ARBITRARY_NUMBER {
+            map.next_value::<Number>()?;
+            return Ok(true);
         }
-        Ok(Checked)
+        map.next_value::<Checked>()?;
+        Ok(false)
     }
 }
 
@@ -129,6 +177,20 @@ impl<'de> Deserialize<'de> for Text<'de> {
     }
 }
 
+impl Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<Text<'_>> for String {
+    fn from(text: Text<'_>) -> Self {
+        text.0.into_owned()
+    }
+}
+
 struct TextVisitor;
 
 impl<'de> Visitor<'de> for TextVisitor {
@@ -152,19 +214,19 @@ impl<'de> Visitor<'de> for TextVisitor {
 /// The first few stand in place and are compared one by one. What does not fit
 /// there, and names with escapes, go into a hash set with a secret seed, so that
 /// no choice of names costs more than linear time.
-pub(crate) struct Names<'a> {
+struct Names<'a> {
     few: [&'a str; FEW],
     count: usize,
     many: Option<HashSet<Cow<'a, str>>>,
 }
 
 impl<'a> Names<'a> {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         Self { few: [""; FEW], count: 0, many: None }
     }
 
     /// Takes a name, unless it was there already, or has a meaning of its own.
-    pub(crate) fn add(&mut self, name: Cow<'a, str>) -> Option<()> {
+    fn add(&mut self, name: Cow<'a, str>) -> Option<()> {
         let known = self.few.iter().take(self.count).any(|other| *other == name)
             || self.many.as_ref().is_some_and(|many| many.contains(&name));
         if known || name == RAW_JSON || name == ARBITRARY_NUMBER {
@@ -188,6 +250,13 @@ impl<'a> Names<'a> {
 #[cfg(feature = "remote")]
 pub(crate) fn without_mark(document: &[u8]) -> &[u8] {
     document.strip_prefix(b"\xef\xbb\xbf").unwrap_or(document)
+}
+
+/// Reads a type that is not ours. From bytes: what reads a text panics where a map's key is a
+/// `bool` and a name is not ASCII (serde_json 1.0.154), since it cuts the text inside of a
+/// character.
+pub(crate) fn value<'a, T: Deserialize<'a>>(text: &'a str) -> serde_json::Result<T> {
+    serde_json::from_slice(text.as_bytes())
 }
 
 /// The text as a `T`, if it is one JSON object and nothing behind it: serde would read
