@@ -10,14 +10,14 @@ use std::{
 /// is full, the entry goes first whose time is over first.
 #[derive(Debug)]
 pub(crate) struct ExpiringMap<K, V> {
-    entries: HashMap<K, (V, Place)>,
-    order: BTreeMap<Place, K>,
+    entries: HashMap<K, (V, ExpiryKey)>,
+    order: BTreeMap<ExpiryKey, K>,
     most: usize,
     count: u64,
 }
 
 /// When an entry expires, and a number that makes it the only one.
-type Place = (i64, u64);
+type ExpiryKey = (i64, u64);
 
 impl<K: Clone + Eq + Hash, V> ExpiringMap<K, V> {
     /// A map of at most so many entries, and room for one at the least.

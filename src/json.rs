@@ -58,7 +58,7 @@ impl<'de, O: Object<'de>> Visitor<'de> for ObjectVisitor<'_, O> {
 
     #[inline]
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut names = Names::new();
+        let mut names = MemberNames::new();
         while let Some(Text(name)) = map.next_key()? {
             if !self.0.member(&name, &mut map)? {
                 // Without the name, which is the sender's text.
@@ -214,13 +214,13 @@ impl<'de> Visitor<'de> for TextVisitor {
 /// The first few stand in place and are compared one by one. What does not fit
 /// there, and names with escapes, go into a hash set with a secret seed, so that
 /// no choice of names costs more than linear time.
-struct Names<'a> {
+struct MemberNames<'a> {
     few: [&'a str; FEW],
     count: usize,
     many: Option<HashSet<Cow<'a, str>>>,
 }
 
-impl<'a> Names<'a> {
+impl<'a> MemberNames<'a> {
     fn new() -> Self {
         Self { few: [""; FEW], count: 0, many: None }
     }

@@ -86,9 +86,9 @@ impl Wanted {
     /// with a cause, which `Not` does not turn round.
     fn held(&self, claims: &RegisteredClaims) -> Result<Vec<String>, Error> {
         match claims.at(&self.path) {
-            Some(Held::One(role)) => Ok(vec![role]),
-            Some(Held::Many(roles)) => Ok(roles),
-            Some(Held::Unknown(_)) => {
+            Some(ClaimedRoles::One(role)) => Ok(vec![role]),
+            Some(ClaimedRoles::Many(roles)) => Ok(roles),
+            Some(ClaimedRoles::Unknown(_)) => {
                 let kind = ErrorKind::Forbidden { policy: self.to_string().into() };
                 Err(Error::with_source(kind, "the claim is no string and no array of strings"))
             }
@@ -105,7 +105,7 @@ impl fmt::Display for Wanted {
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Held {
+enum ClaimedRoles {
     One(String),
     Many(Vec<String>),
     Unknown(IgnoredAny),

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt};
 
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 
-use super::kept::Kept;
+use super::payload_str::PayloadStr;
 use crate::json::Text;
 
 /// The recipients that a token is meant for (`aud`, RFC 7519 §4.1.3).
@@ -51,17 +51,17 @@ impl fmt::Debug for Audience<'_> {
 #[derive(Clone)]
 pub(super) enum KeptAudience {
     None,
-    One(Kept),
-    Many(Box<[Kept]>),
+    One(PayloadStr),
+    Many(Box<[PayloadStr]>),
 }
 
 impl KeptAudience {
     pub(super) fn new(raw: Option<&RawAudience<'_>>, payload: &str) -> Self {
         match raw {
             None => Self::None,
-            Some(RawAudience::One(one)) => Self::One(Kept::new(one, payload)),
+            Some(RawAudience::One(one)) => Self::One(PayloadStr::new(one, payload)),
             Some(RawAudience::Many(many)) => {
-                Self::Many(many.iter().map(|member| Kept::new(&member.0, payload)).collect())
+                Self::Many(many.iter().map(|member| PayloadStr::new(&member.0, payload)).collect())
             }
         }
     }

@@ -4,8 +4,8 @@
 //! [`RegisteredClaims`] is what is kept of it for the application.
 
 mod audience;
-mod kept;
 mod path;
+mod payload_str;
 mod raw;
 mod registered;
 mod scope;

@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 
 use super::{
     audience::{Audience, KeptAudience},
-    kept::Kept,
     path::ClaimPath,
+    payload_str::PayloadStr,
     raw::RawClaims,
     scope::{KeptScope, ScopeSet},
     time::{NumericDate, Times},
@@ -27,11 +27,11 @@ use crate::json::Text;
 #[derive(Clone)]
 pub struct RegisteredClaims {
     payload: Box<str>,
-    iss: Option<Kept>,
-    sub: Option<Kept>,
-    jti: Option<Kept>,
-    client_id: Option<Kept>,
-    sid: Option<Kept>,
+    iss: Option<PayloadStr>,
+    sub: Option<PayloadStr>,
+    jti: Option<PayloadStr>,
+    client_id: Option<PayloadStr>,
+    sid: Option<PayloadStr>,
     aud: KeptAudience,
     times: Times,
     scope: KeptScope,
@@ -127,11 +127,12 @@ impl RegisteredClaims {
     /// What is kept of the claims of `payload`.
     #[inline]
     pub(crate) fn keep(raw: &RawClaims<'_>, payload: &str) -> Unowned {
-        let keep = |text: &Option<Text<'_>>| text.as_deref().map(|text| Kept::new(text, payload));
+        let keep =
+            |text: &Option<Text<'_>>| text.as_deref().map(|text| PayloadStr::new(text, payload));
         // An empty name is the name of nothing.
         let name = |text: &Option<Text<'_>>| {
             let text = text.as_deref().filter(|text| !text.is_empty());
-            text.map(|text| Kept::new(text, payload))
+            text.map(|text| PayloadStr::new(text, payload))
         };
         Unowned(Self {
             iss: keep(&raw.iss),
@@ -157,8 +158,8 @@ impl RegisteredClaims {
         &self.payload
     }
 
-    fn text<'a>(&'a self, kept: Option<&'a Kept>) -> Option<&'a str> {
-        kept.map(|kept| kept.get(&self.payload))
+    fn text<'a>(&'a self, text: Option<&'a PayloadStr>) -> Option<&'a str> {
+        text.map(|text| text.get(&self.payload))
     }
 }
 

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt};
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::kept::Kept;
+use super::payload_str::PayloadStr;
 use crate::json::Checked;
 
 /// The scopes of a token: the words of the string claim `scope` (RFC 9068
@@ -53,8 +53,8 @@ impl fmt::Debug for ScopeSet<'_> {
 #[derive(Clone)]
 pub(super) enum KeptScope {
     None,
-    Words(Kept),
-    List(Box<[Kept]>),
+    Words(PayloadStr),
+    List(Box<[PayloadStr]>),
     Malformed,
 }
 
@@ -62,9 +62,9 @@ impl KeptScope {
     pub(super) fn new(raw: Option<&RawScope<'_>>, payload: &str) -> Self {
         match raw {
             None => Self::None,
-            Some(RawScope::Words(words)) => Self::Words(Kept::new(words, payload)),
+            Some(RawScope::Words(words)) => Self::Words(PayloadStr::new(words, payload)),
             Some(RawScope::List(list)) => {
-                Self::List(list.iter().map(|scope| Kept::new(scope, payload)).collect())
+                Self::List(list.iter().map(|scope| PayloadStr::new(scope, payload)).collect())
             }
             Some(RawScope::Malformed) => Self::Malformed,
         }

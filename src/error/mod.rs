@@ -39,13 +39,13 @@ pub use self::{
 ///
 /// The error of an application's own rule is the [`source`](StdError::source).
 #[derive(Clone)]
-pub struct Error(Option<Arc<Inner>>);
+pub struct Error(Option<Arc<ErrorInner>>);
 
 /// What an error is that has none of it: there is no token. That is said so often, of
 /// everybody who comes for the first time, that it takes no memory.
 static MISSING: ErrorKind = ErrorKind::MissingToken;
 
-struct Inner {
+struct ErrorInner {
     kind: ErrorKind,
     source: Option<Box<dyn StdError + Send + Sync>>,
     /// Whether the operator was told of its cause already.
@@ -57,9 +57,11 @@ impl Error {
     pub(crate) fn new(kind: ErrorKind) -> Self {
         match kind {
             ErrorKind::MissingToken => Self(None),
-            kind => {
-                Self(Some(Arc::new(Inner { kind, source: None, told: AtomicBool::new(false) })))
-            }
+            kind => Self(Some(Arc::new(ErrorInner {
+                kind,
+                source: None,
+                told: AtomicBool::new(false),
+            }))),
         }
     }
 
@@ -69,7 +71,7 @@ impl Error {
         source: impl Into<Box<dyn StdError + Send + Sync>>,
     ) -> Self {
         let (source, told) = (Some(source.into()), AtomicBool::new(false));
-        Self(Some(Arc::new(Inner { kind, source, told })))
+        Self(Some(Arc::new(ErrorInner { kind, source, told })))
     }
 
     #[cold]

@@ -58,9 +58,9 @@ use crate::{
 /// Whoever has a token can read what is in it: it is signed, not encrypted. Nothing that is
 /// secret belongs into its claims.
 #[derive(Clone)]
-pub struct TokenIssuer(Arc<Inner>);
+pub struct TokenIssuer(Arc<IssuerInner>);
 
-pub(super) struct Inner {
+pub(super) struct IssuerInner {
     pub(super) issuer: Box<str>,
     pub(super) audiences: Box<[Box<str>]>,
     pub(super) client_id: Box<str>,
@@ -73,7 +73,7 @@ pub(super) struct Inner {
 }
 
 impl TokenIssuer {
-    pub(super) fn of(inner: Inner) -> Self {
+    pub(super) fn of(inner: IssuerInner) -> Self {
         Self(Arc::new(inner))
     }
 
@@ -85,7 +85,7 @@ impl TokenIssuer {
     /// [`ErrorKind::Issue`]: the subject is empty, the claims are no JSON object, or have a
     /// name that is the issuer's own.
     pub fn issue(&self, grant: Grant) -> Result<AccessToken, Error> {
-        let Inner { issuer, audiences, .. } = &*self.0;
+        let IssuerInner { issuer, audiences, .. } = &*self.0;
         if grant.subject.is_empty() {
             return Err(refused("the subject is empty"));
         }

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
-    access::{Inner, LONGEST, TokenIssuer},
+    access::{IssuerInner, LONGEST, TokenIssuer},
     keys::KeyRing,
     signing::SigningKey,
 };
@@ -165,7 +165,7 @@ impl TokenIssuerBuilder {
         if client_id.is_empty() {
             return Err(ConfigError::InvalidName("the client is empty, leave it out"));
         }
-        Ok(TokenIssuer::of(Inner {
+        Ok(TokenIssuer::of(IssuerInner {
             keys: KeyRing::new(&self.issuer, self.key?, self.published, Arc::clone(&self.clock))?,
             issuer: self.issuer.into(),
             audiences: self.audiences.into_iter().map(String::into_boxed_str).collect(),

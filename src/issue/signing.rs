@@ -43,7 +43,7 @@ pub struct SigningKey {
     kid: Box<str>,
     /// Also where it has another id.
     thumbprint: Box<str>,
-    members: Members,
+    members: JwkMembers,
 }
 
 pub(super) enum Pair {
@@ -56,7 +56,7 @@ pub(super) enum Pair {
 
 /// The members of a JWK without `kid`, `alg` and `use`, in the order of RFC 7638 §3.
 #[derive(Clone)]
-enum Members {
+enum JwkMembers {
     /// Not to be published.
     Secret,
     Public(Arc<str>),
@@ -180,7 +180,7 @@ impl SigningKey {
     /// The public key as a JWK, with `kid`, `alg` and `use`; `None` of a shared secret.
     #[must_use]
     pub fn public_jwk(&self) -> Option<String> {
-        let Members::Public(members) = &self.members else { return None };
+        let JwkMembers::Public(members) = &self.members else { return None };
         let members = members.strip_suffix('}')?;
         // Members that go through JSON, and a name that may have any character.
         let kid = serde_json::to_string(&self.kid).ok()?;
@@ -253,7 +253,7 @@ impl SigningKey {
             pair: Arc::new(pair),
             kid: thumbprint(&members),
             thumbprint: thumbprint(&members),
-            members: Members::Secret,
+            members: JwkMembers::Secret,
         })
     }
 
@@ -308,7 +308,7 @@ impl SigningKey {
             pair: Arc::new(pair),
             kid: thumbprint(&members),
             thumbprint: thumbprint(&members),
-            members: Members::Public(members.into()),
+            members: JwkMembers::Public(members.into()),
         };
         // What nobody can verify is not signed with either.
         key.verifying_key()?;

@@ -75,7 +75,7 @@ pub mod remote;
 #[cfg(feature = "issue")]
 pub(crate) use self::live::LiveKeys;
 #[cfg(feature = "remote")]
-pub(crate) use self::remote::{Asked, Deadline, RemoteKeys, Waiting};
+pub(crate) use self::remote::{Deadline, KeyAnswer, PendingFetch, RemoteKeys};
 pub use self::{
     key::Key,
     set::{KeySet, SkippedKey},
@@ -84,6 +84,6 @@ pub use self::{
 pub(crate) use self::{
     set::Miss,
     signature::Authentic,
-    source::Sources,
+    source::KeySources,
     trusted::{Generation, StillTrusted, Trusted},
 };

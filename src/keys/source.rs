@@ -90,7 +90,7 @@ impl<K: IntoKeySource> IntoKeySource for Result<K, ConfigError> {
 }
 
 /// All keys of a verifier.
-pub(crate) struct Sources {
+pub(crate) struct KeySources {
     given: Option<Given>,
     #[cfg(feature = "issue")]
     live: Box<[LiveKeys]>,
@@ -107,7 +107,7 @@ enum Given {
     ByIssuer { issuers: HashMap<Box<str>, Trusted>, others: Trusted, all: KeySet },
 }
 
-impl Sources {
+impl KeySources {
     /// # Errors
     ///
     /// There is no key that can be used.
@@ -301,7 +301,7 @@ impl LoadedSource<'_> {
     }
 }
 
-impl fmt::Debug for Sources {
+impl fmt::Debug for KeySources {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut list = f.debug_list();
         list.entries(self.given());

@@ -13,8 +13,8 @@ use pin_project_lite::pin_project;
 use serde::de::DeserializeOwned;
 use tower_service::Service;
 
-use super::{gate::Gate, seen::Seen};
-use crate::{error::Error, response::Respond, source::Found, verifier::Claims};
+use super::{gate::Gate, header_change::HeaderChange};
+use crate::{error::Error, response::Respond, source::TokenLocation, verifier::Claims};
 
 type Verification<C> = Pin<Box<dyn Future<Output = Result<Claims<C>, Error>> + Send>>;
 
@@ -32,7 +32,7 @@ pin_project! {
     {
         #[pin]
         state: State<S, C, R, ReqBody, ResBody>,
-        seen: Seen,
+        change: HeaderChange,
     }
 }
 
@@ -50,26 +50,26 @@ pin_project! {
 
 /// What waits for the verification. One box, so that the future is no larger
 /// for the requests that need not wait.
-type Parked<S, C, R, ReqBody> = Box<Waiting<S, C, R, ReqBody>>;
+type Parked<S, C, R, ReqBody> = Box<ParkedRequest<S, C, R, ReqBody>>;
 
-struct Waiting<S, C, R, ReqBody> {
+struct ParkedRequest<S, C, R, ReqBody> {
     service: S,
     request: Request<ReqBody>,
     gate: Arc<Gate<C>>,
     respond: R,
-    found: Found,
+    location: TokenLocation,
 }
 
 impl<S, C, R, ReqBody, ResBody> ResponseFuture<S, C, R, ReqBody, ResBody>
 where
     S: Service<Request<ReqBody>>,
 {
-    pub(super) fn forward(future: S::Future, seen: Seen) -> Self {
-        Self { state: State::Forward { future }, seen }
+    pub(super) fn forward(future: S::Future, change: HeaderChange) -> Self {
+        Self { state: State::Forward { future }, change }
     }
 
     pub(super) fn rejected(response: Response<ResBody>) -> Self {
-        Self { state: State::Rejected { response: Some(response) }, seen: Seen::Nothing }
+        Self { state: State::Rejected { response: Some(response) }, change: HeaderChange::None }
     }
 
     pub(super) fn verify(
@@ -78,10 +78,10 @@ where
         request: Request<ReqBody>,
         gate: Arc<Gate<C>>,
         respond: R,
-        found: Found,
+        location: TokenLocation,
     ) -> Self {
-        let parked = Some(Box::new(Waiting { service, request, gate, respond, found }));
-        Self { state: State::Verify { verification, parked }, seen: Seen::Nothing }
+        let parked = Some(Box::new(ParkedRequest { service, request, gate, respond, location }));
+        Self { state: State::Verify { verification, parked }, change: HeaderChange::None }
     }
 }
 
@@ -99,7 +99,7 @@ where
             match this.state.as_mut().project() {
                 StateProj::Forward { future } => {
                     let mut response = ready!(future.poll(context))?;
-                    this.seen.finish(&mut response);
+                    this.change.apply(&mut response);
                     return Poll::Ready(Ok(response));
                 }
                 StateProj::Rejected { response } => {
@@ -109,10 +109,10 @@ where
                 StateProj::Verify { verification, parked } => {
                     let verified = ready!(verification.as_mut().poll(context));
                     let mut waiting = parked.take().expect("taken once, when the state changes");
-                    let found = waiting.found;
-                    match waiting.gate.admit(verified, found, &mut waiting.request) {
-                        Ok(seen) => {
-                            *this.seen = seen;
+                    let location = waiting.location;
+                    match waiting.gate.admit(verified, location, &mut waiting.request) {
+                        Ok(change) => {
+                            *this.change = change;
                             let future = waiting.service.call(waiting.request);
                             this.state.set(State::Forward { future });
                         }

@@ -5,12 +5,12 @@ use std::{fmt, mem};
 use http::{Method, Request, header};
 use serde::de::DeserializeOwned;
 
-use super::seen::Seen;
+use super::header_change::HeaderChange;
 use crate::{
     error::{Error, ErrorKind},
     observe,
     response::{Challenge, ClaimsAbsent, Rejection},
-    source::{Fault, Found, Sources},
+    source::{Fault, TokenLocation, TokenSources},
     step::Step,
     verifier::{Claims, Verifier},
 };
@@ -18,7 +18,7 @@ use crate::{
 /// What is decided once for all requests.
 pub(super) struct Gate<C> {
     pub(super) verifier: Verifier<C>,
-    pub(super) sources: Sources,
+    pub(super) sources: TokenSources,
     pub(super) mode: Mode,
     pub(super) preflight: bool,
     pub(super) strip: bool,
@@ -44,14 +44,14 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
     pub(super) fn verify<B>(
         &self,
         request: &Request<B>,
-    ) -> (Step<Result<Claims<C>, Error>>, Found) {
+    ) -> (Step<Result<Claims<C>, Error>>, TokenLocation) {
         match self.sources.find(request.method(), request.uri(), request.headers()) {
             Ok(Some(token)) => {
-                let found = token.found();
-                (self.verifier.verify_found(token.as_bytes(), || token.text()), found)
+                let location = token.location();
+                (self.verifier.verify_found(token.as_bytes(), || token.text()), location)
             }
-            Ok(None) => (Step::Ready(Err(ErrorKind::MissingToken.into())), Found::Sent),
-            Err(Fault { error, found }) => (Step::Ready(Err(error)), found),
+            Ok(None) => (Step::Ready(Err(ErrorKind::MissingToken.into())), TokenLocation::Sent),
+            Err(Fault { error, location }) => (Step::Ready(Err(error)), location),
         }
     }
 
@@ -60,43 +60,45 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
     pub(super) fn admit<B>(
         &self,
         verified: Result<Claims<C>, Error>,
-        found: Found,
+        location: TokenLocation,
         request: &mut Request<B>,
-    ) -> Result<Seen, Rejection> {
-        let seen = match verified {
+    ) -> Result<HeaderChange, Rejection> {
+        let change = match verified {
             Ok(claims) => {
                 request.extensions_mut().insert(claims);
-                found.into()
+                location.into()
             }
-            Err(error) => self.admit_without_claims(error, found, request)?,
+            Err(error) => self.admit_without_claims(error, location, request)?,
         };
         self.hand_over(request);
-        Ok(seen)
+        Ok(change)
     }
 
     #[cold]
     fn admit_without_claims<B>(
         &self,
         error: Error,
-        found: Found,
+        location: TokenLocation,
         request: &mut Request<B>,
-    ) -> Result<Seen, Rejection> {
+    ) -> Result<HeaderChange, Rejection> {
         // A browser cannot leave a cookie out: a bad one is as good as none.
-        let in_cookie = matches!(found, Found::InCookie(_));
+        let in_cookie = matches!(location, TokenLocation::InCookie(_));
         let is_guest = error.is_missing_token() || (in_cookie && error.is_bad_token());
         let rejection = Rejection::new(error, self.challenge.clone());
         match self.mode {
             Mode::Report => {
                 self.leave_without_claims(rejection, request);
-                Ok(found.into())
+                Ok(location.into())
             }
             Mode::Optional if is_guest => {
                 let removal = match rejection.error().is_final() {
-                    true => self.sources.removal(found),
+                    true => self.sources.removal(location),
                     false => None,
                 };
                 self.leave_without_claims(rejection.of_a_guest(), request);
-                Ok(removal.map_or(Seen::Nothing, |removal| Seen::DeadCookie(Box::new(removal))))
+                Ok(removal.map_or(HeaderChange::None, |removal| {
+                    HeaderChange::RemoveCookie(Box::new(removal))
+                }))
             }
             Mode::Required | Mode::Optional => {
                 observe::refused(rejection.error());

@@ -63,8 +63,8 @@
 
 mod future;
 mod gate;
+mod header_change;
 mod require;
-mod seen;
 mod service;
 
 use std::{fmt, sync::Arc};
@@ -80,7 +80,7 @@ pub use self::{
 use crate::{
     claims::RegisteredClaims,
     response::{Challenge, DefaultRespond},
-    source::{Sources, TokenSource},
+    source::{TokenSource, TokenSources},
     verifier::Verifier,
 };
 
@@ -107,7 +107,7 @@ impl<C> JwtAuthLayer<C> {
     pub fn new(verifier: Verifier<C>) -> Self {
         let gate = Gate {
             verifier,
-            sources: Sources::new(),
+            sources: TokenSources::new(),
             mode: Mode::Required,
             preflight: false,
             strip: false,

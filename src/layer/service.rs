@@ -10,7 +10,7 @@ use http::{Request, Response};
 use serde::de::DeserializeOwned;
 use tower_service::Service;
 
-use super::{future::ResponseFuture, gate::Gate, seen::Seen};
+use super::{future::ResponseFuture, gate::Gate, header_change::HeaderChange};
 use crate::{
     response::{DefaultRespond, Respond},
     step::Step,
@@ -51,12 +51,12 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         if self.gate.is_open(&request) {
             self.gate.open(&mut request);
-            return ResponseFuture::forward(self.inner.call(request), Seen::Nothing);
+            return ResponseFuture::forward(self.inner.call(request), HeaderChange::None);
         }
-        let (step, found) = self.gate.verify(&request);
+        let (step, location) = self.gate.verify(&request);
         match step {
-            Step::Ready(verified) => match self.gate.admit(verified, found, &mut request) {
-                Ok(seen) => ResponseFuture::forward(self.inner.call(request), seen),
+            Step::Ready(verified) => match self.gate.admit(verified, location, &mut request) {
+                Ok(change) => ResponseFuture::forward(self.inner.call(request), change),
                 Err(rejection) => ResponseFuture::rejected(rejection.respond(&self.respond)),
             },
             Step::Pending(verification) => {
@@ -66,7 +66,7 @@ where
                 let ready = mem::replace(&mut self.inner, clone);
                 let gate = Arc::clone(&self.gate);
                 let respond = self.respond.clone();
-                ResponseFuture::verify(verification, ready, request, gate, respond, found)
+                ResponseFuture::verify(verification, ready, request, gate, respond, location)
             }
         }
     }

@@ -125,7 +125,7 @@ impl LocalCopy {
     /// How long others take to write back what they know, from a list that is lost: at least
     /// as long as it takes them to connect again.
     pub(super) fn write_back(&self) -> Duration {
-        let connected = LONGEST_PAUSE + self.redis.link().connect_timeout();
+        let connected = LONGEST_PAUSE + self.redis.connection().connect_timeout();
         Duration::from_millis(self.stale_after).max(connected + BLOCK)
     }
 
@@ -141,7 +141,7 @@ impl LocalCopy {
         pipe.cmd("HMGET").arg(&self.keys.entries).arg(names);
         type Answer = ((u64, u64), Option<u64>, Option<u64>, bool, Vec<Option<String>>);
         let (time, since, count, writing, found): Answer =
-            self.redis.link().ask(&self.keys.nothing, &pipe).await?;
+            self.redis.connection().ask(&self.keys.nothing, &pipe).await?;
         let now = time.0.saturating_mul(1000).saturating_add(time.1 / 1000);
         let age = |since: u64| Duration::from_millis(now.saturating_sub(since));
         // It has lost changes that were seen here, which the follower has yet to notice.

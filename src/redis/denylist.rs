@@ -10,10 +10,10 @@ use tokio::{runtime::Handle, task::AbortHandle};
 
 use super::{
     Redis,
+    connection::Retry,
     copy::{BLOCK, LocalCopy},
     failure::Failure,
     follow::{self, Follower},
-    link::Retry,
     not_reached,
 };
 use crate::{
@@ -55,10 +55,10 @@ use crate::{
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
-pub struct RedisDenylist(Arc<Held>);
+pub struct RedisDenylist(Arc<DenylistInner>);
 
 /// What all clones hold, and the task does not.
-struct Held {
+struct DenylistInner {
     copy: Arc<LocalCopy>,
     task: Mutex<Option<AbortHandle>>,
 }
@@ -117,7 +117,7 @@ impl Denylist for RedisDenylist {
         Step::pending(async move {
             let unsaved = unsaved;
             let script = copy.keys.revoke(&revocation, copy.now())?;
-            let _: i64 = copy.redis.link().script(&script, Retry::Once).await?;
+            let _: i64 = copy.redis.connection().script(&script, Retry::Once).await?;
             unsaved.saved();
             Ok(())
         })
@@ -135,7 +135,7 @@ impl Denylist for RedisDenylist {
     }
 }
 
-impl Held {
+impl DenylistInner {
     /// Starts the task if it does not run, and there is a runtime.
     fn tend(&self, follower: Option<Follower>) {
         let Ok(runtime) = Handle::try_current() else { return };
@@ -148,7 +148,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for DenylistInner {
     fn drop(&mut self) {
         let task = self.task.get_mut().unwrap_or_else(PoisonError::into_inner);
         if let Some(task) = task.take() {
@@ -257,7 +257,7 @@ impl RedisDenylistBuilder {
         if self.capacity == 0 {
             return Err(ConfigError::OutOfRange("the copy of the denylist has room for nothing"));
         }
-        let shortest = (self.redis.link().timeout() + BLOCK).max(Duration::from_secs(1));
+        let shortest = (self.redis.connection().timeout() + BLOCK).max(Duration::from_secs(1));
         if self.stale_after < shortest || self.stale_after > Duration::from_secs(300) {
             return Err(ConfigError::OutOfRange(
                 "the copy of the denylist is stale after 1 s to 5 minutes, and after longer than \
@@ -282,7 +282,7 @@ impl RedisDenylistBuilder {
             }
             Some(follower)
         };
-        let held = Held { copy, task: Mutex::new(None) };
+        let held = DenylistInner { copy, task: Mutex::new(None) };
         held.tend(follower);
         Ok(RedisDenylist(Arc::new(held)))
     }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use redis::{Cmd, Script, ScriptInvocation};
 use serde_json::Value;
 
-use super::{failure::Failure, link::script};
+use super::{connection::script, failure::Failure};
 use crate::revocation::Revocation;
 
 /// The names of the keys: one hash tag, so that a script may use all of them.

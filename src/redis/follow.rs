@@ -68,8 +68,8 @@ pub(super) async fn run(copy: Arc<LocalCopy>, mut follower: Option<Follower>) {
 impl Follower {
     /// Connects, and reads the whole list.
     pub(super) async fn begin(copy: &LocalCopy) -> Result<Self, Failure> {
-        let link = copy.redis.link();
-        let connection = link.dedicated(BLOCK + link.timeout()).await?;
+        let connection = copy.redis.connection();
+        let connection = connection.dedicated(BLOCK + connection.timeout()).await?;
         let (position, ready) = (String::new(), Instant::now());
         let mut follower = Self { connection, position, ready, full: None };
         if !copy.tried.load(Ordering::Relaxed) {

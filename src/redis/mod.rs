@@ -92,12 +92,12 @@
 //!
 //! - **Runtime.** It runs on tokio, with I/O and time enabled.
 
+mod connection;
 mod copy;
 mod denylist;
 mod entry;
 mod failure;
 mod follow;
-mod link;
 mod refresh;
 mod server;
 mod tls;
@@ -107,21 +107,21 @@ use std::{fmt, sync::Arc, time::Duration};
 use tokio::sync::OnceCell;
 use zeroize::Zeroizing;
 
+use self::{connection::Connection, tls::TlsSettings};
 pub use self::{
     denylist::{RedisDenylist, RedisDenylistBuilder},
     refresh::RedisRefresh,
 };
-use self::{link::Link, tls::TlsSettings};
 use crate::error::ConfigError;
 
 /// A connection to Redis or Valkey, for the stores; cheap to clone, and all clones share it.
 ///
 /// It connects again by itself. See the [module docs](self) for how to run the server.
 #[derive(Clone)]
-pub struct Redis(Arc<Inner>);
+pub struct Redis(Arc<RedisInner>);
 
-struct Inner {
-    link: Link,
+struct RedisInner {
+    connection: Connection,
     prefix: Box<str>,
     /// Whether the scripts of the refresh tokens were tried.
     tried: OnceCell<()>,
@@ -151,8 +151,8 @@ impl Redis {
         RedisDenylistBuilder::new(self.clone())
     }
 
-    fn link(&self) -> &Link {
-        &self.0.link
+    fn connection(&self) -> &Connection {
+        &self.0.connection
     }
 
     fn prefix(&self) -> &str {
@@ -254,9 +254,9 @@ impl RedisBuilder {
         if [self.timeout, self.connect_timeout].iter().any(|time| !TIMEOUTS.contains(time)) {
             return Err(ConfigError::OutOfRange("a time-out of Redis is from 10 ms to 10 s"));
         }
-        let link = Link::new(&self.url, &self.tls, self.timeout, self.connect_timeout)?;
+        let connection = Connection::new(&self.url, &self.tls, self.timeout, self.connect_timeout)?;
         let (prefix, tried) = (self.prefix.into(), OnceCell::new());
-        let redis = Redis(Arc::new(Inner { link, prefix, tried }));
+        let redis = Redis(Arc::new(RedisInner { connection, prefix, tried }));
         if !self.lazy {
             redis.refresh().tried().await.map_err(not_reached)?;
         }

@@ -8,8 +8,8 @@ use redis::{FromRedisValue, Pipeline, Script};
 
 use super::{
     Redis,
+    connection::{Retry, script},
     failure::Failure,
-    link::{Retry, script},
 };
 use crate::{
     clock::{Clock, SystemClock, unix_seconds},
@@ -83,7 +83,7 @@ impl RedisRefresh {
             let mut pipe = redis::pipe();
             pipe.del(self.family(&id)).ignore().del(self.index(&id)).ignore();
             // What cannot be deleted either goes by itself.
-            let _ = self.0.link().pipeline::<()>(&pipe, Retry::Once).await;
+            let _ = self.0.connection().pipeline::<()>(&pipe, Retry::Once).await;
         }
         tried
     }
@@ -137,14 +137,14 @@ impl RedisRefresh {
             create.arg(*name).arg(value);
         });
         // A second attempt would find what the first one made.
-        if !self.0.link().script::<bool>(&create, Retry::Never).await? {
+        if !self.0.connection().script::<bool>(&create, Retry::Never).await? {
             return Err(StoreError::new("a family of this id is there"));
         }
         // Only then the index: whoever finds an id there, and no family, takes it out. A
         // family that is in no index, since this failed, has a token that nobody has.
         let mut index = INDEX.key(self.index(&session.subject));
         index.arg(&session.id).arg(kept(session.ends_at, now, INDEX_AFTER_END));
-        let some: Vec<String> = self.0.link().script(&index, Retry::Once).await?;
+        let some: Vec<String> = self.0.connection().script(&index, Retry::Once).await?;
         if !some.is_empty() {
             // Tidying up, which is as well done the next time.
             let _ = self.sessions(&session.subject, some).await;
@@ -175,7 +175,7 @@ impl RedisRefresh {
         rotate.arg(AFTER_END).arg(LONGEST);
         // Where it was done the first time, a second time would be the use of a spent
         // token.
-        let answer: Vec<String> = self.0.link().script(&rotate, Retry::Never).await?;
+        let answer: Vec<String> = self.0.connection().script(&rotate, Retry::Never).await?;
         let mut answer = answer.into_iter();
         let outcome = answer.next();
         let mut session = || {
@@ -226,7 +226,7 @@ impl RedisRefresh {
         let mut displace = DISPLACE.key(self.index(subject));
         displace.arg(self.family("")).arg(most).arg(now).arg(GIVEN_AWAY);
         // A second attempt would not give what the first one has given away.
-        let ended: Vec<String> = self.0.link().script(&displace, Retry::Never).await?;
+        let ended: Vec<String> = self.0.connection().script(&displace, Retry::Never).await?;
         let session = |parts: &[String]| match parts {
             [json, refreshed, idle] => read_session(json, refreshed, idle),
             _ => None,
@@ -246,7 +246,7 @@ impl RedisRefresh {
 
     /// Asks what changes nothing.
     async fn ask<T: FromRedisValue>(&self, pipe: &Pipeline) -> Result<T, Failure> {
-        self.0.link().ask(&self.0.key("nothing"), pipe).await
+        self.0.connection().ask(&self.0.key("nothing"), pipe).await
     }
 
     async fn ids(&self, subject: &str) -> Result<Vec<String>, Failure> {
@@ -284,7 +284,7 @@ impl RedisRefresh {
             pipe.cmd("MULTI").ignore().hgetall(&key).ignore().del(&key).ignore().cmd("EXEC");
         }
         // A second attempt would not give the sessions that the first one ended.
-        let answers: Vec<(Fields, u64)> = self.0.link().pipeline(&pipe, Retry::Never).await?;
+        let answers: Vec<(Fields, u64)> = self.0.connection().pipeline(&pipe, Retry::Never).await?;
         let found = answers.iter().map(|(fields, _)| fields).filter(|fields| !fields.is_empty());
         // One that cannot be read was deleted all the same.
         found.map(|fields| session_of(fields).ok_or(FOREIGN)).collect()
@@ -296,7 +296,7 @@ impl RedisRefresh {
         }
         let mut pipe = redis::pipe();
         pipe.zrem(self.index(subject), ids).ignore();
-        self.0.link().pipeline(&pipe, Retry::Once).await
+        self.0.connection().pipeline(&pipe, Retry::Once).await
     }
 }
 

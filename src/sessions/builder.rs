@@ -2,7 +2,7 @@
 
 use std::{fmt, future::Future, sync::Arc};
 
-use super::{Inner, MakeGrant, Sessions};
+use super::{MakeGrant, Sessions, SessionsInner};
 use crate::{
     error::{ConfigError, Error},
     issue::{
@@ -11,7 +11,7 @@ use crate::{
     },
     observe::Outage,
     revocation::{Denylist, MemoryDenylist},
-    source::Sources,
+    source::TokenSources,
     step::Step,
     verifier::{RuleError, Verifier, VerifierBuilder},
 };
@@ -111,9 +111,9 @@ impl SessionsBuilder {
         let denylist = self
             .denylist
             .unwrap_or_else(|| Arc::new(MemoryDenylist::with(MemoryDenylist::CAPACITY, clock)));
-        let mut sources = Sources::new();
+        let mut sources = TokenSources::new();
         sources.add(self.cookies.source().into());
-        Ok(Sessions(Arc::new(Inner {
+        Ok(Sessions(Arc::new(SessionsInner {
             verifier: verifier(&self.issuer, &denylist).build()?,
             issuer: self.issuer,
             refresh,

@@ -102,7 +102,7 @@ use crate::{
     layer::JwtAuthLayer,
     observe::{self, Outage},
     revocation::{Denylist, Revocation},
-    source::Sources,
+    source::TokenSources,
     step::Step,
     verifier::{Verifier, VerifierBuilder},
 };
@@ -111,15 +111,15 @@ use crate::{
 ///
 /// See the [module docs](self) for an example and the rules.
 #[derive(Clone)]
-pub struct Sessions(Arc<Inner>);
+pub struct Sessions(Arc<SessionsInner>);
 
-struct Inner {
+struct SessionsInner {
     issuer: TokenIssuer,
     refresh: RefreshTokens,
     denylist: Arc<dyn Denylist>,
     cookies: TokenCookies,
     /// Where an access token is looked for.
-    sources: Sources,
+    sources: TokenSources,
     grant: Option<Box<MakeGrant>>,
     /// Of the access token that logs out.
     verifier: Verifier<RegisteredClaims>,

@@ -24,7 +24,7 @@ use crate::{
     error::{Error, ErrorKind, InvalidRequest},
     issue::{Body, method_not_allowed, refresh::Standing},
     json,
-    source::{Fault, Found, RawToken},
+    source::{Fault, RawToken, TokenLocation},
     step::{Step, StepFuture},
 };
 
@@ -113,10 +113,11 @@ impl Sessions {
                 response.headers_mut().insert(header::CACHE_CONTROL, no_store);
                 response
             }
-            Err(Fault { error, found }) => {
+            Err(Fault { error, location }) => {
                 // Who is logged in nowhere has nothing to lose, and a cookie that does not count
                 // is of no use.
-                let in_cookie = matches!(found, Found::InCookie(_)) && error.is_bad_token();
+                let in_cookie =
+                    matches!(location, TokenLocation::InCookie(_)) && error.is_bad_token();
                 let is_over = in_cookie || error.is_missing_token() || error.is_invalid_token();
                 let response = refuse(error);
                 if !is_over {
@@ -139,11 +140,11 @@ impl Sessions {
     {
         let Parts { method, uri, headers, .. } = parts;
         let found = self.0.sources.find(method, uri, headers);
-        let in_header = matches!(&found, Ok(Some(one)) if one.found() == Found::Sent);
+        let in_header = matches!(&found, Ok(Some(one)) if one.location() == TokenLocation::Sent);
         let refresh = self.presented(parts, body, in_header).await;
         let access = match found {
             // The cookie does not count, but the refresh token does.
-            Err(Fault { error, found: Found::InCookie(_) })
+            Err(Fault { error, location: TokenLocation::InCookie(_) })
                 if error.is_bad_token() && matches!(refresh, Ok(Some(_))) =>
             {
                 None

@@ -102,11 +102,11 @@ use crate::{
 ///
 /// `Debug` does not show the secret.
 #[derive(Clone)]
-pub struct Settings(Names);
+pub struct Settings(Variables);
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Names {
+struct Variables {
     issuer: String,
     #[serde(default)]
     audience: List,
@@ -154,7 +154,7 @@ struct Names {
 
 impl<'de> Deserialize<'de> for Settings {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Names::deserialize(AsMap(deserializer)).map(Self)
+        Variables::deserialize(AsMap(deserializer)).map(Self)
     }
 }
 

@@ -48,10 +48,10 @@ use crate::error::{Error, ErrorKind, InvalidRequest};
 
 /// A place where a token may stand. See the [module docs](self).
 #[derive(Clone)]
-pub struct TokenSource(Place);
+pub struct TokenSource(SourceKind);
 
 #[derive(Clone)]
-enum Place {
+enum SourceKind {
     Authorization,
     Header(HeaderName),
     Cookie(CookieSource),
@@ -66,7 +66,7 @@ impl TokenSource {
     /// `Authorization: Bearer …` (RFC 6750 §2.1).
     #[must_use]
     pub fn authorization() -> Self {
-        Self(Place::Authorization)
+        Self(SourceKind::Authorization)
     }
 
     /// A cookie of this name, guarded against requests from other sites.
@@ -88,7 +88,7 @@ impl TokenSource {
         if name == names::COOKIE {
             return Self::cookie("").into();
         }
-        Self(Place::Header(name))
+        Self(SourceKind::Header(name))
     }
 
     /// The parameter `access_token` of the query (RFC 6750 §2.3).
@@ -103,7 +103,7 @@ impl TokenSource {
     /// tokens.
     #[must_use]
     pub fn query() -> Self {
-        Self(Place::Query)
+        Self(SourceKind::Query)
     }
 
     /// The WebSocket subprotocol that follows `marker` in
@@ -111,7 +111,7 @@ impl TokenSource {
     /// `new WebSocket(url, [marker, token])`. The handler accepts `marker`.
     #[must_use]
     pub fn websocket_protocol(marker: impl Into<String>) -> Self {
-        Self(Place::WebSocket(marker.into().into_boxed_str()))
+        Self(SourceKind::WebSocket(marker.into().into_boxed_str()))
     }
 
     /// What a function of your own finds.
@@ -127,16 +127,17 @@ impl TokenSource {
     where
         F: Fn(&Method, &Uri, &HeaderMap) -> Option<String> + Send + Sync + 'static,
     {
-        Self(Place::Custom(Arc::new(find)))
+        Self(SourceKind::Custom(Arc::new(find)))
     }
 }
 
 impl TokenSource {
     fn is_same_place(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
-            (Place::Authorization, Place::Authorization) | (Place::Query, Place::Query) => true,
-            (Place::Header(one), Place::Header(other)) => one == other,
-            (Place::WebSocket(one), Place::WebSocket(other)) => one == other,
+            (SourceKind::Authorization, SourceKind::Authorization)
+            | (SourceKind::Query, SourceKind::Query) => true,
+            (SourceKind::Header(one), SourceKind::Header(other)) => one == other,
+            (SourceKind::WebSocket(one), SourceKind::WebSocket(other)) => one == other,
             _ => false,
         }
     }
@@ -144,19 +145,19 @@ impl TokenSource {
 
 impl From<CookieSource> for TokenSource {
     fn from(cookie: CookieSource) -> Self {
-        Self(Place::Cookie(cookie))
+        Self(SourceKind::Cookie(cookie))
     }
 }
 
 impl fmt::Debug for TokenSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Place::Authorization => f.write_str("authorization"),
-            Place::Header(name) => write!(f, "header({name})"),
-            Place::Cookie(cookie) => cookie.fmt(f),
-            Place::Query => f.write_str("query"),
-            Place::WebSocket(marker) => write!(f, "websocket_protocol({marker:?})"),
-            Place::Custom(_) => f.write_str("custom"),
+            SourceKind::Authorization => f.write_str("authorization"),
+            SourceKind::Header(name) => write!(f, "header({name})"),
+            SourceKind::Cookie(cookie) => cookie.fmt(f),
+            SourceKind::Query => f.write_str("query"),
+            SourceKind::WebSocket(marker) => write!(f, "websocket_protocol({marker:?})"),
+            SourceKind::Custom(_) => f.write_str("custom"),
         }
     }
 }
@@ -164,7 +165,7 @@ impl fmt::Debug for TokenSource {
 /// What was found where a token is to be, verified by nobody.
 pub(crate) struct RawToken<'r> {
     text: RawText<'r>,
-    found: Found,
+    location: TokenLocation,
 }
 
 enum RawText<'r> {
@@ -176,7 +177,7 @@ enum RawText<'r> {
 
 /// Where a token was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Found {
+pub(crate) enum TokenLocation {
     /// In a header, or elsewhere where the client has put it.
     Sent,
     /// In the address.
@@ -190,13 +191,13 @@ pub(crate) enum Found {
 #[derive(Debug)]
 pub(crate) struct Fault {
     pub(crate) error: Error,
-    pub(crate) found: Found,
+    pub(crate) location: TokenLocation,
 }
 
 impl From<Error> for Fault {
     #[cold]
     fn from(error: Error) -> Self {
-        Self { error, found: Found::Sent }
+        Self { error, location: TokenLocation::Sent }
     }
 }
 
@@ -217,8 +218,8 @@ impl RawToken<'_> {
     }
 
     /// Where it was found.
-    pub(crate) fn found(&self) -> Found {
-        self.found
+    pub(crate) fn location(&self) -> TokenLocation {
+        self.location
     }
 }
 
@@ -231,19 +232,19 @@ impl fmt::Debug for RawToken<'_> {
 /// The sources of a layer, in their order; the cookies apart, because they count only where no
 /// header has a token.
 #[derive(Clone, Debug)]
-pub(crate) struct Sources {
+pub(crate) struct TokenSources {
     sent: Vec<TokenSource>,
     cookies: Vec<CookieSource>,
 }
 
-impl Sources {
+impl TokenSources {
     pub(crate) fn new() -> Self {
         Self { sent: vec![TokenSource::authorization()], cookies: Vec::new() }
     }
 
     /// Adds a source, or replaces the one that looks at the same place.
     pub(crate) fn add(&mut self, source: TokenSource) {
-        if let Place::Cookie(cookie) = source.0 {
+        if let SourceKind::Cookie(cookie) = source.0 {
             match self.cookies.iter_mut().find(|other| other.name() == cookie.name()) {
                 Some(same) => *same = cookie,
                 None => self.cookies.push(cookie),
@@ -257,7 +258,7 @@ impl Sources {
     }
 
     pub(crate) fn remove_authorization(&mut self) {
-        self.sent.retain(|source| !matches!(source.0, Place::Authorization));
+        self.sent.retain(|source| !matches!(source.0, SourceKind::Authorization));
     }
 
     /// The one token of a request, if it has one.
@@ -273,25 +274,27 @@ impl Sources {
         for source in &self.sent {
             let borrowed = |text| RawText::Text(Cow::Borrowed(text));
             let text = match &source.0 {
-                Place::Authorization => header::authorization(headers)?.map(RawText::Credentials),
-                Place::Header(name) => header::other(headers, name)?.map(borrowed),
-                Place::Query => query::find(uri)?.map(RawText::Text),
-                Place::WebSocket(marker) => websocket::find(headers, marker)?.map(borrowed),
-                Place::Custom(find) => {
+                SourceKind::Authorization => {
+                    header::authorization(headers)?.map(RawText::Credentials)
+                }
+                SourceKind::Header(name) => header::other(headers, name)?.map(borrowed),
+                SourceKind::Query => query::find(uri)?.map(RawText::Text),
+                SourceKind::WebSocket(marker) => websocket::find(headers, marker)?.map(borrowed),
+                SourceKind::Custom(find) => {
                     find(method, uri, headers).map(|text| RawText::Text(Cow::Owned(text)))
                 }
                 // They are not among these.
-                Place::Cookie(_) => None,
+                SourceKind::Cookie(_) => None,
             };
             let Some(text) = text else { continue };
-            in_header |= matches!(source.0, Place::Authorization | Place::Header(_));
-            let found = match source.0 {
-                Place::Query => Found::InQuery,
-                _ => Found::Sent,
+            in_header |= matches!(source.0, SourceKind::Authorization | SourceKind::Header(_));
+            let location = match source.0 {
+                SourceKind::Query => TokenLocation::InQuery,
+                _ => TokenLocation::Sent,
             };
             token = match token {
-                None => Some(RawToken { text, found }),
-                Some(one) => Some(join(one, RawToken { text, found })?),
+                None => Some(RawToken { text, location }),
+                Some(one) => Some(join(one, RawToken { text, location })?),
             };
         }
         if in_header || self.cookies.is_empty() {
@@ -311,8 +314,8 @@ impl Sources {
         // What is wrong with a cookie beside another token is a conflict of the two.
         let is_only = token.is_none();
         for (at, cookie) in (0..=u16::MAX).zip(&self.cookies) {
-            let found = if is_only { Found::InCookie(at) } else { Found::Sent };
-            let fault = |error| Fault { error, found };
+            let location = if is_only { TokenLocation::InCookie(at) } else { TokenLocation::Sent };
+            let fault = |error| Fault { error, location };
             let value = match cookie.find(headers) {
                 Ok(None) => continue,
                 value => value,
@@ -320,7 +323,7 @@ impl Sources {
             // First, so that the answer to another site is the same whatever the cookie is worth.
             cookie.guard(method, uri, headers).map_err(fault)?;
             if let Some(text) = value.map_err(fault)? {
-                let other = RawToken { text: RawText::Text(Cow::Borrowed(text)), found };
+                let other = RawToken { text: RawText::Text(Cow::Borrowed(text)), location };
                 token = match token {
                     None => Some(other),
                     Some(one) => Some(join(one, other).map_err(fault)?),
@@ -331,10 +334,10 @@ impl Sources {
     }
 
     /// What removes the cookie that a token was found in, if it was.
-    pub(crate) fn removal(&self, found: Found) -> Option<HeaderValue> {
-        match found {
-            Found::InCookie(at) => self.cookies.get(usize::from(at))?.removal(),
-            Found::Sent | Found::InQuery => None,
+    pub(crate) fn removal(&self, location: TokenLocation) -> Option<HeaderValue> {
+        match location {
+            TokenLocation::InCookie(at) => self.cookies.get(usize::from(at))?.removal(),
+            TokenLocation::Sent | TokenLocation::InQuery => None,
         }
     }
 
@@ -350,8 +353,8 @@ impl Sources {
         }
         for source in &self.sent {
             let other = match &source.0 {
-                Place::Header(name) => name,
-                Place::WebSocket(_) => &names::SEC_WEBSOCKET_PROTOCOL,
+                SourceKind::Header(name) => name,
+                SourceKind::WebSocket(_) => &names::SEC_WEBSOCKET_PROTOCOL,
                 _ => continue,
             };
             for (name, value) in headers.iter_mut() {
@@ -366,16 +369,16 @@ impl Sources {
     pub(crate) fn strip(&self, uri: &mut Uri, headers: &mut HeaderMap) {
         for source in &self.sent {
             match &source.0 {
-                Place::Authorization => header::strip(headers),
-                Place::Header(name) => {
+                SourceKind::Authorization => header::strip(headers),
+                SourceKind::Header(name) => {
                     headers.remove(name);
                 }
-                Place::Query => query::strip(uri),
-                Place::WebSocket(marker) => websocket::strip(headers, marker),
+                SourceKind::Query => query::strip(uri),
+                SourceKind::WebSocket(marker) => websocket::strip(headers, marker),
                 // Only the function knows where it looked.
-                Place::Custom(_) => {}
+                SourceKind::Custom(_) => {}
                 // They are not among these.
-                Place::Cookie(_) => {}
+                SourceKind::Cookie(_) => {}
             }
         }
         for cookie in &self.cookies {
@@ -392,8 +395,9 @@ fn join<'r>(one: RawToken<'r>, other: RawToken<'r>) -> Result<RawToken<'r>, Erro
         return Err(several());
     }
     // An answer to a token in the address is private, whatever else has it.
-    let found = if other.found == Found::InQuery { other.found } else { one.found };
-    Ok(RawToken { text: one.text, found })
+    let location =
+        if other.location == TokenLocation::InQuery { other.location } else { one.location };
+    Ok(RawToken { text: one.text, location })
 }
 
 #[cold]
@@ -417,7 +421,7 @@ mod tests {
 
     #[test]
     fn no_place_is_looked_at_twice() {
-        let mut sources = Sources::new();
+        let mut sources = TokenSources::new();
         sources.add(TokenSource::header(names::AUTHORIZATION));
         assert_eq!(sources.sent.len(), 1);
         for _ in 0..2 {

@@ -19,12 +19,12 @@ use crate::{alg::Algorithm, few::SharedTexts, json::Text};
 /// any.
 #[derive(Default)]
 pub(crate) struct HeaderMemo {
-    first: OnceLock<Known>,
-    others: OnceLock<Box<[OnceLock<Known>; MOST - 1]>>,
+    first: OnceLock<KnownHeader>,
+    others: OnceLock<Box<[OnceLock<KnownHeader>; MOST - 1]>>,
 }
 
 /// What was read of a header.
-pub(crate) struct Known {
+pub(crate) struct KnownHeader {
     /// The header as it stands in the token, then its type and its key's id, if it has them:
     /// one text, since texts that are apart are apart in memory. Keys without an id have the
     /// same header, whoever they belong to.
@@ -38,7 +38,7 @@ pub(crate) struct Known {
 impl HeaderMemo {
     /// The header of this token, if it is a known one.
     #[inline]
-    pub(crate) fn find(&self, token: Compact<'_>) -> Option<&Known> {
+    pub(crate) fn find(&self, token: Compact<'_>) -> Option<&KnownHeader> {
         let first = self.first.get()?;
         if first.is_of(token) {
             return Some(first);
@@ -53,7 +53,7 @@ impl HeaderMemo {
         if token.header.len() > LONGEST || self.is_full() {
             return;
         }
-        let Err(mut known) = self.first.set(Known::new(token, header)) else { return };
+        let Err(mut known) = self.first.set(KnownHeader::new(token, header)) else { return };
         for place in self.others.get_or_init(Box::default).iter() {
             match place.set(known) {
                 Ok(()) => return,
@@ -68,7 +68,7 @@ impl HeaderMemo {
     }
 }
 
-impl Known {
+impl KnownHeader {
     fn new(token: Compact<'_>, header: &Header<'_>) -> Self {
         let (typ, kid) = (header.typ.as_deref(), header.kid.as_deref());
         let texts = [token.header, typ.unwrap_or_default(), kid.unwrap_or_default()].concat();
@@ -112,7 +112,7 @@ mod tests {
     use base64_simd::URL_SAFE_NO_PAD;
 
     use super::*;
-    use crate::token::Space;
+    use crate::token::DecodeBuf;
 
     fn token(header: &str) -> String {
         format!("{}.e30.AA", URL_SAFE_NO_PAD.encode_to_string(header))
@@ -122,7 +122,7 @@ mod tests {
     fn learned(memo: &HeaderMemo, header: &str) -> bool {
         let token = token(header);
         let token = Compact::parse(&token, 10_000).unwrap();
-        memo.learn(token, &token.header(&mut Space::new()).unwrap());
+        memo.learn(token, &token.header(&mut DecodeBuf::new()).unwrap());
         memo.find(token).is_some()
     }
 
@@ -132,7 +132,7 @@ mod tests {
         let text = token(r#"{"alg":"ES256","typ":"application/at+jwt","kid":"k\u0031"}"#);
         let token = Compact::parse(&text, 1000).unwrap();
         assert!(memo.find(token).is_none());
-        memo.learn(token, &token.header(&mut Space::new()).unwrap());
+        memo.learn(token, &token.header(&mut DecodeBuf::new()).unwrap());
         let header = memo.find(token).unwrap().header();
         assert_eq!(header.algorithm(), Algorithm::ES256);
         assert_eq!(header.typ(), Some("at+jwt"));

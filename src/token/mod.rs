@@ -48,16 +48,16 @@ impl<'a> Compact<'a> {
         self.signing_input.as_bytes()
     }
 
-    /// The checked header; `space` holds its bytes.
+    /// The checked header; `buf` holds its bytes.
     #[inline]
-    pub(crate) fn header(self, space: &mut Space) -> Result<Header<'_>, Error> {
-        Header::parse(space.decode(self.header)?)
+    pub(crate) fn header(self, buf: &mut DecodeBuf) -> Result<Header<'_>, Error> {
+        Header::parse(buf.decode(self.header)?)
     }
 
-    /// The signature's bytes, in `space`.
+    /// The signature's bytes, in `buf`.
     #[inline]
-    pub(crate) fn signature(self, space: &mut Space) -> Result<&[u8], Error> {
-        space.decode(self.signature)
+    pub(crate) fn signature(self, buf: &mut DecodeBuf) -> Result<&[u8], Error> {
+        buf.decode(self.signature)
     }
 
     /// The payload's bytes.
@@ -77,12 +77,12 @@ fn cut(text: &str) -> Option<(&str, &str)> {
 }
 
 /// Room for the bytes of one part: in place for those of usual length.
-pub(crate) struct Space {
+pub(crate) struct DecodeBuf {
     short: [u8; SHORT],
     long: Vec<u8>,
 }
 
-impl Space {
+impl DecodeBuf {
     #[inline]
     pub(crate) fn new() -> Self {
         Self { short: [0; SHORT], long: Vec::new() }
@@ -125,9 +125,9 @@ mod tests {
         for token in ["", "a", "a.b", "a.b.", ".b.c", "a..c", "..", "."] {
             assert!(!parses(token), "{token:?}");
         }
-        let mut space = Space::new();
+        let mut buf = DecodeBuf::new();
         let five = Compact::parse("AA.AA.AA.AA.AA", 100).unwrap();
-        assert!(five.signature(&mut space).is_err(), "found when the signature is decoded");
+        assert!(five.signature(&mut buf).is_err(), "found when the signature is decoded");
     }
 
     #[test]
@@ -138,12 +138,12 @@ mod tests {
 
     #[test]
     fn base64url_is_strict() {
-        let mut space = Space::new();
-        assert_eq!(space.decode("-_8").unwrap(), [0xfb, 0xff]);
+        let mut buf = DecodeBuf::new();
+        assert_eq!(buf.decode("-_8").unwrap(), [0xfb, 0xff]);
         for part in ["AA==", "AA=", "A", "AAAAA", "+/8", "A A", "AA\n", "AA\0", "-_9", "AB", "Ä"] {
-            assert!(space.decode(part).is_err(), "{part:?}");
+            assert!(buf.decode(part).is_err(), "{part:?}");
         }
         let long = "A".repeat(4000);
-        assert_eq!(space.decode(&long).unwrap().len(), 3000);
+        assert_eq!(buf.decode(&long).unwrap().len(), 3000);
     }
 }

@@ -26,7 +26,7 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use self::slots::{Entry, Held, MOST_COMINGS, Slots, WAYS};
+use self::slots::{Entry, LoadedEntry, MOST_COMINGS, Slots, WAYS};
 
 /// The map; takes no memory to speak of before the first value comes.
 pub(crate) struct TokenCache<V> {
@@ -38,7 +38,7 @@ pub(crate) struct TokenCache<V> {
 
 /// Where a text belongs.
 #[derive(Clone, Copy)]
-pub(crate) struct Place {
+pub(crate) struct Position {
     index: usize,
     /// Tells most texts of a set apart; never 0, which is that of a free place.
     tag: u32,
@@ -49,7 +49,7 @@ pub(crate) struct Hit<'t, V> {
     table: &'t Table<V>,
     slots: &'t Slots<V>,
     slot: usize,
-    entry: Held<V>,
+    entry: LoadedEntry<V>,
 }
 
 impl<V> Hit<'_, V> {
@@ -81,36 +81,36 @@ impl<V> TokenCache<V> {
     /// Where a text belongs. Its end decides: that is where texts differ which somebody
     /// has signed.
     #[inline]
-    pub(crate) fn place(&self, bytes: &[u8]) -> Place {
+    pub(crate) fn position(&self, bytes: &[u8]) -> Position {
         let end = bytes.last_chunk::<DECIDING>().map_or(bytes, |end| end);
         let mut hasher = self.hasher.build_hasher();
         hasher.write(end);
         let hash = hasher.finish();
         // The low half picks the set, the high half is the tag.
         #[allow(clippy::cast_possible_truncation, reason = "any bits will do")]
-        Place { index: hash as usize, tag: (hash >> 32) as u32 | 1 }
+        Position { index: hash as usize, tag: (hash >> 32) as u32 | 1 }
     }
 
     /// The value of a text, if it is there. Bytes that are no text match none.
     #[inline]
-    pub(crate) fn get(&self, place: Place, text: &[u8]) -> Option<Hit<'_, V>> {
+    pub(crate) fn get(&self, position: Position, text: &[u8]) -> Option<Hit<'_, V>> {
         let table = &**self.table.get()?;
-        let slots = table.set(place.index)?;
-        let (slot, entry) = slots.find(place.tag, text)?;
+        let slots = table.set(position.index)?;
+        let (slot, entry) = slots.find(position.tag, text)?;
         Some(Hit { table, slots, slot, entry })
     }
 
     /// Whether a text that is not there may come in, by how often it came.
     #[inline]
-    pub(crate) fn admit(&self, place: Place, text: &str) -> Option<Admission> {
-        self.table.get_or_init(|| Box::new(Table::new(self.most))).admit(place, text, self.most)
+    pub(crate) fn admit(&self, position: Position, text: &str) -> Option<Admission> {
+        self.table.get_or_init(|| Box::new(Table::new(self.most))).admit(position, text, self.most)
     }
 
     /// Keeps a value for a text that is admitted, unless it is too large. `bytes` is what the
     /// value takes; what `is_over` goes.
     pub(crate) fn insert(
         &self,
-        (place, admission): (Place, Admission),
+        (position, admission): (Position, Admission),
         text: &str,
         value: V,
         bytes: usize,
@@ -125,9 +125,9 @@ impl<V> TokenCache<V> {
         table.sweep(is_over);
         // Taken before it is used, so that many threads together keep to the limit.
         let (reserved, sum) = Reserved::take(table, bytes);
-        if let Some(slot) = table.make_room(place, admission, sum.saturating_sub(self.most)) {
+        if let Some(slot) = table.make_room(position, admission, sum.saturating_sub(self.most)) {
             let text = Zeroizing::new(Box::from(text));
-            table.put(place, slot, Entry { text, value, bytes: reserved.keep() });
+            table.put(position, slot, Entry { text, value, bytes: reserved.keep() });
         }
     }
 
@@ -192,23 +192,23 @@ impl<V> Table<V> {
     }
 
     /// Where a text may come in that comes now.
-    fn admit(&self, place: Place, text: &str, most: usize) -> Option<Admission> {
-        let own = self.set(place.index)?;
-        if let Some(same) = own.slot_of(place.tag, text.as_bytes()) {
+    fn admit(&self, position: Position, text: &str, most: usize) -> Option<Admission> {
+        let own = self.set(position.index)?;
+        if let Some(same) = own.slot_of(position.tag, text.as_bytes()) {
             return Some(Admission::Own(same));
         }
         let has_room = self.counters.bytes.load(Relaxed) < most && own.free().is_some();
         if has_room && self.borrow() {
             return Some(Admission::Room);
         }
-        self.admit_by_coming(place)
+        self.admit_by_coming(position)
     }
 
-    fn admit_by_coming(&self, place: Place) -> Option<Admission> {
+    fn admit_by_coming(&self, position: Position) -> Option<Admission> {
         // Those that come in vain note themselves in turn.
         let any = self.counters.turn.load(Relaxed);
         self.counters.turn.store(any.wrapping_add(1), Relaxed);
-        match self.set(place.index)?.comings(place.tag, any) {
+        match self.set(position.index)?.comings(position.tag, any) {
             0 => None,
             // The counts of what is used all the time do not come down by halves alone.
             MOST_COMINGS.. => Some(Admission::Any),
@@ -217,12 +217,12 @@ impl<V> Table<V> {
     }
 
     /// The slot that a text may take, if `excess` bytes go that are too many.
-    fn make_room(&self, place: Place, admission: Admission, excess: usize) -> Option<usize> {
-        let free = self.set(place.index)?.free();
+    fn make_room(&self, position: Position, admission: Admission, excess: usize) -> Option<usize> {
+        let free = self.set(position.index)?.free();
         let admission = match admission {
             Admission::Room if excess == 0 && free.is_some() => return free,
             // It is too large for the room that there is.
-            Admission::Room => self.admit_by_coming(place)?,
+            Admission::Room => self.admit_by_coming(position)?,
             admission => admission,
         };
         let (mut slot, insists) = match admission {
@@ -231,7 +231,7 @@ impl<V> Table<V> {
         };
         let mut gone = 0_usize;
         for step in 0..MOST_SETS {
-            let slots = self.set(place.index.wrapping_add(step))?;
+            let slots = self.set(position.index.wrapping_add(step))?;
             while slot.is_none() || gone < excess {
                 let Some(least) = slots.least_used(insists) else { break };
                 gone = gone.saturating_add(self.clear(slots, least));
@@ -270,8 +270,9 @@ impl<V> Table<V> {
         }
     }
 
-    fn put(&self, place: Place, slot: usize, entry: Entry<V>) {
-        let former = self.set(place.index).and_then(|slots| slots.put(slot, place.tag, entry));
+    fn put(&self, position: Position, slot: usize, entry: Entry<V>) {
+        let former =
+            self.set(position.index).and_then(|slots| slots.put(slot, position.tag, entry));
         if let Some(former) = former {
             self.forget(former.bytes);
         }

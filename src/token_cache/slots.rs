@@ -30,7 +30,7 @@ pub(super) struct Entry<V> {
 }
 
 /// An entry, or none, as it was at one moment.
-pub(super) type Held<V> = Guard<Option<Arc<Entry<V>>>>;
+pub(super) type LoadedEntry<V> = Guard<Option<Arc<Entry<V>>>>;
 
 impl<V> Slots<V> {
     pub(super) fn new() -> Self {
@@ -50,7 +50,7 @@ impl<V> Slots<V> {
 
     /// The entry of a text, if it is here, and its slot.
     #[inline]
-    pub(super) fn find(&self, tag: u32, text: &[u8]) -> Option<(usize, Held<V>)> {
+    pub(super) fn find(&self, tag: u32, text: &[u8]) -> Option<(usize, LoadedEntry<V>)> {
         for slot in self.tagged(tag) {
             let entry = self.entries.get(slot)?.load();
             if entry.as_ref().is_some_and(|entry| entry.text.as_bytes() == text) {

@@ -4,9 +4,9 @@ use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use super::{
     Cache, Claims, Engines, RuleError, Verifier,
+    allowed_values::AllowedValues,
     binding::Bindings,
     engine::{Engine, EngineId},
-    names::Names,
     rule::UserRules,
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     clock::{Clock, SystemClock},
     error::ConfigError,
     few::SharedTexts,
-    keys::{IntoKeySource, KeySource, Sources},
+    keys::{IntoKeySource, KeySource, KeySources},
     revocation::{Denylist, Revocations},
     rules::{self, Rules, Types},
     token,
@@ -41,8 +41,8 @@ use crate::{
 #[must_use = "a builder does nothing until it is built"]
 pub struct VerifierBuilder<C> {
     keys: Result<Vec<KeySource>, ConfigError>,
-    issuers: Names,
-    audiences: Names,
+    issuers: AllowedValues,
+    audiences: AllowedValues,
     clients: Vec<String>,
     algorithms: Option<AlgorithmSet>,
     subject: bool,
@@ -65,8 +65,8 @@ impl<C> VerifierBuilder<C> {
     pub(super) fn new() -> Self {
         Self {
             keys: Ok(Vec::new()),
-            issuers: Names::Only(Vec::new()),
-            audiences: Names::Only(Vec::new()),
+            issuers: AllowedValues::Only(Vec::new()),
+            audiences: AllowedValues::Only(Vec::new()),
             clients: Vec::new(),
             algorithms: None,
             subject: true,
@@ -117,7 +117,7 @@ impl<C> VerifierBuilder<C> {
     ///
     /// Right only where nobody signs tokens for anybody else with these keys.
     pub fn any_issuer(mut self) -> Self {
-        self.issuers = Names::Any;
+        self.issuers = AllowedValues::Any;
         self
     }
 
@@ -136,7 +136,7 @@ impl<C> VerifierBuilder<C> {
     /// A token that another service was given can then be used here by that
     /// service (RFC 8725 §2.7).
     pub fn any_audience(mut self) -> Self {
-        self.audiences = Names::Any;
+        self.audiences = AllowedValues::Any;
         self
     }
 
@@ -341,7 +341,7 @@ impl<C> VerifierBuilder<C> {
         if self.revocations.is_configured() && self.token_id {
             self.require("jti".into());
         }
-        let keys = Sources::new(self.keys?)?;
+        let keys = KeySources::new(self.keys?)?;
         let allowed = self.algorithms.unwrap_or(AlgorithmSet::ALL);
         let algorithms: AlgorithmSet =
             keys.algorithms().iter().filter(|one| allowed.contains(*one)).collect();

@@ -37,19 +37,19 @@ use crate::{
 /// ```compile_fail
 /// let claims: tower_jwt_auth::Claims<()> = Default::default();
 /// ```
-pub struct Claims<C = RegisteredClaims>(Arc<Inner<C>>);
+pub struct Claims<C = RegisteredClaims>(Arc<ClaimsInner<C>>);
 
-struct Inner<C> {
+struct ClaimsInner<C> {
     registered: RegisteredClaims,
     custom: C,
 }
 
 /// Claims that lack the last evidence, which may have to be waited for.
-pub(super) struct UnreleasedClaims<C>(Arc<Inner<C>>);
+pub(super) struct UnreleasedClaims<C>(Arc<ClaimsInner<C>>);
 
 /// Claims that were verified once. They lack what may be different now: the time, the
 /// keys, and what is revoked.
-pub(super) struct CachedClaims<C>(Arc<Inner<C>>);
+pub(super) struct CachedClaims<C>(Arc<ClaimsInner<C>>);
 
 impl<C> UnreleasedClaims<C> {
     /// Wants the evidence of every other check, by value: without one of them this does not
@@ -62,7 +62,7 @@ impl<C> UnreleasedClaims<C> {
         registered: RegisteredClaims,
         custom: C,
     ) -> Self {
-        Self(Arc::new(Inner { registered, custom }))
+        Self(Arc::new(ClaimsInner { registered, custom }))
     }
 
     /// What the denylist is asked for.
@@ -99,7 +99,7 @@ impl<C> CachedClaims<C> {
         let all = each
             .iter()
             .map(|(sign, bytes)| memchr_iter(*sign, payload).count().saturating_mul(*bytes));
-        let own = payload.len().saturating_mul(2).saturating_add(size_of::<Inner<C>>());
+        let own = payload.len().saturating_mul(2).saturating_add(size_of::<ClaimsInner<C>>());
         all.fold(own, usize::saturating_add)
     }
 }

@@ -21,7 +21,7 @@ use crate::{
     alg::AlgorithmSet,
     clock::{Clock, unix_seconds},
     error::{Error, ErrorKind},
-    keys::{Generation, Sources, StillTrusted},
+    keys::{Generation, KeySources, StillTrusted},
     revocation::Revocations,
     rules::Rules,
     step::Step,
@@ -31,7 +31,7 @@ use crate::{
 /// Keys, rules, and who else is asked.
 pub(super) struct Engine<C> {
     pub(super) id: EngineId,
-    pub(super) keys: Sources,
+    pub(super) keys: KeySources,
     pub(super) algorithms: AlgorithmSet,
     pub(super) rules: Rules,
     /// Whose tokens are taken; of all if there are none.

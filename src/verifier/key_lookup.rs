@@ -14,9 +14,9 @@ use crate::{
     claims::RawClaims,
     clock::unix_seconds,
     error::{Error, ErrorKind},
-    keys::{Asked, Deadline, RemoteKeys, Waiting},
+    keys::{Deadline, KeyAnswer, PendingFetch, RemoteKeys},
     step::Step,
-    token::{Compact, Space},
+    token::{Compact, DecodeBuf},
 };
 
 /// A key that is looked for.
@@ -55,7 +55,7 @@ impl KeyLookup {
                 continue;
             }
             match keys.ask(&name, self.waited) {
-                Asked::Wait(waiting) => waits.push(waiting),
+                KeyAnswer::Wait(waiting) => waits.push(waiting),
                 other => unknown.note(&other),
             }
         }
@@ -70,7 +70,7 @@ impl KeyLookup {
 /// Waits for the fetches, one after the other, and looks again after each.
 async fn wait<C>(
     engine: Arc<Engine<C>>,
-    waits: Vec<Waiting>,
+    waits: Vec<PendingFetch>,
     token: &str,
     waited: Option<Deadline>,
     mut unknown: Unknown,
@@ -78,8 +78,8 @@ async fn wait<C>(
 where
     C: DeserializeOwned + Send + Sync + 'static,
 {
-    let deadline = waits.first().map(Waiting::deadline);
-    let shared = waits.iter().any(Waiting::is_shared);
+    let deadline = waits.first().map(PendingFetch::deadline);
+    let shared = waits.iter().any(PendingFetch::is_shared);
     let (mut last, mut ended) = (Vec::new(), Vec::new());
     for mut waiting in waits {
         let outcome = waiting.done().await;
@@ -92,7 +92,7 @@ where
             }
         }
         unknown.note(&outcome);
-        if let Asked::Unknown = outcome
+        if let KeyAnswer::Unknown = outcome
             && !waiting.is_shared()
         {
             ended.push(waiting);
@@ -104,7 +104,7 @@ where
         let again = KeyLookup { error: unknown.0, may_have_it: last, waited: deadline };
         return again.begin(&engine, token).await;
     }
-    ended.iter().for_each(Waiting::lacks);
+    ended.iter().for_each(PendingFetch::lacks);
     Err(unknown.0)
 }
 
@@ -115,15 +115,15 @@ fn precheck_without_key<C>(
     whole: &str,
 ) -> Result<(Option<String>, String), Error> {
     let token = Compact::parse(whole, engine.max_token_len)?;
-    let mut space = Space::new();
-    let header = token.header(&mut space)?;
+    let mut buf = DecodeBuf::new();
+    let header = token.header(&mut buf)?;
     pipeline::HeaderPolicy::from(engine).check(&header)?;
     if header.algorithm().is_symmetric() {
         // Secrets are not published.
         return Err(Error::new(ErrorKind::UnknownKey));
     }
     // A malformed signature is bad with every key.
-    token.signature(&mut Space::new())?;
+    token.signature(&mut DecodeBuf::new())?;
     let payload = pipeline::text(token)?;
     let mut raw = RawClaims::default();
     pipeline::read(&payload, &engine.rules, &mut raw)?;
@@ -154,15 +154,15 @@ impl Unknown {
     }
 
     #[cold]
-    fn note(&mut self, asked: &Asked) {
+    fn note(&mut self, asked: &KeyAnswer) {
         match *asked {
-            Asked::Unavailable { retry_after } => {
+            KeyAnswer::Unavailable { retry_after } => {
                 self.0 = ErrorKind::KeysUnavailable { retry_after }.into();
             }
-            Asked::Later { retry_after } if !self.is_server_fault() => {
+            KeyAnswer::Later { retry_after } if !self.is_server_fault() => {
                 self.0 = ErrorKind::KeyPending { retry_after }.into();
             }
-            Asked::Later { .. } | Asked::Unknown | Asked::Wait(_) => {}
+            KeyAnswer::Later { .. } | KeyAnswer::Unknown | KeyAnswer::Wait(_) => {}
         }
     }
 

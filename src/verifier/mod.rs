@@ -73,6 +73,7 @@
 //! ended, not that the user may still log in: that is what a denylist or an
 //! asynchronous rule is for.
 
+mod allowed_values;
 mod binding;
 mod builder;
 mod cache;
@@ -82,7 +83,6 @@ mod engine;
 mod issuers;
 #[cfg(feature = "remote")]
 mod key_lookup;
-mod names;
 mod pipeline;
 mod rule;
 
@@ -112,7 +112,7 @@ use crate::{
     claims::RegisteredClaims,
     error::Error,
     step::Step,
-    token_cache::{Hit, Place, TokenCache},
+    token_cache::{Hit, Position, TokenCache},
 };
 
 /// Verifies tokens and gives their claims as a `C`; cheap to clone.
@@ -122,9 +122,9 @@ use crate::{
 /// and no token fits it.
 ///
 /// See the [module docs](self) for what is checked, and when.
-pub struct Verifier<C = RegisteredClaims>(Arc<Inner<C>>);
+pub struct Verifier<C = RegisteredClaims>(Arc<VerifierInner<C>>);
 
-struct Inner<C> {
+struct VerifierInner<C> {
     engines: Engines<C>,
     /// The tokens that were verified a moment ago.
     cache: Option<TokenCache<CachedToken<C>>>,
@@ -164,7 +164,7 @@ impl<C> Verifier<C> {
     }
 
     fn new(engines: Engines<C>, cache: Cache) -> Self {
-        Self(Arc::new(Inner { engines, cache: cache.start() }))
+        Self(Arc::new(VerifierInner { engines, cache: cache.start() }))
     }
 }
 
@@ -232,9 +232,9 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         found: &[u8],
         text: impl FnOnce() -> Result<&'t str, Error>,
     ) -> Step<Result<Claims<C>, Error>> {
-        let place = self.0.cache.as_ref().map(|cache| (cache, cache.place(found)));
-        if let Some((cache, place)) = place
-            && let Some(hit) = cache.get(place, found)
+        let position = self.0.cache.as_ref().map(|cache| (cache, cache.position(found)));
+        if let Some((cache, position)) = position
+            && let Some(hit) = cache.get(position, found)
             && let Some(answer) = self.verify_cached(&hit)
         {
             return answer;
@@ -244,7 +244,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
             Err(error) => return Step::Ready(Err(error)),
         };
         match &self.0.engines {
-            Engines::One(engine) => self.verify_new(engine, token, place),
+            Engines::One(engine) => self.verify_new(engine, token, position),
             #[cfg(feature = "remote")]
             Engines::Tenants(tenants) => {
                 let issuer = match tenants.issuer_of(token) {
@@ -252,7 +252,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
                     Err(error) => return Step::Ready(Err(error)),
                 };
                 match tenants.load(&issuer) {
-                    Some(tenant) => self.verify_new(tenant.engine(), token, place),
+                    Some(tenant) => self.verify_new(tenant.engine(), token, position),
                     None => self.resolve(tenants, &issuer, token),
                 }
             }
@@ -288,7 +288,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         &self,
         engine: &Arc<Engine<C>>,
         token: &str,
-        place: Option<(&TokenCache<CachedToken<C>>, Place)>,
+        position: Option<(&TokenCache<CachedToken<C>>, Position)>,
     ) -> Step<Result<Claims<C>, Error>> {
         let (claims, generation) = match engine.verify(token) {
             Ok(verified) => verified,
@@ -296,15 +296,15 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
             #[cfg(feature = "remote")]
             Err(Failure::KeyMissing(lookup)) => return lookup.begin(engine, token),
         };
-        let Some((cache, place)) = place.filter(|_| engine.is_cached) else {
+        let Some((cache, position)) = position.filter(|_| engine.is_cached) else {
             return engine.finish(claims);
         };
-        let Some(admission) = cache.admit(place, token) else { return engine.finish(claims) };
+        let Some(admission) = cache.admit(position, token) else { return engine.finish(claims) };
         let cached = CachedToken::new(&claims, generation, engine);
         let answer = engine.finish(claims);
         if !matches!(answer, Step::Ready(Err(_))) {
             let bytes = cached.bytes();
-            cache.insert((place, admission), token, cached, bytes, |old| self.is_over(old));
+            cache.insert((position, admission), token, cached, bytes, |old| self.is_over(old));
         }
         answer
     }
@@ -350,9 +350,9 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         };
         let (verifier, token) = (self.clone(), Zeroizing::new(token.to_owned()));
         Step::pending(resolving.then(async move |engine| {
-            let place =
-                verifier.0.cache.as_ref().map(|cache| (cache, cache.place(token.as_bytes())));
-            verifier.verify_new(&engine, &token, place).await
+            let position =
+                verifier.0.cache.as_ref().map(|cache| (cache, cache.position(token.as_bytes())));
+            verifier.verify_new(&engine, &token, position).await
         }))
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     json,
     keys::{Authentic, Miss, Trusted},
     rules::Rules,
-    token::{Compact, Header, Space},
+    token::{Compact, DecodeBuf, Header},
 };
 
 /// Verifies a token with the keys of one source.
@@ -98,8 +98,8 @@ fn authenticate<'k>(
     if let Some(known) = trusted.headers.find(token) {
         return verify_signature(token, &known.header(), trusted, policy);
     }
-    let mut space = Space::new();
-    let header = token.header(&mut space)?;
+    let mut buf = DecodeBuf::new();
+    let header = token.header(&mut buf)?;
     let signed_by = verify_signature(token, &header, trusted, policy)?;
     trusted.headers.learn(token, &header);
     Ok(signed_by)
@@ -113,8 +113,8 @@ fn verify_signature<'k>(
     policy: HeaderPolicy<'_>,
 ) -> Result<SignedBy<'k>, AttemptError> {
     policy.check(header)?;
-    let mut space = Space::new();
-    let signature = token.signature(&mut space)?;
+    let mut buf = DecodeBuf::new();
+    let signature = token.signature(&mut buf)?;
     trusted
         .keys
         .verify(header.kid(), header.algorithm(), token.signing_input(), signature)

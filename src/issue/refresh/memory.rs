@@ -30,7 +30,7 @@ pub struct MemoryRefresh(Arc<Mutex<Families>>);
 /// Trees, because a hash map of a million moves all of them when it grows, while everybody
 /// waits.
 struct Families {
-    all: Vec<Option<Box<Kept>>>,
+    all: Vec<Option<Box<OrderedFamily>>>,
     /// How many there ever were.
     count: u64,
     /// The numbers that are not in use.
@@ -46,7 +46,7 @@ struct Families {
 }
 
 /// A family, and how many came before it.
-struct Kept {
+struct OrderedFamily {
     family: Family,
     order: u64,
 }
@@ -164,7 +164,7 @@ impl RefreshStore for MemoryRefresh {
 }
 
 impl Families {
-    fn kept(&self, number: u32) -> Option<&Kept> {
+    fn kept(&self, number: u32) -> Option<&OrderedFamily> {
         self.all.get(index(number))?.as_deref()
     }
 
@@ -202,7 +202,7 @@ impl Families {
             return;
         };
         let (id, subject, end) = self.places(&family.session);
-        let family = Some(Box::new(Kept { family, order: self.count }));
+        let family = Some(Box::new(OrderedFamily { family, order: self.count }));
         self.count = self.count.wrapping_add(1);
         match self.all.get_mut(index(number)) {
             Some(place) => *place = family,
@@ -214,7 +214,7 @@ impl Families {
     }
 
     fn take(&mut self, number: u32) -> Option<Family> {
-        let Kept { family, .. } = *self.all.get_mut(index(number))?.take()?;
+        let OrderedFamily { family, .. } = *self.all.get_mut(index(number))?.take()?;
         let (id, subject, end) = self.places(&family.session);
         self.by_id.remove(&(id, number));
         self.by_subject.remove(&(subject, number));

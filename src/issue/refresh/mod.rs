@@ -60,9 +60,9 @@ use crate::{
 ///
 /// See the [module docs](self) for the rules.
 #[derive(Clone)]
-pub struct RefreshTokens(Arc<Inner>);
+pub struct RefreshTokens(Arc<RefreshInner>);
 
-struct Inner {
+struct RefreshInner {
     store: Box<dyn RefreshStore>,
     idle: i64,
     absolute: i64,
@@ -478,7 +478,7 @@ impl RefreshTokensBuilder {
                 "in a grace of more than a minute, a thief has the time to use a spent token",
             ));
         }
-        Ok(RefreshTokens(Arc::new(Inner {
+        Ok(RefreshTokens(Arc::new(RefreshInner {
             store: self.store,
             idle: seconds(self.idle),
             absolute: seconds(self.absolute),

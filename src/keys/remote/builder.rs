@@ -4,7 +4,7 @@ use std::{fmt, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use reqwest::Client;
 
-use super::{RemoteKeys, fetch::Fetcher, policy::Policy, provider::Location, refresher::Shared};
+use super::{RemoteKeys, fetch::Fetcher, policy::Policy, provider::Location, refresher::Refresher};
 use crate::{
     clock::{Clock, SystemClock},
     error::ConfigError,
@@ -172,7 +172,7 @@ impl RemoteKeysBuilder {
     ///
     /// Dropped before it is done, it leaves nothing behind.
     pub async fn build(self) -> Result<RemoteKeys, ConfigError> {
-        RemoteKeys::start_and_wait(self.shared()?).await.map_err(ConfigError::Fetch)
+        RemoteKeys::start_and_wait(self.refresher()?).await.map_err(ConfigError::Fetch)
     }
 
     /// Starts without the provider: requests are answered 503 with `Retry-After`
@@ -185,10 +185,10 @@ impl RemoteKeysBuilder {
     ///
     /// A setting is not safe.
     pub fn lazy(self) -> Result<RemoteKeys, ConfigError> {
-        self.shared().map(RemoteKeys::start)
+        self.refresher().map(RemoteKeys::start)
     }
 
-    fn shared(self) -> Result<Arc<Shared>, ConfigError> {
+    fn refresher(self) -> Result<Arc<Refresher>, ConfigError> {
         let location = self.location?;
         if self.issuer.as_deref().is_some_and(|issuer| issuer.trim().is_empty()) {
             return Err(ConfigError::InvalidName(
@@ -197,7 +197,7 @@ impl RemoteKeysBuilder {
         }
         self.policy.check()?;
         let fetcher = Fetcher::new(self.client, location.url(), &self.policy)?;
-        Ok(Shared::new(location, self.issuer, self.policy, fetcher, self.clock))
+        Ok(Refresher::new(location, self.issuer, self.policy, fetcher, self.clock))
     }
 }
 

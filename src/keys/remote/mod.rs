@@ -99,7 +99,7 @@ pub use self::{
 };
 use self::{
     provider::Location,
-    refresher::{FetchTicket, Shared},
+    refresher::{FetchTicket, Refresher},
 };
 use super::{IntoKeySource, KeySource};
 use crate::error::{ConfigError, FetchError, FetchErrorKind};
@@ -112,7 +112,7 @@ use crate::error::{ConfigError, FetchError, FetchErrorKind};
 pub struct RemoteKeys(Arc<Owner>);
 
 /// Stops the task when it is dropped.
-struct Owner(Arc<Shared>);
+struct Owner(Arc<Refresher>);
 
 impl RemoteKeys {
     /// Keys from where this issuer's metadata says: `/.well-known/openid-configuration`
@@ -140,13 +140,13 @@ impl RemoteKeys {
     /// How the keys are: fit for a health page.
     #[must_use]
     pub fn status(&self) -> KeyStatus {
-        self.shared().status()
+        self.refresher().status()
     }
 
     /// The issuer that the keys are bound to.
     #[must_use]
     pub fn issuer(&self) -> Option<&str> {
-        self.shared().issuer.as_deref()
+        self.refresher().issuer.as_deref()
     }
 
     /// Fetches now, or waits for the fetch that is under way.
@@ -162,64 +162,64 @@ impl RemoteKeys {
     ///
     /// Dropping it leaves the fetch to go on.
     pub async fn refresh(&self) -> Result<(), FetchError> {
-        self.outcome(self.shared().demand()).await
+        self.outcome(self.refresher().demand()).await
     }
 
-    fn start(shared: Arc<Shared>) -> Self {
-        shared.tend();
-        Self(Arc::new(Owner(shared)))
+    fn start(refresher: Arc<Refresher>) -> Self {
+        refresher.tend();
+        Self(Arc::new(Owner(refresher)))
     }
 
     /// Starts, and waits for the first fetch.
-    async fn start_and_wait(shared: Arc<Shared>) -> Result<Self, FetchError> {
-        let ended = shared.ended();
-        let keys = Self::start(shared);
-        keys.outcome(Some(ended).filter(|_| keys.shared().tend())).await.map(|()| keys)
+    async fn start_and_wait(refresher: Arc<Refresher>) -> Result<Self, FetchError> {
+        let ended = refresher.ended();
+        let keys = Self::start(refresher);
+        keys.outcome(Some(ended).filter(|_| keys.refresher().tend())).await.map(|()| keys)
     }
 
     /// How a fetch ends that is under way, if there is one.
     async fn outcome(&self, ended: Option<watch::Receiver<u64>>) -> Result<(), FetchError> {
-        let shared = self.shared();
-        let Some(mut ended) = ended else { return Err(shared.error(FetchErrorKind::NoRuntime)) };
-        let at_most = shared.policy.timeout.saturating_add(GRACE);
+        let refresher = self.refresher();
+        let Some(mut ended) = ended else { return Err(refresher.error(FetchErrorKind::NoRuntime)) };
+        let at_most = refresher.policy.timeout.saturating_add(GRACE);
         if !changes(&mut ended, Instant::now() + at_most).await {
-            return Err(shared.error(FetchErrorKind::Timeout));
+            return Err(refresher.error(FetchErrorKind::Timeout));
         }
-        shared.last_error().map_or(Ok(()), Err)
+        refresher.last_error().map_or(Ok(()), Err)
     }
 
-    fn shared(&self) -> &Arc<Shared> {
+    fn refresher(&self) -> &Arc<Refresher> {
         &self.0.0
     }
 
     /// The keys of this moment.
     #[inline]
     pub(super) fn load(&self) -> LoadedKeys {
-        self.shared().load()
+        self.refresher().load()
     }
 
     /// A token needs the key of this name, which is not there; whoever waits for it already
     /// does so until `deadline`.
     #[cold]
-    pub(crate) fn ask(&self, name: &str, deadline: Option<Deadline>) -> Asked {
+    pub(crate) fn ask(&self, name: &str, deadline: Option<Deadline>) -> KeyAnswer {
         let now = Instant::now();
-        let deadline = deadline.unwrap_or(now + self.shared().policy.max_wait);
-        match self.shared().ticket(name, deadline.saturating_duration_since(now)) {
+        let deadline = deadline.unwrap_or(now + self.refresher().policy.max_wait);
+        match self.refresher().ticket(name, deadline.saturating_duration_since(now)) {
             FetchTicket::Wait(ended, shared) => {
                 let (keys, name) = (self.clone(), name.into());
-                Asked::Wait(Waiting { keys, name, ended, shared, deadline })
+                KeyAnswer::Wait(PendingFetch { keys, name, ended, shared, deadline })
             }
-            FetchTicket::Failing(retry_after) => Asked::Unavailable { retry_after },
-            FetchTicket::Later(retry_after) => Asked::Later { retry_after },
-            FetchTicket::None => Asked::Unknown,
+            FetchTicket::Failing(retry_after) => KeyAnswer::Unavailable { retry_after },
+            FetchTicket::Later(retry_after) => KeyAnswer::Later { retry_after },
+            FetchTicket::None => KeyAnswer::Unknown,
         }
     }
 }
 
 /// The answer to a wish for keys.
-pub(crate) enum Asked {
+pub(crate) enum KeyAnswer {
     /// Some may come.
-    Wait(Waiting),
+    Wait(PendingFetch),
     /// The provider has no others.
     Unknown,
     /// Nobody knows: the provider cannot be reached.
@@ -232,7 +232,7 @@ pub(crate) enum Asked {
 pub(crate) type Deadline = Instant;
 
 /// A fetch that is under way, or begins.
-pub(crate) struct Waiting {
+pub(crate) struct PendingFetch {
     keys: RemoteKeys,
     name: Box<str>,
     ended: watch::Receiver<u64>,
@@ -240,7 +240,7 @@ pub(crate) struct Waiting {
     deadline: Deadline,
 }
 
-impl Waiting {
+impl PendingFetch {
     pub(crate) fn deadline(&self) -> Deadline {
         self.deadline
     }
@@ -251,24 +251,26 @@ impl Waiting {
     }
 
     /// Waits for its end, and says when to ask again if it brings nothing or takes too long.
-    pub(crate) async fn done(&mut self) -> Asked {
-        let shared = self.keys.shared();
+    pub(crate) async fn done(&mut self) -> KeyAnswer {
+        let refresher = self.keys.refresher();
         let changed = changes(&mut self.ended, self.deadline).await;
-        let (failed, retry_after) =
-            (shared.last_error().is_some(), shared.pause().max(*shared.policy.retry.start()));
+        let (failed, retry_after) = (
+            refresher.last_error().is_some(),
+            refresher.pause().max(*refresher.policy.retry.start()),
+        );
         // A fetch that takes longer than somebody waits is no outage where there are keys:
         // anybody can make up the id of a key.
         match changed {
-            _ if failed => Asked::Unavailable { retry_after },
-            true => Asked::Unknown,
-            false if shared.load().trusted().is_some() => Asked::Later { retry_after },
-            false => Asked::Unavailable { retry_after },
+            _ if failed => KeyAnswer::Unavailable { retry_after },
+            true => KeyAnswer::Unknown,
+            false if refresher.load().trusted().is_some() => KeyAnswer::Later { retry_after },
+            false => KeyAnswer::Unavailable { retry_after },
         }
     }
 
     /// The fetch has ended well, and the key is not there.
     pub(crate) fn lacks(&self) {
-        self.keys.shared().lacks(&self.name);
+        self.keys.refresher().lacks(&self.name);
     }
 }
 
@@ -292,7 +294,7 @@ impl Drop for Owner {
 impl fmt::Debug for RemoteKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RemoteKeys")
-            .field("location", self.shared().location())
+            .field("location", self.refresher().location())
             .field("issuer", &self.issuer())
             .finish_non_exhaustive()
     }

@@ -38,7 +38,7 @@ use crate::{
     token::Header,
 };
 
-pub(super) struct Shared {
+pub(super) struct Refresher {
     pub(super) issuer: Option<Box<str>>,
     pub(super) policy: Policy,
     location: Location,
@@ -49,14 +49,14 @@ pub(super) struct Shared {
     current: ArcSwapOption<Snapshot>,
     /// The task that runs, by its number; 0 for none.
     tended: AtomicU64,
-    state: Mutex<State>,
+    state: Mutex<RefresherState>,
     /// Changes when a fetch has ended.
     ended: watch::Sender<u64>,
     /// Wakes the task when the plan has changed.
     changed: Notify,
 }
 
-struct State {
+struct RefresherState {
     plan: RefreshSchedule,
     task: Option<AbortHandle>,
     /// How many tasks there were.
@@ -108,7 +108,7 @@ pub(super) enum FetchTicket {
     None,
 }
 
-impl Shared {
+impl Refresher {
     pub(super) fn new(
         location: Location,
         issuer: Option<Box<str>>,
@@ -126,7 +126,7 @@ impl Shared {
             start: Instant::now(),
             current: ArcSwapOption::empty(),
             tended: AtomicU64::new(0),
-            state: Mutex::new(State {
+            state: Mutex::new(RefresherState {
                 plan: RefreshSchedule::new(),
                 task: None,
                 generation: 0,
@@ -169,7 +169,7 @@ impl Shared {
             state.plan.abandon(now);
             let generation = state.generation.wrapping_add(1);
             state.generation = generation;
-            let tended = Tended { shared: Arc::clone(self), generation };
+            let tended = Tended { refresher: Arc::clone(self), generation };
             // What a runtime that is closing drops in place takes no lock.
             state.task = Some(runtime.spawn(run(tended)).abort_handle());
         }
@@ -310,7 +310,7 @@ impl Shared {
         self.start.elapsed()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, RefresherState> {
         // Nothing that panics is done under it; if it were, the plan would be whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -423,7 +423,7 @@ struct Taken {
 
 /// That a task runs: while this is there, it does.
 struct Tended {
-    shared: Arc<Shared>,
+    refresher: Arc<Refresher>,
     generation: u64,
 }
 
@@ -432,7 +432,7 @@ impl Drop for Tended {
         // Not where another one has taken over.
         let (own, none) = (self.generation, 0);
         let order = Ordering::Relaxed;
-        let _ = self.shared.tended.compare_exchange(own, none, order, order);
+        let _ = self.refresher.tended.compare_exchange(own, none, order, order);
     }
 }
 
@@ -443,39 +443,39 @@ fn runtime() -> Option<Handle> {
 }
 
 async fn run(tended: Tended) {
-    let shared = &tended.shared;
-    shared.tended.store(tended.generation, Ordering::Relaxed);
-    let mut provider = Provider::new(shared.location.clone());
+    let refresher = &tended.refresher;
+    refresher.tended.store(tended.generation, Ordering::Relaxed);
+    let mut provider = Provider::new(refresher.location.clone());
     loop {
-        let next = shared.state().plan.next();
+        let next = refresher.state().plan.next();
         // What has changed may be the plan, so look at it again.
-        if timeout_at(shared.start + next, shared.changed.notified()).await.is_ok() {
+        if timeout_at(refresher.start + next, refresher.changed.notified()).await.is_ok() {
             continue;
         }
-        let began = shared.now();
+        let began = refresher.now();
         let for_token = {
-            let mut state = shared.state();
-            if !state.plan.begin(began, &shared.policy) {
+            let mut state = refresher.state();
+            if !state.plan.begin(began, &refresher.policy) {
                 continue;
             }
             state.plan.is_for_token()
         };
         // A token waits for what is due to it, and causes no more than it must.
-        let fetch = provider.fetch(&shared.fetcher, !for_token);
-        let fetched = timeout(shared.policy.timeout, fetch).await;
-        if shared.state().generation != tended.generation {
+        let fetch = provider.fetch(&refresher.fetcher, !for_token);
+        let fetched = timeout(refresher.policy.timeout, fetch).await;
+        if refresher.state().generation != tended.generation {
             // Another one has taken over, whose document may be newer.
             return;
         }
         let outcome = match fetched {
-            Err(_) => Err(shared.error(FetchErrorKind::Timeout)),
+            Err(_) => Err(refresher.error(FetchErrorKind::Timeout)),
             Ok(Err(error)) => Err(error),
-            Ok(Ok((url, fetched))) => shared.take(&mut provider, fetched, &url),
+            Ok(Ok((url, fetched))) => refresher.take(&mut provider, fetched, &url),
         };
         if outcome.is_err() {
             provider.failed();
         }
-        shared.end(began, outcome);
+        refresher.end(began, outcome);
     }
 }
 

@@ -4,7 +4,7 @@ use std::{error::Error as StdError, fmt, future::Future, sync::Arc, time::Durati
 
 use super::{
     IssuerPattern, Issuers, Tenants,
-    resolve::{Known, Resolve, Resolver},
+    resolve::{IsKnown, Resolve, Resolver},
     table::Table,
 };
 use crate::{
@@ -25,7 +25,7 @@ use crate::{
 #[must_use = "a builder does nothing until it is built"]
 pub struct IssuersBuilder<C> {
     resolver: Result<Option<Resolver<C>>, ConfigError>,
-    known: Option<Known>,
+    known: Option<IsKnown>,
     resolve: Resolve,
     max_token_len: usize,
     clock: Box<dyn Clock>,

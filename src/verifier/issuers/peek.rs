@@ -4,7 +4,7 @@ use crate::{
     claims::RawClaims,
     error::Error,
     rules::{Rules, seconds},
-    token::{Compact, Space},
+    token::{Compact, DecodeBuf},
     verifier::{
         builder::MOST_LEEWAY,
         pipeline::{read, text},
@@ -16,8 +16,8 @@ use crate::{
 #[cold]
 pub(super) fn plausible(token: &str, limit: usize, now: i64) -> Result<(), Error> {
     let token = Compact::parse(token, limit)?;
-    token.header(&mut Space::new())?;
-    token.signature(&mut Space::new())?;
+    token.header(&mut DecodeBuf::new())?;
+    token.signature(&mut DecodeBuf::new())?;
     let payload = text(token)?;
     let rules = Rules::of_anybody(seconds(MOST_LEEWAY));
     let mut raw = RawClaims::default();

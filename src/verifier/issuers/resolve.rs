@@ -30,15 +30,15 @@ pub(super) struct Resolver<C> {
     allowed: Vec<IssuerPattern>,
     ask: Box<dyn Fn(String) -> Step<Answer<C>> + Send + Sync>,
     /// Whether an issuer may be resolved. Without it, all that are allowed may.
-    pub(super) known: Option<Known>,
+    pub(super) known: Option<IsKnown>,
     pub(super) resolve: Resolve,
-    state: Mutex<State<C>>,
+    state: Mutex<ResolverState<C>>,
     outage: Outage,
     full: Outage,
 }
 
 /// The application's own filter.
-pub(super) type Known = Box<dyn Fn(&str) -> bool + Send + Sync>;
+pub(super) type IsKnown = Box<dyn Fn(&str) -> bool + Send + Sync>;
 
 /// The numbers.
 #[derive(Clone, Debug)]
@@ -47,7 +47,7 @@ pub(super) struct Resolve {
     pub(super) most: usize,
 }
 
-struct State<C> {
+struct ResolverState<C> {
     /// Those that are asked for.
     under_way: HashMap<Box<str>, UnderWay<C>>,
     /// How many of them are not there so far.
@@ -57,7 +57,7 @@ struct State<C> {
 }
 
 struct UnderWay<C> {
-    found: Arc<watch::Sender<Option<Found<C>>>>,
+    found: Arc<watch::Sender<Option<Resolution<C>>>>,
     /// Whether it is not there so far: anybody can make up such names.
     is_new: bool,
     began: Instant,
@@ -71,7 +71,7 @@ impl<C> UnderWay<C> {
 }
 
 /// The result of a resolution.
-type Found<C> = Result<Arc<Engine<C>>, Error>;
+type Resolution<C> = Result<Arc<Engine<C>>, Error>;
 
 impl Default for Resolve {
     fn default() -> Self {
@@ -90,8 +90,11 @@ impl<C> Resolver<C> {
             let asked = ask(issuer);
             Step::pending(async move { asked.await.map_err(Into::into) })
         };
-        let state =
-            State { under_way: HashMap::new(), new: 0, refused: ExpiringMap::new(MOST_REFUSED) };
+        let state = ResolverState {
+            under_way: HashMap::new(),
+            new: 0,
+            refused: ExpiringMap::new(MOST_REFUSED),
+        };
         let (known, resolve, state) = (None, Resolve::default(), Mutex::new(state));
         let (outage, full) = (Outage::default(), Outage::default());
         Self { allowed, ask: Box::new(ask), known, resolve, state, outage, full }
@@ -116,13 +119,13 @@ impl<C> Resolver<C> {
         later(Duration::from_secs(PAUSE.unsigned_abs()))
     }
 
-    fn state(&self) -> MutexGuard<'_, State<C>> {
+    fn state(&self) -> MutexGuard<'_, ResolverState<C>> {
         // Maps are whole, whatever happened to who held it.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<C> State<C> {
+impl<C> ResolverState<C> {
     /// It is not asked for any more.
     fn end(&mut self, issuer: &str) {
         if let Some(ended) = self.under_way.remove(issuer) {
@@ -145,7 +148,7 @@ impl<C> State<C> {
 }
 
 /// An issuer that is resolved.
-pub(in crate::verifier) struct Resolving<C>(watch::Receiver<Option<Found<C>>>);
+pub(in crate::verifier) struct Resolving<C>(watch::Receiver<Option<Resolution<C>>>);
 
 impl<C: Send + Sync + 'static> Resolving<C> {
     /// Waits for it, and does what is then to be done, all in time.
@@ -210,7 +213,7 @@ impl<C: Send + Sync + 'static> Tenants<C> {
         resolver: &Resolver<C>,
         issuer: &str,
         is_new: bool,
-    ) -> Result<Arc<watch::Sender<Option<Found<C>>>>, Error> {
+    ) -> Result<Arc<watch::Sender<Option<Resolution<C>>>>, Error> {
         let runtime = Handle::try_current().map_err(|_| later(SOON))?;
         let found = {
             let mut state = resolver.state();
@@ -237,20 +240,20 @@ impl<C: Send + Sync + 'static> Tenants<C> {
         };
         // A runtime that is closing drops the task in place, which takes the lock.
         let tenants = Arc::clone(self);
-        let asked = Asked { tenants, issuer: issuer.into(), found: Arc::clone(&found) };
+        let asked = RunningResolution { tenants, issuer: issuer.into(), found: Arc::clone(&found) };
         runtime.spawn(asked.run());
         Ok(found)
     }
 }
 
 /// A resolution that is under way. It ends when this is dropped.
-struct Asked<C> {
+struct RunningResolution<C> {
     tenants: Arc<Tenants<C>>,
     issuer: Box<str>,
-    found: Arc<watch::Sender<Option<Found<C>>>>,
+    found: Arc<watch::Sender<Option<Resolution<C>>>>,
 }
 
-impl<C: Send + Sync + 'static> Asked<C> {
+impl<C: Send + Sync + 'static> RunningResolution<C> {
     async fn run(self) {
         let Some(resolver) = &self.tenants.resolver else { return };
         let answer = timeout(TIME_OUT, (resolver.ask)(self.issuer.to_string())).await;
@@ -272,7 +275,7 @@ impl<C: Send + Sync + 'static> Asked<C> {
 
     /// Keeps the answer, unless the issuer was removed meanwhile. The lock is held for all of
     /// it, so that the removal of one that is kept comes after that.
-    fn keep(&self, resolver: &Resolver<C>, found: &Found<C>) {
+    fn keep(&self, resolver: &Resolver<C>, found: &Resolution<C>) {
         let (table, now, resolve) = (&self.tenants.table, self.tenants.now(), &resolver.resolve);
         let mut state = resolver.state();
         if !self.is_under_way(&state) {
@@ -298,16 +301,16 @@ impl<C: Send + Sync + 'static> Asked<C> {
     }
 }
 
-impl<C> Asked<C> {
+impl<C> RunningResolution<C> {
     /// Whether it is this that is waited for, and not another one that began after this
     /// was forgotten.
-    fn is_under_way(&self, state: &State<C>) -> bool {
+    fn is_under_way(&self, state: &ResolverState<C>) -> bool {
         let under_way = state.under_way.get(&self.issuer);
         under_way.is_some_and(|under_way| Arc::ptr_eq(&under_way.found, &self.found))
     }
 }
 
-impl<C> Drop for Asked<C> {
+impl<C> Drop for RunningResolution<C> {
     fn drop(&mut self) {
         if let Some(resolver) = &self.tenants.resolver {
             let mut state = resolver.state();

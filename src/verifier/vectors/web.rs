@@ -19,7 +19,7 @@ use super::{LONGEST, open};
 use crate::{
     alg::Algorithm,
     keys::{Key, KeySet},
-    token::{Compact, Space},
+    token::{Compact, DecodeBuf},
 };
 
 #[derive(Deserialize)]
@@ -164,9 +164,9 @@ fn signatures_over_nothing() {
             let token = test.jws.as_ref().unwrap().as_str().unwrap();
             let (input, signature) = token.rsplit_once('.').unwrap();
             let filled = format!("{input}AA.{signature}");
-            let (mut space, signature) =
-                (Space::new(), URL_SAFE_NO_PAD.decode_to_vec(signature).unwrap());
-            let header = Compact::parse(&filled, LONGEST).unwrap().header(&mut space).unwrap();
+            let (mut buf, signature) =
+                (DecodeBuf::new(), URL_SAFE_NO_PAD.decode_to_vec(signature).unwrap());
+            let header = Compact::parse(&filled, LONGEST).unwrap().header(&mut buf).unwrap();
             let algorithm = header.algorithm();
             keys.verify(header.kid(), algorithm, input.as_bytes(), &signature).unwrap();
             verified += 1;

@@ -24,13 +24,13 @@ use crate::error::ConfigError;
 
 /// Connects, and connects again after a fault. A connection that does not answer in time
 /// is taken for dead: the next command has another one.
-pub(super) struct Link {
+pub(super) struct Connection {
     client: Client,
     tls: Option<Tls>,
     /// For the answer to one command.
     timeout: Duration,
     connect_timeout: Duration,
-    state: Mutex<State>,
+    state: Mutex<ConnectionState>,
     /// Held by the one who connects.
     connecting: tokio::sync::Mutex<()>,
     /// Whether it was told that the server may evict keys.
@@ -38,7 +38,7 @@ pub(super) struct Link {
 }
 
 #[derive(Default)]
-struct State {
+struct ConnectionState {
     connection: Option<MultiplexedConnection>,
     /// How many connections there were.
     generation: u64,
@@ -57,7 +57,7 @@ pub(super) enum Retry {
     Never,
 }
 
-impl Link {
+impl Connection {
     pub(super) fn new(
         url: &str,
         tls: &TlsSettings,
@@ -268,7 +268,7 @@ impl Link {
         state.connection.is_some() && state.proven.is_none_or(|proven| proven.elapsed() > IDLE)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ConnectionState> {
         // Nothing that panics is done under it.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -292,7 +292,7 @@ impl Command<'_> {
     }
 }
 
-impl State {
+impl ConnectionState {
     fn get(&self) -> Result<Option<(MultiplexedConnection, u64)>, Failure> {
         if let Some(connection) = &self.connection {
             return Ok(Some((connection.clone(), self.generation)));
@@ -332,7 +332,8 @@ mod tests {
             "REDISS://user:hunter2@host#insecure",
             " rediss://user:hunter2@host",
         ] {
-            let refused = Link::new(url, &TlsSettings::default(), PAUSE, PAUSE).err().unwrap();
+            let refused =
+                Connection::new(url, &TlsSettings::default(), PAUSE, PAUSE).err().unwrap();
             assert!(!refused.to_string().contains("hunter2"), "{refused}");
         }
     }
@@ -343,9 +344,9 @@ mod tests {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let second = Duration::from_secs(1);
         let url = format!("redis://:hunter2@127.0.0.1:{port}");
-        let link = Link::new(&url, &TlsSettings::default(), second, second).unwrap();
+        let connection = Connection::new(&url, &TlsSettings::default(), second, second).unwrap();
         let ping = redis::pipe().cmd("PING").clone();
-        let ask = async || link.pipeline::<()>(&ping, Retry::Once).await.unwrap_err();
+        let ask = async || connection.pipeline::<()>(&ping, Retry::Once).await.unwrap_err();
         let begin = Instant::now();
         let first = ask().await;
         assert!(matches!(first, Failure::Io(_)) && !first.to_string().contains("hunter2"));

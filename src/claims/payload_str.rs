@@ -5,12 +5,12 @@ use std::ptr;
 /// A string that stands in the payload: as its place there, or, when it was
 /// written with escapes, as a string of its own.
 #[derive(Clone)]
-pub(super) enum Kept {
+pub(super) enum PayloadStr {
     At { start: usize, end: usize },
     Own(Box<str>),
 }
 
-impl Kept {
+impl PayloadStr {
     /// Keeps `text`, which may be a part of `payload`.
     pub(super) fn new(text: &str, payload: &str) -> Self {
         if let Some(start) = text.as_ptr().addr().checked_sub(payload.as_ptr().addr())
@@ -39,8 +39,8 @@ mod tests {
     #[test]
     fn a_part_is_kept_as_its_place() {
         let payload = String::from("abcdef");
-        let kept = Kept::new(&payload[2..4], &payload);
-        assert!(matches!(kept, Kept::At { start: 2, end: 4 }));
+        let kept = PayloadStr::new(&payload[2..4], &payload);
+        assert!(matches!(kept, PayloadStr::At { start: 2, end: 4 }));
         assert_eq!(kept.get(&payload), "cd");
     }
 
@@ -48,8 +48,8 @@ mod tests {
     fn another_text_is_copied() {
         let payload = String::from("abcdef");
         for text in ["cd-elsewhere".to_owned(), "cd".to_owned()] {
-            let kept = Kept::new(&text, &payload);
-            assert!(matches!(kept, Kept::Own(_)));
+            let kept = PayloadStr::new(&text, &payload);
+            assert!(matches!(kept, PayloadStr::Own(_)));
             assert_eq!(kept.get(&payload), text);
         }
     }

@@ -1,16 +1,16 @@
 //! Issuers and audiences, as they are configured.
 
-use crate::{error::ConfigError, keys::Sources};
+use crate::{error::ConfigError, keys::KeySources};
 
 /// The values that a claim may have.
-pub(super) enum Names {
+pub(super) enum AllowedValues {
     /// These: `build()` wants at least one.
     Only(Vec<String>),
     /// All, and none.
     Any,
 }
 
-impl Names {
+impl AllowedValues {
     pub(super) fn add(&mut self, name: String) {
         match self {
             Self::Only(names) => names.push(name),
@@ -19,7 +19,7 @@ impl Names {
     }
 
     /// The issuers, or where none is named, those that all keys are bound to.
-    pub(super) fn of_keys(self, keys: &Sources) -> Result<Self, ConfigError> {
+    pub(super) fn of_keys(self, keys: &KeySources) -> Result<Self, ConfigError> {
         let mut bound: Vec<_> = keys.issuers().flatten().map(String::from).collect();
         bound.dedup();
         let all_bound = keys.issuers().all(|one| one.is_some());

@@ -1,37 +1,37 @@
-//! What is known of a request when its answer comes, and what it means for the answer.
+//! What a request changes in the headers of its answer.
 
 use std::mem;
 
 use http::{HeaderMap, HeaderValue, Response, header};
 
-use crate::source::Found;
+use crate::source::TokenLocation;
 
-/// What is known of a request that was passed on.
+/// What a request that was passed on changes in the headers of its answer.
 #[derive(Debug, Default)]
-pub(super) enum Seen {
-    /// Nothing that its answer depends on.
+pub(super) enum HeaderChange {
+    /// Nothing.
     #[default]
-    Nothing,
-    /// Its token was in the address.
-    InQuery,
+    None,
+    /// Its token was in the address: shared caches must not keep the answer (RFC 6750 §2.3).
+    Private,
     /// Its cookie has a token that never verifies again. This is the `Set-Cookie` that removes
     /// it; in a box, because the future of every request has room for it.
-    DeadCookie(Box<HeaderValue>),
+    RemoveCookie(Box<HeaderValue>),
 }
 
-impl From<Found> for Seen {
-    fn from(found: Found) -> Self {
-        match found {
-            Found::InQuery => Self::InQuery,
-            Found::Sent | Found::InCookie(_) => Self::Nothing,
+impl From<TokenLocation> for HeaderChange {
+    fn from(location: TokenLocation) -> Self {
+        match location {
+            TokenLocation::InQuery => Self::Private,
+            TokenLocation::Sent | TokenLocation::InCookie(_) => Self::None,
         }
     }
 }
 
-impl Seen {
+impl HeaderChange {
     #[inline]
-    pub(super) fn finish<B>(&mut self, response: &mut Response<B>) {
-        if !matches!(self, Self::Nothing) {
+    pub(super) fn apply<B>(&mut self, response: &mut Response<B>) {
+        if !matches!(self, Self::None) {
             mem::take(self).change(response.headers_mut());
         }
     }
@@ -39,13 +39,12 @@ impl Seen {
     #[cold]
     fn change(self, headers: &mut HeaderMap) {
         match self {
-            Self::Nothing => {}
-            // Keeps it out of shared caches (RFC 6750 §2.3).
-            Self::InQuery => {
+            Self::None => {}
+            Self::Private => {
                 let private = HeaderValue::from_static("private");
                 headers.entry(header::CACHE_CONTROL).or_insert(private);
             }
-            Self::DeadCookie(removal) => {
+            Self::RemoveCookie(removal) => {
                 // After a login, the service has set a good one.
                 let is_set = |value: &HeaderValue| name(value) == name(&removal);
                 if headers.get_all(header::SET_COOKIE).iter().any(is_set) {
@@ -69,12 +68,15 @@ fn name(value: &HeaderValue) -> &[u8] {
 mod tests {
     use super::*;
 
-    fn finished(mut seen: Seen, headers: &[(header::HeaderName, &'static str)]) -> Vec<String> {
+    fn finished(
+        mut change: HeaderChange,
+        headers: &[(header::HeaderName, &'static str)],
+    ) -> Vec<String> {
         let mut response = Response::new(());
         for (name, value) in headers {
             response.headers_mut().append(name, HeaderValue::from_static(value));
         }
-        seen.finish(&mut response);
+        change.apply(&mut response);
         let mut lines: Vec<_> = response
             .headers()
             .iter()
@@ -87,7 +89,8 @@ mod tests {
     #[test]
     fn a_cookie_that_the_service_sets_is_not_removed() {
         use header::{CACHE_CONTROL, SET_COOKIE};
-        let dead = || Seen::DeadCookie(Box::new(HeaderValue::from_static("at=; Max-Age=0")));
+        let dead =
+            || HeaderChange::RemoveCookie(Box::new(HeaderValue::from_static("at=; Max-Age=0")));
         let no_store = "cache-control: no-store";
         let removal = "set-cookie: at=; Max-Age=0";
         assert_eq!(finished(dead(), &[]), [no_store, removal]);
@@ -104,9 +107,9 @@ mod tests {
 
     #[test]
     fn an_answer_to_a_token_in_the_address_is_private_unless_it_says_more() {
-        assert_eq!(finished(Seen::InQuery, &[]), ["cache-control: private"]);
+        assert_eq!(finished(HeaderChange::Private, &[]), ["cache-control: private"]);
         let own = [(header::CACHE_CONTROL, "no-store")];
-        assert_eq!(finished(Seen::InQuery, &own), ["cache-control: no-store"]);
-        assert!(finished(Seen::Nothing, &[]).is_empty());
+        assert_eq!(finished(HeaderChange::Private, &own), ["cache-control: no-store"]);
+        assert!(finished(HeaderChange::None, &[]).is_empty());
     }
 }
