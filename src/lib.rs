@@ -33,9 +33,14 @@ pub mod issue;
 mod json;
 pub mod keys;
 pub mod layer;
+pub mod maybe_ready;
 mod observe;
+#[cfg(feature = "issue")]
+mod random;
 #[cfg(feature = "redis")]
 pub mod redis;
+#[cfg(feature = "issue")]
+pub mod refresh;
 pub mod response;
 pub mod revocation;
 mod rules;
@@ -45,7 +50,6 @@ pub mod sessions;
 #[cfg(feature = "remote")]
 pub mod settings;
 pub mod source;
-pub mod step;
 mod token;
 mod token_cache;
 pub mod verifier;

@@ -9,7 +9,7 @@ use tokio::{runtime::Builder, time::sleep};
 use tower_jwt_auth::{
     RegisteredClaims,
     redis::Redis,
-    revocation::{Denylist, MemoryDenylist, Presented, Revocation},
+    revocation::{Denylist, MemoryDenylist, Revocation, TokenIds},
 };
 
 use crate::{
@@ -43,7 +43,7 @@ pub(crate) fn measure(table: &mut Table) {
         let (peak, after) = (status("VmHWM"), status("VmRSS"));
         assert_eq!(denylist.len(), count);
         let claims = claims(count / 2);
-        assert!(denylist.is_revoked(Presented::new(&claims)).await.unwrap());
+        assert!(denylist.is_revoked(TokenIds::new(&claims)).await.unwrap());
 
         let what = |name: &str| format!("follower: snapshot of {count}, {name}");
         table.value(&what("time"), took.as_secs_f64(), "s", None);
@@ -73,7 +73,7 @@ async fn tick() {
     loop {
         let begin = Instant::now();
         sleep(Duration::from_millis(1)).await;
-        assert!(!list.contains(Presented::new(&claims)));
+        assert!(!list.contains(TokenIds::new(&claims)));
         let delay = begin.elapsed().saturating_sub(Duration::from_millis(1));
         DELAYS.lock().unwrap().push(delay);
     }

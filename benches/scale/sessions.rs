@@ -5,7 +5,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use tower_jwt_auth::issue::refresh::{Login, MemoryRefresh, Opened, RefreshTokens};
+use tower_jwt_auth::refresh::{IssuedToken, Login, MemoryRefresh, RefreshTokens};
 
 use crate::table::{Table, each, resident};
 
@@ -13,7 +13,7 @@ pub(crate) fn measure(table: &mut Table) {
     let (few, many) = (1_000, table.size(2_000, 1_000_000));
     let batch = 100;
     let (small, large) = (filled(few), filled(many));
-    type Do = fn(&RefreshTokens, &[Opened]);
+    type Do = fn(&RefreshTokens, &[IssuedToken]);
     let rotate: Do = |tokens, opened| {
         for opened in opened {
             now(tokens.rotate(opened.token().as_str())).unwrap();
@@ -33,13 +33,13 @@ pub(crate) fn measure(table: &mut Table) {
     let open =
         |tokens: &RefreshTokens| (0..batch).map(|number| login(tokens, 7 * number)).collect();
     let open_timed = |tokens: &RefreshTokens| {
-        let mut opened: Vec<Opened> = Vec::with_capacity(batch);
+        let mut opened: Vec<IssuedToken> = Vec::with_capacity(batch);
         let time = each(batch, || opened.extend::<Vec<_>>(open(tokens)));
         end(tokens, &opened);
         time
     };
     let timed = |tokens: &RefreshTokens, work: Do, leaves: bool| {
-        let opened: Vec<Opened> = open(tokens);
+        let opened: Vec<IssuedToken> = open(tokens);
         let time = each(batch, || work(tokens, &opened));
         if leaves {
             end(tokens, &opened);
@@ -71,7 +71,7 @@ fn filled(count: usize) -> RefreshTokens {
     tokens
 }
 
-fn login(tokens: &RefreshTokens, number: usize) -> Opened {
+fn login(tokens: &RefreshTokens, number: usize) -> IssuedToken {
     let login = Login::new(format!("user-{:07}", 1_000_000 + number)).label("Firefox on Linux");
     now(tokens.open(login)).unwrap()
 }

@@ -10,7 +10,10 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tower_jwt_auth::{Claims, issue::refresh::Login, sessions::Sessions};
+use tower_jwt_auth::{
+    Claims,
+    sessions::{Login, Sessions},
+};
 
 use crate::{
     App,

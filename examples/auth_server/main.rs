@@ -60,11 +60,9 @@ use serde_json::json;
 use tokio::{net::TcpListener, signal};
 use tower_jwt_auth::{
     Algorithm,
-    issue::{
-        Grant, SigningKey, TokenCookies, TokenIssuer,
-        refresh::{RefreshTokens, Session},
-    },
+    issue::{Grant, SigningKey, TokenCookies, TokenIssuer},
     redis::Redis,
+    refresh::{RefreshTokens, Session},
     response::ProblemJson,
     sessions::Sessions,
     verifier::RuleError,

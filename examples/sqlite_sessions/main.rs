@@ -33,10 +33,8 @@ use serde::Deserialize;
 use tokio::{net::TcpListener, signal, task, time};
 use tower_jwt_auth::{
     Algorithm, Claims, RegisteredClaims,
-    issue::{
-        SigningKey, TokenIssuer,
-        refresh::{Login, RefreshTokens},
-    },
+    issue::{SigningKey, TokenIssuer},
+    refresh::{Login, RefreshTokens},
     sessions::Sessions,
 };
 

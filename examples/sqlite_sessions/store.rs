@@ -16,9 +16,9 @@ use sqlx::{
 };
 use tower_jwt_auth::{
     error::StoreError,
-    issue::refresh::{Family, RefreshStore, Rotated, Rotation, Session},
-    revocation::{Denylist, Presented, Revocation},
-    step::Step,
+    maybe_ready::MaybeReady,
+    refresh::{Family, RefreshStore, Rotated, Rotation, Session},
+    revocation::{Denylist, Revocation, TokenIds},
 };
 
 /// What a lookup needs stands in columns of its own; the family itself is JSON.
@@ -101,9 +101,9 @@ impl SqliteStore {
 
 /// Each method clones the pool, and answers when the database has.
 impl RefreshStore for SqliteStore {
-    fn create(&self, family: Family, _now: i64) -> Step<Result<(), StoreError>> {
+    fn create(&self, family: Family, _now: i64) -> MaybeReady<Result<(), StoreError>> {
         let pool = self.0.clone();
-        Step::pending(async move {
+        MaybeReady::pending(async move {
             let session = family.session();
             // Fails if the id is there.
             sqlx::query("INSERT INTO families (id, subject, until, family) VALUES (?, ?, ?, ?)")
@@ -117,9 +117,9 @@ impl RefreshStore for SqliteStore {
         })
     }
 
-    fn get(&self, id: &str, now: i64) -> Step<Result<Option<Family>, StoreError>> {
+    fn get(&self, id: &str, now: i64) -> MaybeReady<Result<Option<Family>, StoreError>> {
         let (pool, id) = (self.0.clone(), id.to_owned());
-        Step::pending(async move {
+        MaybeReady::pending(async move {
             let sql = "SELECT family FROM families WHERE id = ? AND until > ?";
             let query = sqlx::query_scalar::<_, String>(sql).bind(id).bind(now);
             let found = query.fetch_optional(&pool).await?;
@@ -127,32 +127,32 @@ impl RefreshStore for SqliteStore {
         })
     }
 
-    fn rotate(&self, rotation: Rotation) -> Step<Result<Rotated, StoreError>> {
+    fn rotate(&self, rotation: Rotation) -> MaybeReady<Result<Rotated, StoreError>> {
         let store = self.clone();
-        Step::pending(async move { store.rotate(rotation).await })
+        MaybeReady::pending(async move { store.rotate(rotation).await })
     }
 
-    fn list(&self, subject: &str, now: i64) -> Step<Result<Vec<Session>, StoreError>> {
+    fn list(&self, subject: &str, now: i64) -> MaybeReady<Result<Vec<Session>, StoreError>> {
         let (pool, subject) = (self.0.clone(), subject.to_owned());
-        Step::pending(async move {
+        MaybeReady::pending(async move {
             let sql = "SELECT family FROM families WHERE subject = ? AND until > ?";
             let query = sqlx::query_scalar::<_, String>(sql).bind(subject).bind(now);
             sessions(query.fetch_all(&pool).await?)
         })
     }
 
-    fn end(&self, id: &str) -> Step<Result<Option<Session>, StoreError>> {
+    fn end(&self, id: &str) -> MaybeReady<Result<Option<Session>, StoreError>> {
         let (pool, id) = (self.0.clone(), id.to_owned());
-        Step::pending(async move {
+        MaybeReady::pending(async move {
             let sql = "DELETE FROM families WHERE id = ? RETURNING family";
             let query = sqlx::query_scalar::<_, String>(sql).bind(id);
             Ok(sessions(query.fetch_all(&pool).await?)?.pop())
         })
     }
 
-    fn end_all(&self, subject: &str) -> Step<Result<Vec<Session>, StoreError>> {
+    fn end_all(&self, subject: &str) -> MaybeReady<Result<Vec<Session>, StoreError>> {
         let (pool, subject) = (self.0.clone(), subject.to_owned());
-        Step::pending(async move {
+        MaybeReady::pending(async move {
             let sql = "DELETE FROM families WHERE subject = ? RETURNING family";
             let query = sqlx::query_scalar::<_, String>(sql).bind(subject);
             sessions(query.fetch_all(&pool).await?)
@@ -168,9 +168,9 @@ fn sessions(families: Vec<String>) -> Result<Vec<Session>, StoreError> {
 /// Each request with a token asks the database here, and waits for it. Where that is too
 /// slow, keep a `MemoryDenylist` in each process and have it follow this table.
 impl Denylist for SqliteStore {
-    fn revoke(&self, revocation: Revocation) -> Step<Result<(), StoreError>> {
+    fn revoke(&self, revocation: Revocation) -> MaybeReady<Result<(), StoreError>> {
         let pool = self.0.clone();
-        Step::pending(async move {
+        MaybeReady::pending(async move {
             // Of two for one subject, what each revokes stays revoked.
             let sql = "INSERT INTO revocations (key, before, until) VALUES (?, ?, ?)
                 ON CONFLICT (key) DO UPDATE SET
@@ -185,12 +185,12 @@ impl Denylist for SqliteStore {
         })
     }
 
-    fn is_revoked(&self, token: Presented<'_>) -> Step<Result<bool, StoreError>> {
+    fn is_revoked(&self, token: TokenIds<'_>) -> MaybeReady<Result<bool, StoreError>> {
         let pool = self.0.clone();
         let (mut keys, issued_at) = (token.keys(), token.issued_at());
         // A key that is `NULL` is none of the table's.
         let keys = [keys.next(), keys.next(), keys.next()];
-        Step::pending(async move {
+        MaybeReady::pending(async move {
             // A subject's tokens are revoked up to a time; one without a time counts as old.
             let sql = "SELECT EXISTS (SELECT 1 FROM revocations WHERE key IN (?, ?, ?)
                 AND (before IS NULL OR ? IS NULL OR ? <= before))";

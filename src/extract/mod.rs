@@ -8,7 +8,7 @@
 //! | [`Authorized<P, C>`](Authorized) | 401 | 401, and 403 if the policy says no |
 //!
 //! A request gets so far without claims only where the layer is
-//! `.optional()` or `.report()`. In an `.optional()` layer, a bad token in a cookie counts as
+//! `.optional()` or `.pass_through()`. In an `.optional()` layer, a bad token in a cookie counts as
 //! no token: `Option<Claims<C>>` is `None`, and the others answer 401. Without any [`JwtAuthLayer`] for the same `C`,
 //! the answer is 500, and the log says which layer is missing.
 //!

@@ -9,13 +9,13 @@ use zeroize::Zeroizing;
 use super::{
     grant::{Grant, OwnClaims, refused},
     keys::KeyRing,
-    random::unique_id,
     signing::SigningKey,
 };
 use crate::{
     clock::{Clock, unix_seconds},
     error::{ConfigError, Error, ErrorKind},
     keys::KeySource,
+    random::unique_id,
     rules::seconds,
 };
 

@@ -5,7 +5,8 @@ use std::fmt;
 use cookie::{Cookie, SameSite, time};
 use http::{HeaderMap, HeaderValue, Method, Uri, header};
 
-use super::{access::AccessToken, refresh::RefreshToken};
+use super::access::AccessToken;
+use crate::refresh::RefreshToken;
 use crate::{
     csrf,
     error::{ConfigError, Error, ErrorKind},

@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt, time::Duration};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::refresh::Session;
+use crate::refresh::Session;
 use crate::{
     error::{Error, ErrorKind},
     json,

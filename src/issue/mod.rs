@@ -9,7 +9,8 @@
 //!    signs, and the last one until its tokens have expired. Private members and shared
 //!    secrets are never published.
 //! 3. The claims of the application do not have the names of the issuer's.
-//! 4. A refresh token is opaque, rotates, and is stored as a digest: see [`refresh`].
+//! 4. A refresh token is opaque, rotates, and is stored as a digest: see
+//!    [`refresh`](crate::refresh).
 //! 5. In a browser, both are in cookies that no script can read: see [`TokenCookies`].
 //!
 //! [`sessions`](crate::sessions) puts them together, with a ready refresh and logout.
@@ -59,8 +60,6 @@ mod grant;
 mod jwks;
 mod keys;
 mod private_jwk;
-pub(crate) mod random;
-pub mod refresh;
 mod signing;
 
 pub(crate) use self::body::method_not_allowed;

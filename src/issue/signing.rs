@@ -14,11 +14,11 @@ use aws_lc_rs::{
 use base64_simd::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
-use super::random::{random, sha256};
 use crate::{
     alg::{Algorithm, Family},
     error::{ConfigError, Error, ErrorKind},
     keys::Key,
+    random::{random, sha256},
     secret::Secret,
 };
 

@@ -8,10 +8,10 @@ use serde::de::DeserializeOwned;
 use super::header_change::HeaderChange;
 use crate::{
     error::{Error, ErrorKind},
+    maybe_ready::MaybeReady,
     observe,
     response::{Challenge, ClaimsAbsent, Rejection},
     source::{Fault, TokenLocation, TokenSources},
-    step::Step,
     verifier::{Claims, Verifier},
 };
 
@@ -35,7 +35,7 @@ pub(super) enum Mode {
     /// They pass if they have no token, or only a cookie that is bad.
     Optional,
     /// They pass.
-    Report,
+    PassThrough,
 }
 
 impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
@@ -44,14 +44,16 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
     pub(super) fn verify<B>(
         &self,
         request: &Request<B>,
-    ) -> (Step<Result<Claims<C>, Error>>, TokenLocation) {
+    ) -> (MaybeReady<Result<Claims<C>, Error>>, TokenLocation) {
         match self.sources.find(request.method(), request.uri(), request.headers()) {
             Ok(Some(token)) => {
                 let location = token.location();
                 (self.verifier.verify_found(token.as_bytes(), || token.text()), location)
             }
-            Ok(None) => (Step::Ready(Err(ErrorKind::MissingToken.into())), TokenLocation::Sent),
-            Err(Fault { error, location }) => (Step::Ready(Err(error)), location),
+            Ok(None) => {
+                (MaybeReady::Ready(Err(ErrorKind::MissingToken.into())), TokenLocation::Sent)
+            }
+            Err(Fault { error, location }) => (MaybeReady::Ready(Err(error)), location),
         }
     }
 
@@ -86,7 +88,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
         let is_guest = error.is_missing_token() || (in_cookie && error.is_bad_token());
         let rejection = Rejection::new(error, self.challenge.clone());
         match self.mode {
-            Mode::Report => {
+            Mode::PassThrough => {
                 self.leave_without_claims(rejection, request);
                 Ok(location.into())
             }

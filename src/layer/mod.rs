@@ -158,8 +158,8 @@ impl<C, R> JwtAuthLayer<C, R> {
     /// The handler decides: one that does not look is open to everybody.
     ///
     /// [`Rejection`]: crate::response::Rejection
-    pub fn report(self) -> Self {
-        self.with(|gate| gate.mode = Mode::Report)
+    pub fn pass_through(self) -> Self {
+        self.with(|gate| gate.mode = Mode::PassThrough)
     }
 
     /// Lets CORS preflights pass, without claims: `OPTIONS` with `Origin` and

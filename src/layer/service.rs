@@ -12,8 +12,8 @@ use tower_service::Service;
 
 use super::{future::ResponseFuture, gate::Gate, header_change::HeaderChange};
 use crate::{
+    maybe_ready::MaybeReady,
     response::{DefaultRespond, Respond},
-    step::Step,
 };
 
 /// A service behind [`JwtAuthLayer`](super::JwtAuthLayer).
@@ -55,11 +55,13 @@ where
         }
         let (step, location) = self.gate.verify(&request);
         match step {
-            Step::Ready(verified) => match self.gate.admit(verified, location, &mut request) {
-                Ok(change) => ResponseFuture::forward(self.inner.call(request), change),
-                Err(rejection) => ResponseFuture::rejected(rejection.respond(&self.respond)),
-            },
-            Step::Pending(verification) => {
+            MaybeReady::Ready(verified) => {
+                match self.gate.admit(verified, location, &mut request) {
+                    Ok(change) => ResponseFuture::forward(self.inner.call(request), change),
+                    Err(rejection) => ResponseFuture::rejected(rejection.respond(&self.respond)),
+                }
+            }
+            MaybeReady::Pending(verification) => {
                 // What `poll_ready` made ready goes into the future; its clone
                 // stays behind, to be polled before it is called.
                 let clone = self.inner.clone();

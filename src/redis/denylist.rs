@@ -19,8 +19,8 @@ use super::{
 use crate::{
     clock::{Clock, SystemClock},
     error::{ConfigError, StoreError},
-    revocation::{Denylist, Presented, Revocation},
-    step::Step,
+    maybe_ready::MaybeReady,
+    revocation::{Denylist, Revocation, TokenIds},
 };
 
 /// A denylist in Redis of which each process keeps a copy; cheap to clone, and all clones
@@ -84,16 +84,16 @@ impl RedisDenylist {
     }
 
     #[cold]
-    fn ask(&self, token: Presented<'_>) -> Step<Result<bool, StoreError>> {
+    fn ask(&self, token: TokenIds<'_>) -> MaybeReady<Result<bool, StoreError>> {
         // The runtime of the task may have gone.
         self.0.tend(None);
         let keys: Vec<String> = token.keys().collect();
         if keys.is_empty() {
-            return Step::Ready(Ok(false));
+            return MaybeReady::Ready(Ok(false));
         }
         let issued_at = token.issued_at();
         let copy = Arc::clone(&self.0.copy);
-        Step::pending(async move {
+        MaybeReady::pending(async move {
             let found = copy.find(keys).await?;
             let is_revoked = found.iter().any(|one| one.revokes(issued_at));
             // A copy that is full asks the next time, too.
@@ -104,17 +104,17 @@ impl RedisDenylist {
 }
 
 impl Denylist for RedisDenylist {
-    fn revoke(&self, revocation: Revocation) -> Step<Result<(), StoreError>> {
+    fn revoke(&self, revocation: Revocation) -> MaybeReady<Result<(), StoreError>> {
         let copy = Arc::clone(&self.0.copy);
         if revocation.until() <= copy.now() {
-            return Step::Ready(Ok(()));
+            return MaybeReady::Ready(Ok(()));
         }
         if copy.view.insert(revocation.clone()).is_err() {
             copy.has_no_room();
         }
         // Also where nobody waits for the answer, or for the first step.
         let unsaved = Unsaved(Some((Arc::clone(&copy), revocation.clone())));
-        Step::pending(async move {
+        MaybeReady::pending(async move {
             let unsaved = unsaved;
             let script = copy.keys.revoke(&revocation, copy.now())?;
             let _: i64 = copy.redis.connection().script(&script, Retry::Once).await?;
@@ -124,14 +124,14 @@ impl Denylist for RedisDenylist {
     }
 
     #[inline]
-    fn is_revoked(&self, token: Presented<'_>) -> Step<Result<bool, StoreError>> {
+    fn is_revoked(&self, token: TokenIds<'_>) -> MaybeReady<Result<bool, StoreError>> {
         let copy = &self.0.copy;
         // Before the look into the copy: it is at least as new as that.
         let fresh = copy.is_fresh();
         if copy.view.contains(token) {
-            return Step::Ready(Ok(true));
+            return MaybeReady::Ready(Ok(true));
         }
-        if fresh { Step::Ready(Ok(false)) } else { self.ask(token) }
+        if fresh { MaybeReady::Ready(Ok(false)) } else { self.ask(token) }
     }
 }
 

@@ -21,7 +21,7 @@ use super::{
     failure::Failure,
     server::{Role, proven},
 };
-use crate::{issue::random::unique_id, revocation::Revocation};
+use crate::{random::unique_id, revocation::Revocation};
 
 /// A connection of its own, and the place in the stream of changes.
 pub(super) struct Follower {

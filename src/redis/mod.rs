@@ -10,7 +10,7 @@
 //! # Example
 //! ```no_run
 //! use tower_jwt_auth::{
-//!     Key, RegisteredClaims, Verifier, issue::refresh::RefreshTokens, redis::Redis,
+//!     Key, RegisteredClaims, Verifier, refresh::RefreshTokens, redis::Redis,
 //! };
 //!
 //! # async fn start() -> Result<(), Box<dyn std::error::Error>> {

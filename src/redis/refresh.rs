@@ -14,11 +14,9 @@ use super::{
 use crate::{
     clock::{Clock, SystemClock, unix_seconds},
     error::StoreError,
-    issue::{
-        random::unique_id,
-        refresh::{Digest, Family, Previous, RefreshStore, Rotated, Rotation, Session},
-    },
-    step::Step,
+    maybe_ready::MaybeReady,
+    random::unique_id,
+    refresh::{Digest, Family, Previous, RefreshStore, Rotated, Rotation, Session},
 };
 
 /// Keeps families of refresh tokens in Redis; cheap to clone. Made by
@@ -43,7 +41,7 @@ use crate::{
 ///
 /// # Example
 /// ```no_run
-/// use tower_jwt_auth::{issue::refresh::RefreshTokens, redis::Redis};
+/// use tower_jwt_auth::{refresh::RefreshTokens, redis::Redis};
 ///
 /// # async fn start() -> Result<(), Box<dyn std::error::Error>> {
 /// let redis = Redis::builder("redis://127.0.0.1:6379").prefix("shop").build().await?;
@@ -301,24 +299,24 @@ impl RedisRefresh {
 }
 
 impl RefreshStore for RedisRefresh {
-    fn create(&self, family: Family, now: i64) -> Step<Result<(), StoreError>> {
+    fn create(&self, family: Family, now: i64) -> MaybeReady<Result<(), StoreError>> {
         let store = self.clone();
-        Step::pending(async move { store.tried().await?.create_family(family, now).await })
+        MaybeReady::pending(async move { store.tried().await?.create_family(family, now).await })
     }
 
-    fn get(&self, id: &str, now: i64) -> Step<Result<Option<Family>, StoreError>> {
+    fn get(&self, id: &str, now: i64) -> MaybeReady<Result<Option<Family>, StoreError>> {
         let (store, id) = (self.clone(), id.to_owned());
-        Step::pending(async move { store.tried().await?.find_family(&id, now).await })
+        MaybeReady::pending(async move { store.tried().await?.find_family(&id, now).await })
     }
 
-    fn rotate(&self, rotation: Rotation) -> Step<Result<Rotated, StoreError>> {
+    fn rotate(&self, rotation: Rotation) -> MaybeReady<Result<Rotated, StoreError>> {
         let store = self.clone();
-        Step::pending(async move { store.tried().await?.rotate_family(rotation).await })
+        MaybeReady::pending(async move { store.tried().await?.rotate_family(rotation).await })
     }
 
-    fn list(&self, subject: &str, now: i64) -> Step<Result<Vec<Session>, StoreError>> {
+    fn list(&self, subject: &str, now: i64) -> MaybeReady<Result<Vec<Session>, StoreError>> {
         let (store, subject) = (self.clone(), subject.to_owned());
-        Step::pending(async move { store.tried().await?.list_sessions(&subject, now).await })
+        MaybeReady::pending(async move { store.tried().await?.list_sessions(&subject, now).await })
     }
 
     fn displace(
@@ -326,21 +324,21 @@ impl RefreshStore for RedisRefresh {
         subject: &str,
         most: usize,
         now: i64,
-    ) -> Step<Result<Option<Vec<Session>>, StoreError>> {
+    ) -> MaybeReady<Result<Option<Vec<Session>>, StoreError>> {
         let (store, subject) = (self.clone(), subject.to_owned());
-        Step::pending(async move {
+        MaybeReady::pending(async move {
             store.tried().await?.displace_families(&subject, most, now).await.map(Some)
         })
     }
 
-    fn end(&self, id: &str) -> Step<Result<Option<Session>, StoreError>> {
+    fn end(&self, id: &str) -> MaybeReady<Result<Option<Session>, StoreError>> {
         let (store, id) = (self.clone(), id.to_owned());
-        Step::pending(async move { store.tried().await?.end_family(&id).await })
+        MaybeReady::pending(async move { store.tried().await?.end_family(&id).await })
     }
 
-    fn end_all(&self, subject: &str) -> Step<Result<Vec<Session>, StoreError>> {
+    fn end_all(&self, subject: &str) -> MaybeReady<Result<Vec<Session>, StoreError>> {
         let (store, subject) = (self.clone(), subject.to_owned());
-        Step::pending(async move { store.tried().await?.end_families(&subject).await })
+        MaybeReady::pending(async move { store.tried().await?.end_families(&subject).await })
     }
 }
 

@@ -57,7 +57,7 @@ impl<B, F: Fn(&Rejection) -> Response<B>> Respond<B> for F {
 /// A refusal: the reason, and the challenge that answers it.
 ///
 /// In a request's extensions it says that the layer let the request pass
-/// without claims, as `.optional()` and `.report()` have it.
+/// without claims, as `.optional()` and `.pass_through()` have it.
 #[derive(Clone, Debug)]
 pub struct Rejection {
     error: Error,

@@ -50,18 +50,18 @@ use std::{fmt, sync::Arc};
 
 pub use self::{
     memory::MemoryDenylist,
-    record::{Presented, Revocation},
+    record::{Revocation, TokenIds},
 };
 use crate::{
     claims::RegisteredClaims,
     error::{Error, ErrorKind, StoreError},
+    maybe_ready::MaybeReady,
     observe::Outage,
-    step::Step,
 };
 
 /// A list of revocations.
 ///
-/// Implement it for a store of your own; [`Revocation::key`] and [`Presented::keys`]
+/// Implement it for a store of your own; [`Revocation::key`] and [`TokenIds::keys`]
 /// are for those that look things up by a text.
 pub trait Denylist: Send + Sync + 'static {
     /// Adds a revocation. It holds when this has been answered, also after a restart if
@@ -70,22 +70,22 @@ pub trait Denylist: Send + Sync + 'static {
     /// # Errors
     ///
     /// The store cannot be reached, or is full: the revocation may not hold.
-    fn revoke(&self, revocation: Revocation) -> Step<Result<(), StoreError>>;
+    fn revoke(&self, revocation: Revocation) -> MaybeReady<Result<(), StoreError>>;
 
     /// Whether a revocation names this token.
     ///
     /// # Errors
     ///
     /// The store cannot be reached: nobody knows.
-    fn is_revoked(&self, token: Presented<'_>) -> Step<Result<bool, StoreError>>;
+    fn is_revoked(&self, token: TokenIds<'_>) -> MaybeReady<Result<bool, StoreError>>;
 }
 
 impl<D: Denylist + ?Sized> Denylist for Arc<D> {
-    fn revoke(&self, revocation: Revocation) -> Step<Result<(), StoreError>> {
+    fn revoke(&self, revocation: Revocation) -> MaybeReady<Result<(), StoreError>> {
         (**self).revoke(revocation)
     }
 
-    fn is_revoked(&self, token: Presented<'_>) -> Step<Result<bool, StoreError>> {
+    fn is_revoked(&self, token: TokenIds<'_>) -> MaybeReady<Result<bool, StoreError>> {
         (**self).is_revoked(token)
     }
 }
@@ -118,18 +118,18 @@ impl Revocations {
 
     /// Asks for a token that is verified in all else.
     #[inline]
-    pub(crate) fn check(&self, claims: &RegisteredClaims) -> Step<Result<NotRevoked, Error>> {
-        let Some(list) = &self.list else { return Step::Ready(Ok(NotRevoked(()))) };
-        match list.is_revoked(Presented::new(claims)) {
-            Step::Ready(answer) => {
+    pub(crate) fn check(&self, claims: &RegisteredClaims) -> MaybeReady<Result<NotRevoked, Error>> {
+        let Some(list) = &self.list else { return MaybeReady::Ready(Ok(NotRevoked(()))) };
+        match list.is_revoked(TokenIds::new(claims)) {
+            MaybeReady::Ready(answer) => {
                 if answer.is_ok() {
                     self.outage.answered("denylist");
                 }
-                Step::Ready(self.verdict(answer))
+                MaybeReady::Ready(self.verdict(answer))
             }
-            Step::Pending(answer) => {
+            MaybeReady::Pending(answer) => {
                 let asked = self.clone();
-                Step::pending(async move {
+                MaybeReady::pending(async move {
                     let answer = answer.await;
                     if answer.is_ok() {
                         asked.outage.answered("denylist");

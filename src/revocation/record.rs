@@ -119,13 +119,13 @@ impl Revocation {
 
 /// What a token says of itself, as far as revocations name it.
 #[derive(Clone, Copy, Debug)]
-pub struct Presented<'a> {
+pub struct TokenIds<'a> {
     issuer: &'a str,
     names: [Option<&'a str>; 3],
     issued_at: Option<NumericDate>,
 }
 
-impl<'a> Presented<'a> {
+impl<'a> TokenIds<'a> {
     /// A token with these claims.
     #[must_use]
     pub fn new(claims: &'a RegisteredClaims) -> Self {
@@ -239,13 +239,13 @@ mod tests {
         let claims: RegisteredClaims =
             serde_json::from_str(r#"{"iss":"i","jti":"j","sid":"d","sub":"s","exp":9,"iat":5.5}"#)
                 .unwrap();
-        let keys: Vec<_> = Presented::new(&claims).keys().collect();
+        let keys: Vec<_> = TokenIds::new(&claims).keys().collect();
         let of_token = Revocation::of_token(&claims).unwrap();
         let of_session = Revocation::session("i", "d", 9);
         let of_subject = Revocation::subject("i", "s", 5, 9);
         assert_eq!(keys, [of_token.key(), of_session.key(), of_subject.key()]);
         assert_eq!((of_token.until(), of_subject.before()), (309, Some(5)));
-        let presented = Presented::new(&claims);
+        let presented = TokenIds::new(&claims);
         assert!(presented.is_before(5) && !presented.is_before(4));
     }
 

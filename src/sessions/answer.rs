@@ -8,23 +8,21 @@ use serde::Serialize;
 use crate::{
     csrf,
     error::{Error, ErrorKind},
-    issue::{
-        AccessToken, Body, TokenCookies,
-        refresh::{Opened, Session},
-    },
+    issue::{AccessToken, Body, TokenCookies},
+    refresh::{IssuedToken, Session},
     response::{Challenge, ProblemJson, Rejection},
 };
 
 /// The tokens of a session. `Debug` shows nothing of them.
-pub struct Tokens {
+pub struct SessionTokens {
     access: AccessToken,
-    opened: Opened,
+    opened: IssuedToken,
     /// What is left to the session if it stays idle, in seconds.
     left: u64,
 }
 
-impl Tokens {
-    pub(super) fn new(access: AccessToken, opened: Opened, left: u64) -> Self {
+impl SessionTokens {
+    pub(super) fn new(access: AccessToken, opened: IssuedToken, left: u64) -> Self {
         Self { access, opened, left }
     }
 
@@ -75,9 +73,9 @@ impl Tokens {
     }
 }
 
-impl fmt::Debug for Tokens {
+impl fmt::Debug for SessionTokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tokens")
+        f.debug_struct("SessionTokens")
             .field("access", &self.access)
             .field("session", &self.session())
             .finish_non_exhaustive()
@@ -103,7 +101,7 @@ fn json(answer: &Answer<'_>) -> Result<String, Error> {
 
 /// The tokens: in cookies, or without them in the body.
 pub(super) fn answer(
-    tokens: &Tokens,
+    tokens: &SessionTokens,
     cookies: Option<&TokenCookies>,
 ) -> Result<Response<Body>, Error> {
     let mut response = Response::new(Body::default());

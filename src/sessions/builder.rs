@@ -5,14 +5,12 @@ use std::{fmt, future::Future, sync::Arc};
 use super::{MakeGrant, Sessions, SessionsInner};
 use crate::{
     error::{ConfigError, Error},
-    issue::{
-        Grant, TokenCookies, TokenIssuer,
-        refresh::{MemoryRefresh, RefreshTokens, Session},
-    },
+    issue::{Grant, TokenCookies, TokenIssuer},
+    maybe_ready::MaybeReady,
     observe::Outage,
+    refresh::{MemoryRefresh, RefreshTokens, Session},
     revocation::{Denylist, MemoryDenylist},
     source::TokenSources,
-    step::Step,
     verifier::{RuleError, Verifier, VerifierBuilder},
 };
 
@@ -20,7 +18,7 @@ use crate::{
 ///
 /// # Defaults
 ///
-/// - refresh tokens: in memory, with the [defaults](crate::issue::refresh::RefreshTokensBuilder)
+/// - refresh tokens: in memory, with the [defaults](crate::refresh::RefreshTokensBuilder)
 ///   of theirs
 /// - denylist: in memory
 /// - cookies: [`TokenCookies::new`]
@@ -67,8 +65,8 @@ impl SessionsBuilder {
     /// # Example: roles from a database
     /// ```
     /// use tower_jwt_auth::{
-    ///     issue::{Grant, TokenIssuer, refresh::Session},
-    ///     sessions::Sessions,
+    ///     issue::{Grant, TokenIssuer},
+    ///     sessions::{Session, Sessions},
     ///     verifier::RuleError,
     /// };
     ///
@@ -92,7 +90,7 @@ impl SessionsBuilder {
     {
         self.grant = Some(Box::new(move |session| {
             let granted = grant(session);
-            Step::pending(async move { granted.await.map_err(Error::from) })
+            MaybeReady::pending(async move { granted.await.map_err(Error::from) })
         }));
         self
     }

@@ -25,8 +25,8 @@
 //! use axum::response::{IntoResponse, Response};
 //! use tower_jwt_auth::{
 //!     Algorithm, Claims, ConfigError, RegisteredClaims,
-//!     issue::{SigningKey, TokenIssuer, refresh::Login},
-//!     sessions::Sessions,
+//!     issue::{SigningKey, TokenIssuer},
+//!     sessions::{Login, Sessions},
 //! };
 //!
 //! fn app() -> Result<Router, ConfigError> {
@@ -68,7 +68,7 @@
 //! # Deployment
 //!
 //! By default all is in memory: for one process, until it ends. For several, give them one
-//! [`RefreshStore`](crate::issue::refresh::RefreshStore) and one [`Denylist`], and one
+//! [`RefreshStore`](crate::refresh::RefreshStore) and one [`Denylist`], and one
 //! signing key: with one of them alone, a logout holds on one machine and not on the others.
 //! The feature `redis` has both.
 //!
@@ -91,19 +91,18 @@ use http::{Response, request::Parts};
 use serde::de::DeserializeOwned;
 
 use self::routes::Route;
-pub use self::{answer::Tokens, builder::SessionsBuilder, routes::SessionService};
+pub use self::{answer::SessionTokens, builder::SessionsBuilder, routes::SessionService};
+pub use crate::refresh::{Login, Session};
 use crate::{
     claims::RegisteredClaims,
     error::{ConfigError, Error, ErrorKind, StoreError},
-    issue::{
-        AccessToken, Body, Grant, TokenCookies, TokenIssuer,
-        refresh::{Login, Opened, RefreshTokens, Session, Standing},
-    },
+    issue::{AccessToken, Body, Grant, TokenCookies, TokenIssuer},
     layer::JwtAuthLayer,
+    maybe_ready::MaybeReady,
     observe::{self, Outage},
+    refresh::{IssuedToken, RefreshTokens, TokenStatus},
     revocation::{Denylist, Revocation},
     source::TokenSources,
-    step::Step,
     verifier::{Verifier, VerifierBuilder},
 };
 
@@ -126,7 +125,7 @@ struct SessionsInner {
     outage: Outage,
 }
 
-type MakeGrant = dyn Fn(Session) -> Step<Result<Grant, Error>> + Send + Sync;
+type MakeGrant = dyn Fn(Session) -> MaybeReady<Result<Grant, Error>> + Send + Sync;
 
 impl Sessions {
     /// A builder, for tokens of this issuer.
@@ -160,7 +159,7 @@ impl Sessions {
         };
         // The browser forgets the token of the session that it had, so that ends.
         if let Ok(Some(former)) = cookies.find_refresh(method, uri, headers)
-            && let Ok(Standing::Live(session)) = self.0.refresh.standing(former).await
+            && let Ok(TokenStatus::Active(session)) = self.0.refresh.token_status(former).await
             && let Err(error) = self.end(session.id()).await
         {
             observe::refused(&error);
@@ -180,7 +179,7 @@ impl Sessions {
     ///
     /// Dropped half way, a session may be there whose token nobody has. It counts until it is
     /// idle for too long, or until newer ones displace it.
-    pub async fn open(&self, login: Login) -> Result<Tokens, Error> {
+    pub async fn open(&self, login: Login) -> Result<SessionTokens, Error> {
         self.open_for(login, None).await
     }
 
@@ -189,7 +188,7 @@ impl Sessions {
         &self,
         login: Login,
         cookies: Option<&TokenCookies>,
-    ) -> Result<Tokens, Error> {
+    ) -> Result<SessionTokens, Error> {
         let prepared = self.0.refresh.prepare(login)?;
         // What may be refused comes first: nothing is opened, and nothing ends, for that.
         let session = prepared.opened.session();
@@ -219,7 +218,7 @@ impl Sessions {
     /// As of [`RefreshTokens::rotate`]; the access tokens of a session whose token was
     /// reused are revoked. What the application's [grant](SessionsBuilder::grant) refuses
     /// ends the session.
-    pub async fn refresh(&self, token: &str) -> Result<Tokens, Error> {
+    pub async fn refresh(&self, token: &str) -> Result<SessionTokens, Error> {
         self.refresh_for(token, None).await
     }
 
@@ -228,17 +227,17 @@ impl Sessions {
         &self,
         token: &str,
         cookies: Option<&TokenCookies>,
-    ) -> Result<Tokens, Error> {
+    ) -> Result<SessionTokens, Error> {
         // What may fail comes first: a token that is spent for nothing may be taken for
         // stolen when it comes again.
-        let access = match self.0.refresh.standing(token).await? {
-            Standing::Unknown => return Err(ErrorKind::RefreshToken.into()),
-            Standing::Spent(session) => {
+        let access = match self.0.refresh.token_status(token).await? {
+            TokenStatus::Unknown => return Err(ErrorKind::RefreshToken.into()),
+            TokenStatus::Used(session) => {
                 // Before its family goes: what fails now can be done again.
                 self.revoke(session.id()).await?;
                 None
             }
-            Standing::Live(session) => {
+            TokenStatus::Active(session) => {
                 let access = self.issue(self.grant_or_end(&session).await?, &session)?;
                 cookies.map_or(Ok(()), |cookies| cookies.check_length(&access))?;
                 Some(access)
@@ -433,9 +432,9 @@ impl Sessions {
         self.0.issuer.issue(grant.session_id(session.id()).at_most(left))
     }
 
-    fn tokens(&self, access: AccessToken, opened: Opened) -> Tokens {
+    fn tokens(&self, access: AccessToken, opened: IssuedToken) -> SessionTokens {
         let left = self.0.refresh.left(opened.session());
-        Tokens::new(access, opened, left)
+        SessionTokens::new(access, opened, left)
     }
 
     async fn revoke(&self, session_id: &str) -> Result<(), Error> {
@@ -443,7 +442,7 @@ impl Sessions {
     }
 
     /// Begins to revoke the access tokens of a session.
-    fn revoking(&self, session_id: &str) -> Step<Result<(), StoreError>> {
+    fn revoking(&self, session_id: &str) -> MaybeReady<Result<(), StoreError>> {
         let issuer = &self.0.issuer;
         let revocation = Revocation::session(issuer.issuer(), session_id, issuer.last_expiry());
         self.0.denylist.revoke(revocation)
@@ -475,7 +474,7 @@ impl Sessions {
         }
     }
 
-    fn answer(&self, tokens: &Tokens, with_cookies: bool) -> Result<Response<Body>, Error> {
+    fn answer(&self, tokens: &SessionTokens, with_cookies: bool) -> Result<Response<Body>, Error> {
         answer::answer(tokens, with_cookies.then_some(&self.0.cookies))
     }
 }

@@ -22,10 +22,11 @@ use zeroize::Zeroizing;
 use super::{Sessions, answer::is_json, refuse};
 use crate::{
     error::{Error, ErrorKind, InvalidRequest},
-    issue::{Body, method_not_allowed, refresh::Standing},
+    issue::{Body, method_not_allowed},
     json,
+    maybe_ready::{MaybeReady, MaybeReadyFuture},
+    refresh::TokenStatus,
     source::{Fault, RawToken, TokenLocation},
-    step::{Step, StepFuture},
 };
 
 /// One of the routes of [`Sessions`], made by [`Sessions::refresh_service`] and
@@ -56,7 +57,7 @@ where
 {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = StepFuture<Result<Response<Body>, Infallible>>;
+    type Future = MaybeReadyFuture<Result<Response<Body>, Infallible>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
@@ -72,7 +73,7 @@ where
                 Route::Logout => sessions.answer_logout(&parts, body).await,
             })
         };
-        Step::pending(answer).into_future()
+        MaybeReady::pending(answer).into_future()
     }
 }
 
@@ -156,8 +157,8 @@ impl Sessions {
         let mut ended = None;
         // Of a session that there is: a guess is no reason to remember anything.
         if let Some(presented) = &refresh
-            && let Standing::Live(session) | Standing::Spent(session) =
-                self.0.refresh.standing(&presented.token).await?
+            && let TokenStatus::Active(session) | TokenStatus::Used(session) =
+                self.0.refresh.token_status(&presented.token).await?
         {
             self.end(session.id()).await?;
             ended = Some(session.id().to_owned());
@@ -186,7 +187,7 @@ impl Sessions {
         parts: &Parts,
         body: B,
         in_header: bool,
-    ) -> Result<Option<Presented>, Error>
+    ) -> Result<Option<TokenIds>, Error>
     where
         B: http_body::Body<Error: Into<Cause>>,
     {
@@ -203,16 +204,16 @@ impl Sessions {
             }
             (Some(token), _) => {
                 let token = Zeroizing::new(token.to_owned());
-                Ok(Some(Presented { token, in_cookie: true }))
+                Ok(Some(TokenIds { token, in_cookie: true }))
             }
-            (None, Some(token)) => Ok(Some(Presented { token, in_cookie: false })),
+            (None, Some(token)) => Ok(Some(TokenIds { token, in_cookie: false })),
             (None, None) => Ok(None),
         }
     }
 }
 
 /// A refresh token, and how it came.
-struct Presented {
+struct TokenIds {
     token: Zeroizing<String>,
     in_cookie: bool,
 }

@@ -22,9 +22,9 @@ use crate::{
     clock::{Clock, unix_seconds},
     error::{Error, ErrorKind},
     keys::{Generation, KeySources, StillTrusted},
+    maybe_ready::MaybeReady,
     revocation::Revocations,
     rules::Rules,
-    step::Step,
     token::Compact,
 };
 
@@ -123,13 +123,13 @@ impl<C: Send + Sync + 'static> Engine<C> {
     pub(super) fn verify_cached(
         self: &Arc<Self>,
         cached: &CachedToken<C>,
-    ) -> Option<Step<Result<Claims<C>, Error>>> {
+    ) -> Option<MaybeReady<Result<Claims<C>, Error>>> {
         let registered = cached.registered();
         let trusted = self.still_trusts(cached)?;
         let now = unix_seconds(self.clock.now());
         Some(match self.rules.check_again(registered, now) {
             Ok(within) => self.finish(cached.claims().revalidate(trusted, within)),
-            Err(error) => Step::Ready(Err(error)),
+            Err(error) => MaybeReady::Ready(Err(error)),
         })
     }
 
@@ -156,13 +156,13 @@ impl<C: Send + Sync + 'static> Engine<C> {
     pub(super) fn finish(
         self: &Arc<Self>,
         claims: UnreleasedClaims<C>,
-    ) -> Step<Result<Claims<C>, Error>> {
+    ) -> MaybeReady<Result<Claims<C>, Error>> {
         match self.revocations.check(claims.registered()) {
-            Step::Ready(Ok(not_revoked)) => self.ask_rules(claims.into_claims(not_revoked)),
-            Step::Ready(Err(error)) => Step::Ready(Err(error)),
-            Step::Pending(answer) => {
+            MaybeReady::Ready(Ok(not_revoked)) => self.ask_rules(claims.into_claims(not_revoked)),
+            MaybeReady::Ready(Err(error)) => MaybeReady::Ready(Err(error)),
+            MaybeReady::Pending(answer) => {
                 let engine = Arc::clone(self);
-                Step::pending(async move {
+                MaybeReady::pending(async move {
                     let claims = claims.into_claims(answer.await?);
                     engine.ask_rules(claims).await
                 })
@@ -171,10 +171,10 @@ impl<C: Send + Sync + 'static> Engine<C> {
     }
 
     #[inline]
-    fn ask_rules(&self, claims: Claims<C>) -> Step<Result<Claims<C>, Error>> {
+    fn ask_rules(&self, claims: Claims<C>) -> MaybeReady<Result<Claims<C>, Error>> {
         match self.user_rules.check(&claims) {
             Ok(()) => self.user_rules.ask(claims),
-            Err(error) => Step::Ready(Err(error)),
+            Err(error) => MaybeReady::Ready(Err(error)),
         }
     }
 }

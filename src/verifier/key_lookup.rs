@@ -15,7 +15,7 @@ use crate::{
     clock::unix_seconds,
     error::{Error, ErrorKind},
     keys::{Deadline, KeyAnswer, PendingFetch, RemoteKeys},
-    step::Step,
+    maybe_ready::MaybeReady,
     token::{Compact, DecodeBuf},
 };
 
@@ -41,13 +41,13 @@ impl KeyLookup {
         self,
         engine: &Arc<Engine<C>>,
         token: &str,
-    ) -> Step<Result<Claims<C>, Error>>
+    ) -> MaybeReady<Result<Claims<C>, Error>>
     where
         C: DeserializeOwned + Send + Sync + 'static,
     {
         let (issuer, name) = match precheck_without_key(engine, token) {
             Ok(found) => found,
-            Err(error) => return Step::Ready(Err(error)),
+            Err(error) => return MaybeReady::Ready(Err(error)),
         };
         let (mut waits, mut unknown) = (Vec::new(), Unknown(self.error));
         for keys in self.may_have_it {
@@ -60,10 +60,10 @@ impl KeyLookup {
             }
         }
         if waits.is_empty() {
-            return Step::Ready(Err(unknown.0));
+            return MaybeReady::Ready(Err(unknown.0));
         }
         let (engine, token) = (Arc::clone(engine), Zeroizing::new(token.to_owned()));
-        Step::pending(async move { wait(engine, waits, &token, self.waited, unknown).await })
+        MaybeReady::pending(async move { wait(engine, waits, &token, self.waited, unknown).await })
     }
 }
 

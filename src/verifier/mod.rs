@@ -111,7 +111,7 @@ use crate::keys::remote::RemoteKeys;
 use crate::{
     claims::RegisteredClaims,
     error::Error,
-    step::Step,
+    maybe_ready::MaybeReady,
     token_cache::{Hit, Position, TokenCache},
 };
 
@@ -213,14 +213,14 @@ impl<C> Verifier<C> {
 impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     /// Verifies one token in compact form, without a scheme in front of it.
     ///
-    /// The answer is [`Step::Ready`] unless everything passed and there are
+    /// The answer is [`MaybeReady::Ready`] unless everything passed and there are
     /// asynchronous rules, or the token's key is not known and may come: then a look
     /// for it is under way.
     ///
     /// # Errors
     ///
     /// The first check that failed; see the [module docs](self).
-    pub fn verify(&self, token: &str) -> Step<Result<Claims<C>, Error>> {
+    pub fn verify(&self, token: &str) -> MaybeReady<Result<Claims<C>, Error>> {
         self.verify_found(token.as_bytes(), || Ok(token))
     }
 
@@ -231,7 +231,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         &self,
         found: &[u8],
         text: impl FnOnce() -> Result<&'t str, Error>,
-    ) -> Step<Result<Claims<C>, Error>> {
+    ) -> MaybeReady<Result<Claims<C>, Error>> {
         let position = self.0.cache.as_ref().map(|cache| (cache, cache.position(found)));
         if let Some((cache, position)) = position
             && let Some(hit) = cache.get(position, found)
@@ -241,7 +241,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         }
         let token = match text() {
             Ok(token) => token,
-            Err(error) => return Step::Ready(Err(error)),
+            Err(error) => return MaybeReady::Ready(Err(error)),
         };
         match &self.0.engines {
             Engines::One(engine) => self.verify_new(engine, token, position),
@@ -249,7 +249,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
             Engines::Tenants(tenants) => {
                 let issuer = match tenants.issuer_of(token) {
                     Ok(issuer) => issuer,
-                    Err(error) => return Step::Ready(Err(error)),
+                    Err(error) => return MaybeReady::Ready(Err(error)),
                 };
                 match tenants.load(&issuer) {
                     Some(tenant) => self.verify_new(tenant.engine(), token, position),
@@ -264,7 +264,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     fn verify_cached(
         &self,
         hit: &Hit<'_, CachedToken<C>>,
-    ) -> Option<Step<Result<Claims<C>, Error>>> {
+    ) -> Option<MaybeReady<Result<Claims<C>, Error>>> {
         let cached = hit.value()?;
         let loaded = self.engine_of(cached);
         let Some(engine) = loaded.as_ref().map(LoadedEngine::get).filter(|it| cached.is_by(it))
@@ -275,9 +275,9 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         };
         let answer = engine.verify_cached(cached)?;
         match &answer {
-            Step::Ready(Err(_)) if engine.is_over(cached) => hit.remove(),
-            Step::Ready(Err(_)) => {}
-            Step::Ready(Ok(_)) | Step::Pending(_) => hit.count_use(),
+            MaybeReady::Ready(Err(_)) if engine.is_over(cached) => hit.remove(),
+            MaybeReady::Ready(Err(_)) => {}
+            MaybeReady::Ready(Ok(_)) | MaybeReady::Pending(_) => hit.count_use(),
         }
         Some(answer)
     }
@@ -289,10 +289,10 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         engine: &Arc<Engine<C>>,
         token: &str,
         position: Option<(&TokenCache<CachedToken<C>>, Position)>,
-    ) -> Step<Result<Claims<C>, Error>> {
+    ) -> MaybeReady<Result<Claims<C>, Error>> {
         let (claims, generation) = match engine.verify(token) {
             Ok(verified) => verified,
-            Err(Failure::Final(error)) => return Step::Ready(Err(error)),
+            Err(Failure::Final(error)) => return MaybeReady::Ready(Err(error)),
             #[cfg(feature = "remote")]
             Err(Failure::KeyMissing(lookup)) => return lookup.begin(engine, token),
         };
@@ -302,7 +302,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         let Some(admission) = cache.admit(position, token) else { return engine.finish(claims) };
         let cached = CachedToken::new(&claims, generation, engine);
         let answer = engine.finish(claims);
-        if !matches!(answer, Step::Ready(Err(_))) {
+        if !matches!(answer, MaybeReady::Ready(Err(_))) {
             let bytes = cached.bytes();
             cache.insert((position, admission), token, cached, bytes, |old| self.is_over(old));
         }
@@ -343,13 +343,13 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         tenants: &Arc<Tenants<C>>,
         issuer: &str,
         token: &str,
-    ) -> Step<Result<Claims<C>, Error>> {
+    ) -> MaybeReady<Result<Claims<C>, Error>> {
         let resolving = match tenants.resolve(issuer, token) {
             Ok(resolving) => resolving,
-            Err(error) => return Step::Ready(Err(error)),
+            Err(error) => return MaybeReady::Ready(Err(error)),
         };
         let (verifier, token) = (self.clone(), Zeroizing::new(token.to_owned()));
-        Step::pending(resolving.then(async move |engine| {
+        MaybeReady::pending(resolving.then(async move |engine| {
             let position =
                 verifier.0.cache.as_ref().map(|cache| (cache, cache.position(token.as_bytes())));
             verifier.verify_new(&engine, &token, position).await

@@ -5,7 +5,7 @@ use std::{borrow::Cow, error::Error as StdError, future::Future, sync::Arc, time
 use super::Claims;
 use crate::{
     error::{Error, ErrorKind},
-    step::Step,
+    maybe_ready::MaybeReady,
 };
 
 /// Why a rule does not let a token pass.
@@ -65,7 +65,7 @@ impl From<RuleError> for Error {
 }
 
 type Rule<C> = dyn Fn(&Claims<C>) -> Result<(), RuleError> + Send + Sync;
-type AsyncRule<C> = dyn Fn(Claims<C>) -> Step<Result<(), RuleError>> + Send + Sync;
+type AsyncRule<C> = dyn Fn(Claims<C>) -> MaybeReady<Result<(), RuleError>> + Send + Sync;
 
 /// The rules in the order in which they were given.
 pub(super) struct UserRules<C> {
@@ -90,7 +90,7 @@ impl<C> UserRules<C> {
         F: Fn(Claims<C>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<(), RuleError>> + Send + 'static,
     {
-        let rule: Arc<AsyncRule<C>> = Arc::new(move |claims| Step::pending(rule(claims)));
+        let rule: Arc<AsyncRule<C>> = Arc::new(move |claims| MaybeReady::pending(rule(claims)));
         self.later = self.later.iter().cloned().chain([rule]).collect();
     }
 
@@ -107,12 +107,12 @@ impl<C> UserRules<C> {
 impl<C: Send + Sync + 'static> UserRules<C> {
     /// Asks the rules that may wait, one after the other.
     #[inline]
-    pub(super) fn ask(&self, claims: Claims<C>) -> Step<Result<Claims<C>, Error>> {
+    pub(super) fn ask(&self, claims: Claims<C>) -> MaybeReady<Result<Claims<C>, Error>> {
         if self.later.is_empty() {
-            return Step::Ready(Ok(claims));
+            return MaybeReady::Ready(Ok(claims));
         }
         let rules = Arc::clone(&self.later);
-        Step::pending(async move {
+        MaybeReady::pending(async move {
             for rule in rules.iter() {
                 rule(claims.clone()).await?;
             }

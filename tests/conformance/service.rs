@@ -329,7 +329,7 @@ async fn what_each_mode_lets_pass() {
     for verifier in verifiers() {
         let required = JwtAuthLayer::new(verifier);
         let optional = required.clone().optional();
-        let report = required.clone().report();
+        let report = required.clone().pass_through();
         let good = bearer("alice");
         for (headers, passes) in [
             (&[][..], [None, Some(NO_TOKEN), Some(NO_TOKEN)]),
@@ -354,7 +354,7 @@ async fn a_rule_that_waits_decides_by_mode_too() {
     for (layer, expected) in [
         (layer.clone(), (401, "")),
         (layer.clone().optional(), (401, "")),
-        (layer.report(), (200, "a rule refused the token: no")),
+        (layer.pass_through(), (200, "a rule refused the token: no")),
     ] {
         let service = layer.layer(service_fn(who::<String>));
         let response = service.oneshot(get_as("alice")).await.unwrap();
@@ -370,7 +370,8 @@ async fn claims_of_a_layer_outside_do_not_stay() {
             .without_authorization_header()
             .source(TokenSource::cookie("at"));
         let (authorization, planted) = (bearer("alice"), format!("at={}", token("bob")));
-        for (inner, without) in [(cookie.clone().optional(), NO_TOKEN), (cookie.report(), NO_TOKEN)]
+        for (inner, without) in
+            [(cookie.clone().optional(), NO_TOKEN), (cookie.pass_through(), NO_TOKEN)]
         {
             let service = outer.layer(inner.layer(service_fn(who::<String>)));
             let headers = [(AUTHORIZATION, &*authorization), (header::COOKIE, &*planted)];
@@ -514,7 +515,7 @@ async fn tokens_that_are_reported_are_taken_out_too() {
     let layer = JwtAuthLayer::new(verifier())
         .source(TokenSource::query())
         .source(TokenSource::websocket_protocol("bearer"))
-        .report()
+        .pass_through()
         .strip_token();
     let mut request = get(&[
         (AUTHORIZATION, "Bearer a.b.c"),
@@ -546,7 +547,7 @@ async fn what_may_hold_a_token_is_marked_sensitive() {
         let layer = layer
             .source(TokenSource::header(X_TOKEN))
             .source(TokenSource::websocket_protocol("bearer"))
-            .report();
+            .pass_through();
         let headers =
             [(X_TOKEN, "x"), (X_TOKEN, "y"), (PROTOCOL, "bearer, z"), (header::ACCEPT, "x")];
         let response = layer.layer(service_fn(passed_on)).oneshot(get(&headers)).await.unwrap();

@@ -9,10 +9,10 @@ use tower::{Layer, ServiceExt, service_fn};
 use tower_jwt_auth::{
     Algorithm, Claims, Error, ErrorKind, JwtAuthLayer, RegisteredClaims, TokenSource, Verifier,
     error::{InvalidRequest, StoreError},
+    maybe_ready::MaybeReady,
     response::Rejection,
-    revocation::{Denylist, MemoryDenylist, Presented, Revocation},
+    revocation::{Denylist, MemoryDenylist, Revocation, TokenIds},
     source::CookieSource,
-    step::Step,
     verifier::RuleError,
 };
 
@@ -229,13 +229,13 @@ fn t18_two_sources_have_one_token_or_it_is_a_bad_request() {
 struct Slow(MemoryDenylist);
 
 impl Denylist for Slow {
-    fn revoke(&self, revocation: Revocation) -> Step<Result<(), StoreError>> {
+    fn revoke(&self, revocation: Revocation) -> MaybeReady<Result<(), StoreError>> {
         self.0.revoke(revocation)
     }
 
-    fn is_revoked(&self, token: Presented<'_>) -> Step<Result<bool, StoreError>> {
+    fn is_revoked(&self, token: TokenIds<'_>) -> MaybeReady<Result<bool, StoreError>> {
         let revoked = self.0.contains(token);
-        Step::pending(async move {
+        MaybeReady::pending(async move {
             tokio::task::yield_now().await;
             Ok(revoked)
         })
@@ -338,7 +338,7 @@ async fn t17_a_bad_cookie_makes_a_guest_and_is_removed_if_it_is_dead() {
     for verifier in verifiers() {
         let all = JwtAuthLayer::new(verifier).source(TokenSource::cookie("at"));
         let optional = all.clone().optional().layer(service_fn(who));
-        let report = all.clone().report().layer(service_fn(who));
+        let report = all.clone().pass_through().layer(service_fn(who));
         let required = all.layer(service_fn(who));
         for (cookie, kind, is_final, status) in bad_cookies() {
             let response = optional.clone().oneshot(cookie_request(&cookie)).await.unwrap();
@@ -464,7 +464,7 @@ async fn t17_handlers_see_a_guest_or_answer_401() {
                 .route("/result", get(result))
         };
         let optional = routes().layer(layer.clone().optional().realm("r"));
-        let report = routes().layer(layer.report());
+        let report = routes().layer(layer.pass_through());
         let ask = async |app: &Router, path: &str, cookie: &str| {
             let request = Request::builder().uri(path).header("cookie", format!("at={cookie}"));
             app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()

@@ -127,7 +127,8 @@ async fn what_each_extractor_answers() {
     let malformed = "the token is not three parts of unpadded base64url";
     let layer = JwtAuthLayer::new(users());
     let [required, optional, report] =
-        [layer.clone(), layer.clone().optional(), layer.report()].map(|one| handlers().layer(one));
+        [layer.clone(), layer.clone().optional(), layer.pass_through()]
+            .map(|one| handlers().layer(one));
     let (alice, bob) = (bearer("alice"), bearer("bob"));
     for (path, missing, bad, alices, bobs) in [
         ("/claims", (401, ""), (401, ""), "alice Some(\"alice\")", (200, "bob Some(\"bob\")")),
@@ -155,7 +156,7 @@ async fn what_each_extractor_answers() {
 async fn extractors_challenge_as_the_layer_does() {
     let layer = JwtAuthLayer::new(users()).realm("api");
     let outside = handlers().layer(layer.clone());
-    let within = handlers().layer(layer.report());
+    let within = handlers().layer(layer.pass_through());
     for headers in [&[][..], &[(AUTHORIZATION, "Bearer x")]] {
         for path in ["/claims", "/authorized"] {
             let [layers, own] =
@@ -189,7 +190,7 @@ async fn without_the_layer_the_answer_is_500() {
         handlers(),
         // Layers of another type are no help, whatever their mode.
         handlers().layer(others().optional()),
-        handlers().layer(others().report()),
+        handlers().layer(others().pass_through()),
     ] {
         for request in [|| get(&[]), || get_as("alice"), || get(&[(AUTHORIZATION, "Basic x")])] {
             for path in ["/claims", "/option", "/authorized"] {
@@ -210,7 +211,7 @@ async fn a_refusal_of_one_type_does_not_speak_for_another() {
         .without_authorization_header()
         .source(TokenSource::cookie("at"))
         .optional();
-    let app = handlers().layer(inner).layer(JwtAuthLayer::new(users()).report());
+    let app = handlers().layer(inner).layer(JwtAuthLayer::new(users()).pass_through());
     let bad = || get(&[(AUTHORIZATION, "Bearer x")]);
     assert_eq!(status(&app, "/option", bad()).await, 401);
     assert_eq!(ask(&app, "/option", get(&[])).await.body(), "guest");
@@ -419,7 +420,7 @@ async fn require_takes_a_responder_of_its_own() {
     let inner = tower::service_fn(async |_: Request<String>| {
         Ok::<_, std::convert::Infallible>(Response::new(String::from("in")))
     });
-    let layer = JwtAuthLayer::new(users()).report();
+    let layer = JwtAuthLayer::new(users()).pass_through();
     let service = layer.layer(require.layer(inner));
     for (request, status) in [(get_as("alice"), 403), (get(&[]), 401)] {
         let response = service.clone().oneshot(request).await.unwrap();

@@ -232,7 +232,7 @@ fn w02_no_mode_of_the_layer_lets_it_pass() {
     let evil = [site("cross-site"), ("origin", "https://evil.example")];
     assert_eq!(with(&Gate::new(layer().optional()), "POST", &evil), cross_site());
     assert_eq!(with(&Gate::new(layer().strip_token()), "POST", &evil), cross_site());
-    assert_eq!(with(&Gate::new(layer().report()), "POST", &evil), without_claims());
+    assert_eq!(with(&Gate::new(layer().pass_through()), "POST", &evil), without_claims());
     let basic = [site("cross-site"), ("authorization", "Basic YTpi")];
     assert_eq!(with(cookie_gate(), "POST", &basic), cross_site());
     // The answer is the same whatever the cookie is worth.

@@ -174,7 +174,7 @@ fn p01_no_event_and_no_answer_shows_a_token() {
             Gate::new(layer::<RegisteredClaims>()),
             Gate::new(layer::<RegisteredClaims>().respond_with(ProblemJson)),
             Gate::new(layer::<Talkative>()),
-            Gate::new(layer::<Talkative>().report().strip_token()),
+            Gate::new(layer::<Talkative>().pass_through().strip_token()),
             Gate::around(
                 &layer::<RegisteredClaims>(),
                 Inner::new(
@@ -348,8 +348,8 @@ fn p02_what_is_forwarded_is_marked_sensitive() {
         (layer(), "GET", &[("x-at", &good), ("cookie", &other)]),
         (layer(), "GET", &[("sec-websocket-protocol", &format!("bearer, {good}"))]),
         (layer().optional(), "GET", &[("authorization", "Basic aHVudGVyMg=="), ("cookie", &other)]),
-        (layer().report(), "GET", &[("authorization", &bearer), ("authorization", &bearer)]),
-        (layer().report(), "POST", &[("cookie", &cookie)]),
+        (layer().pass_through(), "GET", &[("authorization", &bearer), ("authorization", &bearer)]),
+        (layer().pass_through(), "POST", &[("cookie", &cookie)]),
         (
             layer().allow_preflight(),
             "OPTIONS",

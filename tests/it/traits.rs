@@ -17,9 +17,9 @@ use tower_jwt_auth::{
     error::{FetchError, FetchErrorKind, InvalidRequest},
     keys::{KeySource, SkippedKey},
     layer::{JwtAuth, Require, RequireFuture, ResponseFuture},
+    maybe_ready::{MaybeReady, MaybeReadyFuture},
     response::{DefaultRespond, ProblemJson, Rejection},
     source::{CookieSource, DangerousCookieSource},
-    step::{Step, StepFuture},
     verifier::{DangerousVerifierBuilder, RuleError, VerifierBuilder},
 };
 
@@ -108,8 +108,8 @@ fn traits() {
 /// What waits is sent and not shared: a boxed future is not `Sync`.
 #[test]
 fn futures_are_sent_when_their_parts_are() {
-    sent::<Step<Result<Claims<User>, Error>>>();
-    sent::<StepFuture<Result<Claims<User>, Error>>>();
+    sent::<MaybeReady<Result<Claims<User>, Error>>>();
+    sent::<MaybeReadyFuture<Result<Claims<User>, Error>>>();
     sent::<ResponseFuture<Inner, User, DefaultRespond, String, String>>();
     sent::<RequireFuture<<Inner as Service<Request<String>>>::Future, String>>();
 

@@ -300,7 +300,8 @@ fn t15_a_request_is_not_known_by_the_one_before_it() {
 fn t15_claims_of_an_outer_layer_do_not_pass_as_those_of_an_inner_one() {
     let good = format!("at={}", good());
     let cookies = layer().without_authorization_header().source(TokenSource::cookie("at"));
-    for inner in [layer().optional(), layer().report(), layer().allow_preflight().optional()] {
+    for inner in [layer().optional(), layer().pass_through(), layer().allow_preflight().optional()]
+    {
         let nested = tower::Layer::layer(&inner, crate::gate::handler::<RegisteredClaims>());
         let gate = Gate::around(&cookies, crate::gate::Inner::new(nested));
         assert_eq!(gate.get(&[("cookie", &good)]), without_claims());

@@ -17,7 +17,7 @@ use std::{
 
 use server::Server;
 use tower_jwt_auth::{
-    issue::refresh::{Login, RefreshTokens},
+    refresh::{Login, RefreshTokens},
     redis::{Redis, RedisBuilder},
     revocation::{Denylist, Revocation},
 };

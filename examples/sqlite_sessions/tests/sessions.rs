@@ -11,7 +11,7 @@ use std::{cell::Cell, env, fs, path::PathBuf, process};
 
 use tower_jwt_auth::{
     RegisteredClaims,
-    revocation::{Denylist, Presented, Revocation},
+    revocation::{Denylist, Revocation, TokenIds},
 };
 
 use self::{
@@ -47,7 +47,7 @@ async fn revocations_in_sqlite() {
         serde_json::from_value(serde_json::json!({"iss": ISSUER, "jti": "one"})).unwrap();
     drop(store);
     let store = SqliteStore::open(&folder.file(1)).await.unwrap();
-    assert!(store.is_revoked(Presented::new(&claims)).await.unwrap());
+    assert!(store.is_revoked(TokenIds::new(&claims)).await.unwrap());
 }
 
 /// A folder for databases, which goes with this.

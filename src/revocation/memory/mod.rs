@@ -11,11 +11,11 @@ use std::{
 };
 
 use self::{due::Due, table::Table};
-use super::{Denylist, Presented, Revocation};
+use super::{Denylist, Revocation, TokenIds};
 use crate::{
     clock::{Clock, SystemClock, unix_seconds},
     error::StoreError,
-    step::Step,
+    maybe_ready::MaybeReady,
 };
 
 /// A denylist for one process; cheap to clone, and all clones are one list.
@@ -161,7 +161,7 @@ impl MemoryDenylist {
     /// Whether a revocation names this token.
     #[must_use]
     #[inline]
-    pub fn contains(&self, token: Presented<'_>) -> bool {
+    pub fn contains(&self, token: TokenIds<'_>) -> bool {
         let (table, mut view) = (&self.0.table, None);
         token.each().any(|(kind, text)| {
             if table.has_none_of(kind) {
@@ -192,13 +192,13 @@ impl MemoryDenylist {
 }
 
 impl Denylist for MemoryDenylist {
-    fn revoke(&self, revocation: Revocation) -> Step<Result<(), StoreError>> {
-        Step::Ready(self.insert(revocation))
+    fn revoke(&self, revocation: Revocation) -> MaybeReady<Result<(), StoreError>> {
+        MaybeReady::Ready(self.insert(revocation))
     }
 
     #[inline]
-    fn is_revoked(&self, token: Presented<'_>) -> Step<Result<bool, StoreError>> {
-        Step::Ready(Ok(self.contains(token)))
+    fn is_revoked(&self, token: TokenIds<'_>) -> MaybeReady<Result<bool, StoreError>> {
+        MaybeReady::Ready(Ok(self.contains(token)))
     }
 }
 

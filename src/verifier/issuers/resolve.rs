@@ -16,9 +16,9 @@ use super::{IssuerPattern, Tenants, peek};
 use crate::{
     error::{Error, ErrorKind},
     expiring::ExpiringMap,
+    maybe_ready::MaybeReady,
     observe::Outage,
     rules::seconds,
-    step::Step,
     verifier::{Verifier, engine::Engine},
 };
 
@@ -28,7 +28,7 @@ type Answer<C> = Result<Option<Verifier<C>>, BoxError>;
 /// The application's own function, and what is under way.
 pub(super) struct Resolver<C> {
     allowed: Vec<IssuerPattern>,
-    ask: Box<dyn Fn(String) -> Step<Answer<C>> + Send + Sync>,
+    ask: Box<dyn Fn(String) -> MaybeReady<Answer<C>> + Send + Sync>,
     /// Whether an issuer may be resolved. Without it, all that are allowed may.
     pub(super) known: Option<IsKnown>,
     pub(super) resolve: Resolve,
@@ -88,7 +88,7 @@ impl<C> Resolver<C> {
     {
         let ask = move |issuer| {
             let asked = ask(issuer);
-            Step::pending(async move { asked.await.map_err(Into::into) })
+            MaybeReady::pending(async move { asked.await.map_err(Into::into) })
         };
         let state = ResolverState {
             under_way: HashMap::new(),

@@ -8,7 +8,7 @@ use std::{
 use tower_jwt_auth::{
     RegisteredClaims,
     redis::Redis,
-    revocation::{Denylist, Presented, Revocation},
+    revocation::{Denylist, Revocation, TokenIds},
 };
 
 use super::{Server, at_once, claims, connect, follower, is_revoked, now, revoke, until};
@@ -37,7 +37,7 @@ async fn v01_redis_a_revocation_is_seen_by_the_others_at_once() {
     let claims = claims("none");
     let begin = Instant::now();
     for _ in 0..100_000 {
-        let _ = black_box(one.is_revoked(black_box(Presented::new(&claims))));
+        let _ = black_box(one.is_revoked(black_box(TokenIds::new(&claims))));
     }
     println!("asked in memory: {:?}", begin.elapsed() / 100_000);
 }
@@ -60,15 +60,15 @@ async fn of_two_revocations_that_differ_the_later_times_stay() {
     let issued = |at: i64| -> RegisteredClaims {
         serde_json::from_str(&format!(r#"{{"iss":"i","sub":"s","iat":{at}}}"#)).unwrap()
     };
-    let revoked = |at| other.is_revoked(Presented::new(&issued(at))).now().unwrap().unwrap();
+    let revoked = |at| other.is_revoked(TokenIds::new(&issued(at))).now().unwrap().unwrap();
     until("both are seen", 1, || revoked(10)).await;
     assert!(!revoked(11));
     // The store itself says the same, where it is asked.
     let lazy = connect(&server).await.denylist().lazy().build().await.unwrap();
-    assert!(lazy.is_revoked(Presented::new(&issued(10))).await.unwrap());
-    assert!(!lazy.is_revoked(Presented::new(&issued(11))).await.unwrap());
+    assert!(lazy.is_revoked(TokenIds::new(&issued(10))).await.unwrap());
+    assert!(!lazy.is_revoked(TokenIds::new(&issued(11))).await.unwrap());
     let unknown: RegisteredClaims = serde_json::from_str(r#"{"iss":"i","sub":"s"}"#).unwrap();
-    assert!(lazy.is_revoked(Presented::new(&unknown)).await.unwrap());
+    assert!(lazy.is_revoked(TokenIds::new(&unknown)).await.unwrap());
 }
 
 #[tokio::test]

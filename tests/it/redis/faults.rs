@@ -11,8 +11,8 @@ use std::{
 use serde_json::json;
 use tower_jwt_auth::{
     Algorithm, ErrorKind, Verifier,
-    issue::refresh::{Login, RefreshTokens},
     redis::{Redis, RedisDenylist},
+    refresh::{Login, RefreshTokens},
 };
 
 use super::{Server, at_once, connect, follower, is_revoked, revoke, until};

@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tower_jwt_auth::{
     RegisteredClaims,
     redis::{Redis, RedisDenylist},
-    revocation::{Denylist, Presented, Revocation},
+    revocation::{Denylist, Revocation, TokenIds},
 };
 
 use self::server::Server;
@@ -44,12 +44,12 @@ async fn revoke(list: &RedisDenylist, id: &str) -> bool {
 
 /// What the list says of the token with this id; `None` where it does not know.
 async fn is_revoked(list: &RedisDenylist, id: &str) -> Option<bool> {
-    list.is_revoked(Presented::new(&claims(id))).await.ok()
+    list.is_revoked(TokenIds::new(&claims(id))).await.ok()
 }
 
 /// The same, from memory; `None` if it would have to ask.
 fn at_once(list: &RedisDenylist, id: &str) -> Option<bool> {
-    list.is_revoked(Presented::new(&claims(id))).now()?.ok()
+    list.is_revoked(TokenIds::new(&claims(id))).now()?.ok()
 }
 
 fn now() -> i64 {

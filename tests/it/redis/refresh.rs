@@ -10,12 +10,12 @@ use tower_jwt_auth::{
     Error, ErrorKind,
     clock::Clock,
     error::StoreError,
-    issue::refresh::{
-        Family, Login, MemoryRefresh, Opened, RefreshStore, RefreshTokens, Rotated, Rotation,
-        Session, Standing,
-    },
+    maybe_ready::MaybeReady,
     redis::{Redis, RedisRefresh},
-    step::Step,
+    refresh::{
+        Family, IssuedToken, Login, MemoryRefresh, RefreshStore, RefreshTokens, Rotated, Rotation,
+        Session, TokenStatus,
+    },
 };
 
 use super::{Server, connect};
@@ -33,7 +33,7 @@ fn tokens(store: impl RefreshStore, grace: u64, clock: &FixedClock) -> RefreshTo
 }
 
 /// How a hundred requests at once with one token end, on ten machines.
-async fn hundred(server: &Server, grace: u64) -> (Vec<Result<Opened, Error>>, RefreshTokens) {
+async fn hundred(server: &Server, grace: u64) -> (Vec<Result<IssuedToken, Error>>, RefreshTokens) {
     let clock = FixedClock::default();
     let mut machines = Vec::new();
     for _ in 0..10 {
@@ -74,7 +74,7 @@ async fn r02_redis_without_a_grace_one_wins_and_the_session_is_dead() {
     let (ends, refresh) = hundred(&server, 0).await;
     let won: Vec<_> = ends.iter().flatten().collect();
     assert_eq!(won.len(), 1);
-    let reused = |end: &&Result<Opened, Error>| matches!(end, Err(error) if error.code() == Some("invalid_grant"));
+    let reused = |end: &&Result<IssuedToken, Error>| matches!(end, Err(error) if error.code() == Some("invalid_grant"));
     assert_eq!(ends.iter().filter(reused).count(), 99);
     assert!(refresh.rotate(won[0].token().as_str()).await.is_err());
     assert!(refresh.list("alice").await.unwrap().is_empty());
@@ -195,7 +195,7 @@ async fn a_grace_is_the_same_on_machines_whose_clocks_differ() {
         let opened = here.open(Login::new("alice")).await.unwrap();
         let text = opened.token().as_str();
         let next = here.rotate(text).await.unwrap();
-        assert!(matches!(there.standing(text).await.unwrap(), Standing::Live(_)));
+        assert!(matches!(there.token_status(text).await.unwrap(), TokenStatus::Active(_)));
         let again = there.rotate(text).await.unwrap();
         assert!(again.is_repeated(), "{one} {other}");
         assert_eq!(again.token().as_str(), next.token().as_str());
@@ -207,7 +207,7 @@ async fn a_grace_is_the_same_on_machines_whose_clocks_differ() {
         let text = opened.token().as_str();
         here.rotate(text).await.unwrap();
         tokio::time::sleep(Duration::from_millis(1050)).await;
-        assert!(matches!(there.standing(text).await.unwrap(), Standing::Spent(_)));
+        assert!(matches!(there.token_status(text).await.unwrap(), TokenStatus::Used(_)));
         let error = there.rotate(text).await.unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::RefreshTokenReused { .. }), "{one} {other}");
     }
@@ -238,8 +238,11 @@ async fn v07_redis_the_cap_holds_under_many_logins_at_once() {
     println!("400 logins at once: {:?}", begin.elapsed());
     let left = machines[0].list("alice").await.unwrap();
     assert_eq!(left.len(), 10);
-    let displaced: std::collections::BTreeSet<_> =
-        opened.iter().flat_map(Opened::displaced).map(|session| session.id().to_owned()).collect();
+    let displaced: std::collections::BTreeSet<_> = opened
+        .iter()
+        .flat_map(IssuedToken::displaced)
+        .map(|session| session.id().to_owned())
+        .collect();
     assert_eq!(displaced.len() + left.len(), 400, "each that ended was told of");
     // The tokens of those that ended are worth nothing.
     for opened in &opened {
@@ -260,19 +263,19 @@ impl InTime {
 }
 
 impl RefreshStore for InTime {
-    fn create(&self, family: Family, now: i64) -> Step<Result<(), StoreError>> {
+    fn create(&self, family: Family, now: i64) -> MaybeReady<Result<(), StoreError>> {
         self.at(now).create(family, now)
     }
 
-    fn get(&self, id: &str, now: i64) -> Step<Result<Option<Family>, StoreError>> {
+    fn get(&self, id: &str, now: i64) -> MaybeReady<Result<Option<Family>, StoreError>> {
         self.at(now).get(id, now)
     }
 
-    fn rotate(&self, rotation: Rotation) -> Step<Result<Rotated, StoreError>> {
+    fn rotate(&self, rotation: Rotation) -> MaybeReady<Result<Rotated, StoreError>> {
         self.at(rotation.now()).rotate(rotation)
     }
 
-    fn list(&self, subject: &str, now: i64) -> Step<Result<Vec<Session>, StoreError>> {
+    fn list(&self, subject: &str, now: i64) -> MaybeReady<Result<Vec<Session>, StoreError>> {
         self.at(now).list(subject, now)
     }
 
@@ -281,21 +284,21 @@ impl RefreshStore for InTime {
         subject: &str,
         most: usize,
         now: i64,
-    ) -> Step<Result<Option<Vec<Session>>, StoreError>> {
+    ) -> MaybeReady<Result<Option<Vec<Session>>, StoreError>> {
         self.at(now).displace(subject, most, now)
     }
 
-    fn end(&self, id: &str) -> Step<Result<Option<Session>, StoreError>> {
+    fn end(&self, id: &str) -> MaybeReady<Result<Option<Session>, StoreError>> {
         self.0.end(id)
     }
 
-    fn end_all(&self, subject: &str) -> Step<Result<Vec<Session>, StoreError>> {
+    fn end_all(&self, subject: &str) -> MaybeReady<Result<Vec<Session>, StoreError>> {
         self.0.end_all(subject)
     }
 }
 
-fn family_digest() -> tower_jwt_auth::issue::refresh::Digest {
-    tower_jwt_auth::issue::refresh::Digest::from_text(&("B".repeat(42) + "A")).unwrap()
+fn family_digest() -> tower_jwt_auth::refresh::Digest {
+    tower_jwt_auth::refresh::Digest::from_text(&("B".repeat(42) + "A")).unwrap()
 }
 
 /// Two stores that are told the same, and what each has answered.

@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use tower_jwt_auth::{
-    issue::refresh::{Login, RefreshTokens},
     redis::{Redis, RedisDenylist},
+    refresh::{Login, RefreshTokens},
 };
 
 use super::{Server, at_once, connect, follower, is_revoked, revoke, until};
@@ -208,7 +208,7 @@ async fn v05_a_primary_that_becomes_a_replica_is_not_believed() {
         println!("writable {writable}: unknown after {slow:?} with 5 s, {hasty:?} with 1 s");
         assert!(slow > Duration::from_secs(4), "{slow:?}");
         assert!(refresh.list("alice").await.is_err(), "nor is a question of the other store");
-        assert!(refresh.standing(opened.token().as_str()).await.is_err());
+        assert!(refresh.token_status(opened.token().as_str()).await.is_err());
         // Nor without its primary.
         primary.kill();
         tokio::time::sleep(Duration::from_millis(1500)).await;

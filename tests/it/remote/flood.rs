@@ -150,7 +150,7 @@ async fn j01_no_more_wait_than_can_be_served() {
     let mut waiting = Vec::new();
     for n in 0..1000 {
         let step = verifier.verify(&unknown(n));
-        assert!(matches!(step, tower_jwt_auth::step::Step::Pending(_)), "{n}");
+        assert!(matches!(step, tower_jwt_auth::maybe_ready::MaybeReady::Pending(_)), "{n}");
         waiting.push(step);
     }
     pending(now(&verifier, &unknown(1000)));

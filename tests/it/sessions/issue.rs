@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use tower_jwt_auth::{
     Algorithm, Verifier,
     error::ErrorKind,
-    issue::{Grant, SigningKey, TokenCookies, TokenIssuer, refresh::Login},
+    issue::{Grant, SigningKey, TokenCookies, TokenIssuer},
+    refresh::Login,
 };
 
 use super::{ask, issuer, model::tokens, refresh::sessions, set};
@@ -200,7 +201,7 @@ async fn the_keys_are_served() {
 async fn cookies_are_out_of_reach() {
     let clock = FixedClock::default();
     let access = issuer(&clock).build().unwrap().issue(Grant::new("ada")).unwrap();
-    let opened = tokens(tower_jwt_auth::issue::refresh::MemoryRefresh::new(), &clock)
+    let opened = tokens(tower_jwt_auth::refresh::MemoryRefresh::new(), &clock)
         .open(Login::new("ada"))
         .await
         .unwrap();
@@ -258,7 +259,7 @@ async fn no_debug_shows_what_is_issued() {
     let access = issuer.issue(grant()).unwrap();
     let sessions = sessions(&clock);
     let opened = sessions.open(Login::new("ada")).await.unwrap();
-    let refresh = tokens(tower_jwt_auth::issue::refresh::MemoryRefresh::new(), &clock);
+    let refresh = tokens(tower_jwt_auth::refresh::MemoryRefresh::new(), &clock);
     let login = refresh.open(Login::new("ada")).await.unwrap();
     let everything: &[&dyn std::fmt::Debug] = &[
         &secret,
@@ -292,9 +293,10 @@ async fn no_debug_shows_what_is_issued() {
 #[test]
 fn traits() {
     use tower_jwt_auth::{
-        issue::{AccessToken, Body, JwksService, TokenIssuerBuilder, refresh::*},
+        issue::{AccessToken, Body, JwksService, TokenIssuerBuilder},
+        refresh::*,
         revocation::{MemoryDenylist, Revocation},
-        sessions::{SessionService, Sessions, SessionsBuilder, Tokens},
+        sessions::{SessionService, SessionTokens, Sessions, SessionsBuilder},
     };
     fn data<T: Send + Sync + Unpin + std::fmt::Debug>() {}
     fn sent<T: Send + Unpin + std::fmt::Debug>() {}
@@ -310,7 +312,7 @@ fn traits() {
     shared::<RefreshTokens>();
     sent::<RefreshTokensBuilder>();
     shared::<Login>();
-    data::<Opened>();
+    data::<IssuedToken>();
     data::<RefreshToken>();
     shared::<Family>();
     shared::<Session>();
@@ -323,7 +325,7 @@ fn traits() {
     shared::<Sessions>();
     sent::<SessionsBuilder>();
     shared::<SessionService>();
-    data::<Tokens>();
+    data::<SessionTokens>();
 }
 
 /// Whoever uses the crate is told, where they write claims and where they begin.

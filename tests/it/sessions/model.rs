@@ -13,7 +13,7 @@ use proptest::{
 use tokio::{runtime::Runtime, sync::Barrier};
 use tower_jwt_auth::{
     error::ErrorKind,
-    issue::refresh::{Login, RefreshStore, RefreshTokens, Session, Standing},
+    refresh::{Login, RefreshStore, RefreshTokens, Session, TokenStatus},
 };
 
 use super::set;
@@ -230,9 +230,9 @@ impl World {
             for at in 0..history.tokens.len() {
                 let takes =
                     matches!(history.outcome(at, self.now), Outcome::New | Outcome::Again(_));
-                let standing = self.tokens.standing(&history.tokens[at].0).await.unwrap();
+                let standing = self.tokens.token_status(&history.tokens[at].0).await.unwrap();
                 let session = match &standing {
-                    Standing::Live(session) => Some(session),
+                    TokenStatus::Active(session) => Some(session),
                     _ => None,
                 };
                 assert_eq!(session.is_some(), takes, "token {at} of {}", history.tokens.len());
@@ -328,6 +328,6 @@ pub(crate) async fn check_race<S: RefreshStore>(store: S) {
     // Used, it is spent, and with it all that came before.
     let last = tokens.rotate(&given[0].0).await.unwrap();
     assert!(!last.is_repeated());
-    let standing = tokens.standing(first.token().as_str()).await.unwrap();
-    assert!(matches!(standing, Standing::Spent(_)));
+    let standing = tokens.token_status(first.token().as_str()).await.unwrap();
+    assert!(matches!(standing, TokenStatus::Used(_)));
 }

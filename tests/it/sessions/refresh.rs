@@ -12,13 +12,13 @@ use tower::{Layer, ServiceExt, service_fn};
 use tower_jwt_auth::{
     RegisteredClaims,
     error::{ErrorKind, StoreError},
-    issue::refresh::{
+    maybe_ready::MaybeReady,
+    refresh::{
         Family, Login, MemoryRefresh, RefreshStore, RefreshTokens, Rotated, Rotation, Session,
-        Standing,
+        TokenStatus,
     },
-    revocation::{Denylist, MemoryDenylist, Presented, Revocation},
+    revocation::{Denylist, MemoryDenylist, Revocation, TokenIds},
     sessions::Sessions,
-    step::Step,
 };
 
 use super::{
@@ -135,33 +135,33 @@ impl Notes {
 }
 
 impl RefreshStore for Notes {
-    fn create(&self, family: Family, now: i64) -> Step<Result<(), StoreError>> {
+    fn create(&self, family: Family, now: i64) -> MaybeReady<Result<(), StoreError>> {
         self.note(&serde_json::to_string(&family).unwrap());
         self.store.create(family, now)
     }
 
-    fn get(&self, id: &str, now: i64) -> Step<Result<Option<Family>, StoreError>> {
+    fn get(&self, id: &str, now: i64) -> MaybeReady<Result<Option<Family>, StoreError>> {
         self.note(id);
         self.store.get(id, now)
     }
 
-    fn rotate(&self, rotation: Rotation) -> Step<Result<Rotated, StoreError>> {
+    fn rotate(&self, rotation: Rotation) -> MaybeReady<Result<Rotated, StoreError>> {
         let digests = [rotation.presented(), rotation.next(), rotation.salt()];
         self.note(&digests.map(|digest| digest.to_text()).join(" "));
         self.note(rotation.id());
         self.store.rotate(rotation)
     }
 
-    fn list(&self, subject: &str, now: i64) -> Step<Result<Vec<Session>, StoreError>> {
+    fn list(&self, subject: &str, now: i64) -> MaybeReady<Result<Vec<Session>, StoreError>> {
         self.store.list(subject, now)
     }
 
-    fn end(&self, id: &str) -> Step<Result<Option<Session>, StoreError>> {
+    fn end(&self, id: &str) -> MaybeReady<Result<Option<Session>, StoreError>> {
         self.note(id);
         self.store.end(id)
     }
 
-    fn end_all(&self, subject: &str) -> Step<Result<Vec<Session>, StoreError>> {
+    fn end_all(&self, subject: &str) -> MaybeReady<Result<Vec<Session>, StoreError>> {
         self.store.end_all(subject)
     }
 }
@@ -187,7 +187,7 @@ async fn r04_guesses_are_refused_and_the_store_has_digests_alone() {
     for guess in &guesses {
         let error = tokens.rotate(guess).await.unwrap_err();
         assert_eq!(*error.kind(), ErrorKind::RefreshToken, "{guess}");
-        assert!(!matches!(tokens.standing(guess).await.unwrap(), Standing::Live(_)));
+        assert!(!matches!(tokens.token_status(guess).await.unwrap(), TokenStatus::Active(_)));
     }
     let second = tokens.rotate(&text).await.unwrap();
     // The name of one family and the secret of another: the first one ends.
@@ -254,14 +254,14 @@ async fn nobody_has_more_sessions_than_there_may_be() {
 struct Mute(MemoryDenylist, AtomicBool);
 
 impl Denylist for Mute {
-    fn revoke(&self, revocation: Revocation) -> Step<Result<(), StoreError>> {
+    fn revoke(&self, revocation: Revocation) -> MaybeReady<Result<(), StoreError>> {
         if self.1.load(Ordering::Relaxed) {
-            return Step::Ready(Err(StoreError::new("no answer")));
+            return MaybeReady::Ready(Err(StoreError::new("no answer")));
         }
         self.0.revoke(revocation)
     }
 
-    fn is_revoked(&self, token: Presented<'_>) -> Step<Result<bool, StoreError>> {
+    fn is_revoked(&self, token: TokenIds<'_>) -> MaybeReady<Result<bool, StoreError>> {
         self.0.is_revoked(token)
     }
 }

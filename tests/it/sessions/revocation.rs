@@ -15,13 +15,11 @@ use tower::{Layer, ServiceExt, service_fn};
 use tower_jwt_auth::{
     Algorithm, JwtAuthLayer, RegisteredClaims, Verifier,
     error::{ErrorKind, StoreError},
-    issue::{
-        Grant, SigningKey, TokenIssuerBuilder,
-        refresh::{Login, MemoryRefresh, RefreshTokens},
-    },
-    revocation::{Denylist, MemoryDenylist, Presented, Revocation},
+    issue::{Grant, SigningKey, TokenIssuerBuilder},
+    maybe_ready::MaybeReady,
+    refresh::{Login, MemoryRefresh, RefreshTokens},
+    revocation::{Denylist, MemoryDenylist, Revocation, TokenIds},
     sessions::Sessions,
-    step::Step,
     verifier::RuleError,
 };
 
@@ -57,11 +55,11 @@ async fn v01_what_is_revoked_is_refused_at_once() {
 struct Down(bool);
 
 impl Down {
-    fn answer<T: Send + Unpin + 'static>(&self) -> Step<Result<T, StoreError>> {
+    fn answer<T: Send + Unpin + 'static>(&self) -> MaybeReady<Result<T, StoreError>> {
         let refused = || Err(StoreError::new("hunter2"));
         match self.0 {
-            true => Step::Ready(refused()),
-            false => Step::pending(async move {
+            true => MaybeReady::Ready(refused()),
+            false => MaybeReady::pending(async move {
                 tokio::time::sleep(Duration::from_millis(1)).await;
                 refused()
             }),
@@ -70,11 +68,11 @@ impl Down {
 }
 
 impl Denylist for Down {
-    fn revoke(&self, _: Revocation) -> Step<Result<(), StoreError>> {
+    fn revoke(&self, _: Revocation) -> MaybeReady<Result<(), StoreError>> {
         self.answer()
     }
 
-    fn is_revoked(&self, _: Presented<'_>) -> Step<Result<bool, StoreError>> {
+    fn is_revoked(&self, _: TokenIds<'_>) -> MaybeReady<Result<bool, StoreError>> {
         self.answer()
     }
 }
@@ -305,15 +303,15 @@ async fn an_access_token_ends_with_the_idle_session() {
 struct Stubborn(MemoryDenylist, std::sync::Arc<std::sync::atomic::AtomicUsize>);
 
 impl Denylist for Stubborn {
-    fn revoke(&self, revocation: Revocation) -> Step<Result<(), StoreError>> {
+    fn revoke(&self, revocation: Revocation) -> MaybeReady<Result<(), StoreError>> {
         use std::sync::atomic::Ordering::SeqCst;
         if self.1.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok() {
-            return Step::Ready(Err(StoreError::new("no answer")));
+            return MaybeReady::Ready(Err(StoreError::new("no answer")));
         }
         self.0.revoke(revocation)
     }
 
-    fn is_revoked(&self, token: Presented<'_>) -> Step<Result<bool, StoreError>> {
+    fn is_revoked(&self, token: TokenIds<'_>) -> MaybeReady<Result<bool, StoreError>> {
         self.0.is_revoked(token)
     }
 }

@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 use tower_jwt_auth::{
     Algorithm, Claims, RegisteredClaims,
-    issue::{Grant, SigningKey, TokenCookies, TokenIssuer, refresh::Login, refresh::Session},
+    issue::{Grant, SigningKey, TokenCookies, TokenIssuer},
+    refresh::Login,
+    refresh::Session,
     revocation::MemoryDenylist,
     sessions::{Sessions, SessionsBuilder},
     verifier::RuleError,

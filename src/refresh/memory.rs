@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::store::{Family, RefreshStore, Rotated, Rotation, Session};
-use crate::{error::StoreError, step::Step};
+use crate::{error::StoreError, maybe_ready::MaybeReady};
 
 /// Keeps families for one process, until it ends; cheap to clone, and all clones are one
 /// store.
@@ -80,27 +80,27 @@ impl MemoryRefresh {
 }
 
 impl RefreshStore for MemoryRefresh {
-    fn create(&self, family: Family, now: i64) -> Step<Result<(), StoreError>> {
+    fn create(&self, family: Family, now: i64) -> MaybeReady<Result<(), StoreError>> {
         let mut families = self.lock();
         if let Some(number) = families.find(family.session.id()) {
             if families.is_alive(number, now) {
-                return Step::Ready(Err(StoreError::new("a family of this id is there")));
+                return MaybeReady::Ready(Err(StoreError::new("a family of this id is there")));
             }
             families.take(number);
         }
         families.sweep(now);
         families.make_room();
         families.put(family);
-        Step::Ready(Ok(()))
+        MaybeReady::Ready(Ok(()))
     }
 
-    fn get(&self, id: &str, now: i64) -> Step<Result<Option<Family>, StoreError>> {
+    fn get(&self, id: &str, now: i64) -> MaybeReady<Result<Option<Family>, StoreError>> {
         let families = self.lock();
         let number = families.find(id).filter(|number| families.is_alive(*number, now));
-        Step::Ready(Ok(number.and_then(|number| families.at(number)).cloned()))
+        MaybeReady::Ready(Ok(number.and_then(|number| families.at(number)).cloned()))
     }
 
-    fn rotate(&self, rotation: Rotation) -> Step<Result<Rotated, StoreError>> {
+    fn rotate(&self, rotation: Rotation) -> MaybeReady<Result<Rotated, StoreError>> {
         let mut families = self.lock();
         families.sweep(rotation.now());
         let rotated = families.find(rotation.id()).and_then(|number| {
@@ -121,14 +121,14 @@ impl RefreshStore for MemoryRefresh {
             }
             Some(rotated)
         });
-        Step::Ready(Ok(rotated.unwrap_or(Rotated::Unknown)))
+        MaybeReady::Ready(Ok(rotated.unwrap_or(Rotated::Unknown)))
     }
 
-    fn list(&self, subject: &str, now: i64) -> Step<Result<Vec<Session>, StoreError>> {
+    fn list(&self, subject: &str, now: i64) -> MaybeReady<Result<Vec<Session>, StoreError>> {
         let families = self.lock();
         let alive = families.of_subject(subject).filter(|number| families.is_alive(*number, now));
         let sessions = alive.filter_map(|number| Some(families.at(number)?.session.clone()));
-        Step::Ready(Ok(sessions.collect()))
+        MaybeReady::Ready(Ok(sessions.collect()))
     }
 
     fn displace(
@@ -136,7 +136,7 @@ impl RefreshStore for MemoryRefresh {
         subject: &str,
         most: usize,
         now: i64,
-    ) -> Step<Result<Option<Vec<Session>>, StoreError>> {
+    ) -> MaybeReady<Result<Option<Vec<Session>>, StoreError>> {
         let mut families = self.lock();
         let mut newest: Vec<_> = families
             .of_subject(subject)
@@ -146,20 +146,20 @@ impl RefreshStore for MemoryRefresh {
         newest.sort_unstable_by(|one, other| other.cmp(one));
         let oldest = newest.split_off(newest.len().min(most));
         let ended = oldest.into_iter().filter_map(|(_, number)| families.take(number));
-        Step::Ready(Ok(Some(ended.map(|family| family.session).collect())))
+        MaybeReady::Ready(Ok(Some(ended.map(|family| family.session).collect())))
     }
 
-    fn end(&self, id: &str) -> Step<Result<Option<Session>, StoreError>> {
+    fn end(&self, id: &str) -> MaybeReady<Result<Option<Session>, StoreError>> {
         let mut families = self.lock();
         let ended = families.find(id).and_then(|number| families.take(number));
-        Step::Ready(Ok(ended.map(|family| family.session)))
+        MaybeReady::Ready(Ok(ended.map(|family| family.session)))
     }
 
-    fn end_all(&self, subject: &str) -> Step<Result<Vec<Session>, StoreError>> {
+    fn end_all(&self, subject: &str) -> MaybeReady<Result<Vec<Session>, StoreError>> {
         let mut families = self.lock();
         let numbers: Vec<u32> = families.of_subject(subject).collect();
         let ended = numbers.into_iter().filter_map(|number| families.take(number));
-        Step::Ready(Ok(ended.map(|family| family.session).collect()))
+        MaybeReady::Ready(Ok(ended.map(|family| family.session).collect()))
     }
 }
 

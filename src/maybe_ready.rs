@@ -9,24 +9,24 @@ use std::{
 
 /// The answer of a check: there already, or in a future.
 ///
-/// Most checks need no I/O and answer [`Step::Ready`]: their caller goes on in
+/// Most checks need no I/O and answer [`MaybeReady::Ready`]: their caller goes on in
 /// place, without a box, a clone or a wait. Who does not care writes `.await`.
 /// There are these two variants and no others.
 ///
 /// # Cancel safety
 ///
-/// Dropping a step drops the check; nothing is half done.
-#[must_use = "a step does nothing unless it is matched or awaited"]
+/// Dropping it drops the check; nothing is half done.
+#[must_use = "it does nothing unless it is matched or awaited"]
 #[allow(clippy::exhaustive_enums, reason = "now or later: there is no third")]
-pub enum Step<T> {
+pub enum MaybeReady<T> {
     /// The answer.
     Ready(T),
     /// A future that gives the answer.
     Pending(Pin<Box<dyn Future<Output = T> + Send>>),
 }
 
-impl<T> Step<T> {
-    /// A step that waits for `future`, in a box.
+impl<T> MaybeReady<T> {
+    /// A value that waits for `future`, in a box.
     pub fn pending(future: impl Future<Output = T> + Send + 'static) -> Self {
         Self::Pending(Box::pin(future))
     }
@@ -40,19 +40,19 @@ impl<T> Step<T> {
     }
 }
 
-impl<T: Unpin> IntoFuture for Step<T> {
+impl<T: Unpin> IntoFuture for MaybeReady<T> {
     type Output = T;
-    type IntoFuture = StepFuture<T>;
+    type IntoFuture = MaybeReadyFuture<T>;
 
-    fn into_future(self) -> StepFuture<T> {
-        StepFuture(match self {
+    fn into_future(self) -> MaybeReadyFuture<T> {
+        MaybeReadyFuture(match self {
             Self::Ready(answer) => State::Ready(ready(answer)),
             Self::Pending(future) => State::Pending(future),
         })
     }
 }
 
-impl<T> fmt::Debug for Step<T> {
+impl<T> fmt::Debug for MaybeReady<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Ready(_) => "Ready(..)",
@@ -61,16 +61,16 @@ impl<T> fmt::Debug for Step<T> {
     }
 }
 
-/// The future of a [`Step`], made by `.await`.
+/// The future of a [`MaybeReady`], made by `.await`.
 #[must_use = "a future does nothing unless it is polled"]
-pub struct StepFuture<T>(State<T>);
+pub struct MaybeReadyFuture<T>(State<T>);
 
 enum State<T> {
     Ready(Ready<T>),
     Pending(Pin<Box<dyn Future<Output = T> + Send>>),
 }
 
-impl<T: Unpin> Future for StepFuture<T> {
+impl<T: Unpin> Future for MaybeReadyFuture<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
@@ -81,8 +81,8 @@ impl<T: Unpin> Future for StepFuture<T> {
     }
 }
 
-impl<T> fmt::Debug for StepFuture<T> {
+impl<T> fmt::Debug for MaybeReadyFuture<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StepFuture").finish_non_exhaustive()
+        f.debug_struct("MaybeReadyFuture").finish_non_exhaustive()
     }
 }

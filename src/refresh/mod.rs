@@ -17,7 +17,7 @@
 //!
 //! # Example: log in, refresh, log out
 //! ```
-//! use tower_jwt_auth::issue::refresh::{Login, MemoryRefresh, RefreshTokens};
+//! use tower_jwt_auth::refresh::{Login, MemoryRefresh, RefreshTokens};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -47,13 +47,13 @@ pub use self::{
     store::{Digest, Family, RefreshStore, Rotated, Rotation, Session},
     token::RefreshToken,
 };
-use super::random::random;
 use crate::{
     clock::{Clock, SystemClock, unix_seconds},
     error::{ConfigError, Error, ErrorKind, StoreError},
+    maybe_ready::MaybeReady,
     observe::{self, Outage},
+    random::random,
     rules::seconds,
-    step::Step,
 };
 
 /// Opens sessions, rotates their tokens and ends them; cheap to clone.
@@ -86,12 +86,12 @@ impl RefreshTokens {
     }
 
     /// Opens a session: call it when the user has logged in. Where the subject then has more
-    /// than it may have, its oldest ones end: [`Opened::displaced`] has them.
+    /// than it may have, its oldest ones end: [`IssuedToken::displaced`] has them.
     ///
     /// # Errors
     ///
     /// The subject is empty, or the store cannot be reached.
-    pub async fn open(&self, login: Login) -> Result<Opened, Error> {
+    pub async fn open(&self, login: Login) -> Result<IssuedToken, Error> {
         let mut opened = self.keep(self.prepare(login)?).await?;
         if let Err(error) = self.displace_older(&mut opened).await {
             self.undo(&opened).await;
@@ -123,26 +123,26 @@ impl RefreshTokens {
         };
         let family = Family { session: session.clone(), current: parts.digest(), previous: None };
         let (token, displaced) = (parts.to_token(), Vec::new());
-        let opened = Opened { token, session, repeated: false, displaced };
+        let opened = IssuedToken { token, session, repeated: false, displaced };
         Ok(NewSession { opened, family })
     }
 
     /// Opens a session, however many its subject has.
-    pub(crate) async fn keep(&self, prepared: NewSession) -> Result<Opened, Error> {
+    pub(crate) async fn keep(&self, prepared: NewSession) -> Result<IssuedToken, Error> {
         self.asked(self.0.store.create(prepared.family, self.now())).await?;
         Ok(prepared.opened)
     }
 
     /// Finds the sessions that this one displaces, and leaves it to the caller to end them.
     /// After the session was created: of many logins at once, the last one sees all of them.
-    pub(crate) async fn displace_older(&self, opened: &mut Opened) -> Result<(), Error> {
+    pub(crate) async fn displace_older(&self, opened: &mut IssuedToken) -> Result<(), Error> {
         opened.displaced = self.displace(&opened.session, self.now()).await?;
         Ok(())
     }
 
     /// Ends a session that another one displaces. If that fails, the new one ends: nobody has
     /// its token yet.
-    async fn end_or_undo(&self, id: &str, opened: &Opened) -> Result<(), Error> {
+    async fn end_or_undo(&self, id: &str, opened: &IssuedToken) -> Result<(), Error> {
         if let Err(error) = self.end(id).await {
             self.undo(opened).await;
             return Err(error);
@@ -151,7 +151,7 @@ impl RefreshTokens {
     }
 
     /// Ends a session whose token nobody has, if the store answers.
-    pub(crate) async fn undo(&self, opened: &Opened) {
+    pub(crate) async fn undo(&self, opened: &IssuedToken) {
         let _ = self.end(opened.session.id()).await;
     }
 
@@ -168,7 +168,7 @@ impl RefreshTokens {
     ///
     /// Where the answer is lost, the token gives the same successor again within the
     /// grace.
-    pub async fn rotate(&self, token: &str) -> Result<Opened, Error> {
+    pub async fn rotate(&self, token: &str) -> Result<IssuedToken, Error> {
         let parts = Parts::read(token).ok_or_else(|| Error::new(ErrorKind::RefreshToken))?;
         let (now, salt) = (self.now(), Digest::new(random()?));
         let next = parts.successor(salt);
@@ -184,11 +184,11 @@ impl RefreshTokens {
         let displaced = Vec::new();
         match self.asked(self.0.store.rotate(rotation)).await? {
             Rotated::Rotated(session) => {
-                Ok(Opened { token: next.to_token(), session, repeated: false, displaced })
+                Ok(IssuedToken { token: next.to_token(), session, repeated: false, displaced })
             }
             Rotated::Repeated { session, salt } => {
                 let token = parts.successor(salt).to_token();
-                Ok(Opened { token, session, repeated: true, displaced })
+                Ok(IssuedToken { token, session, repeated: true, displaced })
             }
             Rotated::Reused(session) => {
                 observe::refresh_token_reused(session.id());
@@ -199,18 +199,20 @@ impl RefreshTokens {
         }
     }
 
-    /// How a token stands. Nothing changes.
+    /// Whether a token can be used. It changes nothing.
     ///
     /// # Errors
     ///
     /// The store cannot be reached.
-    pub async fn standing(&self, token: &str) -> Result<Standing, Error> {
-        let Some(parts) = Parts::read(token) else { return Ok(Standing::Unknown) };
+    pub async fn token_status(&self, token: &str) -> Result<TokenStatus, Error> {
+        let Some(parts) = Parts::read(token) else { return Ok(TokenStatus::Unknown) };
         let now = self.now();
         Ok(match self.asked(self.0.store.get(&parts.id(), now)).await? {
-            Some(family) if family.takes(parts.digest(), now) => Standing::Live(family.session),
-            Some(family) => Standing::Spent(family.session),
-            None => Standing::Unknown,
+            Some(family) if family.takes(parts.digest(), now) => {
+                TokenStatus::Active(family.session)
+            }
+            Some(family) => TokenStatus::Used(family.session),
+            None => TokenStatus::Unknown,
         })
     }
 
@@ -287,7 +289,7 @@ impl RefreshTokens {
     }
 
     /// Waits for the store, and tells the operator when it fails.
-    async fn asked<T: Unpin>(&self, answer: Step<Result<T, StoreError>>) -> Result<T, Error> {
+    async fn asked<T: Unpin>(&self, answer: MaybeReady<Result<T, StoreError>>) -> Result<T, Error> {
         match answer.await {
             Ok(answer) => {
                 self.0.outage.answered("refresh tokens");
@@ -353,34 +355,35 @@ impl Login {
     }
 }
 
-/// How a token stands.
+/// Whether a refresh token can be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums, reason = "there are these three")]
-pub enum Standing {
-    /// It gives a successor now.
-    Live(Session),
-    /// It was spent, and its session goes on: enough to log out with, and to nothing else.
-    Spent(Session),
-    /// It is none of a session that goes on.
+pub enum TokenStatus {
+    /// It can be rotated now.
+    Active(Session),
+    /// It was rotated before, and its session has not ended. It can end the session, and do
+    /// nothing else.
+    Used(Session),
+    /// It belongs to no session, or its session has ended.
     Unknown,
 }
 
 /// A session that is not in the store so far.
 pub(crate) struct NewSession {
-    pub(crate) opened: Opened,
+    pub(crate) opened: IssuedToken,
     family: Family,
 }
 
 /// A session and its live token.
 #[derive(Debug)]
-pub struct Opened {
+pub struct IssuedToken {
     token: RefreshToken,
     session: Session,
     repeated: bool,
     displaced: Vec<Session>,
 }
 
-impl Opened {
+impl IssuedToken {
     /// The token, for the client alone.
     #[must_use]
     pub fn token(&self) -> &RefreshToken {

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use base64_simd::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use crate::{error::StoreError, step::Step};
+use crate::{error::StoreError, maybe_ready::MaybeReady};
 
 /// Keeps the families of refresh tokens.
 ///
@@ -18,7 +18,7 @@ use crate::{error::StoreError, step::Step};
 ///
 /// # Example: the rotation in a transaction
 /// ```
-/// use tower_jwt_auth::issue::refresh::{Family, Rotated, Rotation};
+/// use tower_jwt_auth::refresh::{Family, Rotated, Rotation};
 ///
 /// # trait Transaction {
 /// #     fn load(&mut self, id: &str) -> Option<Family>;
@@ -43,14 +43,14 @@ pub trait RefreshStore: Send + Sync + 'static {
     /// # Errors
     ///
     /// The store cannot be reached, or already has a family of this id.
-    fn create(&self, family: Family, now: i64) -> Step<Result<(), StoreError>>;
+    fn create(&self, family: Family, now: i64) -> MaybeReady<Result<(), StoreError>>;
 
     /// The family of this id, as it is.
     ///
     /// # Errors
     ///
     /// The store cannot be reached.
-    fn get(&self, id: &str, now: i64) -> Step<Result<Option<Family>, StoreError>>;
+    fn get(&self, id: &str, now: i64) -> MaybeReady<Result<Option<Family>, StoreError>>;
 
     /// Does what [`Family::rotate`] says, as one step.
     ///
@@ -58,14 +58,14 @@ pub trait RefreshStore: Send + Sync + 'static {
     ///
     /// The store cannot be reached. Whether the token was spent, nobody knows: within the
     /// grace it gives its successor in either case.
-    fn rotate(&self, rotation: Rotation) -> Step<Result<Rotated, StoreError>>;
+    fn rotate(&self, rotation: Rotation) -> MaybeReady<Result<Rotated, StoreError>>;
 
     /// The sessions of a subject.
     ///
     /// # Errors
     ///
     /// The store cannot be reached.
-    fn list(&self, subject: &str, now: i64) -> Step<Result<Vec<Session>, StoreError>>;
+    fn list(&self, subject: &str, now: i64) -> MaybeReady<Result<Vec<Session>, StoreError>>;
 
     /// Gives the oldest sessions of a subject beyond the newest `most`, each to one caller, in
     /// one step. The caller revokes their access tokens and then [ends](Self::end) them. The
@@ -83,9 +83,9 @@ pub trait RefreshStore: Send + Sync + 'static {
         subject: &str,
         most: usize,
         now: i64,
-    ) -> Step<Result<Option<Vec<Session>>, StoreError>> {
+    ) -> MaybeReady<Result<Option<Vec<Session>>, StoreError>> {
         let _ = (subject, most, now);
-        Step::Ready(Ok(None))
+        MaybeReady::Ready(Ok(None))
     }
 
     /// Deletes the family of this id, and gives its session if there was one.
@@ -93,30 +93,30 @@ pub trait RefreshStore: Send + Sync + 'static {
     /// # Errors
     ///
     /// The store cannot be reached.
-    fn end(&self, id: &str) -> Step<Result<Option<Session>, StoreError>>;
+    fn end(&self, id: &str) -> MaybeReady<Result<Option<Session>, StoreError>>;
 
     /// Deletes all families of a subject, and gives their sessions.
     ///
     /// # Errors
     ///
     /// The store cannot be reached: some of them may have ended.
-    fn end_all(&self, subject: &str) -> Step<Result<Vec<Session>, StoreError>>;
+    fn end_all(&self, subject: &str) -> MaybeReady<Result<Vec<Session>, StoreError>>;
 }
 
 impl<R: RefreshStore + ?Sized> RefreshStore for Arc<R> {
-    fn create(&self, family: Family, now: i64) -> Step<Result<(), StoreError>> {
+    fn create(&self, family: Family, now: i64) -> MaybeReady<Result<(), StoreError>> {
         (**self).create(family, now)
     }
 
-    fn get(&self, id: &str, now: i64) -> Step<Result<Option<Family>, StoreError>> {
+    fn get(&self, id: &str, now: i64) -> MaybeReady<Result<Option<Family>, StoreError>> {
         (**self).get(id, now)
     }
 
-    fn rotate(&self, rotation: Rotation) -> Step<Result<Rotated, StoreError>> {
+    fn rotate(&self, rotation: Rotation) -> MaybeReady<Result<Rotated, StoreError>> {
         (**self).rotate(rotation)
     }
 
-    fn list(&self, subject: &str, now: i64) -> Step<Result<Vec<Session>, StoreError>> {
+    fn list(&self, subject: &str, now: i64) -> MaybeReady<Result<Vec<Session>, StoreError>> {
         (**self).list(subject, now)
     }
 
@@ -125,15 +125,15 @@ impl<R: RefreshStore + ?Sized> RefreshStore for Arc<R> {
         subject: &str,
         most: usize,
         now: i64,
-    ) -> Step<Result<Option<Vec<Session>>, StoreError>> {
+    ) -> MaybeReady<Result<Option<Vec<Session>>, StoreError>> {
         (**self).displace(subject, most, now)
     }
 
-    fn end(&self, id: &str) -> Step<Result<Option<Session>, StoreError>> {
+    fn end(&self, id: &str) -> MaybeReady<Result<Option<Session>, StoreError>> {
         (**self).end(id)
     }
 
-    fn end_all(&self, subject: &str) -> Step<Result<Vec<Session>, StoreError>> {
+    fn end_all(&self, subject: &str) -> MaybeReady<Result<Vec<Session>, StoreError>> {
         (**self).end_all(subject)
     }
 }
