@@ -85,25 +85,27 @@ impl RefreshTokens {
         }
     }
 
-    /// Opens a session: call it when the user has logged in. Where the subject then has more
-    /// than it may have, its oldest ones end: [`IssuedToken::displaced`] has them.
+    /// Opens a session: call it when the user has logged in. If the subject then has more
+    /// sessions than it may have, its oldest ones end; see [`IssuedToken::displaced`].
     ///
     /// # Errors
     ///
     /// The subject is empty, or the store cannot be reached.
     pub async fn open(&self, login: Login) -> Result<IssuedToken, Error> {
-        let mut opened = self.keep(self.prepare(login)?).await?;
-        if let Err(error) = self.displace_older(&mut opened).await {
-            self.undo(&opened).await;
-            return Err(error);
+        let mut issued = self.store(self.prepare(login)?).await?;
+        match self.end_displaced(&issued.session).await {
+            Ok(displaced) => {
+                issued.displaced = displaced;
+                Ok(issued)
+            }
+            Err(error) => {
+                self.undo(&issued).await;
+                Err(error)
+            }
         }
-        for session in opened.displaced() {
-            self.end_or_undo(session.id(), &opened).await?;
-        }
-        Ok(opened)
     }
 
-    /// Makes a session, which is not in the store so far.
+    /// Makes a session without storing it.
     pub(crate) fn prepare(&self, login: Login) -> Result<NewSession, Error> {
         if login.subject.is_empty() {
             return Err(Error::new(ErrorKind::Issue { reason: "the subject is empty".into() }));
@@ -123,36 +125,45 @@ impl RefreshTokens {
         };
         let family = Family { session: session.clone(), current: parts.digest(), previous: None };
         let (token, displaced) = (parts.to_token(), Vec::new());
-        let opened = IssuedToken { token, session, repeated: false, displaced };
-        Ok(NewSession { opened, family })
+        let issued = IssuedToken { token, session, repeated: false, displaced };
+        Ok(NewSession { issued, family })
     }
 
-    /// Opens a session, however many its subject has.
-    pub(crate) async fn keep(&self, prepared: NewSession) -> Result<IssuedToken, Error> {
-        self.asked(self.0.store.create(prepared.family, self.now())).await?;
-        Ok(prepared.opened)
+    /// Creates a session in the store, however many its subject has.
+    pub(crate) async fn store(&self, new: NewSession) -> Result<IssuedToken, Error> {
+        self.wait_for(self.0.store.create(new.family, self.now())).await?;
+        Ok(new.issued)
     }
 
-    /// Finds the sessions that this one displaces, and leaves it to the caller to end them.
-    /// After the session was created: of many logins at once, the last one sees all of them.
-    pub(crate) async fn displace_older(&self, opened: &mut IssuedToken) -> Result<(), Error> {
-        opened.displaced = self.displace(&opened.session, self.now()).await?;
-        Ok(())
-    }
-
-    /// Ends a session that another one displaces. If that fails, the new one ends: nobody has
-    /// its token yet.
-    async fn end_or_undo(&self, id: &str, opened: &IssuedToken) -> Result<(), Error> {
-        if let Err(error) = self.end(id).await {
-            self.undo(opened).await;
-            return Err(error);
+    /// Finds the sessions that a new one displaces, so that one subject cannot fill the store.
+    /// The caller must end them, although a store with [`displace`](RefreshStore::displace) may
+    /// have done so already.
+    ///
+    /// Call it after the session was created: of many logins at once, the last one then sees
+    /// all of them.
+    pub(crate) async fn find_displaced(&self, new: &Session) -> Result<Vec<Session>, Error> {
+        let most = self.0.most_sessions.max(1);
+        let displaced = self.0.store.displace(&new.subject, most, self.now());
+        if let Some(displaced) = self.wait_for(displaced).await? {
+            return Ok(displaced);
         }
-        Ok(())
+        // All logins sort the sessions in the same way, so they keep the same ones.
+        let mut others = self.list(&new.subject).await?;
+        others.retain(|session| session.id != new.id);
+        Ok(others.split_off(others.len().min(most - 1)))
     }
 
-    /// Ends a session whose token nobody has, if the store answers.
-    pub(crate) async fn undo(&self, opened: &IssuedToken) {
-        let _ = self.end(opened.session.id()).await;
+    async fn end_displaced(&self, new: &Session) -> Result<Vec<Session>, Error> {
+        let displaced = self.find_displaced(new).await?;
+        for session in &displaced {
+            self.end(session.id()).await?;
+        }
+        Ok(displaced)
+    }
+
+    /// Ends a session whose token was given to nobody, if the store answers.
+    pub(crate) async fn undo(&self, issued: &IssuedToken) {
+        let _ = self.end(issued.session.id()).await;
     }
 
     /// Takes a token, and gives its successor.
@@ -182,7 +193,7 @@ impl RefreshTokens {
             idle: self.0.idle,
         };
         let displaced = Vec::new();
-        match self.asked(self.0.store.rotate(rotation)).await? {
+        match self.wait_for(self.0.store.rotate(rotation)).await? {
             Rotated::Rotated(session) => {
                 Ok(IssuedToken { token: next.to_token(), session, repeated: false, displaced })
             }
@@ -207,7 +218,7 @@ impl RefreshTokens {
     pub async fn token_status(&self, token: &str) -> Result<TokenStatus, Error> {
         let Some(parts) = Parts::read(token) else { return Ok(TokenStatus::Unknown) };
         let now = self.now();
-        Ok(match self.asked(self.0.store.get(&parts.id(), now)).await? {
+        Ok(match self.wait_for(self.0.store.get(&parts.id(), now)).await? {
             Some(family) if family.takes(parts.digest(), now) => {
                 TokenStatus::Active(family.session)
             }
@@ -223,7 +234,7 @@ impl RefreshTokens {
     /// The store cannot be reached.
     pub async fn list(&self, subject: &str) -> Result<Vec<Session>, Error> {
         let now = self.now();
-        let mut sessions = self.asked(self.0.store.list(subject, now)).await?;
+        let mut sessions = self.wait_for(self.0.store.list(subject, now)).await?;
         sessions.retain(|session| session.expires_at() > now);
         sessions.sort_by(|one, other| {
             other.created_at.cmp(&one.created_at).then_with(|| one.id.cmp(&other.id))
@@ -240,7 +251,7 @@ impl RefreshTokens {
     ///
     /// The store cannot be reached: the session may go on.
     pub async fn end(&self, id: &str) -> Result<Option<Session>, Error> {
-        self.asked(self.0.store.end(id)).await
+        self.wait_for(self.0.store.end(id)).await
     }
 
     /// Ends all sessions of a subject.
@@ -249,7 +260,7 @@ impl RefreshTokens {
     ///
     /// The store cannot be reached: some sessions may go on.
     pub async fn end_all(&self, subject: &str) -> Result<Vec<Session>, Error> {
-        self.asked(self.0.store.end_all(subject)).await
+        self.wait_for(self.0.store.end_all(subject)).await
     }
 
     /// How long a token lasts if it is not used.
@@ -275,32 +286,12 @@ impl RefreshTokens {
         u64::try_from(end.saturating_sub(now)).unwrap_or_default()
     }
 
-    /// The sessions that have to end for a new one, so that one subject cannot fill the store:
-    /// ended already where the store does that in one step.
-    async fn displace(&self, new: &Session, now: i64) -> Result<Vec<Session>, Error> {
-        let most = self.0.most_sessions.max(1);
-        if let Some(ended) = self.asked(self.0.store.displace(&new.subject, most, now)).await? {
-            return Ok(ended);
-        }
-        // All logins order them in the same way, so that they leave the same.
-        let mut others = self.list(&new.subject).await?;
-        others.retain(|session| session.id != new.id);
-        Ok(others.split_off(others.len().min(most - 1)))
-    }
-
-    /// Waits for the store, and tells the operator when it fails.
-    async fn asked<T: Unpin>(&self, answer: MaybeReady<Result<T, StoreError>>) -> Result<T, Error> {
-        match answer.await {
-            Ok(answer) => {
-                self.0.outage.answered("refresh tokens");
-                Ok(answer)
-            }
-            Err(error) => {
-                let error = Error::from(error);
-                self.0.outage.failed("refresh tokens", &error);
-                Err(error)
-            }
-        }
+    /// Waits for the store, and reports a failure to the operator.
+    async fn wait_for<T: Unpin>(
+        &self,
+        answer: MaybeReady<Result<T, StoreError>>,
+    ) -> Result<T, Error> {
+        self.0.outage.record("refresh tokens", answer.await)
     }
 
     fn now(&self) -> i64 {
@@ -368,9 +359,9 @@ pub enum TokenStatus {
     Unknown,
 }
 
-/// A session that is not in the store so far.
+/// A session that is not stored yet.
 pub(crate) struct NewSession {
-    pub(crate) opened: IssuedToken,
+    pub(crate) issued: IssuedToken,
     family: Family,
 }
 

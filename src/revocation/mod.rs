@@ -121,21 +121,10 @@ impl Revocations {
     pub(crate) fn check(&self, claims: &RegisteredClaims) -> MaybeReady<Result<NotRevoked, Error>> {
         let Some(list) = &self.list else { return MaybeReady::Ready(Ok(NotRevoked(()))) };
         match list.is_revoked(TokenIds::new(claims)) {
-            MaybeReady::Ready(answer) => {
-                if answer.is_ok() {
-                    self.outage.answered("denylist");
-                }
-                MaybeReady::Ready(self.verdict(answer))
-            }
+            MaybeReady::Ready(answer) => MaybeReady::Ready(self.verdict(answer)),
             MaybeReady::Pending(answer) => {
-                let asked = self.clone();
-                MaybeReady::pending(async move {
-                    let answer = answer.await;
-                    if answer.is_ok() {
-                        asked.outage.answered("denylist");
-                    }
-                    asked.verdict(answer)
-                })
+                let revocations = self.clone();
+                MaybeReady::pending(async move { revocations.verdict(answer.await) })
             }
         }
     }
@@ -143,21 +132,15 @@ impl Revocations {
     #[inline]
     fn verdict(&self, answer: Result<bool, StoreError>) -> Result<NotRevoked, Error> {
         match answer {
-            Ok(false) => Ok(NotRevoked(())),
-            Ok(true) => Err(Error::new(ErrorKind::Revoked)),
-            Err(error) => self.unknown(error.into()),
+            Err(error) if self.fail_open => {
+                self.outage.passed_unchecked(error);
+                Ok(NotRevoked(()))
+            }
+            answer => match self.outage.record("denylist", answer)? {
+                false => Ok(NotRevoked(())),
+                true => Err(Error::new(ErrorKind::Revoked)),
+            },
         }
-    }
-
-    /// The list does not answer.
-    #[cold]
-    fn unknown(&self, error: Error) -> Result<NotRevoked, Error> {
-        if self.fail_open {
-            self.outage.passed_unchecked(&error);
-            return Ok(NotRevoked(()));
-        }
-        self.outage.failed("denylist", &error);
-        Err(error)
     }
 }
 
