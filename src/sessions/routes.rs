@@ -149,7 +149,7 @@ impl Sessions {
             Ok(()) => (no_content(), true),
             Err(Fault { error, location }) => {
                 let is_bad_cookie =
-                    matches!(location, TokenLocation::InCookie(_)) && error.is_bad_token();
+                    matches!(location, TokenLocation::OnlyInCookie(_)) && error.is_bad_token();
                 // Such a client is logged in nowhere, and its cookies are of no use.
                 let is_logged_out =
                     is_bad_cookie || error.is_missing_token() || error.is_invalid_token();
@@ -170,11 +170,11 @@ impl Sessions {
     {
         let Parts { method, uri, headers, .. } = parts;
         let found = self.0.sources.find(method, uri, headers);
-        let in_header = matches!(&found, Ok(Some(one)) if one.location() == TokenLocation::Sent);
+        let in_header = matches!(&found, Ok(Some(one)) if one.location() == TokenLocation::Other);
         let refresh = self.presented_refresh(parts, body, in_header).await;
         let access = match found {
             // The cookie does not count, but the refresh token does.
-            Err(Fault { error, location: TokenLocation::InCookie(_) })
+            Err(Fault { error, location: TokenLocation::OnlyInCookie(_) })
                 if error.is_bad_token() && matches!(refresh, Ok(Some(_))) =>
             {
                 None
