@@ -37,7 +37,7 @@ pub(super) struct LocalCopy {
     stale_after: u64,
     start: Instant,
     /// When the last read was sent that was answered, in milliseconds from the start, plus one;
-    /// 0 if there is none.
+    /// 0 before the first one.
     contact: AtomicU64,
     /// Whether the copy had no room for something.
     full: AtomicBool,

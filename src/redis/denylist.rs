@@ -95,7 +95,7 @@ impl RedisDenylist {
         MaybeReady::pending(async move {
             let found = copy.find(keys).await?;
             let is_revoked = found.iter().any(|one| one.revokes(issued_at));
-            // If the copy is full, the store is asked again the next time.
+            // If the copy is full, the next request asks the store, too.
             let _ = copy.view.insert_all(found);
             Ok(is_revoked)
         })

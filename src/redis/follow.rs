@@ -306,7 +306,7 @@ impl Follower {
             copy.mark_full();
         }
         progress.seen.store(seen, Ordering::Relaxed);
-        // More changes than the stream has had.
+        // The stream had fewer changes than were made.
         is_whole &= !are_all || changes.count <= seen;
         Ok(is_whole)
     }

@@ -142,7 +142,7 @@ impl RedisRefresh {
         });
         // A second attempt would find the family of the first one.
         if !self.0.connection().script::<bool>(&create, Retry::Never).await? {
-            return Err(StoreError::new("a family of this id is there"));
+            return Err(StoreError::new("a family of this id already exists"));
         }
         // The index comes second, because an id without a family is removed from it. If this
         // fails, the family is in no index, but its token was given to nobody.

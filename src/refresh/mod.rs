@@ -2,18 +2,18 @@
 //!
 //! # Rules
 //!
-//! 1. A refresh token is opaque: random, and stored as a digest alone. It is no JWT, so it
-//!    can never pass for an access token, nor an access token for it.
-//! 2. All tokens that come of one login are a family, and its newest token is live. Using
-//!    it spends it, and its successor is live.
-//! 3. Whoever presents a token that was spent shows that it was stolen, or that a thief
-//!    has used it: the family ends.
-//! 4. Within a short grace, the token that was spent last gives the same successor again,
-//!    as long as that has not been used: for a client whose answer was lost, and for two
-//!    tabs. It does not make the grace longer.
-//! 5. A session ends when it has not been refreshed for the idle lifetime, and after the
-//!    absolute lifetime in any case.
-//! 6. All this is one step in the store, so that of two requests at once one wins.
+//! 1. A refresh token is opaque: it is random, and only its digest is stored. It is not a JWT,
+//!    so it can never pass for an access token, nor an access token for it.
+//! 2. All tokens of one login are a family, and only its newest token is live. A rotation
+//!    spends the live token, and makes its successor live.
+//! 3. If a spent token is presented, either it was stolen, or a thief has used it before. So
+//!    the family ends.
+//! 4. Within a short grace, the token that was spent last gives the same successor again, as
+//!    long as that was not used. A client whose answer was lost needs this, and so do two tabs
+//!    of a browser. It does not make the grace longer.
+//! 5. A session ends if it is not refreshed within the idle lifetime, and always after the
+//!    absolute lifetime.
+//! 6. A rotation is one step in the store, so one of two simultaneous requests wins.
 //!
 //! # Example: log in, refresh, log out
 //! ```
@@ -73,7 +73,7 @@ struct RefreshInner {
 }
 
 impl RefreshTokens {
-    /// A builder, for families that this store keeps.
+    /// Starts to build refresh tokens whose families are kept in this store.
     pub fn builder(store: impl RefreshStore) -> RefreshTokensBuilder {
         RefreshTokensBuilder {
             store: Box::new(store),
@@ -166,19 +166,18 @@ impl RefreshTokens {
         let _ = self.end(issued.session.id()).await;
     }
 
-    /// Takes a token, and gives its successor.
+    /// Spends a token, and gives its successor.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::RefreshToken`] if the token is none, or its session has ended;
-    /// [`ErrorKind::RefreshTokenReused`] if it was spent: its session is ended with that.
-    /// If the store does not answer, the token may have been spent or not: it may be presented
-    /// again within the grace.
+    /// [`ErrorKind::RefreshToken`] if the text is not a token, or its session has ended;
+    /// [`ErrorKind::RefreshTokenReused`] if the token was spent before, which ends its session.
+    /// If the store does not answer, the token may have been spent: it can be presented again
+    /// within the grace.
     ///
     /// # Cancel safety
     ///
-    /// Where the answer is lost, the token gives the same successor again within the
-    /// grace.
+    /// If the answer is lost, the token gives the same successor again within the grace.
     pub async fn rotate(&self, token: &str) -> Result<IssuedToken, Error> {
         let parts = Parts::read(token).ok_or_else(|| Error::new(ErrorKind::RefreshToken))?;
         let (now, salt) = (self.now(), Digest::new(random()?));
@@ -210,7 +209,7 @@ impl RefreshTokens {
         }
     }
 
-    /// Whether a token can be used. It changes nothing.
+    /// Finds out whether a token can be used, without using it.
     ///
     /// # Errors
     ///
@@ -227,7 +226,7 @@ impl RefreshTokens {
         })
     }
 
-    /// The sessions of a subject that have not ended, the newest first.
+    /// Lists the sessions of a subject that have not ended, newest first.
     ///
     /// # Errors
     ///
@@ -242,14 +241,14 @@ impl RefreshTokens {
         Ok(sessions)
     }
 
-    /// Ends the session of this id; `None` if there is none.
+    /// Ends the session of this id; `None` if it does not exist.
     ///
-    /// Its access tokens are good until they expire, unless they are
+    /// Its access tokens are valid until they expire, unless they are
     /// [revoked](crate::revocation).
     ///
     /// # Errors
     ///
-    /// The store cannot be reached: the session may go on.
+    /// The store cannot be reached, and the session may not have ended.
     pub async fn end(&self, id: &str) -> Result<Option<Session>, Error> {
         self.wait_for(self.0.store.end(id)).await
     }
@@ -258,25 +257,25 @@ impl RefreshTokens {
     ///
     /// # Errors
     ///
-    /// The store cannot be reached: some sessions may go on.
+    /// The store cannot be reached, and some sessions may not have ended.
     pub async fn end_all(&self, subject: &str) -> Result<Vec<Session>, Error> {
         self.wait_for(self.0.store.end_all(subject)).await
     }
 
-    /// How long a token lasts if it is not used.
+    /// The lifetime of a token that is not used.
     #[must_use]
     pub fn idle_lifetime(&self) -> Duration {
         Duration::from_secs(u64::try_from(self.0.idle).unwrap_or_default())
     }
 
-    /// The seconds that are left to a session.
+    /// The seconds until a session ends.
     pub(crate) fn left(&self, session: &Session) -> u64 {
         u64::try_from(session.expires_at().saturating_sub(self.now())).unwrap_or_default()
     }
 
-    /// The seconds that are left to it if it is refreshed now and then never again. Where it was
-    /// refreshed within the longest grace, this may be the same token once more, which changes
-    /// nothing.
+    /// The seconds until a session ends that is refreshed now and then never again. If it was
+    /// refreshed within the longest grace, the same token may be presented once more, which does
+    /// not change the end.
     pub(crate) fn left_if_idle(&self, session: &Session) -> u64 {
         let now = self.now();
         if now.saturating_sub(session.refreshed_at) <= seconds(MINUTE) {
@@ -309,7 +308,7 @@ impl fmt::Debug for RefreshTokens {
     }
 }
 
-/// A user who has logged in, as far as the session is to know.
+/// A user who has logged in, with the data that the session keeps.
 #[derive(Clone, Debug)]
 #[must_use = "a login does nothing until its session is opened"]
 pub struct Login {
@@ -320,25 +319,26 @@ pub struct Login {
 }
 
 impl Login {
-    /// This subject, who has shown to be it: the `sub` of the tokens.
+    /// A login of this subject, which is the `sub` of the tokens. The application must have
+    /// authenticated the user.
     pub fn new(subject: impl Into<String>) -> Self {
         Self { subject: subject.into(), client_id: None, scope: None, label: None }
     }
 
-    /// By way of this client. Default: that of the issuer.
+    /// Sets the client. Default: the client of the issuer.
     pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
         self.client_id = Some(client_id.into());
         self
     }
 
-    /// With this scope, words parted by blanks (RFC 6749 §3.3). Default: none.
+    /// Sets the scope, words separated by spaces (RFC 6749 §3.3). Default: none.
     pub fn scope(mut self, scope: impl Into<String>) -> Self {
         self.scope = Some(scope.into());
         self
     }
 
-    /// A name by which the user recognizes the session in a list, such as that of a
-    /// browser; cut to 200 characters.
+    /// Sets the name by which the user recognizes the session in a list, such as the name of a
+    /// browser. It is cut to 200 characters.
     pub fn label(mut self, label: impl Into<String>) -> Self {
         let label: String = label.into().chars().filter(|c| !c.is_control()).take(200).collect();
         self.label = Some(label).filter(|label| !label.is_empty());
@@ -352,8 +352,7 @@ impl Login {
 pub enum TokenStatus {
     /// It can be rotated now.
     Active(Session),
-    /// It was rotated before, and its session has not ended. It can end the session, and do
-    /// nothing else.
+    /// It was rotated before, and its session has not ended. It can only end the session.
     Used(Session),
     /// It belongs to no session, or its session has ended.
     Unknown,
@@ -375,7 +374,7 @@ pub struct IssuedToken {
 }
 
 impl IssuedToken {
-    /// The token, for the client alone.
+    /// The token. Give it only to its client.
     #[must_use]
     pub fn token(&self) -> &RefreshToken {
         &self.token
@@ -387,8 +386,8 @@ impl IssuedToken {
         &self.session
     }
 
-    /// Whether a token was presented again within its grace, and this is what it gave
-    /// before.
+    /// Whether the token before it was presented again within its grace, so that this token was
+    /// already given.
     #[must_use]
     pub fn is_repeated(&self) -> bool {
         self.repeated
@@ -397,7 +396,7 @@ impl IssuedToken {
     /// The sessions that ended because the subject had too many
     /// ([`most_sessions`](RefreshTokensBuilder::most_sessions)).
     ///
-    /// Their access tokens are good until they expire, unless they are
+    /// Their access tokens are valid until they expire, unless they are
     /// [revoked](crate::revocation::Revocation::session):
     /// [`Sessions`](crate::sessions::Sessions) does that.
     #[must_use]
@@ -413,8 +412,8 @@ impl IssuedToken {
 /// - idle lifetime: 14 days
 /// - absolute lifetime: 90 days
 /// - grace: 10 s
-/// - sessions of a subject: 100 at most
-/// - clock: that of the system
+/// - sessions of a subject: at most 100
+/// - clock: the system clock
 #[must_use = "a builder does nothing until it is built"]
 pub struct RefreshTokensBuilder {
     store: Box<dyn RefreshStore>,
@@ -426,27 +425,27 @@ pub struct RefreshTokensBuilder {
 }
 
 impl RefreshTokensBuilder {
-    /// How long a session lasts that is not refreshed, in whole seconds. Default: 14 days.
+    /// Sets how long a session lasts without a refresh, in whole seconds. Default: 14 days.
     pub fn idle_lifetime(mut self, lifetime: Duration) -> Self {
         self.idle = lifetime;
         self
     }
 
-    /// How long a session lasts at most, in whole seconds. Default: 90 days.
+    /// Sets how long a session lasts at most, in whole seconds. Default: 90 days.
     pub fn absolute_lifetime(mut self, lifetime: Duration) -> Self {
         self.absolute = lifetime;
         self
     }
 
-    /// For how long a token that was spent gives the same successor again, in whole
-    /// seconds; at most 60 s. With zero, it never does. Default: 10 s.
+    /// Sets how long a spent token gives the same successor again, in whole seconds; at most
+    /// 60 s. With zero, it never does. Default: 10 s.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self
     }
 
-    /// How many sessions a subject may have at once; at the next login, its oldest one ends.
-    /// Default: 100.
+    /// Limits the sessions that a subject may have at once. At the next login, its oldest one
+    /// ends. Default: 100.
     pub fn most_sessions(mut self, most: usize) -> Self {
         self.most_sessions = most;
         self
@@ -458,18 +457,21 @@ impl RefreshTokensBuilder {
         self
     }
 
-    /// The refresh tokens.
+    /// Builds the refresh tokens.
     ///
     /// # Errors
     ///
-    /// A lifetime is shorter than a minute, or the grace is longer.
+    /// A lifetime is shorter than a minute, or the grace is longer than a minute.
     pub fn build(self) -> Result<RefreshTokens, ConfigError> {
         if self.idle < MINUTE || self.absolute < MINUTE {
-            return Err(ConfigError::OutOfRange("a session lasts for a minute at the least"));
+            return Err(ConfigError::OutOfRange(
+                "`idle_lifetime` and `absolute_lifetime` of a session must be at least a minute",
+            ));
         }
         if self.grace > MINUTE {
             return Err(ConfigError::OutOfRange(
-                "in a grace of more than a minute, a thief has the time to use a spent token",
+                "`grace` must be at most a minute: a longer one gives a thief time to use a spent \
+                 token",
             ));
         }
         Ok(RefreshTokens(Arc::new(RefreshInner {

@@ -100,7 +100,7 @@ fn json(answer: &Answer<'_>) -> Result<String, Error> {
     serde_json::to_string(answer).map_err(|error| Error::with_source(ErrorKind::Failed, error))
 }
 
-/// Makes the answer with the tokens: in `cookies`, or in the body if there are none.
+/// Makes the answer with the tokens: in `cookies`, or in the body with `None`.
 pub(super) fn answer(
     tokens: &SessionTokens,
     cookies: Option<&TokenCookies>,
