@@ -187,7 +187,7 @@ impl Sessions {
         cookies: Option<&TokenCookies>,
     ) -> Result<SessionTokens, Error> {
         let new = self.0.refresh.prepare(login)?;
-        // First the steps that may refuse: then nothing is opened, and nothing ends.
+        // The steps that may refuse come first: then nothing is opened, and nothing ends.
         let session = new.issued.session();
         let access = self.issue(self.grant(session.clone()).await?, session)?;
         cookies.map_or(Ok(()), |cookies| cookies.check_length(&access))?;
@@ -220,7 +220,7 @@ impl Sessions {
         token: &str,
         cookies: Option<&TokenCookies>,
     ) -> Result<SessionTokens, Error> {
-        // First the steps that may fail: a token that is spent without an answer may count as
+        // The steps that may fail come first: a token that is spent without an answer may count as
         // stolen when it is presented again.
         let access = match self.0.refresh.token_status(token).await? {
             TokenStatus::Unknown => return Err(ErrorKind::RefreshToken.into()),
