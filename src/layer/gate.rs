@@ -48,7 +48,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
         match self.sources.find(request.method(), request.uri(), request.headers()) {
             Ok(Some(token)) => {
                 let location = token.location();
-                (self.verifier.verify_found(token.as_bytes(), || token.text()), location)
+                (self.verifier.verify_raw(&token), location)
             }
             Ok(None) => {
                 (MaybeReady::Ready(Err(ErrorKind::MissingToken.into())), TokenLocation::Sent)

@@ -21,7 +21,7 @@
 //! use http::Response;
 //! use tower_jwt_auth::{JwtAuthLayer, response::Rejection};
 //! # use tower_jwt_auth::{Key, RegisteredClaims, Verifier};
-//! # let verifier = Verifier::<RegisteredClaims>::builder()
+//! # let verifier = Verifier::builder()
 //! #     .any_issuer().any_audience().keys(Key::hs256([7; 32])).build()?;
 //! let layer = JwtAuthLayer::new(verifier)
 //!     .respond_with(|rejection: &Rejection| rejection.to_response(String::from("go away")));
