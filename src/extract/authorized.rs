@@ -69,10 +69,10 @@ where
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
-        let claims = authorize::claims(&parts.extensions)?;
+        let claims = authorize::claims((&*parts).into())?;
         match P::default().authorize(&claims) {
             Ok(()) => Ok(Self { claims, policy: PhantomData }),
-            Err(error) => Err(authorize::refuse(error, &parts.extensions)),
+            Err(error) => Err(authorize::refuse(error, (&*parts).into())),
         }
     }
 }

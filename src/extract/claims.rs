@@ -13,7 +13,7 @@ where
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
-        authorize::claims(&parts.extensions)
+        authorize::claims((&*parts).into())
     }
 }
 
@@ -25,7 +25,7 @@ where
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Rejection> {
-        match authorize::claims(&parts.extensions) {
+        match authorize::claims((&*parts).into()) {
             Ok(claims) => Ok(Some(claims)),
             Err(rejection) if rejection.is_of_a_guest() => Ok(None),
             Err(rejection) => Err(rejection),

@@ -82,9 +82,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Subject {
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
-        let claims = authorize::claims::<RegisteredClaims>(&parts.extensions)?;
+        let claims = authorize::claims::<RegisteredClaims>((&*parts).into())?;
         if claims.subject().is_none() {
-            return Err(authorize::refuse(Error::missing_claim("sub"), &parts.extensions));
+            return Err(authorize::refuse(Error::missing_claim("sub"), (&*parts).into()));
         }
         Ok(Self(claims))
     }

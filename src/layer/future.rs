@@ -117,7 +117,7 @@ where
                             this.state.set(State::Forward { future });
                         }
                         Err(rejection) => {
-                            let response = rejection.respond(&waiting.respond);
+                            let response = rejection.answer_with(&waiting.respond);
                             return Poll::Ready(Ok(response));
                         }
                     }

@@ -128,9 +128,8 @@ where
     C: Send + Sync + 'static,
 {
     fn decide<B>(&self, request: &Request<B>) -> Result<(), Rejection> {
-        let extensions = request.extensions();
-        let claims = authorize::claims(extensions)?;
-        self.policy.authorize(&claims).map_err(|error| authorize::refuse(error, extensions))
+        let claims = authorize::claims(request.into())?;
+        self.policy.authorize(&claims).map_err(|error| authorize::refuse(error, request.into()))
     }
 }
 
@@ -151,7 +150,9 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let state = match self.decide(&request) {
             Ok(()) => State::Forward { future: self.inner.call(request) },
-            Err(rejection) => State::Rejected { response: Some(rejection.respond(&self.respond)) },
+            Err(rejection) => {
+                State::Rejected { response: Some(rejection.answer_with(&self.respond)) }
+            }
         };
         RequireFuture { state }
     }

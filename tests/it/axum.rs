@@ -295,6 +295,57 @@ async fn a_token_without_a_subject_has_none_to_give() {
     }
 }
 
+/// A renderer sees what its answer may depend on, wherever the refusal is made.
+#[tokio::test]
+async fn a_rejection_knows_its_request() {
+    fn shown(rejection: &Rejection) -> Response<Body> {
+        let facts = format!(
+            "{:?} {:?} {:?} {} {:?}",
+            rejection.version().unwrap(),
+            rejection.content_type().map(|value| value.to_str().unwrap()),
+            rejection.scheme(),
+            rejection.is_from_cookie(),
+            rejection.challenge(),
+        );
+        // As gRPC has it: 200, with the challenge as metadata.
+        let mut response = Response::new(Body::from(facts));
+        response
+            .headers_mut()
+            .extend(rejection.challenge().map(|challenge| (header::WWW_AUTHENTICATE, challenge)));
+        response
+    }
+    let ask_with = async |app: &Router, path, headers: &[(HeaderName, &str)]| {
+        let mut request = get(headers);
+        *request.version_mut() = http::Version::HTTP_2;
+        let response = ask(app, path, request).await;
+        assert_eq!(response.status(), 200);
+        (challenge(&response).map(str::to_owned), response.into_body())
+    };
+    let layer = JwtAuthLayer::new(users()).source(TokenSource::cookie("at")).respond_with(shown);
+    let app = Router::new()
+        .route("/", on_get(async || "in"))
+        .route(
+            "/scope",
+            on_get(async || "in").layer(RequireLayer::scopes(["none"]).respond_with(shown)),
+        )
+        .layer(layer.clone());
+    let grpc = (header::CONTENT_TYPE, "application/grpc+proto");
+    let (challenge, facts) = ask_with(&app, "/", std::slice::from_ref(&grpc)).await;
+    assert_eq!(challenge.as_deref(), Some("Bearer"));
+    assert!(facts.starts_with("HTTP/2.0 Some(\"application/grpc+proto\") None false"), "{facts}");
+    let (challenge, facts) = ask_with(&app, "/", &[(AUTHORIZATION, "bearer x")]).await;
+    assert!(challenge.unwrap().contains("invalid_token"));
+    assert!(facts.starts_with("HTTP/2.0 None Some(\"Bearer\") false"), "{facts}");
+    let same_origin = HeaderName::from_static("sec-fetch-site");
+    let cookie = [(header::COOKIE, "at=x"), (same_origin, "same-origin")];
+    let (_, facts) = ask_with(&app, "/", &cookie).await;
+    assert!(facts.starts_with("HTTP/2.0 None None true"), "{facts}");
+    let bearer = bearer("alice");
+    let (challenge, facts) = ask_with(&app, "/scope", &[grpc, (AUTHORIZATION, &bearer)]).await;
+    assert!(challenge.unwrap().contains("scope=\"none\""));
+    assert!(facts.starts_with("HTTP/2.0 Some(\"application/grpc+proto\") Some(\"Bearer\") false"));
+}
+
 #[tokio::test]
 async fn a_refusal_of_one_type_does_not_speak_for_another() {
     // The token for `User` is bad, the one for `RegisteredClaims` is missing.
