@@ -32,10 +32,7 @@ mod lookup;
 mod roles;
 mod scopes;
 
-use crate::{
-    error::{Error, ErrorKind},
-    verifier::Claims,
-};
+use crate::{error::Error, verifier::Claims};
 
 pub(crate) use self::lookup::{claims, refuse};
 pub use self::{
@@ -85,12 +82,6 @@ impl<P> PolicyExt for P {}
 
 impl<C, F: Fn(&Claims<C>) -> bool> Policy<C> for F {
     fn authorize(&self, claims: &Claims<C>) -> Result<(), Error> {
-        if self(claims) { Ok(()) } else { Err(forbidden("a condition of the application")) }
+        if self(claims) { Ok(()) } else { Err(Error::forbidden("a condition of the application")) }
     }
-}
-
-/// A refusal that names a policy.
-#[cold]
-fn forbidden(policy: impl Into<std::borrow::Cow<'static, str>>) -> Error {
-    Error::new(ErrorKind::Forbidden { policy: policy.into() })
 }
