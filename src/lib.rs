@@ -22,7 +22,6 @@ pub mod claims;
 pub mod clock;
 mod csrf;
 pub mod error;
-#[cfg(any(feature = "issue", feature = "remote"))]
 #[cfg(feature = "remote")]
 mod expiring;
 #[cfg(feature = "axum")]

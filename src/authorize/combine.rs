@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 
-use super::{Policy, forbidden};
+use super::Policy;
 use crate::{error::Error, verifier::Claims};
 
 /// Both of two policies; made by [`PolicyExt::and`](super::PolicyExt::and).
@@ -54,7 +54,7 @@ impl<P> Not<P> {
 impl<C, P: Policy<C>> Policy<C> for Not<P> {
     fn authorize(&self, claims: &Claims<C>) -> Result<(), Error> {
         match self.0.authorize(claims) {
-            Ok(()) => Err(forbidden("the contrary of a policy")),
+            Ok(()) => Err(Error::forbidden("the contrary of a policy")),
             // A policy that could not decide has not said no.
             Err(error) if !is_no(&error) => Err(error),
             Err(_) => Ok(()),

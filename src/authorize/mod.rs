@@ -28,14 +28,13 @@
 //! ```
 
 mod combine;
+mod lookup;
 mod roles;
 mod scopes;
 
-use crate::{
-    error::{Error, ErrorKind},
-    verifier::Claims,
-};
+use crate::{error::Error, verifier::Claims};
 
+pub(crate) use self::lookup::{claims, refuse};
 pub use self::{
     combine::{And, Not, Or},
     roles::{AnyRole, EveryRole, Roles},
@@ -47,7 +46,8 @@ pub use self::{
 /// Closures `Fn(&Claims<C>) -> bool` are policies too.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a policy for `Claims<{C}>`",
-    note = "a closure needs its argument's type: `|claims: &Claims<{C}>| …`"
+    note = "a closure needs its argument's type: `|claims: &Claims<{C}>| …`; for a type of your \
+            own, use `RequireLayer::for_claims(|user: &Claims<User>| …)`"
 )]
 pub trait Policy<C> {
     /// Answers whether the claims allow it.
@@ -82,12 +82,6 @@ impl<P> PolicyExt for P {}
 
 impl<C, F: Fn(&Claims<C>) -> bool> Policy<C> for F {
     fn authorize(&self, claims: &Claims<C>) -> Result<(), Error> {
-        if self(claims) { Ok(()) } else { Err(forbidden("a condition of the application")) }
+        if self(claims) { Ok(()) } else { Err(Error::forbidden("a condition of the application")) }
     }
-}
-
-/// A refusal that names a policy.
-#[cold]
-fn forbidden(policy: impl Into<std::borrow::Cow<'static, str>>) -> Error {
-    Error::new(ErrorKind::Forbidden { policy: policy.into() })
 }

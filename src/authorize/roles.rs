@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::{Policy, forbidden};
+use super::Policy;
 use crate::{
     claims::{ClaimPath, RegisteredClaims},
     error::{Error, ErrorKind},
@@ -58,7 +58,7 @@ impl<C> Policy<C> for AnyRole {
     fn authorize(&self, claims: &Claims<C>) -> Result<(), Error> {
         let has = self.0.held(claims.registered())?;
         let enough = self.0.roles.iter().any(|role| has.contains(role));
-        if enough { Ok(()) } else { Err(forbidden(format!("any of the {}", self.0))) }
+        if enough { Ok(()) } else { Err(Error::forbidden(format!("any of the {}", self.0))) }
     }
 }
 
@@ -66,7 +66,7 @@ impl<C> Policy<C> for EveryRole {
     fn authorize(&self, claims: &Claims<C>) -> Result<(), Error> {
         let has = self.0.held(claims.registered())?;
         let enough = self.0.roles.iter().all(|role| has.contains(role));
-        if enough { Ok(()) } else { Err(forbidden(format!("all of the {}", self.0))) }
+        if enough { Ok(()) } else { Err(Error::forbidden(format!("all of the {}", self.0))) }
     }
 }
 

@@ -67,11 +67,13 @@ pub enum ErrorKind {
     /// nothing here checks.
     SenderConstrained,
     /// The claims do not fit the type of the application.
+    #[non_exhaustive]
     ClaimsType {
         /// What did not fit, without any value of the token.
         detail: Box<str>,
     },
     /// A rule of the application refused the token.
+    #[non_exhaustive]
     Rule {
         /// The reason that the rule gave.
         reason: Cow<'static, str>,
@@ -85,6 +87,7 @@ pub enum ErrorKind {
     RefreshToken,
     /// The refresh token was spent before: somebody has a copy of it, and its session is
     /// ended.
+    #[non_exhaustive]
     RefreshTokenReused {
         /// The id of the session.
         session: Box<str>,
@@ -92,6 +95,7 @@ pub enum ErrorKind {
 
     // ----- the authority (RFC 6750 §3.1: `insufficient_scope`)
     /// The token does not have the scopes that are needed.
+    #[non_exhaustive]
     InsufficientScope {
         /// The scopes that the resource needs.
         required: Box<[Box<str>]>,
@@ -99,6 +103,7 @@ pub enum ErrorKind {
         missing: Box<[Box<str>]>,
     },
     /// The token is good, and does not allow this.
+    #[non_exhaustive]
     Forbidden {
         /// What was asked of it.
         policy: Cow<'static, str>,
@@ -107,17 +112,20 @@ pub enum ErrorKind {
     // ----- the server
     /// The keys to check the token with cannot be had from the identity provider
     /// now.
+    #[non_exhaustive]
     KeysUnavailable {
         /// When it is sensible to ask again.
         retry_after: Duration,
     },
     /// The token's key is not known yet. The key set, or the resolver of its issuer, is asked
     /// soon: the key may have been published since it was asked last.
+    #[non_exhaustive]
     KeyPending {
         /// When it is sensible to ask again.
         retry_after: Duration,
     },
     /// A part that is needed for the decision cannot be reached now.
+    #[non_exhaustive]
     Unavailable {
         /// When it is sensible to ask again.
         retry_after: Duration,
@@ -125,6 +133,7 @@ pub enum ErrorKind {
     /// A part that is needed for the decision has failed.
     Failed,
     /// A token cannot be issued as it was asked for.
+    #[non_exhaustive]
     Issue {
         /// What is wrong with it, and the way out.
         reason: Cow<'static, str>,
@@ -132,6 +141,7 @@ pub enum ErrorKind {
     /// The clock of this machine is before 1970.
     Clock,
     /// The service is wired without the layer that it needs.
+    #[non_exhaustive]
     MissingLayer {
         /// The layer that is missing.
         layer: &'static str,
@@ -175,6 +185,19 @@ pub(crate) enum Class {
     Failed,
 }
 
+impl Class {
+    /// The error code of RFC 6750 §3.1 or RFC 6749 §5.2.
+    pub(crate) fn code(self) -> Option<&'static str> {
+        match self {
+            Self::InvalidRequest => Some("invalid_request"),
+            Self::InvalidToken => Some("invalid_token"),
+            Self::InsufficientScope => Some("insufficient_scope"),
+            Self::InvalidGrant => Some("invalid_grant"),
+            Self::NoToken | Self::CrossSite | Self::Unavailable | Self::Failed => None,
+        }
+    }
+}
+
 impl ErrorKind {
     pub(crate) fn class(&self) -> Class {
         match self {
@@ -214,8 +237,9 @@ impl ErrorKind {
         }
     }
 
-    /// The variant's name, for logs.
-    pub(crate) fn name(&self) -> &'static str {
+    /// The name of the kind, as events have it: `expired`, `unknown_key`. A name does not change.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
         match self {
             Self::MissingToken => "missing_token",
             Self::InvalidRequest(_) => "invalid_request",

@@ -41,8 +41,7 @@ pub use self::{
 #[derive(Clone)]
 pub struct Error(Option<Arc<ErrorInner>>);
 
-/// What an error is that has none of it: there is no token. That is said so often, of
-/// everybody who comes for the first time, that it takes no memory.
+/// The kind of an error without an allocation: a missing token, the most frequent one.
 static MISSING: ErrorKind = ErrorKind::MissingToken;
 
 struct ErrorInner {
@@ -95,6 +94,26 @@ impl Error {
 
     pub(crate) fn is_told(&self) -> bool {
         self.0.as_ref().is_some_and(|inner| inner.told.load(Ordering::Relaxed))
+    }
+
+    /// Verified claims that do not allow this: 403 `insufficient_scope`. `policy` says to the
+    /// operator what is missing, and is not sent to the client.
+    ///
+    /// # Example
+    /// ```
+    /// use tower_jwt_auth::{Claims, Error, response::Rejection};
+    ///
+    /// async fn close(account: u64, claims: Claims) -> Result<(), Rejection> {
+    ///     if claims.get("accounts").is_none_or(|own: Vec<u64>| !own.contains(&account)) {
+    ///         return Err(Error::forbidden("an account of somebody else").into());
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    #[must_use]
+    #[cold]
+    pub fn forbidden(policy: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::Forbidden { policy: policy.into() })
     }
 
     /// What happened.
@@ -151,13 +170,7 @@ impl Error {
     /// answer has one.
     #[must_use]
     pub fn code(&self) -> Option<&'static str> {
-        match self.kind().class() {
-            Class::InvalidRequest => Some("invalid_request"),
-            Class::InvalidToken => Some("invalid_token"),
-            Class::InsufficientScope => Some("insufficient_scope"),
-            Class::InvalidGrant => Some("invalid_grant"),
-            Class::NoToken | Class::CrossSite | Class::Unavailable | Class::Failed => None,
-        }
+        self.kind().class().code()
     }
 }
 

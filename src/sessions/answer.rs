@@ -11,7 +11,7 @@ use crate::{
     issue::{AccessToken, Body, TokenCookies},
     observe,
     refresh::{IssuedToken, Session},
-    response::{Challenge, ProblemJson, Rejection},
+    response::{ProblemJson, Rejection},
 };
 
 /// The tokens of a session. `Debug` shows nothing of them.
@@ -125,7 +125,7 @@ pub(super) fn answer(
 /// Reports an error, and answers with only as much of it as the client may know.
 pub(super) fn refuse(error: Error) -> Response<Body> {
     observe::refused(&error);
-    Rejection::new(error, Challenge::new(None)).respond(&ProblemJson)
+    Rejection::from(error).answer_with(&ProblemJson)
 }
 
 /// Whether a client gets the tokens in the body: it asks for JSON, sends no cookie, and is not

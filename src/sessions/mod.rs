@@ -39,7 +39,7 @@
 //!     let sessions = Sessions::builder(issuer).build()?;
 //!     Ok(Router::new()
 //!         .route("/me", get(me))
-//!         .route_layer(sessions.layer::<RegisteredClaims>()?)
+//!         .route_layer(sessions.layer()?)
 //!         .route("/auth/login", post(login))
 //!         .route_service("/auth/refresh", sessions.refresh_service())
 //!         .route_service("/auth/logout", sessions.logout_service())
@@ -89,7 +89,6 @@ mod routes;
 use std::{fmt, sync::Arc, time::Duration};
 
 use http::{Response, request::Parts};
-use serde::de::DeserializeOwned;
 
 use self::answer::{answer, refuse, wants_tokens};
 pub use self::{answer::SessionTokens, builder::SessionsBuilder, routes::SessionService};
@@ -348,16 +347,32 @@ impl Sessions {
     /// # Errors
     ///
     /// See [`VerifierBuilder::build`].
-    pub fn layer<C>(&self) -> Result<JwtAuthLayer<C>, ConfigError>
-    where
-        C: DeserializeOwned + Send + Sync + 'static,
-    {
-        Ok(JwtAuthLayer::new(self.verifier().build()?).source(self.0.cookies.source()))
+    pub fn layer(&self) -> Result<JwtAuthLayer, ConfigError> {
+        Ok(self.layer_of(self.verifier().build()?))
+    }
+
+    /// Makes the same layer with another verifier, which was made with
+    /// [`verifier`](Self::verifier): one with a type of claims or rules of your own.
+    ///
+    /// # Example
+    /// ```
+    /// # use tower_jwt_auth::{ConfigError, JwtAuthLayer, sessions::Sessions};
+    /// #[derive(serde::Deserialize)]
+    /// struct User {
+    ///     name: String,
+    /// }
+    ///
+    /// # fn layer(sessions: &Sessions) -> Result<JwtAuthLayer<User>, ConfigError> {
+    /// let layer = sessions.layer_of(sessions.verifier().claims::<User>().build()?);
+    /// # Ok(layer) }
+    /// ```
+    pub fn layer_of<C>(&self, verifier: Verifier<C>) -> JwtAuthLayer<C> {
+        JwtAuthLayer::new(verifier).source(self.0.cookies.source())
     }
 
     /// Starts to build a verifier for these sessions: with the issuer's keys, name and audience,
     /// and with the denylist. It accepts only access tokens (RFC 9068).
-    pub fn verifier<C>(&self) -> VerifierBuilder<C> {
+    pub fn verifier(&self) -> VerifierBuilder {
         verifier(&self.0.issuer, &self.0.denylist)
     }
 
@@ -421,7 +436,7 @@ impl Sessions {
 }
 
 /// A builder of a verifier for the tokens of this issuer.
-fn verifier<C>(issuer: &TokenIssuer, denylist: &Arc<dyn Denylist>) -> VerifierBuilder<C> {
+fn verifier(issuer: &TokenIssuer, denylist: &Arc<dyn Denylist>) -> VerifierBuilder {
     let audiences = issuer.audiences();
     let builder = Verifier::builder()
         .keys(issuer.key_set())

@@ -50,7 +50,7 @@
 //! # async fn start(file: &str) -> Result<(), Box<dyn std::error::Error>> {
 //! // With `toml::from_str`, or whatever reads your files or your environment.
 //! let config: Config = serde_json::from_str(file)?;
-//! let layer = config.auth.layer::<RegisteredClaims>().await?;
+//! let layer = config.auth.layer().await?;
 //! # Ok(()) }
 //! ```
 //!
@@ -59,11 +59,11 @@
 //!
 //! # Example: with a rule of your own
 //! ```no_run
-//! use tower_jwt_auth::{Claims, RegisteredClaims, settings::Settings, verifier::RuleError};
+//! use tower_jwt_auth::{Claims, settings::Settings, verifier::RuleError};
 //!
 //! # async fn start(settings: Settings) -> Result<(), tower_jwt_auth::ConfigError> {
 //! let verifier = settings
-//!     .verifier_builder::<RegisteredClaims>()
+//!     .verifier_builder()
 //!     .await?
 //!     .rule(|claims: &Claims| match claims.session_id() {
 //!         Some(_) => Ok(()),
@@ -80,7 +80,7 @@ use std::{fmt, path::PathBuf};
 
 use base64_simd::URL_SAFE_NO_PAD;
 use http::HeaderName;
-use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer};
 
 use self::text::{AsMap, List, SecretText, Span};
 use crate::{
@@ -182,14 +182,12 @@ impl Settings {
     /// # Errors
     ///
     /// See [`Self::verifier_builder`] and [`Self::layer_of`].
-    pub async fn layer<C>(&self) -> Result<JwtAuthLayer<C>, ConfigError>
-    where
-        C: DeserializeOwned + Send + Sync + 'static,
-    {
+    pub async fn layer(&self) -> Result<JwtAuthLayer, ConfigError> {
         self.layer_of(self.verifier().await?)
     }
 
-    /// Builds the layer with another verifier, such as one with your own rules.
+    /// Builds the layer with another verifier, such as one with a type of claims or rules of your
+    /// own.
     ///
     /// # Errors
     ///
@@ -219,7 +217,7 @@ impl Settings {
     /// # Errors
     ///
     /// See [`Self::verifier_builder`] and [`VerifierBuilder::build`].
-    pub async fn verifier<C>(&self) -> Result<Verifier<C>, ConfigError> {
+    pub async fn verifier(&self) -> Result<Verifier, ConfigError> {
         self.verifier_builder().await?.build()
     }
 
@@ -229,7 +227,7 @@ impl Settings {
     ///
     /// Settings contradict each other, a key cannot be used, or the keys cannot be
     /// fetched.
-    pub async fn verifier_builder<C>(&self) -> Result<VerifierBuilder<C>, ConfigError> {
+    pub async fn verifier_builder(&self) -> Result<VerifierBuilder, ConfigError> {
         let mut builder = Verifier::builder().issuer(&*self.0.issuer);
         for audience in self.0.audience.iter() {
             builder = builder.audience(audience);

@@ -47,6 +47,11 @@ impl From<Error> for Fault {
 }
 
 impl<'r> RawToken<'r> {
+    /// A token that is in no request.
+    pub(crate) fn of_text(text: &'r str) -> Self {
+        Self::new(RawText::Text(Cow::Borrowed(text)), TokenLocation::Other)
+    }
+
     pub(super) fn new(text: RawText<'r>, location: TokenLocation) -> Self {
         Self { text, location }
     }

@@ -35,7 +35,7 @@
 //!
 //! # async fn start() -> Result<(), tower_jwt_auth::ConfigError> {
 //! let keys = RemoteKeys::discover("https://login.example.com").build().await?;
-//! let verifier = Verifier::<RegisteredClaims>::builder()
+//! let verifier = Verifier::builder()
 //!     .audience("https://api.example.com")
 //!     .keys(keys.clone()) // they bring their issuer along
 //!     .build()?;

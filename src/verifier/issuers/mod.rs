@@ -50,7 +50,7 @@ use crate::{
 /// use tower_jwt_auth::{JwtAuthLayer, Key, RegisteredClaims, Verifier, verifier::Issuers};
 ///
 /// let verifier = |issuer, secret: [u8; 32]| {
-///     Verifier::<RegisteredClaims>::builder()
+///     Verifier::builder()
 ///         .issuer(issuer)
 ///         .audience("https://api.example.com")
 ///         .keys(Key::hs256(secret))
@@ -195,7 +195,7 @@ impl<C: Send + Sync + 'static> Tenants<C> {
 impl<C> Engine<C> {
     /// The issuers that are trusted; none where any is.
     pub(super) fn issuers(&self) -> Option<&[Arc<str>]> {
-        self.rules.issuers.as_deref()
+        self.checks.rules.issuers.as_deref()
     }
 
     /// An issuer by the name that it has here, if it is one of those that are named.

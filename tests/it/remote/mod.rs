@@ -72,7 +72,7 @@ fn refused(result: Result<Claims, Error>, kind: &ErrorKind) {
 #[track_caller]
 fn pending(result: Result<Claims, Error>) -> Duration {
     match result.unwrap_err().kind() {
-        ErrorKind::KeyPending { retry_after } => *retry_after,
+        ErrorKind::KeyPending { retry_after, .. } => *retry_after,
         other => panic!("{other:?}"),
     }
 }
@@ -80,7 +80,7 @@ fn pending(result: Result<Claims, Error>) -> Duration {
 #[track_caller]
 fn unavailable(result: Result<Claims, Error>) -> Duration {
     match result.expect_err("no keys").kind() {
-        ErrorKind::KeysUnavailable { retry_after } => *retry_after,
+        ErrorKind::KeysUnavailable { retry_after, .. } => *retry_after,
         other => panic!("{other:?}"),
     }
 }
