@@ -1,8 +1,8 @@
-//! Whether a request that a cookie vouches for comes from where it should.
+//! The check that a request with a cookie comes from a page that may use the cookie.
 //!
 //! A browser adds its cookies to requests that other sites make. So a cookie
-//! counts on an unsafe request only with positive evidence that the page that
-//! made it is of the same origin, or of one that is trusted by name.
+//! counts on an unsafe request only with positive evidence that the page has the
+//! same origin, or one that is configured as trusted.
 
 #[cfg(feature = "issue")]
 use std::net::IpAddr;
@@ -13,15 +13,15 @@ use crate::error::{ConfigError, Error, ErrorKind};
 
 /// Decides on one request:
 ///
-/// 1. `GET`, `HEAD` and `OPTIONS` pass (RFC 9110 §9.2.1), but for a WebSocket
-///    handshake, which opens more than it reads. Only the real method counts.
+/// 1. `GET`, `HEAD` and `OPTIONS` pass (RFC 9110 §9.2.1), except for a WebSocket handshake,
+///    which opens a channel in both directions. Only the real method counts.
 /// 2. `Sec-Fetch-Site: same-origin` passes, unless an `Origin` contradicts it.
-/// 3. Without `Sec-Fetch-Site`, an `Origin` that is the request's own or a
-///    trusted one passes. Its own is `public`, or where that is not known, that of
-///    the host that the request was sent to.
-/// 4. With `same-site` or `cross-site`, a trusted `Origin` passes that is not
-///    the request's own.
-/// 5. All else is refused: neither header, one of them twice, `Origin: null`.
+/// 3. Without `Sec-Fetch-Site`, an `Origin` passes that is the request's own or a trusted one.
+///    The request's own origin is `public`, or without that, the origin of the host that the
+///    request was sent to.
+/// 4. With `same-site` or `cross-site`, an `Origin` passes that is trusted and not the
+///    request's own.
+/// 5. Everything else is refused: neither header, one of them twice, `Origin: null`.
 pub(crate) fn check(
     method: &Method,
     uri: &Uri,
@@ -44,8 +44,8 @@ fn evidence(
     public: Option<&Origin>,
     trusted: &[Origin],
 ) -> Option<()> {
-    let site = once(headers, "sec-fetch-site")?;
-    let origin = match once(headers, header::ORIGIN.as_str())? {
+    let site = single_value(headers, "sec-fetch-site")?;
+    let origin = match single_value(headers, header::ORIGIN.as_str())? {
         None => None,
         Some(text) => Some(Origin::parse(text)?),
     };
@@ -63,14 +63,14 @@ fn evidence(
     passes.then_some(())
 }
 
-/// Whether a request says nothing of where it comes from: browsers always do, of one that
-/// is not safe.
+/// Whether a request does not name its origin. Browsers always do so for a method that is not
+/// safe.
 #[cfg(feature = "issue")]
 pub(crate) fn is_silent(headers: &HeaderMap) -> bool {
     !headers.contains_key("sec-fetch-site") && !headers.contains_key(header::ORIGIN)
 }
 
-/// Whether a request was sent to a name of this machine alone.
+/// Whether a request was sent to a loopback address.
 #[cfg(feature = "issue")]
 pub(crate) fn is_to_loopback(uri: &Uri, headers: &HeaderMap) -> bool {
     addressed(uri, headers).is_some_and(|(host, _)| is_loopback(host))
@@ -80,7 +80,7 @@ pub(crate) fn is_to_loopback(uri: &Uri, headers: &HeaderMap) -> bool {
 fn addressed<'r>(uri: &'r Uri, headers: &'r HeaderMap) -> Option<(&'r str, Option<u16>)> {
     let authority = match uri.authority() {
         Some(authority) => Some(authority.as_str()),
-        None => once(headers, header::HOST.as_str()).flatten(),
+        None => single_value(headers, header::HOST.as_str()).flatten(),
     };
     authority.and_then(authority_parts)
 }
@@ -92,9 +92,9 @@ fn is_loopback(host: &str) -> bool {
         || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
-/// The value of a header that must not be repeated: `Some(None)` where it is
-/// absent, `None` where it is repeated or no text.
-fn once<'h>(headers: &'h HeaderMap, name: &str) -> Option<Option<&'h str>> {
+/// The value of a header that must not be repeated: `Some(None)` if it is absent, `None` if it
+/// is repeated or not text.
+fn single_value<'h>(headers: &'h HeaderMap, name: &str) -> Option<Option<&'h str>> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (None, _) => Some(None),
@@ -119,23 +119,23 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    /// An origin from a configuration.
+    /// A trusted origin, from the configuration.
     pub(crate) fn new(text: &str) -> Result<Self, ConfigError> {
         Self::parse(text).ok_or(ConfigError::InvalidName(
-            "a trusted origin is a scheme, a host and perhaps a port and nothing behind it, as in \
+            "a trusted origin must be a scheme, a host and maybe a port, without a path, such as \
              `https://app.example.com`",
         ))
     }
 
-    /// That of a service, from a configuration.
+    /// The origin of a service, from the configuration.
     pub(crate) fn of_a_service(text: &str) -> Result<Self, ConfigError> {
         Self::parse(text).filter(Self::is_web).ok_or(ConfigError::InvalidName(
-            "the origin of a service is `https` or `http`, a host and perhaps a port and nothing \
-             behind it, as in `https://api.example.com`",
+            "the origin of a service must be `https` or `http`, a host and maybe a port, without \
+             a path, such as `https://api.example.com`",
         ))
     }
 
-    /// Whether it is a page of this machine, without TLS.
+    /// Whether it is a loopback address without TLS.
     #[cfg(feature = "issue")]
     pub(crate) fn is_loopback(&self) -> bool {
         &*self.scheme == "http" && is_loopback(&self.host)
@@ -159,8 +159,8 @@ impl Origin {
         })
     }
 
-    /// Whether this is the origin that the request was sent to, as far as a
-    /// request tells: behind a proxy that ends TLS, the scheme is not known.
+    /// Whether this is the origin that the request was sent to. Behind a proxy that terminates
+    /// TLS, the scheme of the request is not known.
     fn is_of(&self, uri: &Uri, headers: &HeaderMap) -> bool {
         let downgraded = uri.scheme() == Some(&Scheme::HTTPS) && &*self.scheme != "https";
         let Some((host, port)) = addressed(uri, headers) else { return false };
@@ -171,7 +171,7 @@ impl Origin {
     }
 }
 
-/// Host and port, where there is nothing else.
+/// The host and the port of an authority that has nothing else.
 fn authority_parts(authority: &str) -> Option<(&str, Option<u16>)> {
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => {

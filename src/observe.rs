@@ -1,10 +1,9 @@
-//! What is told to the outside of the process: every event, and nothing of a
-//! token in any of them.
+//! Everything that leaves the process as a `tracing` event. No event contains a token.
 //!
 //! | event | level |
 //! |---|---|
 //! | a request without a token; a request that passes without claims | debug |
-//! | a request or a token that was refused, also for want of keys | info |
+//! | a request or a token that was refused, also because a key is missing | info |
 //! | a fault of the server, and its cause | error |
 //! | a spent refresh token was used | warn |
 //! | a store does not answer; a token passes unchecked because of that (`fail_open`) | error |
@@ -16,11 +15,13 @@
 //! | keys can be fetched again | info |
 //! | keys cannot be fetched any more; a key in a document cannot be used; an issuer cannot be resolved | warn |
 //!
-//! What is wrong with keys is told when it begins and when it ends. A store that fails is told
-//! at once, then every ten seconds with the number of failures since the last event. Neither
-//! has anything of a request in it, and the requests that fail with it are told at debug level.
+//! A fault of the keys is reported when it begins and when it ends. A store that fails is
+//! reported at once, and then every ten seconds with the number of failures since the last
+//! event. Neither event says anything of a request. The requests that fail because of it are
+//! reported at debug level.
 
 use std::{
+    error::Error as StdError,
     fmt,
     sync::{
         Mutex, PoisonError,
@@ -29,55 +30,62 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::error::Error;
-#[cfg(feature = "tracing")]
-use crate::error::ErrorKind;
+#[cfg(feature = "remote")]
+use crate::error::FetchError;
+use crate::error::{Error, ErrorKind, StoreError};
 
-/// A request was refused.
+/// Emits an event with these fields; `name = %value` shows a value by its `Display`. Without
+/// the feature `tracing`, the fields are evaluated and nothing is emitted.
 #[cfg(feature = "tracing")]
+macro_rules! event {
+    ($level:ident, $($field:ident $(= %$value:expr)?,)* $message:literal) => {
+        tracing::$level!($($field $(= %$value)?,)* $message)
+    };
+}
+
+#[cfg(not(feature = "tracing"))]
+macro_rules! event {
+    (@use $field:ident) => { _ = &$field };
+    (@use $field:ident $value:expr) => { _ = &$value };
+    ($level:ident, $($field:ident $(= %$value:expr)?,)* $message:literal) => {{
+        _ = (stringify!($level), $message);
+        $(event!(@use $field $($value)?);)*
+    }};
+}
+
+/// Reports that a request was refused.
 pub(crate) fn refused(error: &Error) {
-    use std::error::Error as _;
-
     let kind = error.kind().name();
     if error.is_told() {
-        tracing::debug!(kind, reason = %error, "request not decided");
+        event!(debug, kind, reason = %error, "request not decided");
     } else if let ErrorKind::KeysUnavailable { .. } | ErrorKind::KeyPending { .. } = error.kind() {
-        // What ails the keys was told when it began. Anybody can make up an id.
-        tracing::info!(kind, reason = %error, "request not decided");
+        // The fault of the keys was reported when it began, and anybody can make up a key id.
+        event!(info, kind, reason = %error, "request not decided");
     } else if error.is_server_fault() {
-        let cause = error.source().map(tracing::field::display);
-        tracing::error!(kind, reason = %error, cause, "request not decided");
+        match error.source() {
+            Some(cause) => {
+                event!(error, kind, reason = %error, cause = %cause, "request not decided");
+            }
+            None => event!(error, kind, reason = %error, "request not decided"),
+        }
     } else if error.is_missing_token() {
-        tracing::debug!(kind, reason = %error, "request refused");
+        event!(debug, kind, reason = %error, "request refused");
     } else {
-        tracing::info!(kind, reason = %error, "request refused");
+        event!(info, kind, reason = %error, "request refused");
     }
 }
 
-/// A request was refused.
-#[cfg(not(feature = "tracing"))]
-pub(crate) fn refused(error: &Error) {
-    let _ = error.kind().name();
-}
-
-/// A request passes without claims, as the layer's mode has it.
-#[cfg(feature = "tracing")]
+/// Reports that a request passes without claims, as the layer's mode allows.
 pub(crate) fn passed(error: &Error) {
     if error.is_server_fault() {
         refused(error);
     } else {
         let kind = error.kind().name();
-        tracing::debug!(kind, reason = %error, "request passes without claims");
+        event!(debug, kind, reason = %error, "request passes without claims");
     }
 }
 
-/// A request passes without claims, as the layer's mode has it.
-#[cfg(not(feature = "tracing"))]
-pub(crate) fn passed(error: &Error) {
-    refused(error);
-}
-
-/// The failures of one store, told as one event in ten seconds.
+/// Reports the failures of one store: one event in ten seconds.
 #[derive(Default)]
 pub(crate) struct Outage {
     /// Whether the last answer was a failure.
@@ -88,79 +96,100 @@ pub(crate) struct Outage {
 #[derive(Default)]
 struct Told {
     last: Option<Instant>,
-    /// Whether the end is to be told.
+    /// Whether the end is to be reported.
     open: bool,
-    /// How many failures there were since then.
+    /// The number of failures since the last event.
     more: u64,
 }
 
 impl Outage {
-    /// The store has not answered. What this was for is told in `error`, at debug level only.
-    #[cold]
-    pub(crate) fn failed(&self, store: &'static str, error: &Error) {
-        use std::error::Error as _;
-
-        error.set_told();
-        if let Some(more) = self.count(Instant::now()) {
-            let cause = error.source().map(ToString::to_string).unwrap_or_default();
-            store_failed(store, &cause, more);
+    /// Takes the answer of a store, and reports when the store begins or ceases to fail. The
+    /// failed request itself is then reported at debug level only.
+    #[inline]
+    pub(crate) fn record<T>(
+        &self,
+        store: &'static str,
+        answer: Result<T, StoreError>,
+    ) -> Result<T, Error> {
+        match answer {
+            Ok(answer) => {
+                self.answered(store);
+                Ok(answer)
+            }
+            Err(error) => Err(self.failed(store, error)),
         }
     }
 
-    /// The same, where the token passes all the same, as the verifier was told by name.
+    /// Reports that a token passes although the denylist has not answered, because the verifier
+    /// is configured to fail open.
     #[cold]
-    pub(crate) fn passed_unchecked(&self, error: &Error) {
-        use std::error::Error as _;
-
+    pub(crate) fn passed_unchecked(&self, error: StoreError) {
         if let Some(more) = self.count(Instant::now()) {
-            let cause = error.source().map(ToString::to_string).unwrap_or_default();
-            passed_unchecked(&cause, more);
+            let cause = cause_of(&Error::from(error));
+            event!(error, cause, more, "tokens pass unchecked: the denylist does not answer");
         }
     }
 
-    /// The denylist in the store cannot be followed.
+    /// Reports that the denylist in the store cannot be followed.
     #[cfg(feature = "redis")]
     pub(crate) fn not_followed(&self, cause: &dyn fmt::Display) {
         if let Some(more) = self.count(Instant::now()) {
-            denylist_lost(cause, more);
+            event!(warn, reason = %cause, more, "the denylist cannot be followed");
         }
     }
 
-    /// The application's resolver has failed; the cause is its own text.
+    /// Reports that the application's resolver has failed, with its own text as the cause.
     #[cfg(feature = "remote")]
-    pub(crate) fn not_resolved(&self, cause: &(dyn std::error::Error + 'static)) {
+    pub(crate) fn not_resolved(&self, cause: &(dyn StdError + 'static)) {
         if let Some(more) = self.count(Instant::now()) {
-            issuer_not_resolved(cause, more);
+            event!(warn, cause = %cause, more, "an issuer cannot be resolved");
         }
     }
 
-    /// An issuer that was resolved finds no room among so many.
+    /// Reports that there is no room for an issuer that was resolved.
     #[cfg(feature = "remote")]
-    pub(crate) fn no_room(&self, most: usize) {
+    pub(crate) fn no_room(&self, max_resolved: usize) {
         if let Some(more) = self.count(Instant::now()) {
-            no_room_for_issuer(most, more);
+            event!(
+                warn,
+                max_resolved,
+                more,
+                "no room for another resolved issuer: it is resolved for each token, raise \
+                 `max_resolved`"
+            );
         }
     }
 
-    /// The store has answered.
-    #[inline]
-    pub(crate) fn answered(&self, store: &'static str) {
-        if self.down.load(Ordering::Relaxed)
-            && let Some(more) = self.end()
-        {
-            store_answers(store, more);
-        }
-    }
-
-    /// The denylist in the store is followed.
+    /// Reports that the denylist in the store is followed again.
     #[cfg(feature = "redis")]
     pub(crate) fn followed(&self) {
         if self.end().is_some() {
-            denylist_followed();
+            event!(info, "the denylist is followed again");
         }
     }
 
-    /// Counts a failure; gives how many were not told before it, if it is to be told.
+    #[inline]
+    fn answered(&self, store: &'static str) {
+        if self.down.load(Ordering::Relaxed)
+            && let Some(more) = self.end()
+        {
+            event!(info, store, more, "a store answers again");
+        }
+    }
+
+    #[cold]
+    fn failed(&self, store: &'static str, error: StoreError) -> Error {
+        let error = Error::from(error);
+        error.set_told();
+        if let Some(more) = self.count(Instant::now()) {
+            let cause = cause_of(&error);
+            event!(error, store, cause, more, "a store does not answer, requests are not decided");
+        }
+        error
+    }
+
+    /// Counts a failure. If it is to be reported, this gives the number of failures before it
+    /// that were not.
     fn count(&self, now: Instant) -> Option<u64> {
         self.down.store(true, Ordering::Relaxed);
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
@@ -172,8 +201,8 @@ impl Outage {
         Some(std::mem::take(&mut told.more))
     }
 
-    /// Ends it; gives how many failures were not told, if its begin was. Otherwise a store that
-    /// answers every other time would be told each time.
+    /// Ends the outage. If its beginning was reported, this gives the number of failures that
+    /// were not; otherwise a store that fails every other time would be reported each time.
     fn end(&self) -> Option<u64> {
         if !self.down.swap(false, Ordering::Relaxed) {
             return None;
@@ -189,143 +218,67 @@ impl fmt::Debug for Outage {
     }
 }
 
-/// How long a failure of a store that was told keeps others from being told.
-const PAUSE: Duration = Duration::from_secs(10);
-
-#[cfg(feature = "tracing")]
-fn store_failed(store: &'static str, cause: &str, more: u64) {
-    tracing::error!(store, cause, more, "a store does not answer, requests are not decided");
+fn cause_of(error: &Error) -> String {
+    error.source().map(ToString::to_string).unwrap_or_default()
 }
 
-#[cfg(feature = "tracing")]
-fn store_answers(store: &'static str, more: u64) {
-    tracing::info!(store, more, "a store answers again");
-}
-
-#[cfg(feature = "tracing")]
-fn passed_unchecked(cause: &str, more: u64) {
-    tracing::error!(cause, more, "tokens pass unchecked: the denylist does not answer");
-}
-
-#[cfg(all(feature = "tracing", feature = "redis"))]
-fn denylist_lost(cause: &dyn fmt::Display, more: u64) {
-    tracing::warn!(reason = %cause, more, "the denylist cannot be followed");
-}
-
-#[cfg(all(feature = "tracing", feature = "redis"))]
-fn denylist_followed() {
-    tracing::info!("the denylist is followed again");
-}
-
-/// Redis may evict keys when it is full: an evicted revocation lets a token in again.
-#[cfg(all(feature = "tracing", feature = "redis"))]
+/// Reports that Redis may evict keys when it is full: an evicted revocation lets a token in
+/// again.
+#[cfg(feature = "redis")]
 pub(crate) fn store_may_evict(policy: &str) {
-    tracing::warn!(
+    event!(
+        warn,
         policy,
         "Redis may evict revocations and sessions: set `maxmemory-policy` to `noeviction`"
     );
 }
 
-/// Whether Redis may evict keys is not known.
-#[cfg(all(feature = "tracing", feature = "redis"))]
+/// Reports that it is unknown whether Redis may evict keys.
+#[cfg(feature = "redis")]
 pub(crate) fn eviction_not_checked() {
-    tracing::warn!(
+    event!(
+        warn,
         "whether Redis may evict keys was not checked: grant its user `+info`, and see that \
          `maxmemory-policy` is `noeviction`"
     );
 }
 
-/// A refresh token was used that was spent: a thief has it, or has used it.
-#[cfg(all(feature = "tracing", feature = "issue"))]
+/// Reports that a spent refresh token was used: a thief has it, or has used it before.
+#[cfg(feature = "issue")]
 pub(crate) fn refresh_token_reused(session: &str) {
-    tracing::warn!(session, "a spent refresh token was used, its session is ended");
+    event!(warn, session, "a spent refresh token was used, its session is ended");
 }
 
-/// A spent refresh token was used.
-#[cfg(all(not(feature = "tracing"), feature = "issue"))]
-pub(crate) fn refresh_token_reused(_: &str) {}
-
-/// Keys were fetched: again, where the last fetch failed.
-#[cfg(all(feature = "tracing", feature = "remote"))]
-pub(crate) fn keys_fetched(from: &str, again: bool) {
-    if again {
-        tracing::info!(from, "keys can be fetched again");
+/// Reports that keys were fetched, for the first time or after a fetch that `failed_before`.
+#[cfg(feature = "remote")]
+pub(crate) fn keys_fetched(from: &str, failed_before: bool) {
+    if failed_before {
+        event!(info, from, "keys can be fetched again");
     } else {
-        tracing::debug!(from, "keys were fetched");
+        event!(debug, from, "keys were fetched");
     }
 }
 
-/// A key of a document cannot be used. One that is not for signatures is nothing
-/// to worry about.
-#[cfg(all(feature = "tracing", feature = "remote"))]
-pub(crate) fn key_skipped(from: &str, skipped: &impl std::fmt::Display, harmless: bool) {
+/// Reports that a key of a document cannot be used. It is `harmless` if the key is not for
+/// signatures.
+#[cfg(feature = "remote")]
+pub(crate) fn key_skipped(from: &str, skipped: &impl fmt::Display, harmless: bool) {
     if harmless {
-        tracing::debug!(from, %skipped, "a key is left out");
+        event!(debug, from, skipped = %skipped, "a key is left out");
     } else {
-        tracing::warn!(from, %skipped, "a key is left out");
+        event!(warn, from, skipped = %skipped, "a key is left out");
     }
 }
 
-/// Keys cannot be fetched any more.
-#[cfg(all(feature = "tracing", feature = "remote"))]
-pub(crate) fn keys_not_fetched(error: &crate::error::FetchError) {
-    tracing::warn!(from = error.url(), reason = %error.kind(), "keys cannot be fetched");
+/// Reports that keys cannot be fetched any more.
+#[cfg(feature = "remote")]
+pub(crate) fn keys_not_fetched(error: &FetchError) {
+    let from = error.url();
+    event!(warn, from, reason = %error.kind(), "keys cannot be fetched");
 }
 
-#[cfg(all(feature = "tracing", feature = "remote"))]
-fn issuer_not_resolved(cause: &(dyn std::error::Error + 'static), more: u64) {
-    tracing::warn!(%cause, more, "an issuer cannot be resolved");
-}
-
-#[cfg(all(feature = "tracing", feature = "remote"))]
-fn no_room_for_issuer(max_resolved: usize, more: u64) {
-    tracing::warn!(
-        max_resolved,
-        more,
-        "no room for another resolved issuer: it is resolved for each token, raise `max_resolved`"
-    );
-}
-
-#[cfg(not(feature = "tracing"))]
-#[allow(dead_code, reason = "each feature has some of them")]
-mod silent {
-    //! The same, where nobody listens.
-
-    pub(super) fn store_failed(_: &'static str, _: &str, _: u64) {}
-
-    pub(super) fn store_answers(_: &'static str, _: u64) {}
-
-    pub(super) fn passed_unchecked(_: &str, _: u64) {}
-
-    pub(super) fn denylist_lost(_: &dyn std::fmt::Display, _: u64) {}
-
-    pub(super) fn denylist_followed() {}
-
-    pub(crate) fn store_may_evict(_: &str) {}
-
-    pub(crate) fn eviction_not_checked() {}
-
-    pub(crate) fn keys_fetched(_: &str, _: bool) {}
-
-    pub(crate) fn key_skipped(_: &str, _: &impl std::fmt::Display, _: bool) {}
-
-    pub(crate) fn keys_not_fetched(_: &crate::error::FetchError) {}
-
-    pub(super) fn issuer_not_resolved(_: &(dyn std::error::Error + 'static), _: u64) {}
-
-    pub(super) fn no_room_for_issuer(_: usize, _: u64) {}
-}
-
-#[cfg(all(not(feature = "tracing"), feature = "redis"))]
-use self::silent::{denylist_followed, denylist_lost};
-#[cfg(all(not(feature = "tracing"), feature = "redis"))]
-pub(crate) use self::silent::{eviction_not_checked, store_may_evict};
-#[cfg(all(not(feature = "tracing"), feature = "remote"))]
-use self::silent::{issuer_not_resolved, no_room_for_issuer};
-#[cfg(all(not(feature = "tracing"), feature = "remote"))]
-pub(crate) use self::silent::{key_skipped, keys_fetched, keys_not_fetched};
-#[cfg(not(feature = "tracing"))]
-use self::silent::{passed_unchecked, store_answers, store_failed};
+/// The time from one event of an outage to the next.
+const PAUSE: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {

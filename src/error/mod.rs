@@ -92,7 +92,6 @@ impl Error {
         }
     }
 
-    #[cfg(feature = "tracing")]
     pub(crate) fn is_told(&self) -> bool {
         self.0.as_ref().is_some_and(|inner| inner.told.load(Ordering::Relaxed))
     }

@@ -55,8 +55,8 @@ use crate::{
 ///
 /// # Security
 ///
-/// Whoever has a token can read what is in it: it is signed, not encrypted. Nothing that is
-/// secret belongs into its claims.
+/// A token is signed and not encrypted, so anybody who has it can read it. Put nothing secret
+/// into its claims.
 #[derive(Clone)]
 pub struct TokenIssuer(Arc<IssuerInner>);
 
@@ -77,12 +77,12 @@ impl TokenIssuer {
         Self(Arc::new(inner))
     }
 
-    /// Issues an access token (RFC 9068 §2): `typ` is `at+jwt`; `iss`, `sub`, `aud`, `exp`,
-    /// `iat`, `jti` and `client_id` are there, `scope` and `sid` if they were granted.
+    /// Issues an access token (RFC 9068 §2). Its `typ` is `at+jwt`. It has `iss`, `sub`, `aud`,
+    /// `exp`, `iat`, `jti` and `client_id`, and `scope` and `sid` if they were granted.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Issue`]: the subject is empty, the claims are no JSON object, or have a
+    /// [`ErrorKind::Issue`]: the subject is empty, or the claims are not a JSON object, or have a
     /// name that is the issuer's own.
     pub fn issue(&self, grant: Grant) -> Result<AccessToken, Error> {
         let IssuerInner { issuer, audiences, .. } = &*self.0;
@@ -118,34 +118,34 @@ impl TokenIssuer {
         Ok(AccessToken { text, token_id, lifetime, expires_at })
     }
 
-    /// The public keys as a JWK set (RFC 7517 §5): the one that signs, the next one, and the
-    /// last one until its tokens are gone. Shared secrets are left out.
+    /// The public keys as a JWK set (RFC 7517 §5): the key that signs, the next one, and the last
+    /// one until its tokens have expired. Shared secrets are left out.
     #[must_use]
     pub fn jwks(&self) -> String {
         self.0.keys.jwks(self.now())
     }
 
-    /// For how long a copy of the JWK set is good, in seconds: it is out of date before a key
-    /// signs that it lacks.
+    /// The seconds for which a copy of the JWK set is valid: it expires before a key signs that is
+    /// not in it.
     pub(super) fn jwks_max_age(&self) -> i64 {
         (self.0.publish_ahead / 2).min(300)
     }
 
-    /// The keys for a [`Verifier`](crate::Verifier) in the same process: those of shared
-    /// secrets, too, bound to this issuer, and others as soon as they are rotated.
+    /// The keys for a [`Verifier`](crate::Verifier) in the same process, bound to this issuer.
+    /// They include shared secrets, and follow each rotation.
     #[must_use]
     pub fn key_set(&self) -> KeySource {
         KeySource::live(self.0.keys.live())
     }
 
     /// Publishes a key, and signs with it [later](super::TokenIssuerBuilder::publish_ahead), when
-    /// those who verify have had the time to fetch it. The last one is published until its
-    /// tokens have expired. With the key that signs now, it goes on, and one that was to follow
-    /// does not.
+    /// the verifiers have had time to fetch it. The last key is published until its tokens have
+    /// expired. If this is the key that signs now, it continues to sign, and a key that was
+    /// waiting does not follow.
     ///
     /// # Errors
     ///
-    /// The key cannot be used, or another one of its id is in use.
+    /// The key cannot be used, or another key with the same id is in use.
     pub fn rotate(&self, next: SigningKey) -> Result<(), ConfigError> {
         let now = self.now();
         let signs_from = now.saturating_add(self.0.publish_ahead);
@@ -153,8 +153,8 @@ impl TokenIssuer {
         self.0.keys.add(next, now, signs_from, gone_at)
     }
 
-    /// Signs with this key at once, and takes back all others, with all the tokens that they
-    /// have signed: for a key that somebody else may have.
+    /// Signs with this key at once, and drops all other keys. All tokens that they have signed
+    /// become invalid: use it if somebody else may have a key.
     ///
     /// # Errors
     ///
@@ -169,24 +169,24 @@ impl TokenIssuer {
         &self.0.issuer
     }
 
-    /// Whom the tokens are for: `aud`.
+    /// The audiences of the tokens: `aud`.
     pub fn audiences(&self) -> impl Iterator<Item = &str> {
         self.0.audiences.iter().map(|name| &**name)
     }
 
-    /// How long a token lasts at most.
+    /// The longest lifetime of a token.
     #[must_use]
     pub fn lifetime(&self) -> Duration {
         Duration::from_secs(u64::try_from(self.0.lifetime).unwrap_or_default())
     }
 
-    /// When the last token has expired that was issued until now, in seconds since
-    /// 1970-01-01T00:00:00Z: what [revocations](crate::revocation::Revocation) of a session
-    /// or a subject ask for.
+    /// The time when all tokens that were issued until now have expired, in seconds since
+    /// 1970-01-01T00:00:00Z. [Revocations](crate::revocation::Revocation) of a session or a
+    /// subject need it.
     ///
     /// It is now plus the largest of the lifetime, one hour and
-    /// [`longest_lifetime`](super::TokenIssuerBuilder::longest_lifetime): tokens may have been issued
-    /// before the lifetime was made shorter.
+    /// [`longest_lifetime`](super::TokenIssuerBuilder::longest_lifetime): tokens may have been
+    /// issued before the lifetime was made shorter.
     #[must_use]
     pub fn last_expiry(&self) -> i64 {
         self.now().saturating_add(self.0.longest_lifetime.max(seconds(LONGEST)))
@@ -257,7 +257,7 @@ struct Header<'a> {
     kid: &'a str,
 }
 
-/// A token that was issued. `Debug` shows its id, and not the token.
+/// An access token. `Debug` shows its id, and not the token.
 pub struct AccessToken {
     text: Zeroizing<String>,
     token_id: String,
@@ -266,7 +266,7 @@ pub struct AccessToken {
 }
 
 impl AccessToken {
-    /// The token's text, for the client alone.
+    /// The token's text. Give it only to its client.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
@@ -278,7 +278,7 @@ impl AccessToken {
         &self.token_id
     }
 
-    /// How long it lasts: the `expires_in` of RFC 6749 §5.1.
+    /// Its lifetime: the `expires_in` of RFC 6749 §5.1.
     #[must_use]
     pub fn lifetime(&self) -> Duration {
         Duration::from_secs(u64::try_from(self.lifetime).unwrap_or_default())
@@ -300,9 +300,9 @@ impl fmt::Debug for AccessToken {
     }
 }
 
-/// How much longer than its tokens a key is kept: verifiers may take a token for so long
-/// after its `exp`, since clocks differ.
+/// How much longer than its tokens a key is kept, in seconds. Clocks differ, so verifiers may
+/// accept a token for this time after its `exp`.
 const SLACK: i64 = 300;
 
-/// The longest lifetime of an access token, unless a longer one is asked for by name.
+/// The longest lifetime of an access token without `long_lifetime`.
 pub(super) const LONGEST: Duration = Duration::from_secs(60 * 60);

@@ -1,4 +1,4 @@
-//! The body of an answer: some text, or nothing.
+//! The body of an answer: a text, or nothing.
 
 use std::{
     convert::Infallible,
@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body::{Frame, SizeHint};
 
-/// The body of the answers that this crate makes by itself. `Debug` shows its length.
+/// The body of the answers that this crate makes. `Debug` shows only its length.
 #[derive(Default)]
 pub struct Body(Option<Bytes>);
 
@@ -53,7 +53,7 @@ impl fmt::Debug for Body {
     }
 }
 
-/// The answer to another method than these (RFC 9110 §15.5.6).
+/// The answer to a method that is not among the `allowed` ones (RFC 9110 §15.5.6).
 pub(crate) fn method_not_allowed(allowed: &'static str) -> Response<Body> {
     let problem = r#"{"title":"Method Not Allowed","status":405}"#;
     let mut response = Response::new(Body::from(problem.to_owned()));

@@ -1,4 +1,4 @@
-//! What an issuer is made of.
+//! The builder of a [`TokenIssuer`].
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -17,12 +17,12 @@ use crate::{
 ///
 /// # Defaults
 ///
-/// - issuer, audience, key: none, and `build()` asks for them
+/// - issuer, audience, key: none; `build()` requires them
 /// - client: the name of the issuer
 /// - lifetime of a token: 15 minutes
-/// - revocations are kept for the longest lifetime that tokens had: an hour at least
+/// - revocations are kept for the longest lifetime that tokens had: at least an hour
 /// - a key is published for an hour before it signs
-/// - clock: that of the system
+/// - clock: the system clock
 #[must_use = "a builder does nothing until it is built"]
 pub struct TokenIssuerBuilder {
     issuer: String,
@@ -38,7 +38,7 @@ pub struct TokenIssuerBuilder {
 }
 
 impl TokenIssuer {
-    /// A builder, which asks for an issuer, an audience and a key at the least.
+    /// Starts to build an issuer. It requires at least a name, an audience and a key.
     pub fn builder() -> TokenIssuerBuilder {
         TokenIssuerBuilder::new()
     }
@@ -60,69 +60,67 @@ impl TokenIssuerBuilder {
         }
     }
 
-    /// The name of the issuer, `iss`: a URL with `https`, as a rule (RFC 8414 §2).
+    /// Sets the name of the issuer, `iss`: usually an `https` URL (RFC 8414 §2).
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.issuer = issuer.into();
         self
     }
 
-    /// Whom the tokens are for, `aud`. Called again, it adds another one.
+    /// Adds an audience of the tokens, `aud`. A second call adds another one.
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audiences.push(audience.into());
         self
     }
 
-    /// The client of grants that name none: `client_id`. Default: the name of the issuer.
+    /// Sets the client of grants without one: `client_id`. Default: the name of the issuer.
     pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
         self.client_id = Some(client_id.into());
         self
     }
 
-    /// The key that signs.
+    /// Sets the key that signs.
     pub fn key(mut self, key: SigningKey) -> Self {
         self.key = Ok(key);
         self
     }
 
-    /// A key that is published and verifies, and does not sign: the next one before it
-    /// begins to, or the last one while it still has tokens. Called again, it adds another
+    /// Adds a key that is published and verifies, but does not sign: the next one before it
+    /// begins to sign, or the last one until its tokens have expired. A second call adds another
     /// one.
     pub fn published_key(mut self, key: SigningKey) -> Self {
         self.published.push(key);
         self
     }
 
-    /// How long a token lasts, in whole seconds, at most an hour. Default: 15 minutes.
+    /// Sets the lifetime of a token, in whole seconds; at most an hour. Default: 15 minutes.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self.any_lifetime = false;
         self
     }
 
-    /// The same for more than an hour.
+    /// Sets the lifetime of a token, which may be more than an hour.
     ///
     /// # Security
     ///
-    /// A token that is stolen serves the thief for so long, unless it is revoked.
+    /// A thief can use a stolen token for this time, unless it is revoked.
     pub fn long_lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self.any_lifetime = true;
         self
     }
 
-    /// The longest lifetime that tokens of this issuer were ever given, by an earlier
-    /// configuration or on another machine. A logout is remembered for so long, so that it
-    /// also holds for those tokens. Default: the [lifetime](Self::lifetime), and an hour at
-    /// least, which is why it is needed only after a [`long_lifetime`](Self::long_lifetime)
-    /// was made shorter.
+    /// Sets the longest lifetime that tokens of this issuer ever had, with an earlier
+    /// configuration or on another machine. A revocation is kept for this time, so that it also
+    /// covers those tokens. Set it only after a [`long_lifetime`](Self::long_lifetime) was made
+    /// shorter. Default: the [lifetime](Self::lifetime), and at least an hour.
     pub fn longest_lifetime(mut self, lifetime: Duration) -> Self {
         self.longest_lifetime = lifetime;
         self
     }
 
-    /// How long a key is published before it signs, when keys are
-    /// [rotated](TokenIssuer::rotate): longer than those who verify keep a set. Default:
-    /// an hour.
+    /// Sets how long a key is published before it signs, when keys are
+    /// [rotated](TokenIssuer::rotate): longer than verifiers keep a key set. Default: an hour.
     pub fn publish_ahead(mut self, time: Duration) -> Self {
         self.publish_ahead = time;
         self
@@ -134,36 +132,38 @@ impl TokenIssuerBuilder {
         self
     }
 
-    /// The issuer.
+    /// Builds the issuer.
     ///
     /// # Errors
     ///
-    /// What is missing or not safe, and what to write instead.
+    /// A setting is missing or not safe. The error says what to write instead.
     pub fn build(self) -> Result<TokenIssuer, ConfigError> {
         if self.issuer.trim().is_empty() {
             return Err(ConfigError::InvalidName(
-                "the issuer has no name, give it one with `.issuer(…)`, such as \
+                "the issuer has no name, set it with `.issuer(…)`, such as \
                  `https://login.example.com`",
             ));
         }
         if self.audiences.is_empty() || self.audiences.iter().any(|name| name.trim().is_empty()) {
             return Err(ConfigError::InvalidName(
-                "the tokens are for nobody, say for whom with `.audience(…)`, such as \
+                "the tokens have no audience, or an empty one: set it with `.audience(…)`, such as \
                  `https://api.example.com`",
             ));
         }
         if self.lifetime < Duration::from_secs(1) {
-            return Err(ConfigError::OutOfRange("a token lasts for a second at the least"));
+            return Err(ConfigError::OutOfRange(
+                "the `lifetime` of a token must be at least a second",
+            ));
         }
         if self.lifetime > LONGEST && !self.any_lifetime {
             return Err(ConfigError::OutOfRange(
-                "an access token lasts for an hour at most, refresh it instead, or say \
-                 `.long_lifetime(…)`",
+                "the `lifetime` of an access token must be at most an hour: refresh the token, or \
+                 call `.long_lifetime(…)`",
             ));
         }
         let client_id = self.client_id.unwrap_or_else(|| self.issuer.clone());
         if client_id.is_empty() {
-            return Err(ConfigError::InvalidName("the client is empty, leave it out"));
+            return Err(ConfigError::InvalidName("`client_id` is empty, leave it out"));
         }
         Ok(TokenIssuer::of(IssuerInner {
             keys: KeyRing::new(&self.issuer, self.key?, self.published, Arc::clone(&self.clock))?,

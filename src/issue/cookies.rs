@@ -1,4 +1,4 @@
-//! The cookies that keep tokens in a browser, out of reach of its scripts.
+//! The cookies that keep tokens in a browser, where its scripts cannot read them.
 
 use std::fmt;
 
@@ -6,30 +6,30 @@ use cookie::{Cookie, SameSite, time};
 use http::{HeaderMap, HeaderValue, Method, Uri, header};
 
 use super::access::AccessToken;
-use crate::refresh::RefreshToken;
 use crate::{
     csrf,
     error::{ConfigError, Error, ErrorKind},
+    refresh::RefreshToken,
     source::{CookieSource, TokenSource},
 };
 
-/// The cookies of a session, and where requests with them may come from.
+/// The cookies of a session, with the origins from which they are accepted.
 ///
 /// | | access token | refresh token | id of the session |
 /// |---|---|---|---|
 /// | name | `__Host-at` | `__Secure-rt` | `__Host-sid` |
 /// | `Path` | `/` | `/auth`: only the routes that need it see it | `/` |
 /// | `SameSite` | `Lax` | `Strict` | `Strict` |
-/// | `Max-Age` | what is left to the token | what is left to the session, if it stays idle | the same |
+/// | `Max-Age` | the time until the token expires | the time until the idle session ends | the same |
 ///
 /// All are `HttpOnly` and `Secure`, and have no `Domain`. Requests that are not safe
 /// (`POST` and the like) must come from the same origin: see [`CookieSource`].
 ///
-/// A sibling subdomain can set a cookie of the name `__Secure-rt`, and none that begins with
-/// `__Host-`. So a refresh token counts only together with the id of its own session: one
-/// that is planted logs nobody in as somebody else, and keeps nobody from refreshing.
+/// A sibling subdomain can set a cookie of the name `__Secure-rt`, but not one that begins with
+/// `__Host-`. So a refresh token counts only together with the id of its own session. A planted
+/// one cannot log users in to another account, or stop them from refreshing.
 ///
-/// # Example: a layer that takes the cookie
+/// # Example: a layer that accepts the cookie
 /// ```
 /// use tower_jwt_auth::{JwtAuthLayer, issue::TokenCookies};
 /// # use tower_jwt_auth::{Key, RegisteredClaims, Verifier};
@@ -49,25 +49,25 @@ pub struct TokenCookies {
 }
 
 impl TokenCookies {
-    /// Cookies for HTTPS. Browsers take `http://localhost` and `http://127.0.0.1` for as
-    /// safe, most of them; where one does not, see [`development`](Self::development).
+    /// Cookies for HTTPS. Most browsers also accept them from `http://localhost` and
+    /// `http://127.0.0.1`. For the others, see [`development`](Self::development).
     #[must_use]
     pub fn new() -> Self {
         Self::named("__Host-at", "__Secure-rt", "__Host-sid", true)
     }
 
     /// Cookies for plain HTTP, to try things out: named `at`, `rt` and `sid`, and without
-    /// `Secure`. They are set for requests to this machine alone.
+    /// `Secure`. They are set only for requests to a loopback address.
     ///
     /// # Errors
     ///
     /// The origin is not `http`, a loopback host (`localhost`, `127.0.0.1`, `[::1]`) and
-    /// perhaps a port.
+    /// maybe a port.
     pub fn development(origin: &str) -> Result<Self, ConfigError> {
         if !csrf::Origin::of_a_service(origin)?.is_loopback() {
             return Err(ConfigError::InvalidName(
-                "cookies without `Secure` are for loopback alone, such as \
-                 `http://127.0.0.1:3000`; everywhere else, say `TokenCookies::new()` and serve \
+                "cookies without `Secure` are only for a loopback origin, such as \
+                 `http://127.0.0.1:3000`; for other origins, call `TokenCookies::new()` and serve \
                  HTTPS",
             ));
         }
@@ -83,12 +83,12 @@ impl TokenCookies {
         }
     }
 
-    /// The path below which the refresh token is sent: that of the routes that refresh and
-    /// log out. Default: `/auth`.
+    /// Sets the path below which browsers send the refresh token: the path of the routes that
+    /// refresh and log out. Default: `/auth`.
     ///
     /// # Errors
     ///
-    /// The text is no absolute path.
+    /// The text is not an absolute path.
     pub fn refresh_path(mut self, path: impl Into<String>) -> Result<Self, ConfigError> {
         self.refresh = self.refresh.path(&path.into())?;
         Ok(self)
@@ -99,7 +99,7 @@ impl TokenCookies {
     ///
     /// # Errors
     ///
-    /// The text is not `https` or `http`, a host and perhaps a port.
+    /// The text is not an origin: `https` or `http`, a host and maybe a port.
     pub fn public_origin(mut self, origin: &str) -> Result<Self, ConfigError> {
         self.access = self.access.public_origin(origin)?;
         self.refresh = self.refresh.public_origin(origin)?;
@@ -107,12 +107,12 @@ impl TokenCookies {
     }
 
     /// Lets pages of this origin send requests with the cookies: see
-    /// [`CookieSource::trusted_origin`]. It must be of the same site, or browsers send no
-    /// such cookie.
+    /// [`CookieSource::trusted_origin`]. It must be of the same site, because browsers do not
+    /// send these cookies from another site.
     ///
     /// # Errors
     ///
-    /// The text is not a scheme, a host and perhaps a port.
+    /// The text is not an origin: a scheme, a host and maybe a port.
     pub fn trusted_origin(mut self, origin: &str) -> Result<Self, ConfigError> {
         self.access = self.access.trusted_origin(origin)?;
         self.refresh = self.refresh.trusted_origin(origin)?;
@@ -131,8 +131,8 @@ impl TokenCookies {
     ///
     /// # Errors
     ///
-    /// The access token is too long for a cookie: browsers drop what has more than 4096
-    /// bytes, and do not say so.
+    /// The access token is too long for a cookie: browsers silently drop a cookie of more than
+    /// 4096 bytes.
     pub fn set(
         &self,
         headers: &mut HeaderMap,
@@ -148,17 +148,18 @@ impl TokenCookies {
         append(headers, self.session_cookie(&session, seconds).to_string())
     }
 
-    /// Whether a browser would keep the cookie of this token.
+    /// Refuses a token whose cookie browsers would drop.
     pub(crate) fn check_length(&self, access: &AccessToken) -> Result<(), Error> {
         let lifetime = access.lifetime().as_secs();
         if self.access_cookie(access.as_str(), lifetime).to_string().len() <= LONGEST {
             return Ok(());
         }
-        let reason = "the access token is too long for a cookie, put less into its claims";
+        let reason =
+            "the access token is too long for a cookie (4096 bytes), put less into its claims";
         Err(Error::new(ErrorKind::Issue { reason: reason.into() }))
     }
 
-    /// Adds to the headers of a response what removes the cookies.
+    /// Adds to the headers of a response the `Set-Cookie` headers that remove the cookies.
     pub fn clear(&self, headers: &mut HeaderMap) {
         let all = [&self.access, &self.refresh, &self.session];
         for removal in all.into_iter().filter_map(CookieSource::removal) {
@@ -166,12 +167,12 @@ impl TokenCookies {
         }
     }
 
-    /// Whether a request may be answered with cookies, as one that logs in: not if it says
-    /// that it comes from another site. A request that says nothing is no browser's.
+    /// Checks that a request may be answered with cookies, such as a login. A request that does
+    /// not name its origin passes, because it is not from a browser.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::CrossSite`].
+    /// [`ErrorKind::CrossSite`]: the request says that it comes from another site.
     pub fn check_login(
         &self,
         method: &Method,
@@ -185,8 +186,8 @@ impl TokenCookies {
         self.access.guard(method, uri, headers)
     }
 
-    /// The token in the refresh cookie, of a request that may use it. Only the one counts whose
-    /// session the other cookie names.
+    /// Finds the token in the refresh cookie, if the request may use it. Only the token counts
+    /// whose session the other cookie names.
     pub(crate) fn find_refresh<'h>(
         &self,
         method: &Method,
@@ -203,7 +204,7 @@ impl TokenCookies {
         Ok(found)
     }
 
-    /// Cookies without `Secure` do not leave this machine.
+    /// Keeps cookies without `Secure` on this machine.
     fn check_host(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Error> {
         if self.secure || csrf::is_to_loopback(uri, headers) {
             Ok(())
@@ -266,5 +267,5 @@ impl fmt::Debug for TokenCookies {
     }
 }
 
-/// RFC 6265 §6.1 has browsers take cookies of so many bytes, and they take no longer ones.
+/// The longest cookie in bytes that browsers accept (RFC 6265 §6.1).
 const LONGEST: usize = 4096;

@@ -1,17 +1,17 @@
-//! What an access token is to say.
+//! The contents of an access token that is to be issued.
 
 use std::{borrow::Cow, fmt, time::Duration};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::refresh::Session;
 use crate::{
     error::{Error, ErrorKind},
     json,
+    refresh::Session,
 };
 
-/// What an access token is to say.
+/// The contents of an access token that is to be issued.
 #[derive(Debug)]
 #[must_use = "a grant does nothing until it is issued"]
 pub struct Grant {
@@ -23,7 +23,7 @@ pub struct Grant {
     pub(super) claims: Result<OwnClaims, Error>,
 }
 
-/// Claims of the application, whose values `Debug` does not show.
+/// Claims of the application. `Debug` does not show their values.
 #[derive(Default, Serialize)]
 #[serde(transparent)]
 pub(super) struct OwnClaims(Map<String, Value>);
@@ -35,7 +35,7 @@ impl fmt::Debug for OwnClaims {
 }
 
 impl Grant {
-    /// A token for this subject: `sub`.
+    /// A grant for this subject: `sub`.
     pub fn new(subject: impl Into<String>) -> Self {
         Self {
             subject: subject.into(),
@@ -47,7 +47,7 @@ impl Grant {
         }
     }
 
-    /// A token for the subject, client and scope of a session, and its id.
+    /// A grant with the subject, client, scope and id of a session.
     pub fn of_session(session: &Session) -> Self {
         Self {
             client_id: session.client_id().map(str::to_owned),
@@ -56,43 +56,43 @@ impl Grant {
         }
     }
 
-    /// The client that asks for it: `client_id`. Default: that of the issuer.
+    /// Sets the client that requests the token: `client_id`. Default: the client of the issuer.
     pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
         self.client_id = Some(client_id.into());
         self
     }
 
-    /// The scope that is granted: words parted by blanks (RFC 6749 §3.3). Default: none.
+    /// Sets the scope: words separated by spaces (RFC 6749 §3.3). Default: none.
     pub fn scope(mut self, scope: impl Into<String>) -> Self {
         self.scope = Some(scope.into()).filter(|scope| !scope.is_empty());
         self
     }
 
-    /// The session that it belongs to: `sid`. Default: none.
+    /// Sets the session that the token belongs to: `sid`. Default: none.
     pub fn session_id(mut self, session_id: impl Into<String>) -> Self {
         self.session_id = Some(session_id.into());
         self
     }
 
-    /// How long it lasts, in whole seconds: no longer than the issuer has it. Default: so
-    /// long.
+    /// Sets the lifetime of the token, in whole seconds. It is at most the lifetime of the issuer,
+    /// which is the default.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = Some(lifetime);
         self
     }
 
-    /// The same, if that is less.
+    /// Limits the lifetime.
     pub(crate) fn at_most(mut self, lifetime: Duration) -> Self {
         self.lifetime = Some(self.lifetime.map_or(lifetime, |other| other.min(lifetime)));
         self
     }
 
-    /// The application's own claims, such as `name` or `roles`: what serializes to a JSON
-    /// object. Called again, it adds to them.
+    /// Adds the application's own claims, such as `name` or `roles`. They must serialize to a
+    /// JSON object.
     ///
     /// # Security
     ///
-    /// Whoever has the token can read them.
+    /// Anybody who has the token can read them.
     pub fn claims(mut self, claims: &impl Serialize) -> Self {
         self.claims = self.claims.and_then(|OwnClaims(mut all)| {
             all.extend(own_claims(claims)?);
@@ -102,16 +102,16 @@ impl Grant {
     }
 }
 
-/// The claims as an object that has no name of the issuer's.
+/// The claims as an object without the names of the issuer's claims.
 fn own_claims(claims: &impl Serialize) -> Result<Map<String, Value>, Error> {
-    // By way of a text, for that shows a name that stands in it twice.
-    let text =
-        serde_json::to_string(claims).map_err(|_| refused("the claims do not go into JSON"))?;
+    // A `Map` would hide a repeated name, so the claims are read again from their text.
+    let text = serde_json::to_string(claims)
+        .map_err(|_| refused("the claims cannot be serialized as JSON"))?;
     let object = json::object::<Map<String, Value>>(&text)
-        .ok_or_else(|| refused("the claims are no JSON object, or have a name twice"))?;
+        .ok_or_else(|| refused("the claims are not a JSON object, or repeat a name"))?;
     match object.keys().find(|name| RESERVED.contains(&name.as_str())) {
         Some(name) => Err(refused(format!(
-            "the claim `{name}` is the issuer's own, use the methods of `Grant`, or another name"
+            "the claim `{name}` belongs to the issuer, use the methods of `Grant`, or another name"
         ))),
         None => Ok(object),
     }
@@ -122,7 +122,7 @@ pub(super) fn refused(reason: impl Into<Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::Issue { reason: reason.into() })
 }
 
-/// The names that the issuer writes, or that a verifier gives a meaning to.
+/// The names that the issuer writes, or that have a meaning for a verifier.
 const RESERVED: [&str; 19] = [
     "iss",
     "sub",

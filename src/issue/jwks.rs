@@ -33,7 +33,7 @@ pub struct JwksService {
 }
 
 impl TokenIssuer {
-    /// A service that answers `GET` with the [JWK set](Self::jwks), for
+    /// Makes a service that answers `GET` with the [JWK set](Self::jwks), for
     /// `/.well-known/jwks.json`.
     pub fn jwks_service(&self) -> JwksService {
         JwksService::new(self.clone())
@@ -43,7 +43,7 @@ impl TokenIssuer {
 impl JwksService {
     fn new(issuer: TokenIssuer) -> Self {
         let text = format!("public, max-age={}", issuer.jwks_max_age());
-        // Digits and letters.
+        // The text is a valid header value, so the fallback is never used.
         let cache_control =
             HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("no-cache"));
         Self { issuer, cache_control }

@@ -1,4 +1,4 @@
-//! Which key signs when, and which are published.
+//! The schedule by which keys sign and are published.
 
 use std::{
     fmt,
@@ -18,7 +18,7 @@ use crate::{
 pub(super) struct KeyRing {
     /// In the order in which they sign.
     keys: ArcSwap<Vec<ScheduledKey>>,
-    /// Held by who changes them.
+    /// Locked while the keys are changed.
     changing: Mutex<()>,
     issuer: Box<str>,
     live: LiveKeys,
@@ -27,14 +27,14 @@ pub(super) struct KeyRing {
 #[derive(Clone)]
 struct ScheduledKey {
     key: SigningKey,
-    /// When it begins to sign; `None` if it never does.
+    /// The time from which it signs; `None` if it never does.
     signs_from: Option<i64>,
-    /// When the last of its tokens is gone; `None` while it may sign.
+    /// The time when its last token has expired; `None` while it may sign.
     gone_at: Option<i64>,
 }
 
 impl KeyRing {
-    /// A key that signs, and others that are published alone.
+    /// Makes a ring of a key that signs and `others` that are only published.
     pub(super) fn new(
         issuer: &str,
         signing: SigningKey,
@@ -59,8 +59,8 @@ impl KeyRing {
         keys.iter().rfind(|placed| placed.signs(now)).map(|placed| placed.key.clone())
     }
 
-    /// Has a key sign from then on, and keeps the others until their tokens are gone. The one
-    /// that signs now goes on, and others that were to sign later do not.
+    /// Signs with a key from `signs_from`, and keeps the others until their tokens have expired.
+    /// If this is the key that signs now, it continues, and keys that were waiting do not follow.
     pub(super) fn add(
         &self,
         key: SigningKey,
@@ -74,10 +74,10 @@ impl KeyRing {
         let of_this_id = keys.iter().find(|placed| placed.key.kid() == key.kid()).cloned();
         if of_this_id.as_ref().is_some_and(|placed| !placed.key.is_same_key(&key)) {
             return Err(ConfigError::InvalidName(
-                "another key of this id is in use, give the next one an id of its own",
+                "another key with this id is in use, give the next key another id with `with_kid`",
             ));
         }
-        // It signs, or is to: to put it off would leave nobody to sign.
+        // It signs or is waiting for it. If its time were moved, no key might sign until then.
         let is_last = |it: &ScheduledKey| it.signs_from.is_some() && it.gone_at.is_none();
         if of_this_id.as_ref().is_some_and(is_last) {
             return Ok(());
@@ -100,7 +100,7 @@ impl KeyRing {
         self.set(keys)
     }
 
-    /// Has a key sign at once, and knows no other any more.
+    /// Signs with a key at once, and drops all others.
     pub(super) fn replace(&self, key: SigningKey) -> Result<(), ConfigError> {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         self.set(vec![ScheduledKey { key, signs_from: Some(i64::MIN), gone_at: None }])
@@ -123,7 +123,7 @@ impl KeyRing {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut keys = Vec::clone(&self.keys.load());
         keys.retain(|placed| !placed.is_gone(now));
-        // They were all good before.
+        // These keys were all accepted before, so this does not fail.
         let _ = self.set(keys);
     }
 
@@ -175,7 +175,7 @@ mod tests {
         let clock = Arc::new(crate::clock::SystemClock);
         let ring = KeyRing::new("i", one.clone(), vec![next.clone()], clock).unwrap();
         let signs = |now| ring.signing(now).map(|key| key.kid().to_owned());
-        // The key that signs already, and then the next one, twice.
+        // Add the key that signs already, and then the next one twice.
         ring.add(one.clone(), 0, 100, 200).unwrap();
         assert_eq!(signs(0).as_deref(), Some(one.kid()));
         ring.add(next.clone(), 0, 100, 200).unwrap();
@@ -190,7 +190,7 @@ mod tests {
         ring.add(one.clone(), 300, 400, 500).unwrap();
         assert_eq!(signs(399).as_deref(), Some(next.kid()));
         assert_eq!(signs(400).as_deref(), Some(one.kid()));
-        // Back to the one that still signs, while another one waits for its turn.
+        // Go back to the key that still signs, while another one is waiting.
         ring.add(next.clone(), 450, 550, 650).unwrap();
         let third = key();
         ring.add(third.clone(), 460, 560, 660).unwrap();
@@ -198,7 +198,7 @@ mod tests {
         for now in [470, 569, 570, 10_000] {
             assert_eq!(signs(now).as_deref(), Some(one.kid()), "{now}");
         }
-        // Back to the last one, whose tokens are not gone: the one that signs goes on till then.
+        // Go back to the last key before its tokens have expired: the other signs until then.
         ring.add(next.clone(), 20_000, 20_100, 20_200).unwrap();
         ring.add(one.clone(), 20_150, 20_250, 20_350).unwrap();
         assert_eq!(signs(20_249).as_deref(), Some(next.kid()));

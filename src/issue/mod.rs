@@ -1,19 +1,20 @@
-//! Issuing: access tokens, refresh tokens, and the cookies that carry them. Needs the feature
+//! Issuing: access tokens, refresh tokens, and the cookies that carry them. Requires the feature
 //! `issue`.
 //!
 //! # Rules
 //!
-//! 1. An access token is a JWT of RFC 9068: signed, for one or more named audiences, and
-//!    over in 15 minutes unless told otherwise; in an hour at most, unless told by name.
-//! 2. Its key is named by its thumbprint (RFC 7638). The next key is published before it
+//! 1. An access token is a JWT of RFC 9068: signed, and for one or more named audiences. It
+//!    expires after 15 minutes by default. More than an hour requires
+//!    [`long_lifetime`](TokenIssuerBuilder::long_lifetime).
+//! 2. The id of its key is the key's thumbprint (RFC 7638). The next key is published before it
 //!    signs, and the last one until its tokens have expired. Private members and shared
 //!    secrets are never published.
-//! 3. The claims of the application do not have the names of the issuer's.
+//! 3. The claims of the application must not have the names of the issuer's own claims.
 //! 4. A refresh token is opaque, rotates, and is stored as a digest: see
 //!    [`refresh`](crate::refresh).
-//! 5. In a browser, both are in cookies that no script can read: see [`TokenCookies`].
+//! 5. In a browser, both tokens are in cookies that no script can read: see [`TokenCookies`].
 //!
-//! [`sessions`](crate::sessions) puts them together, with a ready refresh and logout.
+//! [`sessions`](crate::sessions) puts them together, with routes that refresh and log out.
 //!
 //! # Example: keys that rotate
 //! ```
@@ -37,16 +38,16 @@
 //!
 //! # Security
 //!
-//! A payload can be read by everybody who has the token: nothing secret belongs into it.
-//! Who has a private key can make tokens for every user: keep it out of images, logs and
-//! repositories, and where somebody else may have it, [`replace_keys`].
+//! Anybody who has a token can read its payload: put nothing secret into it. Anybody who has the
+//! private key can make tokens for every user: keep it out of images, logs and repositories. If
+//! somebody else may have it, call [`replace_keys`].
 //!
 //! # Deployment
 //!
-//! Several processes that sign share the key, such as a PEM file. To rotate it among them,
-//! give all of them the next key as [`published_key`], wait until every verifier has
-//! fetched it, then make it the [`key`] and the old one a `published_key`, and drop that
-//! when its tokens have expired.
+//! Several processes that sign must share the key, for example as a PEM file. To rotate it, give
+//! all of them the next key as [`published_key`], and wait until every verifier has fetched it.
+//! Then make it the [`key`] and the old one a `published_key`. Remove the old one when its
+//! tokens have expired.
 //!
 //! [`replace_keys`]: TokenIssuer::replace_keys
 //! [`published_key`]: TokenIssuerBuilder::published_key

@@ -14,16 +14,16 @@ use super::signing::{Pair, SigningKey, curve, weak_rsa};
 use crate::{alg::Algorithm, error::ConfigError, json};
 
 impl SigningKey {
-    /// A private key as a JSON Web Key (RFC 7517), with the `kid` and `alg` that it has.
+    /// Reads a private key from a JSON Web Key (RFC 7517), with its `kid` and `alg`.
     ///
     /// # Errors
     ///
-    /// The text is no JWK, has no private members, or has a key that is weak or not
+    /// The text is not a JWK, has no private members, or has a key that is weak or not
     /// supported.
     pub fn from_jwk(text: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
         let jwk = str::from_utf8(text.as_ref()).ok().and_then(json::object::<PrivateJwk>);
         let jwk = jwk.ok_or(ConfigError::MalformedKey(
-            "it is no private JWK, repeats a member, or a member has a wrong JSON type",
+            "it is not a private JWK, repeats a member, or a member has a wrong JSON type",
         ))?;
         let key = jwk.read()?;
         Ok(match jwk.kid {
@@ -128,7 +128,7 @@ impl PrivateJwk {
 fn public(member: Option<&String>) -> Result<Vec<u8>, ConfigError> {
     member
         .and_then(|text| URL_SAFE_NO_PAD.decode_to_vec(text.as_bytes()).ok())
-        .ok_or(ConfigError::MalformedKey("a public member of the JWK is missing or no base64url"))
+        .ok_or(ConfigError::MalformedKey("a public member of the JWK is missing or not base64url"))
 }
 
 fn private(member: Option<&Zeroizing<String>>) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
@@ -136,7 +136,7 @@ fn private(member: Option<&Zeroizing<String>>) -> Result<Zeroizing<Vec<u8>>, Con
         .and_then(|text| URL_SAFE_NO_PAD.decode_to_vec(text.as_bytes()).ok())
         .map(Zeroizing::new)
         .ok_or(ConfigError::MalformedKey(
-            "a private member of the JWK is missing or no base64url, a public key cannot sign",
+            "a private member of the JWK is missing or not base64url; a public key cannot sign",
         ))
 }
 

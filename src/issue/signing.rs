@@ -1,4 +1,4 @@
-//! Keys that sign: the only place that does.
+//! Keys that sign. Only this file signs.
 
 use std::{fmt, str, sync::Arc};
 
@@ -24,8 +24,8 @@ use crate::{
 
 /// A key that signs tokens, with the public key that verifies them; cheap to clone.
 ///
-/// Its id is the thumbprint of the public key (RFC 7638), so that every process that has
-/// the key gives it the same name. `Debug` shows the id and the algorithm.
+/// Its id is the thumbprint of the public key (RFC 7638), so it is the same in every process
+/// that has the key. `Debug` shows the id and the algorithm.
 ///
 /// # Example
 /// ```
@@ -41,13 +41,13 @@ pub struct SigningKey {
     algorithm: Algorithm,
     pair: Arc<Pair>,
     kid: Box<str>,
-    /// Also where it has another id.
+    /// The thumbprint, even if the key has another id.
     thumbprint: Box<str>,
     members: JwkMembers,
 }
 
 pub(super) enum Pair {
-    // In a box, since it is much larger than the others.
+    // In a box, because it is much larger than the others.
     Hmac(Box<(hmac::Key, Secret)>),
     Rsa(RsaKeyPair),
     Ec(EcdsaKeyPair),
@@ -57,13 +57,13 @@ pub(super) enum Pair {
 /// The members of a JWK without `kid`, `alg` and `use`, in the order of RFC 7638 §3.
 #[derive(Clone)]
 enum JwkMembers {
-    /// Not to be published.
+    /// A shared secret, which must not be published.
     Secret,
     Public(Arc<str>),
 }
 
 impl SigningKey {
-    /// A new key. RSA has 2048 bits.
+    /// Generates a key. RSA keys have 2048 bits.
     ///
     /// # Errors
     ///
@@ -83,15 +83,16 @@ impl SigningKey {
         Self::new(algorithm, pair)
     }
 
-    /// A private key in PEM: PKCS #8 (`PRIVATE KEY`, RFC 5958), PKCS #1 (`RSA PRIVATE KEY`)
-    /// or SEC 1 (`EC PRIVATE KEY`), such as `openssl genpkey -algorithm ed25519` makes one.
+    /// Reads a private key from PEM: PKCS #8 (`PRIVATE KEY`, RFC 5958), PKCS #1
+    /// (`RSA PRIVATE KEY`) or SEC 1 (`EC PRIVATE KEY`). For example,
+    /// `openssl genpkey -algorithm ed25519` makes such a key.
     ///
-    /// It signs with `RS256`, with the ECDSA of its curve, or with `EdDSA`;
-    /// [`with_algorithm`](Self::with_algorithm) chooses another.
+    /// It signs with `RS256`, with the ECDSA of its curve, or with `EdDSA`.
+    /// [`with_algorithm`](Self::with_algorithm) chooses another algorithm.
     ///
     /// # Errors
     ///
-    /// The text has no private key, or one that is encrypted, weak or not supported.
+    /// The text has no private key, or the key is encrypted, weak or not supported.
     pub fn from_pem(text: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
         let blocks = pem::parse_many(text)
             .map_err(|_| ConfigError::MalformedKey("the text is not PEM (RFC 7468)"))?;
@@ -101,7 +102,7 @@ impl SigningKey {
         ))?;
         if block.tag() == "ENCRYPTED PRIVATE KEY" || block.headers().get("DEK-Info").is_some() {
             return Err(ConfigError::UnsupportedKey(
-                "it is encrypted, decrypt it with `openssl pkey -in encrypted.pem -out key.pem`",
+                "it is encrypted: decrypt it with `openssl pkey -in encrypted.pem -out key.pem`",
             ));
         }
         Self::from_der(&Zeroizing::new(block.into_contents()))
@@ -109,12 +110,12 @@ impl SigningKey {
 
     /// A shared secret for HS256: at least 32 random bytes (RFC 7518 §3.2).
     ///
-    /// Who verifies with it can sign with it, too, so it is for a service that verifies
-    /// what it issues; it is not published.
+    /// Anybody who can verify with it can also sign with it, so use it only for a service that
+    /// verifies its own tokens. It is not published.
     ///
     /// # Errors
     ///
-    /// As for [`Key::hs256`].
+    /// See [`Key::hs256`].
     pub fn hs256(secret: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
         Self::hmac(Algorithm::HS256, secret.as_ref())
     }
@@ -123,7 +124,7 @@ impl SigningKey {
     ///
     /// # Errors
     ///
-    /// As for [`Key::hs256`].
+    /// See [`Key::hs256`].
     pub fn hs384(secret: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
         Self::hmac(Algorithm::HS384, secret.as_ref())
     }
@@ -132,7 +133,7 @@ impl SigningKey {
     ///
     /// # Errors
     ///
-    /// As for [`Key::hs256`].
+    /// See [`Key::hs256`].
     pub fn hs512(secret: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
         Self::hmac(Algorithm::HS512, secret.as_ref())
     }
@@ -141,7 +142,7 @@ impl SigningKey {
     ///
     /// # Errors
     ///
-    /// The key is not for it.
+    /// The type of the key does not fit the algorithm.
     pub fn with_algorithm(mut self, algorithm: Algorithm) -> Result<Self, ConfigError> {
         let fits = match &*self.pair {
             Pair::Rsa(_) => matches!(algorithm.family(), Family::RsaPkcs1 | Family::RsaPss),
@@ -154,7 +155,7 @@ impl SigningKey {
         Ok(self)
     }
 
-    /// Names the key otherwise than by its thumbprint.
+    /// Sets another id than the thumbprint.
     #[must_use]
     pub fn with_kid(mut self, kid: impl Into<String>) -> Self {
         self.kid = kid.into().into_boxed_str();
@@ -177,18 +178,18 @@ impl SigningKey {
         self.algorithm
     }
 
-    /// The public key as a JWK, with `kid`, `alg` and `use`; `None` of a shared secret.
+    /// The public key as a JWK, with `kid`, `alg` and `use`; `None` for a shared secret.
     #[must_use]
     pub fn public_jwk(&self) -> Option<String> {
         let JwkMembers::Public(members) = &self.members else { return None };
         let members = members.strip_suffix('}')?;
-        // Members that go through JSON, and a name that may have any character.
+        // The members need no escaping, but the id may have any character.
         let kid = serde_json::to_string(&self.kid).ok()?;
         let alg = self.algorithm.name();
         Some(format!(r#"{members},"alg":"{alg}","kid":{kid},"use":"sig"}}"#))
     }
 
-    /// What verifies its tokens.
+    /// The key that verifies its tokens.
     pub(crate) fn verifying_key(&self) -> Result<Key, ConfigError> {
         let key = match (&*self.pair, self.public_jwk()) {
             (Pair::Hmac(key), _) => match self.algorithm {
@@ -238,7 +239,7 @@ impl SigningKey {
     }
 
     pub(super) fn hmac(algorithm: Algorithm, secret: &[u8]) -> Result<Self, ConfigError> {
-        // Refuses what is too short, or no secret.
+        // This refuses a secret that is too short, or is a public key.
         let hash = match algorithm {
             Algorithm::HS256 => Key::hs256(secret).map(|_| hmac::HMAC_SHA256)?,
             Algorithm::HS384 => Key::hs384(secret).map(|_| hmac::HMAC_SHA384)?,
@@ -310,7 +311,7 @@ impl SigningKey {
             thumbprint: thumbprint(&members),
             members: JwkMembers::Public(members.into()),
         };
-        // What nobody can verify is not signed with either.
+        // A key that no verifier accepts must not sign either.
         key.verifying_key()?;
         Ok(key)
     }

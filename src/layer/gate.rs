@@ -51,7 +51,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
                 (self.verifier.verify_raw(&token), location)
             }
             Ok(None) => {
-                (MaybeReady::Ready(Err(ErrorKind::MissingToken.into())), TokenLocation::Sent)
+                (MaybeReady::Ready(Err(ErrorKind::MissingToken.into())), TokenLocation::Other)
             }
             Err(Fault { error, location }) => (MaybeReady::Ready(Err(error)), location),
         }
@@ -84,7 +84,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
         request: &mut Request<B>,
     ) -> Result<HeaderChange, Rejection> {
         // A browser cannot leave a cookie out: a bad one is as good as none.
-        let in_cookie = matches!(location, TokenLocation::InCookie(_));
+        let in_cookie = matches!(location, TokenLocation::OnlyInCookie(_));
         let is_guest = error.is_missing_token() || (in_cookie && error.is_bad_token());
         let rejection =
             Rejection::new(error, self.challenge.clone(), (&*request).into()).in_cookie(in_cookie);

@@ -22,8 +22,8 @@ pub(super) enum HeaderChange {
 impl From<TokenLocation> for HeaderChange {
     fn from(location: TokenLocation) -> Self {
         match location {
-            TokenLocation::InQuery => Self::Private,
-            TokenLocation::Sent | TokenLocation::InCookie(_) => Self::None,
+            TokenLocation::Query => Self::Private,
+            TokenLocation::Other | TokenLocation::OnlyInCookie(_) => Self::None,
         }
     }
 }

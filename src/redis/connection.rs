@@ -1,5 +1,4 @@
-//! One connection for many commands. It is made anew when it breaks, and nothing waits for
-//! long.
+//! One connection for many commands. It is replaced when it breaks, and every wait is limited.
 
 use std::{
     sync::{
@@ -16,44 +15,44 @@ use redis::{
 use tokio::{runtime::Handle, time::timeout};
 
 use super::{
-    failure::Failure,
+    failure::{FOREIGN, Failure},
     server::{self, Role},
     tls::{Tls, TlsSettings},
 };
 use crate::error::ConfigError;
 
-/// Connects, and connects again after a fault. A connection that does not answer in time
-/// is taken for dead: the next command has another one.
+/// Connects, and connects again after a fault. A connection that does not answer in time counts
+/// as dead, and the next command gets another one.
 pub(super) struct Connection {
     client: Client,
     tls: Option<Tls>,
-    /// For the answer to one command.
+    /// The time that the answer to one command may take.
     timeout: Duration,
     connect_timeout: Duration,
     state: Mutex<ConnectionState>,
-    /// Held by the one who connects.
+    /// Locked while connecting.
     connecting: tokio::sync::Mutex<()>,
-    /// Whether it was told that the server may evict keys.
+    /// Whether the operator knows that the server may evict keys.
     told_of_eviction: AtomicBool,
 }
 
 #[derive(Default)]
 struct ConnectionState {
     connection: Option<MultiplexedConnection>,
-    /// How many connections there were.
-    generation: u64,
-    /// When connecting failed last, and why.
+    /// The number of connections that there were.
+    connection_number: u64,
+    /// The time and the reason of the last attempt to connect, if it failed.
     failed: Option<(Instant, Failure)>,
-    /// When the server has proved last that it is a primary.
+    /// When the server last proved that it is a primary.
     proven: Option<Instant>,
 }
 
-/// What may be sent a second time after a connection has broken.
+/// Whether a command may be sent a second time after a connection has broken.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Retry {
-    /// It changes nothing, or the same when it is done twice.
+    /// Yes: it changes nothing, or changes the same when it is done twice.
     Once,
-    /// What became of it the first time is not known, and makes a difference.
+    /// No: it may have been done the first time, and doing it twice makes a difference.
     Never,
 }
 
@@ -65,7 +64,7 @@ impl Connection {
         connect: Duration,
     ) -> Result<Self, ConfigError> {
         let wrong = |what: &str| ConfigError::Store(format!("{ADDRESS}: {what}"));
-        // What parses addresses refuses those of TLS unless it makes the connections itself.
+        // The client library refuses the address of TLS unless it makes the connections itself.
         let (plain, is_tls) = match url.split_once("://") {
             Some(("rediss", rest)) => (format!("redis://{rest}"), true),
             Some(("valkeys", rest)) => (format!("valkey://{rest}"), true),
@@ -73,21 +72,21 @@ impl Connection {
         };
         if is_tls && url.contains('#') {
             return Err(wrong(
-                "certificates are always checked, so nothing may stand behind `#`; for a server \
-                 with a certificate of your own authority, say `.root_certificates(…)`",
+                "certificates are always checked, so remove `#` and the text after it; for a \
+                 server with a certificate of your own authority, call `.root_certificates(…)`",
             ));
         }
         if !is_tls && !tls.is_empty() {
-            return Err(wrong("certificates are for an address that begins with `rediss://`"));
+            return Err(wrong("certificates require an address that begins with `rediss://`"));
         }
         let info = plain.into_connection_info().map_err(|error| wrong(error.category()))?;
         let tls = match info.addr() {
             ConnectionAddr::Tcp(host, port) if is_tls => Some(Tls::new(host, *port, tls)?),
             ConnectionAddr::Tcp(..) | ConnectionAddr::Unix(_) if !is_tls => None,
-            // Another spelling, for which the client library would make the TLS by itself.
-            _ => return Err(wrong("write the scheme in small letters: `rediss://`")),
+            // With another spelling, the client library would make the TLS connection itself.
+            _ => return Err(wrong("write the scheme in lower case: `rediss://`")),
         };
-        // A command is one small packet that somebody waits for.
+        // A command is one small packet, and a request waits for its answer.
         let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
         Ok(Self {
             client: Client::open(info).map_err(|error| wrong(error.category()))?,
@@ -100,7 +99,7 @@ impl Connection {
         })
     }
 
-    /// Runs a script, and has it loaded where the store does not know it.
+    /// Runs a script, and loads it if the store does not know it.
     pub(super) async fn script<T: FromRedisValue>(
         &self,
         invocation: &ScriptInvocation<'_>,
@@ -117,8 +116,9 @@ impl Connection {
         self.run(&Command::Pipeline(pipeline), retry).await
     }
 
-    /// Asks what changes nothing, and has the server prove that it may be believed; see
-    /// [`proven`](server::proven). `nothing` is the name of a key that is never there.
+    /// Sends commands that change nothing, and requires the server to prove that it is a primary
+    /// that accepts writes, see [`proven`](server::proven). `nothing` is the name of a key that
+    /// never exists.
     pub(super) async fn ask<T: FromRedisValue>(
         &self,
         nothing: &str,
@@ -141,8 +141,8 @@ impl Connection {
         retry: Retry,
     ) -> Result<T, Failure> {
         if self.is_unproven() {
-            // The server may have closed the connection since, and then it is not known whether
-            // it got what was sent; or it is no primary any more. A question tells before.
+            // The server may have closed the connection, and then nobody knows whether it has
+            // got the command. Or it is no longer a primary. This finds out before.
             let role = redis::pipe().cmd("ROLE").clone();
             let role = Command::Pipeline(&role);
             let told = match self.run_once::<(Role,)>(&role).await {
@@ -152,21 +152,21 @@ impl Connection {
             self.prove(told.0)?;
         }
         match self.run_once(command).await {
-            // The server has closed it, as it does with one that was idle or at a restart.
+            // The server has closed it, because it was idle or because of a restart.
             Err(Failure::Closed) if retry == Retry::Once => self.run_once(command).await,
             outcome => outcome,
         }
     }
 
     async fn run_once<T: FromRedisValue>(&self, command: &Command<'_>) -> Result<T, Failure> {
-        let (mut connection, generation) = self.connection().await?;
+        let (mut connection, connection_number) = self.connection().await?;
         let outcome = match timeout(self.timeout, command.send(&mut connection)).await {
             Ok(answer) => answer.map_err(Failure::from),
             Err(_) => Err(Failure::Late),
         };
         let mut state = self.state();
         if outcome.as_ref().is_err_and(Failure::is_of_the_connection)
-            && state.generation == generation
+            && state.connection_number == connection_number
         {
             state.connection = None;
         }
@@ -174,7 +174,7 @@ impl Connection {
         outcome
     }
 
-    /// A connection of its own, for a command that blocks.
+    /// Makes a separate connection, for commands that block.
     pub(super) async fn dedicated(
         &self,
         response: Duration,
@@ -188,7 +188,7 @@ impl Connection {
         }
     }
 
-    /// Connects, and looks at what the server is.
+    /// Connects, and checks the kind of the server.
     async fn connect(&self, response: Duration) -> Result<MultiplexedConnection, Failure> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.connect_timeout))
@@ -200,7 +200,7 @@ impl Connection {
                 let info = self.client.get_connection_info().redis_settings();
                 let (connection, driver) =
                     MultiplexedConnection::new_with_config(info, stream, config).await?;
-                // It ends with the last clone of the connection.
+                // The task ends with the last clone of the connection.
                 tokio::spawn(driver);
                 connection
             }
@@ -215,12 +215,12 @@ impl Connection {
         Ok(connection)
     }
 
-    /// How long it may take to connect.
+    /// The time that it may take to connect.
     pub(super) fn connect_timeout(&self) -> Duration {
         self.connect_timeout
     }
 
-    /// How long an answer may take.
+    /// The time that an answer may take.
     pub(super) fn timeout(&self) -> Duration {
         self.timeout
     }
@@ -230,7 +230,7 @@ impl Connection {
             return Ok(found);
         }
         let _one = self.connecting.lock().await;
-        // Another one may have tried while this one waited.
+        // Another task may have tried while this one waited.
         if let Some(found) = self.state().get()? {
             return Ok(found);
         }
@@ -238,10 +238,10 @@ impl Connection {
         let mut state = self.state();
         match connected {
             Ok(connection) => {
-                state.generation = state.generation.wrapping_add(1);
+                state.connection_number = state.connection_number.wrapping_add(1);
                 state.connection = Some(connection.clone());
                 (state.proven, state.failed) = (Some(Instant::now()), None);
-                Ok((connection, state.generation))
+                Ok((connection, state.connection_number))
             }
             Err(failure) => {
                 state.failed = Some((Instant::now(), failure.clone()));
@@ -250,8 +250,8 @@ impl Connection {
         }
     }
 
-    /// Takes what the server says that it is. One that is no primary is not asked again: its
-    /// name may be another's by now.
+    /// Takes the role that the server claims. If it is not a primary, the connection is dropped,
+    /// because the name may lead to another server by now.
     fn prove(&self, role: Role) -> Result<(), Failure> {
         let proof = role.check();
         let mut state = self.state();
@@ -262,19 +262,19 @@ impl Connection {
         proof
     }
 
-    /// Whether the server has not said for a while that it is a primary.
+    /// Whether the server has not proved for a while that it is a primary.
     fn is_unproven(&self) -> bool {
         let state = self.state();
         state.connection.is_some() && state.proven.is_none_or(|proven| proven.elapsed() > IDLE)
     }
 
     fn state(&self) -> MutexGuard<'_, ConnectionState> {
-        // Nothing that panics is done under it.
+        // No code that holds the lock panics.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What is sent.
+/// A script or a pipeline that is sent.
 enum Command<'a> {
     Script(&'a ScriptInvocation<'a>),
     Pipeline(&'a Pipeline),
@@ -295,7 +295,7 @@ impl Command<'_> {
 impl ConnectionState {
     fn get(&self) -> Result<Option<(MultiplexedConnection, u64)>, Failure> {
         if let Some(connection) = &self.connection {
-            return Ok(Some((connection.clone(), self.generation)));
+            return Ok(Some((connection.clone(), self.connection_number)));
         }
         match &self.failed {
             Some((when, failure)) if when.elapsed() < PAUSE => Err(failure.clone()),
@@ -304,20 +304,18 @@ impl ConnectionState {
     }
 }
 
-/// A script of ours, with what all of them need before it.
+/// Makes a script, with the functions that all scripts share before its text.
 pub(super) fn script(text: &str) -> Script {
     Script::new(&[include_str!("whole.lua"), text].concat())
 }
 
-/// No server closes a connection that was in use so lately, or is told to be a replica.
+/// The time since the last use in which no server closes a connection, or becomes a replica.
 const IDLE: Duration = Duration::from_millis(500);
 
-/// After a failed attempt to connect, nobody else tries for so long.
+/// The pause after a failed attempt to connect.
 const PAUSE: Duration = Duration::from_millis(100);
 
-const FOREIGN: Failure = Failure::Foreign("the store gives an answer that Redis does not give");
-
-const ADDRESS: &str = "the address of Redis is wrong, write \
+const ADDRESS: &str = "the address of Redis is malformed, write \
                        `redis://user:password@host:port/database`, or `rediss://…` for TLS";
 
 #[cfg(test)]
@@ -350,7 +348,7 @@ mod tests {
         let begin = Instant::now();
         let first = ask().await;
         assert!(matches!(first, Failure::Io(_)) && !first.to_string().contains("hunter2"));
-        // Whoever asks a moment later is told the same.
+        // A moment later, the same failure is reported.
         while begin.elapsed() < PAUSE * 2 {
             assert_eq!(ask().await, first);
         }

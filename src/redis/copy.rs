@@ -1,4 +1,4 @@
-//! The copy of the denylist that a process keeps, and how new it is.
+//! The copy of the denylist that a process keeps, and its age.
 
 use std::{
     sync::{
@@ -12,6 +12,7 @@ use super::{
     Redis,
     entry::{self, Keys},
     failure::Failure,
+    reply::Found,
 };
 use crate::{
     clock::{Clock, unix_seconds},
@@ -19,40 +20,41 @@ use crate::{
     revocation::{MemoryDenylist, Revocation},
 };
 
-/// The copy, which the list and the task that follows have a share in.
+/// The copy, which the denylist and the task that follows share.
 pub(super) struct LocalCopy {
     pub(super) redis: Redis,
     pub(super) keys: Keys,
     pub(super) view: MemoryDenylist,
-    /// What the store may not have. It is in the view, too.
+    /// Revocations that the store may not have. They are in the view, too.
     unsaved: Mutex<Vec<Revocation>>,
-    /// Whether there are more of them.
+    /// Whether more are unsaved than that, so that the list must be read again.
     pub(super) read_again: AtomicBool,
     pub(super) progress: Progress,
-    /// Whether scripts and rights were tried.
+    /// Whether the scripts and the rights were tried.
     pub(super) tried: AtomicBool,
     pub(super) outage: Outage,
     clock: Arc<dyn Clock>,
     stale_after: u64,
     start: Instant,
-    /// When the last read was sent that was answered, in milliseconds from the start and
-    /// one more; 0 for none.
+    /// When the last read was sent that was answered, in milliseconds from the start, plus one;
+    /// 0 before the first one.
     contact: AtomicU64,
-    /// Whether the copy lacks something for which it has no room.
+    /// Whether the copy had no room for something.
     full: AtomicBool,
 }
 
-/// How far the list was read. It outlives the connection that has read it.
+/// The part of the list that was read. It outlives the connection that has read it.
 #[derive(Default)]
 pub(super) struct Progress {
     /// The number of the last change that was read.
     pub(super) seen: AtomicU64,
-    /// Since when the list has been whole, in milliseconds by the clock of the store; 0 if it was
-    /// not read so far.
+    /// The time since which the list has been whole, in milliseconds by the clock of the store; 0
+    /// if the list was not read yet.
     pub(super) since: AtomicU64,
-    /// How often the list may still be read with others kept waiting, until what it has lost is
-    /// written back: a machine that cannot do it keeps nobody waiting for ever.
-    pub(super) claims: AtomicU8,
+    /// The number of further readings for which other machines wait until this one has written
+    /// back what the list has lost. It is limited, so that nobody waits for ever for a machine
+    /// that cannot write.
+    pub(super) holds_left: AtomicU8,
 }
 
 impl LocalCopy {
@@ -88,29 +90,29 @@ impl LocalCopy {
         }
     }
 
-    /// The milliseconds since the start.
+    /// The time since the start, in milliseconds.
     pub(super) fn elapsed(&self) -> u64 {
         u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// All that was in the store when this was sent is in the view.
-    pub(super) fn knows_all(&self, sent: u64) {
+    /// Everything that was in the store at the time `sent` is in the view.
+    pub(super) fn mark_fresh(&self, sent: u64) {
         self.contact.store(sent.saturating_add(1), Ordering::SeqCst);
-        // In this order, and the other way round there: one of the two sees the other.
+        // `mark_full` stores in the opposite order, so one of them sees the other.
         if self.is_full() {
             self.contact.store(0, Ordering::SeqCst);
         }
     }
 
-    /// The copy lacks what was to be put in: it answers by itself no more.
+    /// The copy lacks an entry, so it no longer answers by itself.
     #[cold]
-    pub(super) fn has_no_room(&self) {
+    pub(super) fn mark_full(&self) {
         self.full.store(true, Ordering::SeqCst);
         self.contact.store(0, Ordering::SeqCst);
     }
 
-    /// The whole list is about to be read.
-    pub(super) fn has_room(&self) {
+    /// Call this before the whole list is read.
+    pub(super) fn clear_full(&self) {
         self.full.store(false, Ordering::SeqCst);
     }
 
@@ -122,39 +124,37 @@ impl LocalCopy {
         unix_seconds(self.clock.now())
     }
 
-    /// How long others take to write back what they know, from a list that is lost: at least
-    /// as long as it takes them to connect again.
-    pub(super) fn write_back(&self) -> Duration {
+    /// The time that other machines have to write back what a list has lost: at least as long as
+    /// it takes them to connect again.
+    pub(super) fn write_back_period(&self) -> Duration {
         let connected = LONGEST_PAUSE + self.redis.connection().connect_timeout();
         Duration::from_millis(self.stale_after).max(connected + BLOCK)
     }
 
     pub(super) fn unsaved(&self) -> MutexGuard<'_, Vec<Revocation>> {
-        // What is done under it does not panic half way.
+        // No code that holds the lock panics half way.
         self.unsaved.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the store has under these names.
+    /// Finds the revocations of these names in the store.
     pub(super) async fn find(&self, names: Vec<String>) -> Result<Vec<Revocation>, Failure> {
         let mut pipe = redis::pipe();
         pipe.cmd("TIME").get(&self.keys.since).get(&self.keys.count).exists(&self.keys.writing);
         pipe.cmd("HMGET").arg(&self.keys.entries).arg(names);
-        type Answer = ((u64, u64), Option<u64>, Option<u64>, bool, Vec<Option<String>>);
-        let (time, since, count, writing, found): Answer =
-            self.redis.connection().ask(&self.keys.nothing, &pipe).await?;
-        let now = time.0.saturating_mul(1000).saturating_add(time.1 / 1000);
-        let age = |since: u64| Duration::from_millis(now.saturating_sub(since));
-        // It has lost changes that were seen here, which the follower has yet to notice.
-        let is_behind = count.unwrap_or_default() < self.progress.seen.load(Ordering::Relaxed);
-        if is_behind || writing || since.is_none_or(|since| age(since) < self.write_back()) {
+        let found: Found = self.redis.connection().ask(&self.keys.nothing, &pipe).await?;
+        let age = |since: u64| Duration::from_millis(found.now.saturating_sub(since));
+        // The list has lost changes that were seen here. The follower will notice it, too.
+        let is_behind = found.count < self.progress.seen.load(Ordering::Relaxed);
+        let is_young = found.since.is_none_or(|since| age(since) < self.write_back_period());
+        if is_behind || found.is_held || is_young {
             return Err(Failure::Young);
         }
-        found.iter().flatten().map(|entry| entry::read(entry)).collect()
+        found.entries.iter().flatten().map(|entry| entry::read(entry)).collect()
     }
 }
 
-/// How long the store holds an answer back while there is nothing new.
+/// The time that the store holds an answer back while nothing changes.
 pub(super) const BLOCK: Duration = Duration::from_millis(250);
 
-/// The longest time from one attempt to follow to the next.
+/// The longest pause between two attempts to follow.
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(1);

@@ -1,5 +1,7 @@
--- KEYS: a family. ARGV: now, how long it is kept in seconds, for how many seconds its former
--- token may be repeated, its fields and values.
+-- Creates a family, and says whether it did: not if another one of the id has not ended.
+-- KEYS: the family.
+-- ARGV: now, the seconds that the family is kept, the seconds for which its former token may be
+--       repeated, the fields of the family and their values.
 local ends, idle = unpack(redis.call('HMGET', KEYS[1], 'ends', 'idle'))
 if ends and idle and not (at_most(ends, ARGV[1]) or at_most(idle, ARGV[1])) then
   return 0

@@ -1,4 +1,4 @@
-//! Revocations, for all machines of a service.
+//! A denylist for all machines of a service.
 
 use std::{
     fmt,
@@ -12,9 +12,8 @@ use super::{
     Redis,
     connection::Retry,
     copy::{BLOCK, LocalCopy},
-    failure::Failure,
+    failure::{Failure, unusable},
     follow::{self, Follower},
-    not_reached,
 };
 use crate::{
     clock::{Clock, SystemClock},
@@ -23,25 +22,25 @@ use crate::{
     revocation::{Denylist, Revocation, TokenIds},
 };
 
-/// A denylist in Redis of which each process keeps a copy; cheap to clone, and all clones
-/// are one. Made by [`Redis::denylist`].
+/// A denylist in Redis that each process keeps a copy of; cheap to clone, and all clones share
+/// one copy. Made by [`Redis::denylist`].
 ///
 /// # Rules
 ///
-/// 1. A background task follows the changes in the store, and puts them into the copy. It
-///    ends with the last clone.
+/// 1. A background task follows the changes in the store, and adds them to the copy. It ends
+///    with the last clone.
 /// 2. While the copy is fresh, it answers without I/O and without a lock. It is fresh if the
 ///    store has answered within [`stale_after`](RedisDenylistBuilder::stale_after), and has
-///    proved that it is a primary that takes writes.
-/// 3. When the copy is stale, what is in it is still revoked. For all other tokens the store
-///    is asked, with the same proof. Where it does not answer, the verifier answers 503.
-/// 4. After a break, the task reads the whole list before it follows on. It writes back what
-///    the copy has and the store has lost.
-/// 5. A list that is new, or of which a machine has noticed that it has lost changes, is not used
-///    for one stale period (2.25 s at the least), in which other machines write back what they
-///    know, nor for 3 s after the last of them has written.
-/// 6. A revocation is in the copy of the process that made it at once, and in the others
-///    when the store has told them: within milliseconds, or once the copy is stale.
+///    proved that it is a primary that accepts writes.
+/// 3. When the copy is stale, the tokens that it names are still revoked. For all other tokens,
+///    the store is asked, with the same proof. If it does not answer, the verifier answers 503.
+/// 4. After a lost connection, the task reads the whole list before it follows the changes
+///    again. It writes back the revocations of the copy that the store has lost.
+/// 5. A list that is new, or has lost changes that a machine had seen, is not used for one stale
+///    period (at least 2.25 s), so that other machines can write back what they know. It is
+///    not used either until 3 s after the last of them has written.
+/// 6. A revocation takes effect at once in the process that made it. In the others, it takes
+///    effect when the store has told them: within milliseconds, or once their copy is stale.
 ///
 /// # Example
 /// ```no_run
@@ -57,27 +56,27 @@ use crate::{
 #[derive(Clone)]
 pub struct RedisDenylist(Arc<DenylistInner>);
 
-/// What all clones hold, and the task does not.
+/// The part that all clones share, without the task.
 struct DenylistInner {
     copy: Arc<LocalCopy>,
     task: Mutex<Option<AbortHandle>>,
 }
 
 impl RedisDenylist {
-    /// Whether the copy is new enough to answer by itself.
+    /// Whether the copy has been updated lately enough to answer by itself.
     #[must_use]
     #[inline]
     pub fn is_fresh(&self) -> bool {
         self.0.copy.is_fresh()
     }
 
-    /// How many revocations there are in the copy.
+    /// The number of revocations in the copy.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.copy.view.len()
     }
 
-    /// Whether there is none in the copy.
+    /// Whether the copy is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -85,7 +84,7 @@ impl RedisDenylist {
 
     #[cold]
     fn ask(&self, token: TokenIds<'_>) -> MaybeReady<Result<bool, StoreError>> {
-        // The runtime of the task may have gone.
+        // The task may have ended with its runtime.
         self.0.tend(None);
         let keys: Vec<String> = token.keys().collect();
         if keys.is_empty() {
@@ -96,7 +95,7 @@ impl RedisDenylist {
         MaybeReady::pending(async move {
             let found = copy.find(keys).await?;
             let is_revoked = found.iter().any(|one| one.revokes(issued_at));
-            // A copy that is full asks the next time, too.
+            // If the copy is full, the next request asks the store, too.
             let _ = copy.view.insert_all(found);
             Ok(is_revoked)
         })
@@ -110,9 +109,9 @@ impl Denylist for RedisDenylist {
             return MaybeReady::Ready(Ok(()));
         }
         if copy.view.insert(revocation.clone()).is_err() {
-            copy.has_no_room();
+            copy.mark_full();
         }
-        // Also where nobody waits for the answer, or for the first step.
+        // Also if the future is dropped, even before it is polled.
         let unsaved = Unsaved(Some((Arc::clone(&copy), revocation.clone())));
         MaybeReady::pending(async move {
             let unsaved = unsaved;
@@ -126,7 +125,7 @@ impl Denylist for RedisDenylist {
     #[inline]
     fn is_revoked(&self, token: TokenIds<'_>) -> MaybeReady<Result<bool, StoreError>> {
         let copy = &self.0.copy;
-        // Before the look into the copy: it is at least as new as that.
+        // Before the lookup, so that the copy is at least as fresh as this says.
         let fresh = copy.is_fresh();
         if copy.view.contains(token) {
             return MaybeReady::Ready(Ok(true));
@@ -136,10 +135,10 @@ impl Denylist for RedisDenylist {
 }
 
 impl DenylistInner {
-    /// Starts the task if it does not run, and there is a runtime.
+    /// Starts the task if it does not run and there is a runtime.
     fn tend(&self, follower: Option<Follower>) {
         let Ok(runtime) = Handle::try_current() else { return };
-        // What is done under it does not panic.
+        // No code that holds the lock panics.
         let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
         if task.as_ref().is_none_or(AbortHandle::is_finished) {
             let run = follow::run(Arc::clone(&self.copy), follower);
@@ -157,7 +156,7 @@ impl Drop for DenylistInner {
     }
 }
 
-/// Sees to it that a revocation is written by the task if it was not acknowledged.
+/// Leaves a revocation to the task if the store has not acknowledged it.
 struct Unsaved(Option<(Arc<LocalCopy>, Revocation)>);
 
 impl Unsaved {
@@ -173,7 +172,7 @@ impl Drop for Unsaved {
             if unsaved.len() < MOST_UNSAVED {
                 unsaved.push(revocation);
             } else {
-                // More than are kept apart are found in the copy.
+                // The task then finds all of them in the copy.
                 copy.read_again.store(true, Ordering::Relaxed);
             }
         }
@@ -194,10 +193,10 @@ impl fmt::Debug for RedisDenylist {
 /// # Defaults
 ///
 /// - stale after: 5 s without an answer from the store
-/// - capacity: 1,000,000 revocations, of about 150 bytes each. A copy that is full is
-///   stale: the store is asked
-/// - not lazy: `build` fails where the store does not answer
-/// - clock: that of the system
+/// - capacity: 1,000,000 revocations, of about 150 bytes each. A full copy is stale: the store
+///   is asked
+/// - not lazy: `build` fails if the store does not answer
+/// - clock: the system clock
 #[must_use = "a builder does nothing until it is built"]
 pub struct RedisDenylistBuilder {
     redis: Redis,
@@ -207,32 +206,35 @@ pub struct RedisDenylistBuilder {
     clock: Arc<dyn Clock>,
 }
 
-impl RedisDenylistBuilder {
-    pub(super) fn new(redis: Redis) -> Self {
-        Self {
-            redis,
+impl Redis {
+    /// Starts to build the denylist. One is enough for a process: each follows by itself.
+    pub fn denylist(&self) -> RedisDenylistBuilder {
+        RedisDenylistBuilder {
+            redis: self.clone(),
             stale_after: Duration::from_secs(5),
             capacity: 1_000_000,
             lazy: false,
             clock: Arc::new(SystemClock),
         }
     }
+}
 
-    /// For how long the copy answers while the store does not: so much later than elsewhere
-    /// a logout may hold here. From 1 s to 5 minutes; no shorter than the time-out of a
-    /// command and a quarter of a second. Default: 5 s.
+impl RedisDenylistBuilder {
+    /// Sets how long the copy answers while the store does not: a logout may take effect so much
+    /// later on this machine. From 1 s to 5 minutes, and at least the time-out of a command plus
+    /// 250 ms. Default: 5 s.
     pub fn stale_after(mut self, time: Duration) -> Self {
         self.stale_after = time;
         self
     }
 
-    /// How many revocations the copy has room for. Default: 1,000,000.
+    /// Limits the number of revocations in the copy. Default: 1,000,000.
     pub fn capacity(mut self, most: usize) -> Self {
         self.capacity = most;
         self
     }
 
-    /// Starts also where the store does not answer: the copy is stale until it does.
+    /// Starts even if the store does not answer. The copy is stale until it does.
     pub fn lazy(mut self) -> Self {
         self.lazy = true;
         self
@@ -245,40 +247,43 @@ impl RedisDenylistBuilder {
     }
 
     /// Reads the list, and starts to follow it. The script and the commands are tried once, on
-    /// keys that are deleted again. If the list is new or has lost its data, this waits until
-    /// it may be used: for one stale period, and until nobody writes back any more.
+    /// separate keys that are deleted again. If the list is new or has lost its data, this waits
+    /// until it may be used: for one stale period, and until nobody writes back any more.
     ///
     /// # Errors
     ///
-    /// A number is out of range, the list has more revocations than the copy has room for, the store does not answer or is refused as by
-    /// [`RedisBuilder::build`](super::RedisBuilder::build), or this is not called on a tokio
+    /// A number is out of range, the list has more revocations than the copy has room for, the
+    /// store does not answer or is refused as by
+    /// [`RedisBuilder::build`](super::RedisBuilder::build), or the caller is not on a tokio
     /// runtime.
     pub async fn build(self) -> Result<RedisDenylist, ConfigError> {
         if self.capacity == 0 {
-            return Err(ConfigError::OutOfRange("the copy of the denylist has room for nothing"));
+            return Err(ConfigError::OutOfRange(
+                "the `capacity` of the denylist must be at least 1",
+            ));
         }
         let shortest = (self.redis.connection().timeout() + BLOCK).max(Duration::from_secs(1));
         if self.stale_after < shortest || self.stale_after > Duration::from_secs(300) {
             return Err(ConfigError::OutOfRange(
-                "the copy of the denylist is stale after 1 s to 5 minutes, and after longer than \
-                 the time-out of a command and a quarter of a second",
+                "`stale_after` of the denylist must be from 1 s to 5 minutes, and at least \
+                 `timeout` plus 250 ms",
             ));
         }
         if Handle::try_current().is_err() {
-            return Err(not_reached(Failure::NoRuntime));
+            return Err(unusable(Failure::NoRuntime));
         }
         let copy = LocalCopy::new(self.redis, self.capacity, self.stale_after, self.clock);
         let copy = Arc::new(copy);
         let follower = if self.lazy {
             None
         } else {
-            let mut follower = Follower::begin(&copy).await.map_err(not_reached)?;
-            // An empty list is ready when others have had the time to write back.
+            let mut follower = Follower::begin(&copy).await.map_err(unusable)?;
+            // A new list is ready when others have had time to write back.
             while !copy.is_fresh() {
                 if copy.is_full() {
-                    return Err(not_reached(follow::FULL));
+                    return Err(unusable(follow::FULL));
                 }
-                follower = follower.follow(&copy).await.map_err(not_reached)?;
+                follower = follower.follow(&copy).await.map_err(unusable)?;
             }
             Some(follower)
         };
@@ -298,5 +303,5 @@ impl fmt::Debug for RedisDenylistBuilder {
     }
 }
 
-/// How many revocations that were not acknowledged are kept apart.
+/// The number of unacknowledged revocations that are kept apart from the copy.
 const MOST_UNSAVED: usize = 10_000;

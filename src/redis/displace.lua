@@ -1,8 +1,11 @@
--- Names the oldest sessions of a subject beyond the newest ones, each to one caller, and tidies
--- up. Who gets a name revokes the session's tokens and then ends it. If it does not, somebody
--- else gets the name later: until then its score is the time for which it is given away, below 0.
--- KEYS: the index of the subject. ARGV: what the keys of families begin with, how many sessions
--- may stay, now, for how many seconds a name is given away. Gives three values for each session.
+-- Gives the oldest sessions of a subject beyond the newest ones, each to one caller, and tidies
+-- up. The caller revokes the session's tokens and then ends it. If it does not, another caller
+-- gets the session later: until then, its score is negative, the time until which it is given
+-- away.
+-- KEYS: the index of the subject.
+-- ARGV: the beginning of the keys of families, the number of sessions that may stay, now, the
+--       seconds for which a session is given away.
+-- Gives three values for each session.
 local stay, named = tonumber(ARGV[2]), {}
 if redis.call('ZCARD', KEYS[1]) <= stay and redis.call('ZCOUNT', KEYS[1], '-inf', '(0') == 0 then
   return named

@@ -1,4 +1,4 @@
-//! A revocation as it is in the store, and the keys and the script that go with it.
+//! The entry of a revocation in the store, with its keys and its script.
 
 use std::sync::LazyLock;
 
@@ -8,21 +8,21 @@ use serde_json::Value;
 use super::{connection::script, failure::Failure};
 use crate::revocation::Revocation;
 
-/// The names of the keys: one hash tag, so that a script may use all of them.
+/// The names of the keys. They have one hash tag, so that a script may use all of them.
 pub(super) struct Keys {
-    /// The revocations, by what they name.
+    /// The revocations, by the name of the token, session or subject.
     pub(super) entries: String,
-    /// When each is over.
+    /// The end of each revocation.
     times: String,
-    /// What has changed, for those who follow.
+    /// The stream of changes that the machines follow.
     pub(super) changes: String,
-    /// How many changes there were.
+    /// The number of changes that there were.
     pub(super) count: String,
-    /// Since when the list has been whole.
+    /// The time since which the list has been whole.
     pub(super) since: String,
-    /// There while somebody writes back what the list has lost.
+    /// Exists while somebody writes back what the list has lost.
     pub(super) writing: String,
-    /// Never there: to write nothing to.
+    /// Never exists: deleting it is a write that changes nothing.
     pub(super) nothing: String,
 }
 
@@ -31,7 +31,7 @@ impl Keys {
         Self::named(&format!("{{{prefix}:deny}}"))
     }
 
-    /// Others of the same machine, to try the scripts on.
+    /// Separate keys, to try the scripts on.
     pub(super) fn for_trial(prefix: &str, id: &str) -> Self {
         Self::named(&format!("{{{prefix}:deny}}:trial-{id}"))
     }
@@ -49,7 +49,7 @@ impl Keys {
         }
     }
 
-    /// Adds a revocation.
+    /// The script that adds a revocation.
     pub(super) fn revoke(
         &self,
         revocation: &Revocation,
@@ -65,7 +65,7 @@ impl Keys {
         Ok(invocation)
     }
 
-    /// The same as one of many commands, where the script is loaded.
+    /// The same as a command of a pipeline. The script must be loaded.
     pub(super) fn revoke_loaded(
         &self,
         revocation: &Revocation,
@@ -77,16 +77,16 @@ impl Keys {
         Ok(command)
     }
 
-    /// Those that the script for a revocation uses, in its order.
+    /// The keys that the script uses, in its order.
     pub(super) fn all(&self) -> [&str; 5] {
         [&self.entries, &self.times, &self.changes, &self.count, &self.since]
     }
 }
 
-/// What adds a revocation.
+/// The script that adds a revocation.
 pub(super) static REVOKE: LazyLock<Script> = LazyLock::new(|| script(include_str!("revoke.lua")));
 
-/// What says how old the list is and how far it has come.
+/// The script that tells the age of the list and its last change.
 pub(super) static BEGIN: LazyLock<Script> = LazyLock::new(|| script(include_str!("begin.lua")));
 
 fn arguments(revocation: &Revocation, now: i64) -> Result<[String; 8], serde_json::Error> {
@@ -102,10 +102,11 @@ fn arguments(revocation: &Revocation, now: i64) -> Result<[String; 8], serde_jso
     ])
 }
 
-/// The revocation that an entry is: the times are at its head, where a script can
-/// change them.
+/// Reads an entry. Its times come first, where a script can change them.
 pub(super) fn read(entry: &str) -> Result<Revocation, Failure> {
-    try_read(entry).ok_or(Failure::Foreign("a revocation in the store is not as it was put there"))
+    try_read(entry).ok_or(Failure::Foreign(
+        "a revocation in Redis is malformed: nothing else may write to the keys of its prefix",
+    ))
 }
 
 fn try_read(entry: &str) -> Option<Revocation> {
@@ -121,13 +122,13 @@ fn try_read(entry: &str) -> Option<Revocation> {
     serde_json::from_value(value).ok()
 }
 
-/// In the place of a time, for a revocation that does not ask when a token was issued.
+/// The time of a revocation that holds for tokens of any time of issue.
 const NEVER: &str = "-";
 
-/// Who has missed more than so many changes reads the whole list.
+/// The number of changes that are kept. A machine that has missed more reads the whole list.
 const MOST_CHANGES: u32 = 10_000;
 
-/// How long the list is kept at the least, and at most, in seconds: a day, and a hundred
+/// The shortest and the longest time that the list is kept, in seconds: a day, and a hundred
 /// years.
 const SHORTEST: i64 = 24 * 60 * 60;
 const LONGEST: i64 = 100 * 366 * 24 * 60 * 60;

@@ -1,32 +1,34 @@
-//! Why a store does not answer, and what to do about it.
+//! The reasons for which a store does not answer, with hints for the operator.
 
 use std::{error::Error as StdError, fmt};
 
 use redis::{ErrorKind, RedisError};
 
-/// Why there is no answer. It holds nothing of what was asked, nor of who asked.
+use crate::error::ConfigError;
+
+/// The reason for which there is no answer. It contains nothing of the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
     /// The server has closed the connection.
     Closed,
     /// There was no answer in time.
     Late,
-    /// There is no tokio runtime here.
+    /// The code does not run on a tokio runtime.
     NoRuntime,
-    /// The server answers with this error code. The rest of an error is left out: it may
-    /// repeat what the server was sent.
+    /// The server answers with this error code. The rest of the error is left out, because it
+    /// may repeat the command.
     Refused(String),
     /// A fault of the network or of TLS.
     Io(String),
     /// The data is not what this crate wrote.
     Foreign(&'static str),
-    /// The server is not one that a store can be kept on.
+    /// The server cannot keep a store.
     Unsuitable(Unsuitable),
     /// The store is empty, and other machines may be about to write back what they know.
     Young,
 }
 
-/// What a server is that no store can be kept on.
+/// A kind of server that cannot keep a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unsuitable {
     ClusterNode,
@@ -35,11 +37,11 @@ pub(super) enum Unsuitable {
 }
 
 impl Failure {
-    /// Whether another connection may do better.
+    /// Whether another connection may succeed.
     pub(super) fn is_of_the_connection(&self) -> bool {
         match self {
             Self::Closed | Self::Late | Self::Io(_) => true,
-            // A replica stays one. Its name may belong to another server by now.
+            // The server stays a replica, but its name may lead to another server by now.
             Self::Unsuitable(_) => true,
             Self::Refused(code) => code == "READONLY",
             Self::NoRuntime | Self::Foreign(_) | Self::Young => false,
@@ -60,12 +62,10 @@ impl From<RedisError> for Failure {
                 let source = StdError::source(&error).map(ToString::to_string);
                 Self::Io(source.unwrap_or_else(|| error.category().to_owned()))
             }
-            ErrorKind::Parse => Self::Io("what it sends cannot be read".to_owned()),
-            ErrorKind::UnexpectedReturnType => {
-                Self::Foreign("the store gives an answer that Redis does not give")
-            }
+            ErrorKind::Parse => Self::Io("its answer is malformed".to_owned()),
+            ErrorKind::UnexpectedReturnType => FOREIGN,
             ErrorKind::AuthenticationFailed => Self::Refused("WRONGPASS".to_owned()),
-            // All that the client library says of it.
+            // The client library says nothing else about it.
             _ if error.to_string().contains("switch database") => {
                 Self::Refused("SELECT".to_owned())
             }
@@ -81,8 +81,8 @@ impl From<RedisError> for Failure {
     }
 }
 
-/// The code of the first error that the server gave. A transaction that was aborted names
-/// the command that did it.
+/// The code of the first error that the server gave. If a transaction was aborted, it is the
+/// error of the command that aborted it.
 fn code(error: RedisError) -> Option<String> {
     let errors = error.into_server_errors()?;
     let is_cause = |code: &str| code != "EXECABORT";
@@ -90,7 +90,7 @@ fn code(error: RedisError) -> Option<String> {
         errors.iter().find(|(_, error)| is_cause(error.code())).or_else(|| errors.first())?;
     let code = error.code();
     if code == "ERR" {
-        // What a script runs into is told by its text, before Redis 7 in any case.
+        // The error of a script has its code only in the text, at least before Redis 7.
         let text = error.details().unwrap_or_default();
         let known = HINTS.iter().map(|(code, _)| *code).find(|code| has_word(text, code));
         let known =
@@ -110,7 +110,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Closed => f.write_str("the Redis server has closed the connection"),
             Self::Late => f.write_str("the Redis server does not answer in time"),
-            Self::NoRuntime => f.write_str("the store needs a tokio runtime"),
+            Self::NoRuntime => f.write_str("the stores in Redis require a tokio runtime"),
             Self::Refused(code) => {
                 write!(f, "the Redis server refuses with {code}")?;
                 match HINTS.iter().find(|(known, _)| known == code) {
@@ -121,7 +121,9 @@ impl fmt::Display for Failure {
             Self::Io(what) => {
                 write!(f, "the Redis server cannot be reached: {what}")?;
                 match what.contains("UnknownIssuer") {
-                    true => f.write_str("; name its authority with `.root_certificates(…)`"),
+                    true => {
+                        f.write_str("; set its certificate authority with `.root_certificates(…)`")
+                    }
                     false => Ok(()),
                 }
             }
@@ -136,7 +138,7 @@ impl fmt::Display for Failure {
             }),
             Self::Young => f.write_str(
                 "the denylist in Redis is new or has lost its data: it is not used for one \
-                 `stale_after` (default 5 s), in which other machines write back what they know",
+                 `stale_after` (default 5 s), so that other machines can write back what they know",
             ),
         }
     }
@@ -144,13 +146,25 @@ impl fmt::Display for Failure {
 
 impl StdError for Failure {}
 
+/// The error of a builder that could not use the store.
+pub(super) fn unusable(failure: impl fmt::Display) -> ConfigError {
+    ConfigError::Store(format!(
+        "the stores in Redis cannot be used: {failure}; to start anyway, call `.lazy()`"
+    ))
+}
+
+/// The answer to a command has another type than that of Redis.
+pub(super) const FOREIGN: Failure = Failure::Foreign(
+    "the server's answer does not fit the command: the address must be that of Redis or Valkey",
+);
+
 const CLUSTER: &str = "the Redis server is a node of a cluster, and redirections are not followed: \
                        connect to a server that runs without `cluster-enabled`";
 const REPLICA: &str = "the Redis server is a replica: connect to the primary";
 
-/// What to do about the errors of a server.
+/// Hints for the error codes of a server.
 const HINTS: [(&str, &str); 18] = [
-    ("NOAUTH", "it wants a password, write it into the address: `redis://user:password@host`"),
+    ("NOAUTH", "it requires a password, add it to the address: `redis://user:password@host`"),
     (
         "WRONGPASS",
         "the user name or the password in the address is wrong, or the server has no password",
@@ -160,7 +174,7 @@ const HINTS: [(&str, &str); 18] = [
         "the user lacks a right, grant it `+@read +@write +@scripting +@transaction +@connection \
          -@dangerous +time +role +info` on the keys `~prefix:*` and `~{prefix:deny}:*`",
     ),
-    ("SELECT", "the database in the address is not there, or the user lacks `+@connection`"),
+    ("SELECT", "the database in the address does not exist, or the user lacks `+@connection`"),
     ("OOM", "it is out of memory, raise `maxmemory`"),
     ("MOVED", CLUSTER),
     ("ASK", CLUSTER),
@@ -171,10 +185,10 @@ const HINTS: [(&str, &str); 18] = [
     ("MASTERDOWN", "it is a replica that has lost its primary: connect to the primary"),
     (
         "NOREPLICAS",
-        "it is a primary that has lost its replicas, and takes no writes \
+        "it is a primary that has lost its replicas, and accepts no writes \
          (`min-replicas-to-write`): bring a replica back",
     ),
-    ("MISCONF", "it cannot write to its disk, and takes no writes: make room on it"),
+    ("MISCONF", "it cannot write to its disk, and accepts no writes: make room on the disk"),
     ("LOADING", "it is loading its data, wait until it has started"),
     ("BUSY", "another script keeps it busy: end it with `SCRIPT KILL`"),
     ("UNBLOCKED", "it has become a replica"),

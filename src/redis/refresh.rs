@@ -1,4 +1,4 @@
-//! Families of refresh tokens, for all machines of a service.
+//! A store of refresh tokens for all machines of a service.
 
 use std::{collections::HashMap, fmt, sync::LazyLock};
 
@@ -24,20 +24,20 @@ use crate::{
 ///
 /// # Rules
 ///
-/// 1. A family is one key, and a rotation is one script on it: of two requests with one
-///    token, on two machines, one wins.
+/// 1. A family is one key, and a rotation is one script on it. So if two machines get requests
+///    with the same token, one of them wins.
 /// 2. The clock of this process decides whether a session has expired. Redis deletes its
 ///    family a minute later.
 /// 3. The clock of Redis decides whether a spent token may still be repeated: the machine that
 ///    is asked may not be the one that has spent it, and their clocks differ.
-/// 4. An index by subject says which families there may be, and the families say which
-///    there are. The subject is in the value, and not in the name of a key.
+/// 4. An index by subject lists the families that may exist; a look at each of them decides.
+///    The subject is in a value, and never in the name of a key.
 /// 5. A rotation whose answer is lost is not sent again: the client may present its token
 ///    again, within the grace.
-/// 6. Every question proves that the server is a primary which takes writes.
+/// 6. Every read proves that the server is a primary that accepts writes.
 ///
-/// The label of a session and its subject are personal data. Redis has them as they are. Of
-/// a token it has a digest.
+/// The label of a session and its subject are personal data, and Redis has them in plain text.
+/// Of a token, it has only a digest.
 ///
 /// # Example
 /// ```no_run
@@ -51,24 +51,30 @@ use crate::{
 #[derive(Clone)]
 pub struct RedisRefresh(Redis);
 
-impl RedisRefresh {
-    pub(super) fn new(redis: Redis) -> Self {
-        Self(redis)
+impl Redis {
+    /// The store of refresh tokens.
+    #[must_use]
+    pub fn refresh(&self) -> RedisRefresh {
+        RedisRefresh(self.clone())
     }
+}
 
+impl RedisRefresh {
     /// The key of a family.
     fn family(&self, id: &str) -> String {
         self.0.key(&format!("refresh:{id}"))
     }
 
-    /// The key of a subject's index. A digest: a subject may be long, or an address.
+    /// The key of a subject's index. It has a digest, because a subject may be long, or an
+    /// e-mail address.
     fn index(&self, subject: &str) -> String {
         let digest = digest(&SHA256, subject.as_bytes());
         self.0.key(&format!("sessions:{}", URL_SAFE_NO_PAD.encode_to_string(digest)))
     }
 
-    /// Tries every script and command once before the first use, so that what is missing is
-    /// told as such. Redis's own [build](super::RedisBuilder::build) does so unless it is lazy.
+    /// Tries every script and command once before the first use, so that a missing right is
+    /// reported as such. [`RedisBuilder::build`](super::RedisBuilder::build) does so unless it is
+    /// lazy.
     pub(super) async fn tried(&self) -> Result<&Self, StoreError> {
         self.0.0.tried.get_or_try_init(|| self.try_out()).await?;
         Ok(self)
@@ -80,7 +86,7 @@ impl RedisRefresh {
         if tried.is_err() {
             let mut pipe = redis::pipe();
             pipe.del(self.family(&id)).ignore().del(self.index(&id)).ignore();
-            // What cannot be deleted either goes by itself.
+            // If they cannot be deleted, they expire.
             let _ = self.0.connection().pipeline::<()>(&pipe, Retry::Once).await;
         }
         tried
@@ -101,14 +107,14 @@ impl RedisRefresh {
             ends_at: now.saturating_add(MINUTE),
         };
         let family = Family { session, current: digest(0), previous: None };
-        // The first of two has to go.
+        // With room for one, the first of two is displaced.
         let displaced = format!("{id}-displaced");
         let mut other = family.clone();
         other.session.id.clone_from(&displaced);
         self.create_family(other, now).await?;
         self.create_family(family, now).await?;
         self.displace_families(&id, 1, now).await?;
-        // Rotated, repeated, and taken for stolen, which deletes it.
+        // It is rotated, repeated, and reused, which deletes it.
         for presented in [0, 0, 2] {
             let (presented, next, salt) = (digest(presented), digest(1), digest(3));
             let (id, grace, idle) = (id.clone(), MINUTE, MINUTE);
@@ -134,17 +140,17 @@ impl RedisRefresh {
         fields.iter().for_each(|(name, value)| {
             create.arg(*name).arg(value);
         });
-        // A second attempt would find what the first one made.
+        // A second attempt would find the family of the first one.
         if !self.0.connection().script::<bool>(&create, Retry::Never).await? {
-            return Err(StoreError::new("a family of this id is there"));
+            return Err(StoreError::new("a family of this id already exists"));
         }
-        // Only then the index: whoever finds an id there, and no family, takes it out. A
-        // family that is in no index, since this failed, has a token that nobody has.
+        // The index comes second, because an id without a family is removed from it. If this
+        // fails, the family is in no index, but its token was given to nobody.
         let mut index = INDEX.key(self.index(&session.subject));
         index.arg(&session.id).arg(kept(session.ends_at, now, INDEX_AFTER_END));
         let some: Vec<String> = self.0.connection().script(&index, Retry::Once).await?;
         if !some.is_empty() {
-            // Tidying up, which is as well done the next time.
+            // This only tidies up, which the next login does as well.
             let _ = self.sessions(&session.subject, some).await;
         }
         Ok(())
@@ -171,8 +177,7 @@ impl RedisRefresh {
         }
         rotate.arg(rotation.grace()).arg(rotation.idle_until());
         rotate.arg(AFTER_END).arg(LONGEST);
-        // Where it was done the first time, a second time would be the use of a spent
-        // token.
+        // If the first attempt succeeded, a second one would use a spent token.
         let answer: Vec<String> = self.0.connection().script(&rotate, Retry::Never).await?;
         let mut answer = answer.into_iter();
         let outcome = answer.next();
@@ -198,7 +203,7 @@ impl RedisRefresh {
         let mut ended = self.delete(&[id.to_owned()]).await?;
         let ended = ended.pop();
         if let Some(session) = &ended {
-            // An id that stays in the index is taken out when that is read.
+            // If it stays in the index, it is removed when that is read.
             let _ = self.forget(&session.subject, vec![session.id.clone()]).await;
         }
         Ok(ended)
@@ -210,7 +215,7 @@ impl RedisRefresh {
         for some in ids.chunks(AT_ONCE) {
             ended.extend(self.delete(some).await?);
         }
-        // Not the key: another login may be in it by now.
+        // Only these ids: another login may have added one by now.
         let _ = self.forget(subject, ids).await;
         Ok(ended)
     }
@@ -223,7 +228,7 @@ impl RedisRefresh {
     ) -> Result<Vec<Session>, StoreError> {
         let mut displace = DISPLACE.key(self.index(subject));
         displace.arg(self.family("")).arg(most).arg(now).arg(GIVEN_AWAY);
-        // A second attempt would not give what the first one has given away.
+        // A second attempt would not give the sessions that the first one has given away.
         let ended: Vec<String> = self.0.connection().script(&displace, Retry::Never).await?;
         let session = |parts: &[String]| match parts {
             [json, refreshed, idle] => read_session(json, refreshed, idle),
@@ -242,7 +247,7 @@ impl RedisRefresh {
         Ok(sessions)
     }
 
-    /// Asks what changes nothing.
+    /// Sends commands that change nothing.
     async fn ask<T: FromRedisValue>(&self, pipe: &Pipeline) -> Result<T, Failure> {
         self.0.connection().ask(&self.0.key("nothing"), pipe).await
     }
@@ -254,7 +259,7 @@ impl RedisRefresh {
         Ok(ids)
     }
 
-    /// The sessions of these ids. Those that are there no more leave the index.
+    /// The sessions of these ids. Ids without a family are removed from the index.
     async fn sessions(&self, subject: &str, ids: Vec<String>) -> Result<Vec<Session>, Failure> {
         let mut pipe = redis::pipe();
         ids.iter().for_each(|id| {
@@ -273,8 +278,8 @@ impl RedisRefresh {
         Ok(sessions)
     }
 
-    /// Deletes these families, and gives the sessions of those that there were. Each is
-    /// one transaction on one key.
+    /// Deletes these families, and gives the sessions of those that existed. Each is one
+    /// transaction on one key.
     async fn delete(&self, ids: &[String]) -> Result<Vec<Session>, Failure> {
         let mut pipe = redis::pipe();
         for id in ids {
@@ -284,7 +289,7 @@ impl RedisRefresh {
         // A second attempt would not give the sessions that the first one ended.
         let answers: Vec<(Fields, u64)> = self.0.connection().pipeline(&pipe, Retry::Never).await?;
         let found = answers.iter().map(|(fields, _)| fields).filter(|fields| !fields.is_empty());
-        // One that cannot be read was deleted all the same.
+        // A family that cannot be read was deleted, too.
         found.map(|fields| session_of(fields).ok_or(FOREIGN)).collect()
     }
 
@@ -350,8 +355,8 @@ impl fmt::Debug for RedisRefresh {
 
 type Fields = HashMap<String, String>;
 
-/// What changes with a rotation stands beside the session, so that no script has to read
-/// JSON: its numbers are not exact there.
+/// The fields of a family. Those that a rotation changes are apart from the session, so that no
+/// script has to read JSON: Lua would lose digits of its numbers.
 fn to_fields(family: &Family) -> Result<Vec<(&'static str, String)>, serde_json::Error> {
     let session = &family.session;
     let mut fields = vec![
@@ -368,14 +373,14 @@ fn to_fields(family: &Family) -> Result<Vec<(&'static str, String)>, serde_json:
     Ok(fields)
 }
 
-/// The family for a caller whose clock says `now`, in seconds, while that of the store says
+/// The family for a caller whose clock says `now`, in seconds, while the clock of the store says
 /// `store_now`, in milliseconds.
 fn family_of(fields: &Fields, store_now: i64, now: i64) -> Option<Family> {
     let digest = |name: &str| fields.get(name).map(|text| Digest::from_text(text));
     let previous = match (digest("previous"), digest("salt"), fields.get("until")) {
         (Some(digest), Some(salt), Some(until)) => {
             let left = until.parse::<i64>().ok()?.saturating_sub(store_now).max(0);
-            // Rounded up: what can be repeated for a moment can be repeated now.
+            // Rounded up: a token that can be repeated for another moment can be repeated now.
             let until = now.saturating_add(left.saturating_add(999) / 1000);
             Some(Previous { digest: digest?, salt: salt?, until })
         }
@@ -395,8 +400,8 @@ fn read_session(json: &str, refreshed: &str, idle: &str) -> Option<Session> {
     Some(session)
 }
 
-/// For how many seconds a key is kept that ends then: counted from now, so that it does
-/// not matter what time it is where Redis is.
+/// The seconds for which a key with this end is kept. They count from now, so the clock of Redis
+/// does not matter.
 fn kept(end: i64, now: i64, after: i64) -> i64 {
     end.saturating_sub(now).max(0).saturating_add(after).min(LONGEST)
 }
@@ -406,25 +411,27 @@ static ROTATE: LazyLock<Script> = LazyLock::new(|| script(include_str!("rotate.l
 static DISPLACE: LazyLock<Script> = LazyLock::new(|| script(include_str!("displace.lua")));
 static INDEX: LazyLock<Script> = LazyLock::new(|| script(include_str!("index.lua")));
 
-const FOREIGN: Failure = Failure::Foreign("a family in the store is not as it was put there");
+const FOREIGN: Failure = Failure::Foreign(
+    "a family of refresh tokens in Redis is malformed: nothing else may write to the keys of its \
+     prefix",
+);
 
-/// How much longer than its session a family is kept, in seconds.
+/// The seconds that a family is kept after the end of its session.
 const AFTER_END: i64 = 60;
 
-/// How much longer than its last session an index is kept, in seconds: for clocks that
-/// differ.
+/// The seconds that an index is kept after the end of its last session, because clocks differ.
 const INDEX_AFTER_END: i64 = 24 * 60 * 60;
 
 /// The longest time that Redis is told to keep anything, in seconds: a hundred years.
 const LONGEST: i64 = 100 * 366 * 24 * 60 * 60;
 
-/// For how many seconds it is left to one login to end a session that it displaces.
+/// The seconds that one login has to end a session that it displaces.
 const GIVEN_AWAY: i64 = 5;
 
-/// The longest that a token may be repeated, in seconds.
+/// The longest time for which a token may be repeated, in seconds.
 const MINUTE: i64 = 60;
 
-/// How many families are read or deleted in one go.
+/// The number of families that are read or deleted at a time.
 const AT_ONCE: usize = 64;
 
 #[cfg(test)]

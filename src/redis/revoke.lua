@@ -1,8 +1,8 @@
--- Adds a revocation, and tells those who follow, as one step. Of two that name the same,
+-- Adds a revocation, and tells the machines that follow, as one step. Of two that name the same,
 -- the later `before` and the later `until` stay.
 -- KEYS: entries, times, changes, count, since.
--- ARGV: name, until, before or `-`, the revocation, now, how many changes are kept,
---       the shortest and the longest time that it all is kept in seconds.
+-- ARGV: name, until, before or `-`, the revocation, now, the number of changes that are kept,
+--       the shortest and the longest time that the list is kept in seconds.
 local name, ends, before = ARGV[1], ARGV[2], ARGV[3]
 local old = redis.call('HGET', KEYS[1], name)
 if old then
@@ -18,7 +18,7 @@ if old then
 end
 local entry = ends .. ' ' .. before .. ' ' .. ARGV[4]
 
--- By the clock that is behind, so that one that is ahead ends nothing too early.
+-- By the earlier of both clocks, so that a clock that is ahead ends nothing too early.
 local time = redis.call('TIME')
 local now = math.min(tonumber(ARGV[5]), tonumber(time[1]))
 local over = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', string.format('%.0f', now),
@@ -32,13 +32,13 @@ redis.call('HSET', KEYS[1], name, entry)
 redis.call('ZADD', KEYS[2], ends, name)
 local count = redis.call('INCR', KEYS[4])
 if redis.call('EXISTS', KEYS[5]) == 0 then
-  -- A list that is new, or has lost all, is not whole yet: others may write back what they know.
+  -- The list is new or has lost its data, so it is not whole yet: other machines may write back.
   redis.call('SET', KEYS[5], string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)))
 end
 redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[6], '*', 'count', count, 'entry', entry)
 
--- All of it goes by itself when the last one is over. Two small keys stay, which tell an
--- empty list from one that was lost.
+-- The list expires after its last revocation. Two small keys stay, which tell an empty list from
+-- one that was lost.
 local kept = math.max(tonumber(ends) - now, tonumber(ARGV[7]))
 kept = math.min(kept, tonumber(ARGV[8]))
 for _, key in ipairs({KEYS[1], KEYS[2], KEYS[3]}) do

@@ -1,9 +1,9 @@
--- What `Family::rotate` does, as one step.
--- KEYS: a family.
--- ARGV: now, presented, next, salt, grace in seconds, idle until, seconds kept after the end,
---       the most seconds kept.
--- How long ago a token was spent, the clock of this server says: those of the machines differ,
--- and the one that asks may not be the one that has spent it.
+-- Does the same as `Family::rotate`, as one step.
+-- KEYS: the family.
+-- ARGV: now, presented, next, salt, grace in seconds, idle until, the seconds that it is kept after
+--       its end, the most seconds that it is kept.
+-- The clock of this server decides how long ago a token was spent. The clocks of the machines
+-- differ, and the token may have been spent by another machine.
 local now, presented, successor, salt = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local session, ends, idle, refreshed, current, previous, previous_salt, previous_until =
   unpack(redis.call('HMGET', KEYS[1], 'session', 'ends', 'idle', 'refreshed', 'current',
@@ -17,7 +17,7 @@ if at_most(ends, now) or at_most(idle, now) then
 end
 local time = redis.call('TIME')
 local store_now = time[1] * 1000 + math.floor(time[2] / 1000)
--- These are digests: how long it takes to compare them tells nothing of a token.
+-- These are digests, so the time to compare them reveals nothing about a token.
 if current == presented then
   redis.call('HSET', KEYS[1], 'current', successor, 'previous', presented, 'salt', salt,
     'until', string.format('%.0f', store_now + ARGV[5] * 1000), 'refreshed', now, 'idle', ARGV[6])

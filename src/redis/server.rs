@@ -1,8 +1,8 @@
-//! What the server is, and whether it is one that a store can be kept on.
+//! The checks that a server can keep a store.
 
 use redis::{FromRedisValue, ParsingError, Pipeline, Value, aio::MultiplexedConnection, cmd};
 
-use super::failure::{Failure, Unsuitable};
+use super::failure::{FOREIGN, Failure, Unsuitable};
 use crate::observe;
 
 /// Refuses a replica, a Sentinel and a node of a cluster.
@@ -12,7 +12,7 @@ pub(super) async fn check(connection: &mut MultiplexedConnection) -> Result<(), 
     let info = info(connection, "server").await?;
     match info.as_deref().and_then(mode) {
         Some("cluster") => Err(Failure::Unsuitable(Unsuitable::ClusterNode)),
-        // Without the right to see it, the first command on a key of another node says it.
+        // Without the right to see it, the first command on a key of another node fails.
         _ => Ok(()),
     }
 }
@@ -25,7 +25,7 @@ pub(super) enum Eviction {
 }
 
 impl Eviction {
-    /// Tells the operator.
+    /// Warns the operator.
     pub(super) fn tell(&self) {
         match self {
             Self::Never => {}
@@ -44,25 +44,25 @@ pub(super) async fn eviction(connection: &mut MultiplexedConnection) -> Result<E
     })
 }
 
-/// A pipeline that begins with the proof that the server is a primary which takes writes:
-/// its [`Role`], which is the first answer, and a command that writes nothing. Such a command
-/// is refused by a replica, and by a primary that lacks the replicas which it must have.
+/// Begins a pipeline with the proof that the server is a primary that accepts writes: its
+/// [`Role`], which is the first answer, and a write that changes nothing. A replica refuses that
+/// write, and so does a primary that lacks the replicas that it must have.
 ///
-/// A replica that has lost its primary answers questions for ever, from data that gets old.
+/// Without the proof, a replica that has lost its primary would answer for ever from old data.
 pub(super) fn proven(key: &str) -> Pipeline {
     let mut pipe = redis::pipe();
     pipe.cmd("ROLE").cmd("DEL").arg(key).ignore();
     pipe
 }
 
-/// What a server says that it is.
+/// The role that a server claims to have.
 #[derive(Debug)]
 pub(super) struct Role(Option<Failure>);
 
 impl Role {
-    /// Refuses whatever is no primary.
-    pub(super) fn check(self) -> Result<(), Failure> {
-        self.0.map_or(Ok(()), Err)
+    /// Refuses every server that is not a primary.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        self.0.clone().map_or(Ok(()), Err)
     }
 }
 
@@ -81,13 +81,12 @@ impl FromRedisValue for Role {
             b"master" => None,
             b"slave" => Some(Failure::Unsuitable(Unsuitable::Replica)),
             b"sentinel" => Some(Failure::Unsuitable(Unsuitable::Sentinel)),
-            _ => Some(Failure::Foreign("the server does not say whether it is a primary")),
+            _ => Some(FOREIGN),
         }))
     }
 }
 
-/// A section of `INFO`; `None` where it is not to be seen: without the right to, or where the
-/// command has another name.
+/// A section of `INFO`; `None` if the user lacks the right to it, or the command was renamed.
 async fn info(
     connection: &mut MultiplexedConnection,
     section: &str,
@@ -99,7 +98,7 @@ async fn info(
     }
 }
 
-/// In which mode a server runs, by its own word; Valkey 8 has another name for it.
+/// The mode in which a server runs. Valkey 8 has another name for the field.
 fn mode(info: &str) -> Option<&str> {
     field(info, "redis_mode").or_else(|| field(info, "server_mode"))
 }

@@ -1,5 +1,5 @@
-//! TLS to the server, with the cryptography named: nothing is installed for the process, and
-//! nothing is taken that another crate may have installed.
+//! TLS to the server, with cryptography that is named here: a provider that another crate has
+//! installed for the process is not used, and none is installed.
 
 use std::{fmt, io, sync::Arc};
 
@@ -18,10 +18,10 @@ use zeroize::Zeroizing;
 
 use crate::error::ConfigError;
 
-/// What is configured of TLS, as it was given.
+/// The configuration of TLS, not yet parsed.
 #[derive(Clone, Default)]
 pub(super) struct TlsSettings {
-    /// Certificates in PEM that are trusted in the place of the system's.
+    /// Certificate authorities in PEM that are trusted instead of the system's.
     pub(super) roots: Option<Vec<u8>>,
     /// The client's certificate chain and its private key, in PEM.
     pub(super) client: Option<(Vec<u8>, Zeroizing<Vec<u8>>)>,
@@ -44,7 +44,10 @@ pub(super) struct Tls {
 impl Tls {
     pub(super) fn new(host: &str, port: u16, settings: &TlsSettings) -> Result<Self, ConfigError> {
         let name = ServerName::try_from(host.to_owned()).map_err(|_| {
-            ConfigError::Store("the host of the Redis address is not a name for TLS".to_owned())
+            ConfigError::Store(
+                "the host in the Redis address must be a DNS name or an IP address, for TLS"
+                    .to_owned(),
+            )
         })?;
         let provider = Arc::new(default_provider());
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -53,9 +56,7 @@ impl Tls {
         let builder = match &settings.roots {
             Some(pem) => builder.with_root_certificates(roots(pem)?),
             None => {
-                let verifier = Verifier::new(provider)
-                    .map_err(wrong("the certificate authorities of the system cannot be read, install them or name \
-                     yours with `.root_certificates(…)`"))?;
+                let verifier = Verifier::new(provider).map_err(wrong(NO_ROOTS))?;
                 builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
             }
         };
@@ -63,17 +64,19 @@ impl Tls {
             None => builder.with_no_client_auth(),
             Some((chain, key)) => {
                 let key = PrivateKeyDer::from_pem_slice(key)
-                    .map_err(|_| malformed("the client's private key for Redis is not PEM"))?;
+                    .map_err(|_| malformed("the client's private key for Redis is not in PEM"))?;
                 builder
                     .with_client_auth_cert(certificates(chain, "the client certificate")?, key)
-                    .map_err(wrong("the client certificate for Redis and its key do not fit"))?
+                    .map_err(wrong(
+                    "the client certificate for Redis and its private key do not fit each other",
+                ))?
             }
         };
         let connector = TlsConnector::from(Arc::new(config));
         Ok(Self { connector, host: host.into(), port, name })
     }
 
-    /// Connects, and shakes hands.
+    /// Connects and completes the handshake.
     pub(super) async fn connect(&self) -> io::Result<TlsStream<TcpStream>> {
         let stream = TcpStream::connect((&*self.host, self.port)).await?;
         stream.set_nodelay(true)?;
@@ -101,7 +104,10 @@ fn malformed(what: &str) -> ConfigError {
     ConfigError::Store(what.to_owned())
 }
 
-/// What rustls says has nothing of a key.
+/// Wraps an error of rustls, whose text contains nothing of a key.
 fn wrong<E: fmt::Display>(what: &'static str) -> impl Fn(E) -> ConfigError {
     move |error| ConfigError::Store(format!("{what}: {error}"))
 }
+
+const NO_ROOTS: &str = "the certificate authorities of the system cannot be read, install them or \
+                        set your own with `.root_certificates(…)`";

@@ -1,4 +1,4 @@
--- Whether a <= b, of whole numbers as text: a number of Lua has 53 bits.
+-- Whether a <= b. They are whole numbers as text, because a number of Lua has only 53 bits.
 local function at_most(a, b)
   local a_negative, b_negative = a:sub(1, 1) == '-', b:sub(1, 1) == '-'
   if a_negative ~= b_negative then

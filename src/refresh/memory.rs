@@ -11,8 +11,7 @@ use std::{
 use super::store::{Family, RefreshStore, Rotated, Rotation, Session};
 use crate::{error::StoreError, maybe_ready::MaybeReady};
 
-/// Keeps families for one process, until it ends; cheap to clone, and all clones are one
-/// store.
+/// Keeps families in the memory of one process; cheap to clone, and all clones share one store.
 ///
 /// A family takes about 475 bytes, with a subject of 12 characters and a label of 16;
 /// `docs/performance.md` has the measurement. An operation reads only the families of its id
@@ -20,32 +19,31 @@ use crate::{error::StoreError, maybe_ready::MaybeReady};
 ///
 /// # Defaults
 ///
-/// - at most 1,000,000 families; where there are more, the one goes first that would end
-///   first
+/// - at most 1,000,000 families; if there are more, the one that would end first is removed
 #[derive(Clone)]
 pub struct MemoryRefresh(Arc<Mutex<Families>>);
 
-/// Families, each under a number, and the numbers in three orders.
+/// Families, each with a number, and the numbers in three orders.
 ///
-/// Trees, because a hash map of a million moves all of them when it grows, while everybody
-/// waits.
+/// The orders are trees, because a hash map of a million entries moves all of them when it
+/// grows, while all requests wait.
 struct Families {
     all: Vec<Option<Box<OrderedFamily>>>,
-    /// How many there ever were.
+    /// The number of families that were ever added.
     count: u64,
     /// The numbers that are not in use.
     free: Vec<u32>,
-    /// By the hash of the id; the text decides.
+    /// By the hash of the id. The text decides.
     by_id: BTreeSet<(u64, u32)>,
-    /// By the hash of the subject; the text decides.
+    /// By the hash of the subject. The text decides.
     by_subject: BTreeSet<(u64, u32)>,
-    /// By the time when they end.
+    /// By the time when a family ends.
     by_end: BTreeSet<(i64, u32)>,
     hasher: RandomState,
     most: usize,
 }
 
-/// A family, and how many came before it.
+/// A family, and the number of families that were added before it.
 struct OrderedFamily {
     family: Family,
     order: u64,
@@ -58,7 +56,7 @@ impl MemoryRefresh {
         Self::with_capacity(MOST)
     }
 
-    /// An empty store for so many families, and for one at the least.
+    /// An empty store for this number of families, and for at least one.
     #[must_use]
     pub fn with_capacity(most: usize) -> Self {
         Self(Arc::new(Mutex::new(Families {
@@ -74,7 +72,7 @@ impl MemoryRefresh {
     }
 
     fn lock(&self) -> MutexGuard<'_, Families> {
-        // What is done under the lock does not panic half way.
+        // No code that holds the lock panics half way.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -84,7 +82,9 @@ impl RefreshStore for MemoryRefresh {
         let mut families = self.lock();
         if let Some(number) = families.find(family.session.id()) {
             if families.is_alive(number, now) {
-                return MaybeReady::Ready(Err(StoreError::new("a family of this id is there")));
+                return MaybeReady::Ready(Err(StoreError::new(
+                    "a family of this id already exists",
+                )));
             }
             families.take(number);
         }
@@ -180,21 +180,21 @@ impl Families {
         self.at(number).is_some_and(|family| now < family.session.expires_at())
     }
 
-    /// The family of this id, over or not.
+    /// The family of this id, even if it has ended.
     fn find(&self, id: &str) -> Option<u32> {
         let mut same =
             self.by_id.range(all_of(self.hasher.hash_one(id))).map(|(_, number)| *number);
         same.find(|number| self.at(*number).is_some_and(|family| family.session.id() == id))
     }
 
-    /// The families of a subject, over or not.
+    /// The families of a subject, even if they have ended.
     fn of_subject(&self, subject: &str) -> impl Iterator<Item = u32> {
         let same = self.by_subject.range(all_of(self.hasher.hash_one(subject)));
         let is = move |family: &Family| family.session.subject() == subject;
         same.map(|(_, number)| *number).filter(move |number| self.at(*number).is_some_and(is))
     }
 
-    /// Puts in a family of an id that is not there.
+    /// Adds a family whose id is not in use.
     fn put(&mut self, mut family: Family) {
         shrink(&mut family.session);
         let Some(number) = self.free.pop().or_else(|| u32::try_from(self.all.len()).ok()) else {
@@ -223,7 +223,7 @@ impl Families {
         Some(family)
     }
 
-    /// Removes some whose time is over: as many as keep an operation short.
+    /// Removes a few families that have ended, so that no operation takes long.
     fn sweep(&mut self, now: i64) {
         for _ in 0..AT_ONCE {
             match self.by_end.first().copied() {
@@ -233,7 +233,7 @@ impl Families {
         }
     }
 
-    /// Removes what ends first, if there is no room for one more.
+    /// Removes the family that ends first if there is no room for another one.
     fn make_room(&mut self) {
         while self.by_end.len() >= self.most {
             let Some((_, number)) = self.by_end.first().copied() else { return };
@@ -247,7 +247,7 @@ impl Families {
     }
 }
 
-/// Gives back the room that the texts do not use.
+/// Frees the memory that the texts do not use.
 fn shrink(session: &mut Session) {
     let Session { id, subject, client_id, scope, label, .. } = session;
     id.shrink_to_fit();
@@ -277,7 +277,7 @@ impl fmt::Debug for MemoryRefresh {
 
 const MOST: usize = 1_000_000;
 
-/// How many families whose time is over go at a time.
+/// The number of ended families that are removed at a time.
 const AT_ONCE: usize = 8;
 
 #[cfg(test)]

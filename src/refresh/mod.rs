@@ -2,18 +2,18 @@
 //!
 //! # Rules
 //!
-//! 1. A refresh token is opaque: random, and stored as a digest alone. It is no JWT, so it
-//!    can never pass for an access token, nor an access token for it.
-//! 2. All tokens that come of one login are a family, and its newest token is live. Using
-//!    it spends it, and its successor is live.
-//! 3. Whoever presents a token that was spent shows that it was stolen, or that a thief
-//!    has used it: the family ends.
-//! 4. Within a short grace, the token that was spent last gives the same successor again,
-//!    as long as that has not been used: for a client whose answer was lost, and for two
-//!    tabs. It does not make the grace longer.
-//! 5. A session ends when it has not been refreshed for the idle lifetime, and after the
-//!    absolute lifetime in any case.
-//! 6. All this is one step in the store, so that of two requests at once one wins.
+//! 1. A refresh token is opaque: it is random, and only its digest is stored. It is not a JWT,
+//!    so it can never pass for an access token, nor an access token for it.
+//! 2. All tokens of one login are a family, and only its newest token is live. A rotation
+//!    spends the live token, and makes its successor live.
+//! 3. If a spent token is presented, either it was stolen, or a thief has used it before. So
+//!    the family ends.
+//! 4. Within a short grace, the token that was spent last gives the same successor again, as
+//!    long as that was not used. A client whose answer was lost needs this, and so do two tabs
+//!    of a browser. It does not make the grace longer.
+//! 5. A session ends if it is not refreshed within the idle lifetime, and always after the
+//!    absolute lifetime.
+//! 6. A rotation is one step in the store, so one of two simultaneous requests wins.
 //!
 //! # Example: log in, refresh, log out
 //! ```
@@ -73,7 +73,7 @@ struct RefreshInner {
 }
 
 impl RefreshTokens {
-    /// A builder, for families that this store keeps.
+    /// Starts to build refresh tokens whose families are kept in this store.
     pub fn builder(store: impl RefreshStore) -> RefreshTokensBuilder {
         RefreshTokensBuilder {
             store: Box::new(store),
@@ -85,25 +85,27 @@ impl RefreshTokens {
         }
     }
 
-    /// Opens a session: call it when the user has logged in. Where the subject then has more
-    /// than it may have, its oldest ones end: [`IssuedToken::displaced`] has them.
+    /// Opens a session: call it when the user has logged in. If the subject then has more
+    /// sessions than it may have, its oldest ones end; see [`IssuedToken::displaced`].
     ///
     /// # Errors
     ///
     /// The subject is empty, or the store cannot be reached.
     pub async fn open(&self, login: Login) -> Result<IssuedToken, Error> {
-        let mut opened = self.keep(self.prepare(login)?).await?;
-        if let Err(error) = self.displace_older(&mut opened).await {
-            self.undo(&opened).await;
-            return Err(error);
+        let mut issued = self.store(self.prepare(login)?).await?;
+        match self.end_displaced(&issued.session).await {
+            Ok(displaced) => {
+                issued.displaced = displaced;
+                Ok(issued)
+            }
+            Err(error) => {
+                self.undo(&issued).await;
+                Err(error)
+            }
         }
-        for session in opened.displaced() {
-            self.end_or_undo(session.id(), &opened).await?;
-        }
-        Ok(opened)
     }
 
-    /// Makes a session, which is not in the store so far.
+    /// Makes a session without storing it.
     pub(crate) fn prepare(&self, login: Login) -> Result<NewSession, Error> {
         if login.subject.is_empty() {
             return Err(Error::new(ErrorKind::Issue { reason: "the subject is empty".into() }));
@@ -123,51 +125,59 @@ impl RefreshTokens {
         };
         let family = Family { session: session.clone(), current: parts.digest(), previous: None };
         let (token, displaced) = (parts.to_token(), Vec::new());
-        let opened = IssuedToken { token, session, repeated: false, displaced };
-        Ok(NewSession { opened, family })
+        let issued = IssuedToken { token, session, repeated: false, displaced };
+        Ok(NewSession { issued, family })
     }
 
-    /// Opens a session, however many its subject has.
-    pub(crate) async fn keep(&self, prepared: NewSession) -> Result<IssuedToken, Error> {
-        self.asked(self.0.store.create(prepared.family, self.now())).await?;
-        Ok(prepared.opened)
+    /// Creates a session in the store, however many its subject has.
+    pub(crate) async fn store(&self, new: NewSession) -> Result<IssuedToken, Error> {
+        self.wait_for(self.0.store.create(new.family, self.now())).await?;
+        Ok(new.issued)
     }
 
-    /// Finds the sessions that this one displaces, and leaves it to the caller to end them.
-    /// After the session was created: of many logins at once, the last one sees all of them.
-    pub(crate) async fn displace_older(&self, opened: &mut IssuedToken) -> Result<(), Error> {
-        opened.displaced = self.displace(&opened.session, self.now()).await?;
-        Ok(())
-    }
-
-    /// Ends a session that another one displaces. If that fails, the new one ends: nobody has
-    /// its token yet.
-    async fn end_or_undo(&self, id: &str, opened: &IssuedToken) -> Result<(), Error> {
-        if let Err(error) = self.end(id).await {
-            self.undo(opened).await;
-            return Err(error);
+    /// Finds the sessions that a new one displaces, so that one subject cannot fill the store.
+    /// The caller must end them, although a store with [`displace`](RefreshStore::displace) may
+    /// have done so already.
+    ///
+    /// Call it after the session was created: of many logins at once, the last one then sees
+    /// all of them.
+    pub(crate) async fn find_displaced(&self, new: &Session) -> Result<Vec<Session>, Error> {
+        let most = self.0.most_sessions.max(1);
+        let displaced = self.0.store.displace(&new.subject, most, self.now());
+        if let Some(displaced) = self.wait_for(displaced).await? {
+            return Ok(displaced);
         }
-        Ok(())
+        // All logins sort the sessions in the same way, so they keep the same ones.
+        let mut others = self.list(&new.subject).await?;
+        others.retain(|session| session.id != new.id);
+        Ok(others.split_off(others.len().min(most - 1)))
     }
 
-    /// Ends a session whose token nobody has, if the store answers.
-    pub(crate) async fn undo(&self, opened: &IssuedToken) {
-        let _ = self.end(opened.session.id()).await;
+    async fn end_displaced(&self, new: &Session) -> Result<Vec<Session>, Error> {
+        let displaced = self.find_displaced(new).await?;
+        for session in &displaced {
+            self.end(session.id()).await?;
+        }
+        Ok(displaced)
     }
 
-    /// Takes a token, and gives its successor.
+    /// Ends a session whose token was given to nobody, if the store answers.
+    pub(crate) async fn undo(&self, issued: &IssuedToken) {
+        let _ = self.end(issued.session.id()).await;
+    }
+
+    /// Spends a token, and gives its successor.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::RefreshToken`] if the token is none, or its session has ended;
-    /// [`ErrorKind::RefreshTokenReused`] if it was spent: its session is ended with that.
-    /// If the store does not answer, the token may have been spent or not: it may be presented
-    /// again within the grace.
+    /// [`ErrorKind::RefreshToken`] if the text is not a token, or its session has ended;
+    /// [`ErrorKind::RefreshTokenReused`] if the token was spent before, which ends its session.
+    /// If the store does not answer, the token may have been spent: it can be presented again
+    /// within the grace.
     ///
     /// # Cancel safety
     ///
-    /// Where the answer is lost, the token gives the same successor again within the
-    /// grace.
+    /// If the answer is lost, the token gives the same successor again within the grace.
     pub async fn rotate(&self, token: &str) -> Result<IssuedToken, Error> {
         let parts = Parts::read(token).ok_or_else(|| Error::new(ErrorKind::RefreshToken))?;
         let (now, salt) = (self.now(), Digest::new(random()?));
@@ -182,7 +192,7 @@ impl RefreshTokens {
             idle: self.0.idle,
         };
         let displaced = Vec::new();
-        match self.asked(self.0.store.rotate(rotation)).await? {
+        match self.wait_for(self.0.store.rotate(rotation)).await? {
             Rotated::Rotated(session) => {
                 Ok(IssuedToken { token: next.to_token(), session, repeated: false, displaced })
             }
@@ -199,7 +209,7 @@ impl RefreshTokens {
         }
     }
 
-    /// Whether a token can be used. It changes nothing.
+    /// Finds out whether a token can be used, without using it.
     ///
     /// # Errors
     ///
@@ -207,7 +217,7 @@ impl RefreshTokens {
     pub async fn token_status(&self, token: &str) -> Result<TokenStatus, Error> {
         let Some(parts) = Parts::read(token) else { return Ok(TokenStatus::Unknown) };
         let now = self.now();
-        Ok(match self.asked(self.0.store.get(&parts.id(), now)).await? {
+        Ok(match self.wait_for(self.0.store.get(&parts.id(), now)).await? {
             Some(family) if family.takes(parts.digest(), now) => {
                 TokenStatus::Active(family.session)
             }
@@ -216,14 +226,14 @@ impl RefreshTokens {
         })
     }
 
-    /// The sessions of a subject that have not ended, the newest first.
+    /// Lists the sessions of a subject that have not ended, newest first.
     ///
     /// # Errors
     ///
     /// The store cannot be reached.
     pub async fn list(&self, subject: &str) -> Result<Vec<Session>, Error> {
         let now = self.now();
-        let mut sessions = self.asked(self.0.store.list(subject, now)).await?;
+        let mut sessions = self.wait_for(self.0.store.list(subject, now)).await?;
         sessions.retain(|session| session.expires_at() > now);
         sessions.sort_by(|one, other| {
             other.created_at.cmp(&one.created_at).then_with(|| one.id.cmp(&other.id))
@@ -231,41 +241,41 @@ impl RefreshTokens {
         Ok(sessions)
     }
 
-    /// Ends the session of this id; `None` if there is none.
+    /// Ends the session of this id; `None` if it does not exist.
     ///
-    /// Its access tokens are good until they expire, unless they are
+    /// Its access tokens are valid until they expire, unless they are
     /// [revoked](crate::revocation).
     ///
     /// # Errors
     ///
-    /// The store cannot be reached: the session may go on.
+    /// The store cannot be reached, and the session may not have ended.
     pub async fn end(&self, id: &str) -> Result<Option<Session>, Error> {
-        self.asked(self.0.store.end(id)).await
+        self.wait_for(self.0.store.end(id)).await
     }
 
     /// Ends all sessions of a subject.
     ///
     /// # Errors
     ///
-    /// The store cannot be reached: some sessions may go on.
+    /// The store cannot be reached, and some sessions may not have ended.
     pub async fn end_all(&self, subject: &str) -> Result<Vec<Session>, Error> {
-        self.asked(self.0.store.end_all(subject)).await
+        self.wait_for(self.0.store.end_all(subject)).await
     }
 
-    /// How long a token lasts if it is not used.
+    /// The lifetime of a token that is not used.
     #[must_use]
     pub fn idle_lifetime(&self) -> Duration {
         Duration::from_secs(u64::try_from(self.0.idle).unwrap_or_default())
     }
 
-    /// The seconds that are left to a session.
+    /// The seconds until a session ends.
     pub(crate) fn left(&self, session: &Session) -> u64 {
         u64::try_from(session.expires_at().saturating_sub(self.now())).unwrap_or_default()
     }
 
-    /// The seconds that are left to it if it is refreshed now and then never again. Where it was
-    /// refreshed within the longest grace, this may be the same token once more, which changes
-    /// nothing.
+    /// The seconds until a session ends that is refreshed now and then never again. If it was
+    /// refreshed within the longest grace, the same token may be presented once more, which does
+    /// not change the end.
     pub(crate) fn left_if_idle(&self, session: &Session) -> u64 {
         let now = self.now();
         if now.saturating_sub(session.refreshed_at) <= seconds(MINUTE) {
@@ -275,32 +285,12 @@ impl RefreshTokens {
         u64::try_from(end.saturating_sub(now)).unwrap_or_default()
     }
 
-    /// The sessions that have to end for a new one, so that one subject cannot fill the store:
-    /// ended already where the store does that in one step.
-    async fn displace(&self, new: &Session, now: i64) -> Result<Vec<Session>, Error> {
-        let most = self.0.most_sessions.max(1);
-        if let Some(ended) = self.asked(self.0.store.displace(&new.subject, most, now)).await? {
-            return Ok(ended);
-        }
-        // All logins order them in the same way, so that they leave the same.
-        let mut others = self.list(&new.subject).await?;
-        others.retain(|session| session.id != new.id);
-        Ok(others.split_off(others.len().min(most - 1)))
-    }
-
-    /// Waits for the store, and tells the operator when it fails.
-    async fn asked<T: Unpin>(&self, answer: MaybeReady<Result<T, StoreError>>) -> Result<T, Error> {
-        match answer.await {
-            Ok(answer) => {
-                self.0.outage.answered("refresh tokens");
-                Ok(answer)
-            }
-            Err(error) => {
-                let error = Error::from(error);
-                self.0.outage.failed("refresh tokens", &error);
-                Err(error)
-            }
-        }
+    /// Waits for the store, and reports a failure to the operator.
+    async fn wait_for<T: Unpin>(
+        &self,
+        answer: MaybeReady<Result<T, StoreError>>,
+    ) -> Result<T, Error> {
+        self.0.outage.record("refresh tokens", answer.await)
     }
 
     fn now(&self) -> i64 {
@@ -318,7 +308,7 @@ impl fmt::Debug for RefreshTokens {
     }
 }
 
-/// A user who has logged in, as far as the session is to know.
+/// A user who has logged in, with the data that the session keeps.
 #[derive(Clone, Debug)]
 #[must_use = "a login does nothing until its session is opened"]
 pub struct Login {
@@ -329,25 +319,26 @@ pub struct Login {
 }
 
 impl Login {
-    /// This subject, who has shown to be it: the `sub` of the tokens.
+    /// A login of this subject, which is the `sub` of the tokens. The application must have
+    /// authenticated the user.
     pub fn new(subject: impl Into<String>) -> Self {
         Self { subject: subject.into(), client_id: None, scope: None, label: None }
     }
 
-    /// By way of this client. Default: that of the issuer.
+    /// Sets the client. Default: the client of the issuer.
     pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
         self.client_id = Some(client_id.into());
         self
     }
 
-    /// With this scope, words parted by blanks (RFC 6749 §3.3). Default: none.
+    /// Sets the scope, words separated by spaces (RFC 6749 §3.3). Default: none.
     pub fn scope(mut self, scope: impl Into<String>) -> Self {
         self.scope = Some(scope.into());
         self
     }
 
-    /// A name by which the user recognizes the session in a list, such as that of a
-    /// browser; cut to 200 characters.
+    /// Sets the name by which the user recognizes the session in a list, such as the name of a
+    /// browser. It is cut to 200 characters.
     pub fn label(mut self, label: impl Into<String>) -> Self {
         let label: String = label.into().chars().filter(|c| !c.is_control()).take(200).collect();
         self.label = Some(label).filter(|label| !label.is_empty());
@@ -361,16 +352,15 @@ impl Login {
 pub enum TokenStatus {
     /// It can be rotated now.
     Active(Session),
-    /// It was rotated before, and its session has not ended. It can end the session, and do
-    /// nothing else.
+    /// It was rotated before, and its session has not ended. It can only end the session.
     Used(Session),
     /// It belongs to no session, or its session has ended.
     Unknown,
 }
 
-/// A session that is not in the store so far.
+/// A session that is not stored yet.
 pub(crate) struct NewSession {
-    pub(crate) opened: IssuedToken,
+    pub(crate) issued: IssuedToken,
     family: Family,
 }
 
@@ -384,7 +374,7 @@ pub struct IssuedToken {
 }
 
 impl IssuedToken {
-    /// The token, for the client alone.
+    /// The token. Give it only to its client.
     #[must_use]
     pub fn token(&self) -> &RefreshToken {
         &self.token
@@ -396,8 +386,8 @@ impl IssuedToken {
         &self.session
     }
 
-    /// Whether a token was presented again within its grace, and this is what it gave
-    /// before.
+    /// Whether the token before it was presented again within its grace, so that this token was
+    /// already given.
     #[must_use]
     pub fn is_repeated(&self) -> bool {
         self.repeated
@@ -406,7 +396,7 @@ impl IssuedToken {
     /// The sessions that ended because the subject had too many
     /// ([`most_sessions`](RefreshTokensBuilder::most_sessions)).
     ///
-    /// Their access tokens are good until they expire, unless they are
+    /// Their access tokens are valid until they expire, unless they are
     /// [revoked](crate::revocation::Revocation::session):
     /// [`Sessions`](crate::sessions::Sessions) does that.
     #[must_use]
@@ -422,8 +412,8 @@ impl IssuedToken {
 /// - idle lifetime: 14 days
 /// - absolute lifetime: 90 days
 /// - grace: 10 s
-/// - sessions of a subject: 100 at most
-/// - clock: that of the system
+/// - sessions of a subject: at most 100
+/// - clock: the system clock
 #[must_use = "a builder does nothing until it is built"]
 pub struct RefreshTokensBuilder {
     store: Box<dyn RefreshStore>,
@@ -435,27 +425,27 @@ pub struct RefreshTokensBuilder {
 }
 
 impl RefreshTokensBuilder {
-    /// How long a session lasts that is not refreshed, in whole seconds. Default: 14 days.
+    /// Sets how long a session lasts without a refresh, in whole seconds. Default: 14 days.
     pub fn idle_lifetime(mut self, lifetime: Duration) -> Self {
         self.idle = lifetime;
         self
     }
 
-    /// How long a session lasts at most, in whole seconds. Default: 90 days.
+    /// Sets how long a session lasts at most, in whole seconds. Default: 90 days.
     pub fn absolute_lifetime(mut self, lifetime: Duration) -> Self {
         self.absolute = lifetime;
         self
     }
 
-    /// For how long a token that was spent gives the same successor again, in whole
-    /// seconds; at most 60 s. With zero, it never does. Default: 10 s.
+    /// Sets how long a spent token gives the same successor again, in whole seconds; at most
+    /// 60 s. With zero, it never does. Default: 10 s.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self
     }
 
-    /// How many sessions a subject may have at once; at the next login, its oldest one ends.
-    /// Default: 100.
+    /// Limits the sessions that a subject may have at once. At the next login, its oldest one
+    /// ends. Default: 100.
     pub fn most_sessions(mut self, most: usize) -> Self {
         self.most_sessions = most;
         self
@@ -467,18 +457,21 @@ impl RefreshTokensBuilder {
         self
     }
 
-    /// The refresh tokens.
+    /// Builds the refresh tokens.
     ///
     /// # Errors
     ///
-    /// A lifetime is shorter than a minute, or the grace is longer.
+    /// A lifetime is shorter than a minute, or the grace is longer than a minute.
     pub fn build(self) -> Result<RefreshTokens, ConfigError> {
         if self.idle < MINUTE || self.absolute < MINUTE {
-            return Err(ConfigError::OutOfRange("a session lasts for a minute at the least"));
+            return Err(ConfigError::OutOfRange(
+                "`idle_lifetime` and `absolute_lifetime` of a session must be at least a minute",
+            ));
         }
         if self.grace > MINUTE {
             return Err(ConfigError::OutOfRange(
-                "in a grace of more than a minute, a thief has the time to use a spent token",
+                "`grace` must be at most a minute: a longer one gives a thief time to use a spent \
+                 token",
             ));
         }
         Ok(RefreshTokens(Arc::new(RefreshInner {

@@ -1,4 +1,4 @@
-//! What is kept of a login, and who keeps it.
+//! The data that is kept of a login, and the store that keeps it.
 
 use std::{fmt, sync::Arc};
 
@@ -9,12 +9,10 @@ use crate::{error::StoreError, maybe_ready::MaybeReady};
 
 /// Keeps the families of refresh tokens.
 ///
-/// Implement it for a database of your own. Each method is one step that happens as a
-/// whole or not at all; what two of them do at once is the same as one after the other:
-/// that is what keeps two requests with one token from both winning. `now` is in seconds
-/// since 1970-01-01T00:00:00Z. A family whose
-/// [`expires_at`](Session::expires_at) is `now` or earlier is not there any more: it is
-/// not listed, and may be deleted.
+/// Implement it for a database of your own. Each method must be atomic and isolated, as in a
+/// serializable transaction. Otherwise, two requests with one token may both win. `now` is in
+/// seconds since 1970-01-01T00:00:00Z. A family whose [`expires_at`](Session::expires_at) is
+/// `now` or earlier counts as missing: do not list it. It may be deleted.
 ///
 /// # Example: the rotation in a transaction
 /// ```
@@ -45,22 +43,22 @@ pub trait RefreshStore: Send + Sync + 'static {
     /// The store cannot be reached, or already has a family of this id.
     fn create(&self, family: Family, now: i64) -> MaybeReady<Result<(), StoreError>>;
 
-    /// The family of this id, as it is.
+    /// Reads the family of this id.
     ///
     /// # Errors
     ///
     /// The store cannot be reached.
     fn get(&self, id: &str, now: i64) -> MaybeReady<Result<Option<Family>, StoreError>>;
 
-    /// Does what [`Family::rotate`] says, as one step.
+    /// Loads a family, calls [`Family::rotate`] and saves the result, in one step.
     ///
     /// # Errors
     ///
-    /// The store cannot be reached. Whether the token was spent, nobody knows: within the
-    /// grace it gives its successor in either case.
+    /// The store cannot be reached. The token may have been spent: within the grace, it gives its
+    /// successor in either case.
     fn rotate(&self, rotation: Rotation) -> MaybeReady<Result<Rotated, StoreError>>;
 
-    /// The sessions of a subject.
+    /// Lists the sessions of a subject.
     ///
     /// # Errors
     ///
@@ -72,12 +70,12 @@ pub trait RefreshStore: Send + Sync + 'static {
     /// store may have deleted their families already, or gives them to another caller after a
     /// while if they are still there.
     ///
-    /// `None`, which is the default, says that the store has no such step. Then the sessions are
-    /// listed, and of many logins of one subject at once, each ends all of them.
+    /// The default returns `None`: the store has no such step. Then the sessions are listed, and
+    /// of many simultaneous logins of one subject, each ends all of them.
     ///
     /// # Errors
     ///
-    /// The store cannot be reached: some of them may have ended.
+    /// The store cannot be reached: some of the sessions may have ended.
     fn displace(
         &self,
         subject: &str,
@@ -88,7 +86,7 @@ pub trait RefreshStore: Send + Sync + 'static {
         MaybeReady::Ready(Ok(None))
     }
 
-    /// Deletes the family of this id, and gives its session if there was one.
+    /// Deletes the family of this id, and gives its session if it existed.
     ///
     /// # Errors
     ///
@@ -138,7 +136,8 @@ impl<R: RefreshStore + ?Sized> RefreshStore for Arc<R> {
     }
 }
 
-/// A login: who, when, and until when. Times are in seconds since 1970-01-01T00:00:00Z.
+/// A login of a user, with its time and its end. Times are in seconds since
+/// 1970-01-01T00:00:00Z.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     pub(crate) id: String,
@@ -162,7 +161,7 @@ impl Session {
         &self.id
     }
 
-    /// Whose session it is: the `sub` of its access tokens.
+    /// The subject: the `sub` of its access tokens.
     #[must_use]
     pub fn subject(&self) -> &str {
         &self.subject
@@ -174,13 +173,13 @@ impl Session {
         self.client_id.as_deref()
     }
 
-    /// The scope that was granted, words parted by blanks.
+    /// The scope that was granted, words separated by spaces.
     #[must_use]
     pub fn scope(&self) -> Option<&str> {
         self.scope.as_deref()
     }
 
-    /// What a user recognizes it by, such as the name of a browser.
+    /// The label by which the user recognizes it, such as the name of a browser.
     #[must_use]
     pub fn label(&self) -> Option<&str> {
         self.label.as_deref()
@@ -192,13 +191,13 @@ impl Session {
         self.created_at
     }
 
-    /// When its token was rotated last; at first, when it was opened.
+    /// When its token was last rotated; before the first rotation, when it was opened.
     #[must_use]
     pub fn refreshed_at(&self) -> i64 {
         self.refreshed_at
     }
 
-    /// When it ends if it is not refreshed before.
+    /// When it ends unless it is refreshed before.
     #[must_use]
     pub fn expires_at(&self) -> i64 {
         self.idle_until.min(self.ends_at)
@@ -211,15 +210,15 @@ impl Session {
     }
 }
 
-/// A session, and what its tokens are known by: one family, one session, one live token.
+/// A session, and the digests of its tokens. Each family has one session and one live token.
 ///
 /// It serializes, so that a store can keep it as one value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Family {
     pub(crate) session: Session,
-    /// Of the token that is live.
+    /// The digest of the live token.
     pub(crate) current: Digest,
-    /// Of the one before, while it may be repeated.
+    /// The token before, while it may be repeated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) previous: Option<Previous>,
 }
@@ -228,7 +227,7 @@ pub struct Family {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Previous {
     pub(crate) digest: Digest,
-    /// What its successor was made with.
+    /// The salt that its successor was made with.
     pub(crate) salt: Digest,
     /// Until when it may be presented again.
     pub(crate) until: i64,
@@ -249,8 +248,8 @@ impl Family {
             && (self.current == digest || self.previous.as_ref().is_some_and(repeats))
     }
 
-    /// The same family for a caller whose clock says `now`, where the store's clock, by which
-    /// its token was [rotated](Rotation::at), says `store_now`.
+    /// Converts a family for a caller whose clock says `now`. Its token was
+    /// [rotated](Rotation::at) by the clock of the store, which says `store_now`.
     #[must_use]
     pub fn as_of(mut self, store_now: i64, now: i64) -> Self {
         if let Some(previous) = &mut self.previous {
@@ -261,11 +260,11 @@ impl Family {
 
     /// Rotates the token, if it is the live one:
     ///
-    /// 1. A family whose time is over is [`Expired`](Rotated::Expired): delete it.
-    /// 2. The live token is spent, its successor is live, and the session is idle no
-    ///    longer: [`Rotated`](Rotated::Rotated), save the family.
+    /// 1. A family that has ended is [`Expired`](Rotated::Expired): delete it.
+    /// 2. The live token is spent, its successor becomes live, and the session is no longer
+    ///    idle: [`Rotated`](Rotated::Rotated), save the family.
     /// 3. The token that was spent last, within its grace and before its successor is
-    ///    spent: [`Repeated`](Rotated::Repeated), nothing has changed.
+    ///    spent, changes nothing: [`Repeated`](Rotated::Repeated).
     /// 4. Any other token of this family is stolen, or was used by a thief before:
     ///    [`Reused`](Rotated::Reused), delete the family (RFC 9700 §4.14.2).
     #[must_use = "a family whose token was reused must be deleted"]
@@ -295,7 +294,7 @@ impl Family {
     }
 }
 
-/// A token that is presented, and what is to come in its place.
+/// A token that is presented, and the successor that replaces it.
 #[derive(Clone, Debug)]
 pub struct Rotation {
     pub(crate) id: String,
@@ -308,7 +307,7 @@ pub struct Rotation {
 }
 
 impl Rotation {
-    /// The id of the family that the token is of.
+    /// The id of the token's family.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
@@ -326,7 +325,7 @@ impl Rotation {
         self.next
     }
 
-    /// What the successor is made with, kept while the token may be repeated.
+    /// The salt that the successor is made with. It is kept while the token may be repeated.
     #[must_use]
     pub fn salt(&self) -> Digest {
         self.salt
@@ -338,13 +337,13 @@ impl Rotation {
         self.now
     }
 
-    /// For how many seconds from now the token may be repeated.
+    /// The seconds from now for which the token may be repeated.
     #[must_use]
     pub fn grace(&self) -> i64 {
         self.grace
     }
 
-    /// Until when the token may be repeated.
+    /// The time until which the token may be repeated.
     #[must_use]
     pub fn repeat_until(&self) -> i64 {
         self.now.saturating_add(self.grace)
@@ -356,9 +355,9 @@ impl Rotation {
         self.now.saturating_add(self.idle)
     }
 
-    /// The same rotation at another time: that of the database, for a store that several
-    /// machines share. Otherwise a machine whose clock is ahead by the grace takes an honest
-    /// retry for a theft. Give [`Family::as_of`] the same time when the family is read.
+    /// Sets another time. A store that several machines share must set the time of its database:
+    /// otherwise, a machine whose clock is ahead by the grace takes an honest retry for a theft.
+    /// Give [`Family::as_of`] the same time when the family is read.
     #[must_use]
     pub fn at(mut self, now: i64) -> Self {
         self.now = now;
@@ -366,41 +365,41 @@ impl Rotation {
     }
 }
 
-/// What came of a [`Rotation`].
+/// The outcome of a [`Rotation`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums, reason = "a store knows all of them, and so must its user")]
 pub enum Rotated {
-    /// The token was live, and its successor is now.
+    /// The token was live, and now its successor is.
     Rotated(Session),
-    /// The token was spent a moment ago, and has the successor that was made with this.
+    /// The token was spent a moment ago, and its successor was made with this salt.
     Repeated {
         /// The session as it is.
         session: Session,
-        /// What the successor was made with.
+        /// The salt that the successor was made with.
         salt: Digest,
     },
     /// The token was spent long ago: its family was deleted.
     Reused(Session),
-    /// The session's time was over: its family was deleted.
+    /// The session has expired: its family was deleted.
     Expired,
-    /// There is no such family.
+    /// The family does not exist.
     Unknown,
 }
 
-/// 32 bytes: the SHA-256 of a token, which says nothing of it, or random ones.
+/// 32 bytes: the SHA-256 of a token, which does not reveal the token, or a random salt.
 ///
-/// Compared in constant time. Its text is base64url.
+/// It is compared in constant time. Its text is base64url.
 #[derive(Clone, Copy)]
 pub struct Digest([u8; 32]);
 
 impl Digest {
-    /// These bytes.
+    /// A digest of these bytes.
     #[must_use]
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// The digest whose text this is.
+    /// Reads the text of a digest.
     #[must_use]
     pub fn from_text(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode_to_vec(text.as_bytes()).ok()?;
@@ -437,7 +436,8 @@ impl Serialize for Digest {
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::from_text(&text).ok_or_else(|| D::Error::custom("32 bytes of base64url are expected"))
+        Self::from_text(&text)
+            .ok_or_else(|| D::Error::custom("a digest must be 32 bytes as base64url"))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The token itself, which only its client has.
+//! The refresh token itself, which only its client has.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ use crate::{
 /// A refresh token: 384 random bits, of which 128 stay the same in its family and 256
 /// change with each rotation.
 ///
-/// `Debug` shows nothing; it is wiped when dropped.
+/// `Debug` does not show it, and it is wiped when dropped.
 pub struct RefreshToken {
     text: Zeroizing<String>,
 }
@@ -28,7 +28,7 @@ impl RefreshToken {
 }
 
 impl RefreshToken {
-    /// The id of the session that a token is of, whether or not there is one.
+    /// The id of the session of a token, whether or not the session exists.
     pub(crate) fn session_of(text: &str) -> Option<String> {
         Parts::read(text).map(|parts| parts.id())
     }
@@ -40,22 +40,22 @@ impl fmt::Debug for RefreshToken {
     }
 }
 
-/// What a refresh token is made of.
+/// The two secrets of a refresh token.
 ///
-/// The first half tells that a token was made for a family: one with another second half
-/// is a former token of it, and no guess. That is why the former ones need not be kept.
+/// The first one shows that a token was made for a family. If its second one is not that of the
+/// live token, it is a former token and not a guess, so the former ones need not be kept.
 pub(super) struct Parts {
     family: [u8; 16],
     secret: [u8; 32],
 }
 
 impl Parts {
-    /// Those of the first token of a new family.
+    /// Makes the first token of a new family.
     pub(super) fn new() -> Result<Self, Error> {
         Ok(Self { family: random()?, secret: random()? })
     }
 
-    /// Those of a token that somebody presents.
+    /// Reads a token that is presented.
     pub(super) fn read(text: &str) -> Option<Self> {
         if text.len() != LENGTH {
             return None;
@@ -65,19 +65,19 @@ impl Parts {
         Some(Self { family: *family, secret: secret.try_into().ok()? })
     }
 
-    /// Those of the token that follows, made with this salt. Who has this one and the salt
-    /// can make it, and nobody else: the store has no token, and the client no salt.
+    /// Makes the next token with this salt. That requires this token and the salt: the store does
+    /// not have the token, and the client does not have the salt.
     pub(super) fn successor(&self, salt: Digest) -> Self {
         Self { family: self.family, secret: hmac_sha256(&self.secret, salt.as_bytes()) }
     }
 
-    /// The id of the family: a digest, so that who knows it cannot make a token.
+    /// The id of the family. It is a digest, so that a token cannot be made from it.
     pub(super) fn id(&self) -> String {
         let digest = sha256(&[b"refresh family", &self.family]);
         URL_SAFE_NO_PAD.encode_to_string(digest.first_chunk::<16>().unwrap_or(&[0; 16]))
     }
 
-    /// What the store knows the token by.
+    /// The digest by which the store knows the token.
     pub(super) fn digest(&self) -> Digest {
         Digest::new(sha256(&[b"refresh token", &self.family, &self.secret]))
     }

@@ -1,19 +1,17 @@
-//! Revocation: tokens that are refused before their time is over.
+//! Revocation: tokens that are refused before they expire.
 //!
-//! A token is good until it expires, and nobody asks whether its user has logged out
-//! since. A [`Denylist`] is asked: at each request, for the few tokens that are to end
-//! early.
+//! Without it, a token is valid until it expires, even if its user has logged out. With a
+//! [`Denylist`], every request checks whether its token is one of the few that end early.
 //!
 //! # Rules
 //!
-//! 1. A [`Revocation`] names one token (`jti`), the tokens of one session (`sid`), or
-//!    those of a subject that were issued until some time; always those of one issuer.
+//! 1. A [`Revocation`] names one token (`jti`), all tokens of one session (`sid`), or the
+//!    tokens of a subject that were issued until some time. All are of one issuer.
 //! 2. It lasts until the tokens that it names have expired, by every clock that is
 //!    within 5 minutes of this one.
-//! 3. With a denylist, a token has a `jti`: one that leaves it out could not be
-//!    revoked. [`without_token_id`](crate::verifier::VerifierBuilder::without_token_id)
-//!    says otherwise.
-//! 4. Where the list cannot be asked, the answer is 503 and not the resource.
+//! 3. With a denylist, a token must have a `jti`, because it could not be revoked without one.
+//!    [`without_token_id`](crate::verifier::VerifierBuilder::without_token_id) turns this off.
+//! 4. If the denylist does not answer, the response is 503.
 //!
 //! # Example: one token
 //! ```
@@ -39,9 +37,8 @@
 //!
 //! # Deployment
 //!
-//! [`MemoryDenylist`] is for one process. Where there are several, one of them is told
-//! of a logout and the others are not: use a store that they share, such as the one of
-//! the feature `redis`.
+//! [`MemoryDenylist`] is for one process. With several processes, a logout would take effect
+//! only in one of them: use a store that they share, such as the one of the feature `redis`.
 
 mod memory;
 mod record;
@@ -61,22 +58,22 @@ use crate::{
 
 /// A list of revocations.
 ///
-/// Implement it for a store of your own; [`Revocation::key`] and [`TokenIds::keys`]
-/// are for those that look things up by a text.
+/// Implement it for a store of your own. [`Revocation::key`] and [`TokenIds::keys`] are for
+/// stores that look up entries by a text.
 pub trait Denylist: Send + Sync + 'static {
-    /// Adds a revocation. It holds when this has been answered, also after a restart if
-    /// the list is one that lasts.
+    /// Adds a revocation. After this has returned, the tokens are refused, even after a restart
+    /// if the list is persistent.
     ///
     /// # Errors
     ///
-    /// The store cannot be reached, or is full: the revocation may not hold.
+    /// The store cannot be reached, or is full. The revocation may have no effect.
     fn revoke(&self, revocation: Revocation) -> MaybeReady<Result<(), StoreError>>;
 
     /// Whether a revocation names this token.
     ///
     /// # Errors
     ///
-    /// The store cannot be reached: nobody knows.
+    /// The store cannot be reached.
     fn is_revoked(&self, token: TokenIds<'_>) -> MaybeReady<Result<bool, StoreError>>;
 }
 
@@ -90,15 +87,15 @@ impl<D: Denylist + ?Sized> Denylist for Arc<D> {
     }
 }
 
-/// Evidence that no revocation names a token; made by [`Revocations`] alone.
+/// Evidence that no revocation names a token. Only [`Revocations`] makes it.
 #[derive(Debug)]
 pub(crate) struct NotRevoked(());
 
-/// Who is asked whether a token is revoked, if anybody is.
+/// The denylist of a verifier, if it has one.
 #[derive(Clone, Default)]
 pub(crate) struct Revocations {
     list: Option<Arc<dyn Denylist>>,
-    /// Takes a token of which nobody knows.
+    /// Accepts a token if the denylist does not answer.
     fail_open: bool,
     outage: Arc<Outage>,
 }
@@ -116,26 +113,15 @@ impl Revocations {
         self.list.is_some()
     }
 
-    /// Asks for a token that is verified in all else.
+    /// Checks a token that has passed all other checks.
     #[inline]
     pub(crate) fn check(&self, claims: &RegisteredClaims) -> MaybeReady<Result<NotRevoked, Error>> {
         let Some(list) = &self.list else { return MaybeReady::Ready(Ok(NotRevoked(()))) };
         match list.is_revoked(TokenIds::new(claims)) {
-            MaybeReady::Ready(answer) => {
-                if answer.is_ok() {
-                    self.outage.answered("denylist");
-                }
-                MaybeReady::Ready(self.verdict(answer))
-            }
+            MaybeReady::Ready(answer) => MaybeReady::Ready(self.verdict(answer)),
             MaybeReady::Pending(answer) => {
-                let asked = self.clone();
-                MaybeReady::pending(async move {
-                    let answer = answer.await;
-                    if answer.is_ok() {
-                        asked.outage.answered("denylist");
-                    }
-                    asked.verdict(answer)
-                })
+                let revocations = self.clone();
+                MaybeReady::pending(async move { revocations.verdict(answer.await) })
             }
         }
     }
@@ -143,21 +129,15 @@ impl Revocations {
     #[inline]
     fn verdict(&self, answer: Result<bool, StoreError>) -> Result<NotRevoked, Error> {
         match answer {
-            Ok(false) => Ok(NotRevoked(())),
-            Ok(true) => Err(Error::new(ErrorKind::Revoked)),
-            Err(error) => self.unknown(error.into()),
+            Err(error) if self.fail_open => {
+                self.outage.passed_unchecked(error);
+                Ok(NotRevoked(()))
+            }
+            answer => match self.outage.record("denylist", answer)? {
+                false => Ok(NotRevoked(())),
+                true => Err(Error::new(ErrorKind::Revoked)),
+            },
         }
-    }
-
-    /// The list does not answer.
-    #[cold]
-    fn unknown(&self, error: Error) -> Result<NotRevoked, Error> {
-        if self.fail_open {
-            self.outage.passed_unchecked(&error);
-            return Ok(NotRevoked(()));
-        }
-        self.outage.failed("denylist", &error);
-        Err(error)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is revoked, and what it is compared with.
+//! A revocation, and the data of a token that it is compared with.
 
 use std::{fmt::Write, time::Duration};
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::claims::{NumericDate, RegisteredClaims};
 
-/// A revocation of one or of many tokens of an issuer. Times are in seconds since
+/// A revocation of one or many tokens of an issuer. Times are in seconds since
 /// 1970-01-01T00:00:00Z.
 ///
 /// It serializes, so that a store or a message can carry it.
@@ -27,37 +27,37 @@ enum Of {
 }
 
 impl Revocation {
-    /// Of the token with these claims; `None` where it has no `jti` or no `exp`.
+    /// Revokes the token with these claims; `None` if it has no `jti` or no `exp`.
     #[must_use]
     pub fn of_token(claims: &RegisteredClaims) -> Option<Self> {
         let (id, expires_at) = (claims.token_id()?, claims.expires_at()?.ceil());
         Some(Self::token(claims.issuer().unwrap_or_default(), id, expires_at))
     }
 
-    /// Of the token with this `jti`, which expires at `expires_at`.
+    /// Revokes the token with this `jti`, which expires at `expires_at`.
     #[must_use]
     pub fn token(issuer: &str, token_id: &str, expires_at: i64) -> Self {
         Self::new(Of::Token(token_id.into()), issuer, expires_at)
     }
 
-    /// Of all tokens with this `sid`, the last of which expires at `expires_at`.
+    /// Revokes all tokens with this `sid`, the last of which expires at `expires_at`.
     #[must_use]
     pub fn session(issuer: &str, session_id: &str, expires_at: i64) -> Self {
         Self::new(Of::Session(session_id.into()), issuer, expires_at)
     }
 
-    /// Of all tokens with this `sub` that were issued at `before` or earlier, the last of
+    /// Revokes all tokens with this `sub` that were issued at `before` or earlier, the last of
     /// which expires at `expires_at`: after a change of the password, for example. A token
     /// without `iat` counts as issued earlier.
     ///
-    /// Since `iat` has whole seconds, a token that is issued in the same second and
-    /// later is revoked, too.
+    /// `iat` has whole seconds, so a token that is issued later in the same second is revoked,
+    /// too.
     #[must_use]
     pub fn subject(issuer: &str, subject: &str, before: i64, expires_at: i64) -> Self {
         Self::new(Of::Subject { subject: subject.into(), before }, issuer, expires_at)
     }
 
-    /// Of what was kept of another one; `before` counts for subjects only.
+    /// Restores a revocation from its parts. `before` counts only for subjects.
     pub(super) fn of(kind: Kind, issuer: &str, name: &str, until: i64, before: i64) -> Self {
         let of = match kind {
             Kind::Token => Of::Token(name.into()),
@@ -72,19 +72,19 @@ impl Revocation {
         Self { of, issuer: issuer.into(), until: expires_at.saturating_add(slack) }
     }
 
-    /// The issuer of the tokens; empty for those that have none.
+    /// The issuer of the tokens; empty if they have no `iss`.
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
-    /// The time from which on the revocation need not be kept.
+    /// The time from which the revocation need not be kept.
     #[must_use]
     pub fn until(&self) -> i64 {
         self.until
     }
 
-    /// For a revocation of a subject: tokens are revoked that were issued then or
+    /// The time for a revocation of a subject: it revokes the tokens that were issued then or
     /// earlier.
     #[must_use]
     pub fn before(&self) -> Option<i64> {
@@ -94,15 +94,15 @@ impl Revocation {
         }
     }
 
-    /// A text that no other token, session or subject has: what a store looks it up by.
+    /// A text that no other token, session or subject has. A store can look it up by this.
     #[must_use]
     pub fn key(&self) -> String {
         let (kind, name) = self.name();
         key(kind, &self.issuer, name)
     }
 
-    /// Whether it revokes a token of the name that it has, which was issued at this time, if
-    /// that is known.
+    /// Whether it revokes a token that it names and that was issued at this time, if the time is
+    /// known.
     #[cfg(feature = "redis")]
     pub(crate) fn revokes(&self, issued_at: Option<i64>) -> bool {
         self.before().is_none_or(|before| is_before(issued_at, before))
@@ -117,7 +117,7 @@ impl Revocation {
     }
 }
 
-/// What a token says of itself, as far as revocations name it.
+/// The claims of a token by which revocations name it.
 #[derive(Clone, Copy, Debug)]
 pub struct TokenIds<'a> {
     issuer: &'a str,
@@ -126,7 +126,7 @@ pub struct TokenIds<'a> {
 }
 
 impl<'a> TokenIds<'a> {
-    /// A token with these claims.
+    /// The ids of the token with these claims.
     #[must_use]
     pub fn new(claims: &'a RegisteredClaims) -> Self {
         Self {
@@ -136,7 +136,7 @@ impl<'a> TokenIds<'a> {
         }
     }
 
-    /// Its issuer (`iss`); empty if it has none.
+    /// Its issuer (`iss`); empty without one.
     #[must_use]
     pub fn issuer(&self) -> &'a str {
         self.issuer
@@ -166,15 +166,15 @@ impl<'a> TokenIds<'a> {
         self.issued_at.map(NumericDate::floor)
     }
 
-    /// The [keys](Revocation::key) of the revocations that may name it. Where one is
-    /// found that has a [`before`](Revocation::before), compare that with
+    /// The [keys](Revocation::key) of the revocations that may name it. If a revocation has a
+    /// [`before`](Revocation::before), it names this token only if
     /// [`is_before`](Self::is_before).
     pub fn keys(&self) -> impl Iterator<Item = String> {
         self.each().map(|(kind, name)| key(kind, self.issuer, name))
     }
 
-    /// Whether it was issued at this time or earlier; of a token without `iat`, that is
-    /// taken for granted.
+    /// Whether it was issued at this time or earlier. A token without `iat` counts as issued
+    /// earlier.
     #[must_use]
     pub fn is_before(&self, before: i64) -> bool {
         is_before(self.issued_at(), before)
@@ -186,7 +186,7 @@ impl<'a> TokenIds<'a> {
     }
 }
 
-/// Whether a token was issued at this time or earlier; one that does not say when was.
+/// Whether a token was issued at this time or earlier. An unknown time counts as earlier.
 fn is_before(issued_at: Option<i64>, before: i64) -> bool {
     issued_at.is_none_or(|issued_at| issued_at <= before)
 }
@@ -198,7 +198,7 @@ pub(super) enum Kind {
     Subject,
 }
 
-/// The length parts the issuer from what follows: both may have any character.
+/// The length separates the issuer from the name: both may have any character.
 fn key(kind: Kind, issuer: &str, name: &str) -> String {
     let kind = match kind {
         Kind::Token => "jti",
@@ -211,8 +211,8 @@ fn key(kind: Kind, issuer: &str, name: &str) -> String {
     key
 }
 
-/// How much longer than its tokens a revocation lasts: verifiers may take a token for so
-/// long after its `exp`, since clocks differ.
+/// How much longer than its tokens a revocation lasts. Clocks differ, so verifiers may accept a
+/// token for this time after its `exp`.
 const SLACK: Duration = Duration::from_secs(300);
 
 #[cfg(test)]

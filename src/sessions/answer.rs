@@ -1,4 +1,4 @@
-//! What a client is answered that has logged in, refreshed, or is refused.
+//! The answers to a login, to a refresh, and to a request that is refused.
 
 use std::fmt;
 
@@ -9,6 +9,7 @@ use crate::{
     csrf,
     error::{Error, ErrorKind},
     issue::{AccessToken, Body, TokenCookies},
+    observe,
     refresh::{IssuedToken, Session},
     response::{ProblemJson, Rejection},
 };
@@ -16,14 +17,14 @@ use crate::{
 /// The tokens of a session. `Debug` shows nothing of them.
 pub struct SessionTokens {
     access: AccessToken,
-    opened: IssuedToken,
-    /// What is left to the session if it stays idle, in seconds.
+    refresh: IssuedToken,
+    /// The seconds until the session ends if it stays idle.
     left: u64,
 }
 
 impl SessionTokens {
-    pub(super) fn new(access: AccessToken, opened: IssuedToken, left: u64) -> Self {
-        Self { access, opened, left }
+    pub(super) fn new(access: AccessToken, refresh: IssuedToken, left: u64) -> Self {
+        Self { access, refresh, left }
     }
 
     /// The access token.
@@ -32,36 +33,36 @@ impl SessionTokens {
         &self.access
     }
 
-    /// The text of the refresh token, for the client alone.
+    /// The text of the refresh token. Give it only to its client.
     #[must_use]
     pub fn refresh(&self) -> &str {
-        self.opened.token().as_str()
+        self.refresh.token().as_str()
     }
 
     /// The session.
     #[must_use]
     pub fn session(&self) -> &Session {
-        self.opened.session()
+        self.refresh.session()
     }
 
-    /// Adds them to the headers of a response as cookies.
+    /// Adds both tokens to the headers of a response, as cookies.
     ///
     /// # Errors
     ///
-    /// As of [`TokenCookies::set`].
+    /// See [`TokenCookies::set`].
     pub fn set_cookies(
         &self,
         cookies: &TokenCookies,
         headers: &mut HeaderMap,
     ) -> Result<(), Error> {
-        cookies.set(headers, &self.access, self.opened.token(), self.left)
+        cookies.set(headers, &self.access, self.refresh.token(), self.left)
     }
 
     /// The body of RFC 6749 §5.1, as JSON. Send it with `Cache-Control: no-store`.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Failed`], which does not happen.
+    /// [`ErrorKind::Failed`] if the tokens cannot be written as JSON, which does not happen.
     pub fn to_json(&self) -> Result<String, Error> {
         json(&Answer {
             access_token: Some(self.access.as_str()),
@@ -99,7 +100,7 @@ fn json(answer: &Answer<'_>) -> Result<String, Error> {
     serde_json::to_string(answer).map_err(|error| Error::with_source(ErrorKind::Failed, error))
 }
 
-/// The tokens: in cookies, or without them in the body.
+/// Makes the answer with the tokens: in `cookies`, or in the body with `None`.
 pub(super) fn answer(
     tokens: &SessionTokens,
     cookies: Option<&TokenCookies>,
@@ -121,13 +122,14 @@ pub(super) fn answer(
     Ok(response)
 }
 
-/// A refusal, which says no more than what the client may know.
-pub(super) fn refusal(error: Error) -> Response<Body> {
+/// Reports an error, and answers with only as much of it as the client may know.
+pub(super) fn refuse(error: Error) -> Response<Body> {
+    observe::refused(&error);
     Rejection::from(error).answer_with(&ProblemJson)
 }
 
-/// Whether a client is to have the tokens in the body: it asks for JSON, has no cookie, and
-/// is no browser (those say `Sec-Fetch-Site`, or of a `POST` at least `Origin`).
+/// Whether a client gets the tokens in the body: it asks for JSON, sends no cookie, and is not
+/// a browser. Browsers send `Sec-Fetch-Site`, or at least `Origin` with a `POST`.
 pub(super) fn wants_tokens(headers: &HeaderMap) -> bool {
     let asks = headers
         .get_all(header::ACCEPT)
@@ -136,7 +138,7 @@ pub(super) fn wants_tokens(headers: &HeaderMap) -> bool {
     asks && !headers.contains_key(header::COOKIE) && csrf::is_silent(headers)
 }
 
-/// Whether a media type is that of JSON, with whatever parameters.
+/// Whether a media type is `application/json`, with any parameters.
 pub(super) fn is_json(media_type: &[u8]) -> bool {
     let name = media_type.split(|byte| *byte == b';').next().unwrap_or_default();
     name.trim_ascii().eq_ignore_ascii_case(b"application/json")

@@ -1,8 +1,8 @@
-//! What sessions are made of.
+//! The builder of [`Sessions`].
 
 use std::{fmt, future::Future, sync::Arc};
 
-use super::{MakeGrant, Sessions, SessionsInner};
+use super::{MakeGrant, Sessions, SessionsInner, verifier};
 use crate::{
     error::{ConfigError, Error},
     issue::{Grant, TokenCookies, TokenIssuer},
@@ -11,18 +11,18 @@ use crate::{
     refresh::{MemoryRefresh, RefreshTokens, Session},
     revocation::{Denylist, MemoryDenylist},
     source::TokenSources,
-    verifier::{RuleError, Verifier, VerifierBuilder},
+    verifier::RuleError,
 };
 
 /// Builds [`Sessions`].
 ///
 /// # Defaults
 ///
-/// - refresh tokens: in memory, with the [defaults](crate::refresh::RefreshTokensBuilder)
-///   of theirs
+/// - refresh tokens: in memory, with their own
+///   [defaults](crate::refresh::RefreshTokensBuilder)
 /// - denylist: in memory
 /// - cookies: [`TokenCookies::new`]
-/// - what an access token says: subject, client and scope of the session
+/// - claims of an access token: the subject, client and scope of the session
 #[must_use = "a builder does nothing until it is built"]
 pub struct SessionsBuilder {
     issuer: TokenIssuer,
@@ -32,35 +32,40 @@ pub struct SessionsBuilder {
     grant: Option<Box<MakeGrant>>,
 }
 
-impl SessionsBuilder {
-    pub(super) fn new(issuer: TokenIssuer) -> Self {
-        Self { issuer, refresh: None, denylist: None, cookies: TokenCookies::new(), grant: None }
+impl Sessions {
+    /// Starts to build sessions whose access tokens are signed by this issuer.
+    pub fn builder(issuer: TokenIssuer) -> SessionsBuilder {
+        let cookies = TokenCookies::new();
+        SessionsBuilder { issuer, refresh: None, denylist: None, cookies, grant: None }
     }
+}
 
-    /// Opens sessions with these refresh tokens.
+impl SessionsBuilder {
+    /// Uses these refresh tokens.
     pub fn refresh_tokens(mut self, refresh: RefreshTokens) -> Self {
         self.refresh = Some(refresh);
         self
     }
 
-    /// Revokes access tokens with this list.
+    /// Revokes access tokens with this denylist.
     pub fn denylist(mut self, list: impl Denylist) -> Self {
         self.denylist = Some(Arc::new(list));
         self
     }
 
-    /// Gives browsers these cookies.
+    /// Gives browsers their tokens in these cookies.
     pub fn cookies(mut self, cookies: TokenCookies) -> Self {
         self.cookies = cookies;
         self
     }
 
-    /// Says what an access token of a session is to say: asked at the login and at each
-    /// refresh, so that a change of the user's rights is known within the lifetime of a
-    /// token. The session's id is added to it.
+    /// Decides the claims of a session's access tokens with this function. It is called at the
+    /// login and at each refresh, so a change of the user's rights takes effect within the
+    /// lifetime of a token. The session's id is added to the claims.
     ///
-    /// [`RuleError::refuse`] ends the session: for a user who is gone, or may not come in any
-    /// more. Every other error is 503, and the refresh token stays as it is.
+    /// [`RuleError::refuse`] ends the session: use it if the user no longer exists, or may not
+    /// log in any more. With every other error, the answer is 503 and the refresh token stays as
+    /// it is.
     ///
     /// # Example: roles from a database
     /// ```
@@ -95,11 +100,12 @@ impl SessionsBuilder {
         self
     }
 
-    /// The sessions.
+    /// Builds the sessions.
     ///
     /// # Errors
     ///
-    /// As of [`VerifierBuilder::build`], of the verifier for the tokens.
+    /// See [`VerifierBuilder::build`](crate::verifier::VerifierBuilder::build): the sessions
+    /// verify their own tokens.
     pub fn build(self) -> Result<Sessions, ConfigError> {
         let clock = self.issuer.clock();
         let refresh = match self.refresh {
@@ -122,17 +128,6 @@ impl SessionsBuilder {
             outage: Outage::default(),
         })))
     }
-}
-
-/// The builder of a verifier for the tokens of this issuer.
-pub(super) fn verifier(issuer: &TokenIssuer, denylist: &Arc<dyn Denylist>) -> VerifierBuilder {
-    let audiences = issuer.audiences();
-    let builder = Verifier::builder()
-        .keys(issuer.key_set())
-        .access_tokens_only()
-        .denylist(Arc::clone(denylist))
-        .clock(issuer.clock());
-    audiences.fold(builder, VerifierBuilder::audience)
 }
 
 impl fmt::Debug for SessionsBuilder {

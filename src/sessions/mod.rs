@@ -1,21 +1,22 @@
-//! Sessions: log in, refresh, log out, in browsers and in other clients. Needs the feature
+//! Sessions: log in, refresh, log out, in browsers and in other clients. Requires the feature
 //! `issue`.
 //!
 //! [`Sessions`] puts the parts of [`issue`](crate::issue) and
-//! [`revocation`](crate::revocation) together. The application keeps its own login: what
-//! it does to know a user, and what it says of them in a token.
+//! [`revocation`](crate::revocation) together. The application keeps its own login: it
+//! identifies the users, and decides the claims of their tokens.
 //!
 //! # Rules
 //!
 //! 1. A login opens a session: an access token for a quarter of an hour, and a refresh
 //!    token that rotates at each use.
 //! 2. A browser gets both as [cookies](TokenCookies) and never in a body, so that no script
-//!    can read them. A client that is no browser, says `Accept: application/json` and sends
-//!    no cookie gets them in the body (RFC 6749 §5.1).
-//! 3. A refresh token comes in its cookie, or in the JSON body as `refresh_token`; in both
-//!    is refused. A cookie counts only if the request comes from the same origin.
-//! 4. A logout ends the session and revokes its access tokens: they are refused at once,
-//!    here and, with a denylist that is shared, everywhere.
+//!    can read them. A client gets them in the body (RFC 6749 §5.1) if it is not a browser,
+//!    sends `Accept: application/json` and sends no cookie.
+//! 3. A refresh token is sent in its cookie, or in the JSON body as `refresh_token`. Two
+//!    different ones are refused. A cookie counts only if the request comes from the same
+//!    origin.
+//! 4. A logout ends the session and revokes its access tokens. They are refused at once on this
+//!    machine, and with a shared denylist on all machines.
 //! 5. The reuse of a spent refresh token does the same.
 //! 6. Every answer is `Cache-Control: no-store`; a refusal is `application/problem+json`.
 //!
@@ -67,19 +68,19 @@
 //!
 //! # Deployment
 //!
-//! By default all is in memory: for one process, until it ends. For several, give them one
-//! [`RefreshStore`](crate::refresh::RefreshStore) and one [`Denylist`], and one
-//! signing key: with one of them alone, a logout holds on one machine and not on the others.
-//! The feature `redis` has both.
+//! By default, sessions and revocations are in memory: they are for one process, and end with
+//! it. Several processes must share a [`RefreshStore`](crate::refresh::RefreshStore), a
+//! [`Denylist`] and a signing key. If they share only one of the two stores, a logout takes
+//! effect only on one machine. The feature `redis` has both stores.
 //!
-//! The refresh cookie is sent below `/auth` alone. For routes elsewhere, say
-//! [`TokenCookies::refresh_path`]. Behind a proxy, say [`TokenCookies::public_origin`]; to
-//! try things out where a browser wants it, [`TokenCookies::development`].
+//! The refresh cookie is sent only below `/auth`. For routes elsewhere, set
+//! [`TokenCookies::refresh_path`]. Behind a proxy, set [`TokenCookies::public_origin`]. For plain
+//! HTTP on your own machine, use [`TokenCookies::development`].
 //!
 //! The routes that refresh and log out wait 10 s for a body. Outside of a tokio runtime with a
-//! time driver, which `#[tokio::main]` makes, they do not limit the time. Heads of requests and
-//! idle connections are the server's to limit: `axum::serve` does not, and `examples/serve` shows
-//! how to.
+//! time driver, which `#[tokio::main]` makes, they do not limit the time. The server must limit
+//! the time for the head of a request and for idle connections: `axum::serve` does not, and
+//! `examples/serve` shows how to.
 
 mod answer;
 mod builder;
@@ -89,7 +90,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use http::{Response, request::Parts};
 
-use self::routes::Route;
+use self::answer::{answer, refuse, wants_tokens};
 pub use self::{answer::SessionTokens, builder::SessionsBuilder, routes::SessionService};
 pub use crate::refresh::{Login, Session};
 use crate::{
@@ -116,10 +117,10 @@ struct SessionsInner {
     refresh: RefreshTokens,
     denylist: Arc<dyn Denylist>,
     cookies: TokenCookies,
-    /// Where an access token is looked for.
+    /// The places where a logout looks for an access token.
     sources: TokenSources,
     grant: Option<Box<MakeGrant>>,
-    /// Of the access token that logs out.
+    /// Verifies the access token that logs out.
     verifier: Verifier<RegisteredClaims>,
     outage: Outage,
 }
@@ -127,36 +128,32 @@ struct SessionsInner {
 type MakeGrant = dyn Fn(Session) -> MaybeReady<Result<Grant, Error>> + Send + Sync;
 
 impl Sessions {
-    /// A builder, for tokens of this issuer.
-    pub fn builder(issuer: TokenIssuer) -> SessionsBuilder {
-        SessionsBuilder::new(issuer)
-    }
-
-    /// Answers a login, when the application knows who it is: with cookies, or with the
-    /// tokens in the body. See the [rules](self). A session that the browser had before ends.
+    /// Answers a login after the application has identified the user: with cookies, or with the
+    /// tokens in the body, see the [rules](self). The session that the browser had before ends.
     ///
-    /// The answer is 200, and may be changed: its status and `Location` to redirect a form,
-    /// its body to greet the user.
+    /// The answer is 200. The application may change it: its status and `Location` to redirect
+    /// a form, its body to greet the user.
     pub async fn login(&self, request: &Parts, login: Login) -> Response<Body> {
         let Parts { method, uri, headers, .. } = request;
         let cookies = &self.0.cookies;
+        let given = (!wants_tokens(headers)).then_some(cookies);
         let opened = async {
             cookies.check_login(method, uri, headers)?;
-            self.open_for(login, (!answer::wants_tokens(headers)).then_some(cookies)).await
+            self.open_for(login, given).await
         };
         let tokens = match opened.await {
             Ok(tokens) => tokens,
             Err(error) => return refuse(error),
         };
-        let answer = match self.answer(&tokens, !answer::wants_tokens(headers)) {
+        let answer = match answer(&tokens, given) {
             Ok(answer) => answer,
             Err(error) => {
-                // Nobody has its token, and it would last for days.
+                // Its token was given to nobody, and would last for days.
                 let _ = self.end(tokens.session().id()).await;
                 return refuse(error);
             }
         };
-        // The browser forgets the token of the session that it had, so that ends.
+        // The browser forgets the token of its former session, so that session ends.
         if let Ok(Some(former)) = cookies.find_refresh(method, uri, headers)
             && let Ok(TokenStatus::Active(session)) = self.0.refresh.token_status(former).await
             && let Err(error) = self.end(session.id()).await
@@ -166,45 +163,40 @@ impl Sessions {
         answer
     }
 
-    /// Opens a session, for an answer of the application's own.
+    /// Opens a session, for an application that makes the answer itself.
     ///
     /// # Errors
     ///
-    /// As of [`RefreshTokens::open`] and [`TokenIssuer::issue`]; what the application's
-    /// [grant](SessionsBuilder::grant) refuses: it is asked before the session is in the store.
-    /// No other session has ended then, unless a store failed while those beyond the cap ended.
+    /// See [`RefreshTokens::open`] and [`TokenIssuer::issue`]. The application's
+    /// [grant](SessionsBuilder::grant) may refuse: it is called before the session is stored. No
+    /// other session has ended then, unless a store failed while those beyond the cap ended.
     ///
     /// # Cancel safety
     ///
-    /// Dropped half way, a session may be there whose token nobody has. It counts until it is
-    /// idle for too long, or until newer ones displace it.
+    /// If it is dropped half way, there may be a session whose token was given to nobody. The
+    /// session counts until it has been idle for too long, or newer ones displace it.
     pub async fn open(&self, login: Login) -> Result<SessionTokens, Error> {
         self.open_for(login, None).await
     }
 
-    /// The same for these cookies, if there are to be any.
+    /// Opens a session whose tokens fit into these cookies, if there are any.
     async fn open_for(
         &self,
         login: Login,
         cookies: Option<&TokenCookies>,
     ) -> Result<SessionTokens, Error> {
-        let prepared = self.0.refresh.prepare(login)?;
-        // What may be refused comes first: nothing is opened, and nothing ends, for that.
-        let session = prepared.opened.session();
+        let new = self.0.refresh.prepare(login)?;
+        // The steps that may refuse come first: then nothing is opened, and nothing ends.
+        let session = new.issued.session();
         let access = self.issue(self.grant(session.clone()).await?, session)?;
         cookies.map_or(Ok(()), |cookies| cookies.check_length(&access))?;
 
-        let mut opened = self.0.refresh.keep(prepared).await?;
-        let room = async {
-            self.0.refresh.displace_older(&mut opened).await?;
-            self.end_displaced(opened.displaced()).await
-        };
-        let room: Result<(), Error> = room.await;
-        match room {
-            Ok(()) => Ok(self.tokens(access, opened)),
+        let issued = self.0.refresh.store(new).await?;
+        match self.end_displaced(issued.session()).await {
+            Ok(()) => Ok(self.tokens(access, issued)),
             Err(error) => {
-                // Nobody has its token.
-                self.0.refresh.undo(&opened).await;
+                // Its token was given to nobody.
+                self.0.refresh.undo(&issued).await;
                 Err(error)
             }
         }
@@ -214,26 +206,26 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// As of [`RefreshTokens::rotate`]; the access tokens of a session whose token was
-    /// reused are revoked. What the application's [grant](SessionsBuilder::grant) refuses
-    /// ends the session.
+    /// See [`RefreshTokens::rotate`]. If the token was reused, the access tokens of its session
+    /// are revoked. If the application's [grant](SessionsBuilder::grant) refuses, the session
+    /// ends.
     pub async fn refresh(&self, token: &str) -> Result<SessionTokens, Error> {
         self.refresh_for(token, None).await
     }
 
-    /// The same for these cookies, if there are to be any.
+    /// Gives the next tokens if they fit into these cookies, if there are any.
     async fn refresh_for(
         &self,
         token: &str,
         cookies: Option<&TokenCookies>,
     ) -> Result<SessionTokens, Error> {
-        // What may fail comes first: a token that is spent for nothing may be taken for
-        // stolen when it comes again.
+        // The steps that may fail come first: a token that is spent without an answer may count as
+        // stolen when it is presented again.
         let access = match self.0.refresh.token_status(token).await? {
             TokenStatus::Unknown => return Err(ErrorKind::RefreshToken.into()),
             TokenStatus::Used(session) => {
-                // Before its family goes: what fails now can be done again.
-                self.revoke(session.id()).await?;
+                // Before its family is deleted: if this fails, it can be done again.
+                self.revoke_session(session.id()).await?;
                 None
             }
             TokenStatus::Active(session) => {
@@ -242,21 +234,21 @@ impl Sessions {
                 Some(access)
             }
         };
-        let opened = match self.0.refresh.rotate(token).await {
-            Ok(opened) => opened,
+        let issued = match self.0.refresh.rotate(token).await {
+            Ok(issued) => issued,
             Err(error) => {
                 if let ErrorKind::RefreshTokenReused { session } = error.kind() {
-                    self.revoke(session).await?;
+                    self.revoke_session(session).await?;
                 }
                 return Err(error);
             }
         };
-        // What was spent gives no successor, so there is one.
+        // A spent token gives no successor, so there is an access token.
         let access = access.ok_or(ErrorKind::Failed)?;
-        Ok(self.tokens(access, opened))
+        Ok(self.tokens(access, issued))
     }
 
-    /// What the application says of a session; it may end it.
+    /// Asks the application for the claims of a session, and ends the session if it refuses.
     async fn grant_or_end(&self, session: &Session) -> Result<Grant, Error> {
         match self.grant(session.clone()).await {
             Err(error) if matches!(error.kind(), ErrorKind::Rule { .. }) => {
@@ -268,23 +260,25 @@ impl Sessions {
         }
     }
 
-    /// Ends sessions that the store may have ended already, and revokes their access tokens:
-    /// those would outlive them, and nobody would know of them any more. So all revocations
-    /// begin before the first is waited for, and one that fails keeps no other from being made.
-    async fn end_displaced(&self, displaced: &[Session]) -> Result<(), Error> {
+    /// Ends the sessions that a new one displaces, and revokes their access tokens.
+    ///
+    /// The store may have ended them already, and then nobody else knows of them. So all
+    /// revocations start before the first is awaited, and all are made even if one fails.
+    async fn end_displaced(&self, new: &Session) -> Result<(), Error> {
+        let displaced = self.0.refresh.find_displaced(new).await?;
         let revoking: Vec<_> =
-            displaced.iter().map(|session| self.revoking(session.id())).collect();
+            displaced.iter().map(|session| self.start_revoking_session(session.id())).collect();
         let mut done = Ok(());
         for revoked in revoking {
-            done = done.and(self.added(revoked.await));
+            done = done.and(self.record(revoked.await));
         }
-        for session in displaced {
+        for session in &displaced {
             done = done.and(self.0.refresh.end(session.id()).await.map(drop));
         }
         done
     }
 
-    /// The sessions of a subject that have not ended, the newest first.
+    /// Lists the sessions of a subject that have not ended, newest first.
     ///
     /// # Errors
     ///
@@ -297,25 +291,25 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// A store cannot be reached. The session may go on: call it again.
+    /// A store cannot be reached. The session may not have ended: call it again.
     ///
     /// # Cancel safety
     ///
-    /// Dropped half way, the access tokens may be revoked and the session go on.
+    /// If it is dropped half way, the access tokens may be revoked, and the session not ended.
     pub async fn end(&self, id: &str) -> Result<(), Error> {
-        // In this order, for what fails half way can then be done again; and both in any
-        // case, for a session lasts longer than its access tokens.
-        let revoked = self.revoke(id).await;
+        // In this order, so that it can be done again after a failure. The session ends even if
+        // the revocation fails: it lasts longer than its access tokens.
+        let revoked = self.revoke_session(id).await;
         self.0.refresh.end(id).await?;
         revoked
     }
 
-    /// Ends a session if it is one of this subject's, and says whether it was: for a list in
-    /// which a user ends their own.
+    /// Ends a session if it belongs to this subject, and says whether it did: for a list in
+    /// which users end their own sessions.
     ///
     /// # Errors
     ///
-    /// As of [`end`](Self::end).
+    /// See [`end`](Self::end).
     pub async fn end_own(&self, subject: &str, id: &str) -> Result<bool, Error> {
         let own = self.list(subject).await?.iter().any(|session| session.id() == id);
         if own {
@@ -324,35 +318,35 @@ impl Sessions {
         Ok(own)
     }
 
-    /// Ends all sessions of a subject and revokes their access tokens, and those without a
-    /// session that were issued to it before this second: a logout everywhere, or a new
-    /// password. Who logs in after it has a new session.
+    /// Ends all sessions of a subject and revokes their access tokens: a logout everywhere, or
+    /// after a change of the password. Access tokens without a session are revoked, too, if they
+    /// were issued before this second. A later login opens a new session.
     ///
     /// # Errors
     ///
-    /// As of [`end`](Self::end).
+    /// See [`end`](Self::end).
     pub async fn end_all(&self, subject: &str) -> Result<(), Error> {
         let (issuer, now) = (&self.0.issuer, self.0.issuer.now());
-        // Not those of this second: a session may be opened in the rest of it.
+        // Without those of this second: a session may be opened in the rest of it.
         let before = now.saturating_sub(1);
         let all = Revocation::subject(issuer.issuer(), subject, before, issuer.last_expiry());
-        let mut done = self.add(all).await;
+        let mut done = self.add_revocation(all).await;
         for session in self.list(subject).await? {
-            done = done.and(self.revoke(session.id()).await);
+            done = done.and(self.revoke_session(session.id()).await);
         }
-        // Also where that has failed: a session lasts longer than its access tokens.
+        // Even if that has failed: a session lasts longer than its access tokens.
         for session in self.0.refresh.end_all(subject).await? {
-            done = done.and(self.revoke(session.id()).await);
+            done = done.and(self.revoke_session(session.id()).await);
         }
         done
     }
 
-    /// A layer that takes the access tokens of these sessions, from `Authorization` and from
-    /// the cookie.
+    /// Makes a layer that accepts the access tokens of these sessions, from `Authorization` and
+    /// from the cookie.
     ///
     /// # Errors
     ///
-    /// As of [`VerifierBuilder::build`].
+    /// See [`VerifierBuilder::build`].
     pub fn layer(&self) -> Result<JwtAuthLayer, ConfigError> {
         Ok(self.layer_of(self.verifier().build()?))
     }
@@ -376,10 +370,10 @@ impl Sessions {
         JwtAuthLayer::new(verifier).source(self.0.cookies.source())
     }
 
-    /// The builder of a verifier for these sessions: with the issuer's keys, name and
-    /// audience, for access tokens alone (RFC 9068), and with the denylist.
+    /// Starts to build a verifier for these sessions: with the issuer's keys, name and audience,
+    /// and with the denylist. It accepts only access tokens (RFC 9068).
     pub fn verifier(&self) -> VerifierBuilder {
-        builder::verifier(&self.0.issuer, &self.0.denylist)
+        verifier(&self.0.issuer, &self.0.denylist)
     }
 
     /// The cookies.
@@ -394,46 +388,7 @@ impl Sessions {
         &self.0.issuer
     }
 
-    /// A service for `/auth/refresh`, which answers `POST` with the next tokens. At another
-    /// path, say so to [`TokenCookies::refresh_path`].
-    ///
-    /// | what comes | answer |
-    /// |---|---|
-    /// | the refresh cookie, of the same origin | 200, cookies, `{"expires_in":900}` |
-    /// | `{"refresh_token":"…"}` as `application/json` | 200, the tokens in the body (RFC 6749 §5.1) |
-    /// | neither | 401 |
-    /// | both, or a body that is none of this | 400 |
-    /// | a body that is not complete after 10 s | 408 |
-    /// | a token that is spent, unknown, or of a session that has ended | 401 `invalid_grant`, and the cookies are removed |
-    /// | the cookie, not shown to be of the same origin | 403 |
-    /// | a store does not answer | 503: the token may be presented again, within the grace |
-    pub fn refresh_service(&self) -> SessionService {
-        SessionService::new(self.clone(), Route::Refresh)
-    }
-
-    /// A service for `/auth/logout`, which answers `POST` by ending the session.
-    ///
-    /// The session is the one of the refresh token, in its cookie or in the JSON body as
-    /// `refresh_token`, or of the access token, in `Authorization` or in its cookie. With a token
-    /// in `Authorization`, the access cookie is not read, and a refresh cookie that is not shown
-    /// to be of the same origin is ignored. An access cookie that is malformed or doubled does not
-    /// keep the refresh token from ending its session.
-    ///
-    /// | what comes | answer |
-    /// |---|---|
-    /// | a token of a session, also of one that has ended (RFC 7009 §2.2) | 204, the cookies are removed |
-    /// | no token | 401, the cookies are removed |
-    /// | only an access cookie that is malformed or doubled | 400, the cookies are removed |
-    /// | a cookie, not shown to be of the same origin | 403 |
-    /// | a body that is not complete after 10 s | 408 |
-    /// | a store does not answer | 503: the session may go on |
-    ///
-    /// A request that says that it comes from another origin has no cookies removed.
-    pub fn logout_service(&self) -> SessionService {
-        SessionService::new(self.clone(), Route::Logout)
-    }
-
-    /// What the access token of a session is to say.
+    /// Asks the application for the claims of a session's access token.
     async fn grant(&self, session: Session) -> Result<Grant, Error> {
         match &self.0.grant {
             Some(make) => make(session).await,
@@ -442,22 +397,22 @@ impl Sessions {
     }
 
     fn issue(&self, grant: Grant, session: &Session) -> Result<AccessToken, Error> {
-        // No longer than the session, also if nobody refreshes it again.
+        // It must not outlive the session, even if nobody refreshes the session again.
         let left = Duration::from_secs(self.0.refresh.left_if_idle(session));
         self.0.issuer.issue(grant.session_id(session.id()).at_most(left))
     }
 
-    fn tokens(&self, access: AccessToken, opened: IssuedToken) -> SessionTokens {
-        let left = self.0.refresh.left(opened.session());
-        SessionTokens::new(access, opened, left)
+    fn tokens(&self, access: AccessToken, issued: IssuedToken) -> SessionTokens {
+        let left = self.0.refresh.left(issued.session());
+        SessionTokens::new(access, issued, left)
     }
 
-    async fn revoke(&self, session_id: &str) -> Result<(), Error> {
-        self.added(self.revoking(session_id).await)
+    /// Revokes the access tokens of a session.
+    async fn revoke_session(&self, session_id: &str) -> Result<(), Error> {
+        self.record(self.start_revoking_session(session_id).await)
     }
 
-    /// Begins to revoke the access tokens of a session.
-    fn revoking(&self, session_id: &str) -> MaybeReady<Result<(), StoreError>> {
+    fn start_revoking_session(&self, session_id: &str) -> MaybeReady<Result<(), StoreError>> {
         let issuer = &self.0.issuer;
         let revocation = Revocation::session(issuer.issuer(), session_id, issuer.last_expiry());
         self.0.denylist.revoke(revocation)
@@ -465,38 +420,30 @@ impl Sessions {
 
     async fn revoke_token(&self, claims: &RegisteredClaims) -> Result<(), Error> {
         match Revocation::of_token(claims) {
-            Some(revocation) => self.add(revocation).await,
+            Some(revocation) => self.add_revocation(revocation).await,
             None => Ok(()),
         }
     }
 
-    /// Adds to the denylist, and tells the operator when that fails.
-    async fn add(&self, revocation: Revocation) -> Result<(), Error> {
-        self.added(self.0.denylist.revoke(revocation).await)
+    async fn add_revocation(&self, revocation: Revocation) -> Result<(), Error> {
+        self.record(self.0.denylist.revoke(revocation).await)
     }
 
-    fn added(&self, answer: Result<(), StoreError>) -> Result<(), Error> {
-        match answer {
-            Ok(()) => {
-                self.0.outage.answered("denylist");
-                Ok(())
-            }
-            Err(error) => {
-                let error = Error::from(error);
-                self.0.outage.failed("denylist", &error);
-                Err(error)
-            }
-        }
-    }
-
-    fn answer(&self, tokens: &SessionTokens, with_cookies: bool) -> Result<Response<Body>, Error> {
-        answer::answer(tokens, with_cookies.then_some(&self.0.cookies))
+    /// Reports to the operator whether the denylist has answered.
+    fn record(&self, answer: Result<(), StoreError>) -> Result<(), Error> {
+        self.0.outage.record("denylist", answer)
     }
 }
 
-fn refuse(error: Error) -> Response<Body> {
-    observe::refused(&error);
-    answer::refusal(error)
+/// A builder of a verifier for the tokens of this issuer.
+fn verifier(issuer: &TokenIssuer, denylist: &Arc<dyn Denylist>) -> VerifierBuilder {
+    let audiences = issuer.audiences();
+    let builder = Verifier::builder()
+        .keys(issuer.key_set())
+        .access_tokens_only()
+        .denylist(Arc::clone(denylist))
+        .clock(issuer.clock());
+    audiences.fold(builder, VerifierBuilder::audience)
 }
 
 impl fmt::Debug for Sessions {

@@ -19,7 +19,10 @@ use tokio::{
 use tower_service::Service;
 use zeroize::Zeroizing;
 
-use super::{Sessions, answer::is_json, refuse};
+use super::{
+    Sessions,
+    answer::{answer, is_json, refuse},
+};
 use crate::{
     error::{Error, ErrorKind, InvalidRequest},
     issue::{Body, method_not_allowed},
@@ -29,8 +32,8 @@ use crate::{
     source::{Fault, RawToken, TokenLocation},
 };
 
-/// One of the routes of [`Sessions`], made by [`Sessions::refresh_service`] and
-/// [`Sessions::logout_service`], which say what it answers.
+/// One of the routes of [`Sessions`]; made by [`Sessions::refresh_service`] and
+/// [`Sessions::logout_service`], which list its answers.
 #[derive(Clone, Debug)]
 pub struct SessionService {
     sessions: Sessions,
@@ -38,14 +41,50 @@ pub struct SessionService {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Route {
+enum Route {
     Refresh,
     Logout,
 }
 
-impl SessionService {
-    pub(super) fn new(sessions: Sessions, route: Route) -> Self {
-        Self { sessions, route }
+impl Sessions {
+    /// Makes a service for `/auth/refresh`, which answers `POST` with the next tokens. For
+    /// another path, set
+    /// [`TokenCookies::refresh_path`](crate::issue::TokenCookies::refresh_path).
+    ///
+    /// | request | answer |
+    /// |---|---|
+    /// | the refresh cookie, from the same origin | 200, cookies, `{"expires_in":900}` |
+    /// | `{"refresh_token":"…"}` as `application/json` | 200, the tokens in the body (RFC 6749 §5.1) |
+    /// | neither | 401 |
+    /// | two different tokens, or a malformed JSON body | 400 |
+    /// | a body that is not complete after 10 s | 408 |
+    /// | a token that is spent, unknown, or of a session that has ended | 401 `invalid_grant`, and the cookies are removed |
+    /// | the cookie, not shown to come from the same origin | 403 |
+    /// | a store does not answer | 503: the token may be presented again, within the grace |
+    pub fn refresh_service(&self) -> SessionService {
+        SessionService { sessions: self.clone(), route: Route::Refresh }
+    }
+
+    /// Makes a service for `/auth/logout`, which answers `POST` by ending the session.
+    ///
+    /// The session is the one of the refresh token, in its cookie or in the JSON body as
+    /// `refresh_token`, or of the access token, in `Authorization` or in its cookie. With a token
+    /// in `Authorization`, the access cookie is not read, and a refresh cookie that is not shown
+    /// to come from the same origin is ignored. The refresh token ends its session even if the
+    /// access cookie is malformed or doubled.
+    ///
+    /// | request | answer |
+    /// |---|---|
+    /// | a token of a session, even of one that has ended (RFC 7009 §2.2) | 204, the cookies are removed |
+    /// | no token | 401, the cookies are removed |
+    /// | only an access cookie that is malformed or doubled | 400, the cookies are removed |
+    /// | a cookie, not shown to come from the same origin | 403 |
+    /// | a body that is not complete after 10 s | 408 |
+    /// | a store does not answer | 503: the session may not have ended |
+    ///
+    /// No cookies are removed if the request says that it comes from another origin.
+    pub fn logout_service(&self) -> SessionService {
+        SessionService { sessions: self.clone(), route: Route::Logout }
     }
 }
 
@@ -82,20 +121,20 @@ impl Sessions {
     where
         B: http_body::Body<Error: Into<Cause>>,
     {
-        let presented = match self.presented(parts, body, false).await {
+        let presented = match self.presented_refresh(parts, body, false).await {
             Ok(Some(presented)) => presented,
             Ok(None) => return refuse(ErrorKind::MissingToken.into()),
             Err(error) => return refuse(error),
         };
         let cookies = presented.in_cookie.then_some(&self.0.cookies);
         let refreshed = self.refresh_for(&presented.token, cookies).await;
-        match refreshed.and_then(|tokens| self.answer(&tokens, presented.in_cookie)) {
+        match refreshed.and_then(|tokens| answer(&tokens, cookies)) {
             Ok(response) => response,
             Err(error) => {
-                let over = error.code() == Some("invalid_grant") && presented.in_cookie;
+                let is_final = error.code() == Some("invalid_grant");
                 let mut response = refuse(error);
-                if over {
-                    self.0.cookies.clear(response.headers_mut());
+                if is_final && let Some(cookies) = cookies {
+                    cookies.clear(response.headers_mut());
                 }
                 response
             }
@@ -106,30 +145,20 @@ impl Sessions {
     where
         B: http_body::Body<Error: Into<Cause>>,
     {
-        let mut response = match self.log_out(parts, body).await {
-            Ok(()) => {
-                let mut response = Response::new(Body::default());
-                *response.status_mut() = StatusCode::NO_CONTENT;
-                let no_store = HeaderValue::from_static("no-store");
-                response.headers_mut().insert(header::CACHE_CONTROL, no_store);
-                response
-            }
+        let (mut response, is_logged_out) = match self.log_out(parts, body).await {
+            Ok(()) => (no_content(), true),
             Err(Fault { error, location }) => {
-                // Who is logged in nowhere has nothing to lose, and a cookie that does not count
-                // is of no use.
-                let in_cookie =
-                    matches!(location, TokenLocation::InCookie(_)) && error.is_bad_token();
-                let is_over = in_cookie || error.is_missing_token() || error.is_invalid_token();
-                let response = refuse(error);
-                if !is_over {
-                    return response;
-                }
-                response
+                let is_bad_cookie =
+                    matches!(location, TokenLocation::OnlyInCookie(_)) && error.is_bad_token();
+                // Such a client is logged in nowhere, and its cookies are of no use.
+                let is_logged_out =
+                    is_bad_cookie || error.is_missing_token() || error.is_invalid_token();
+                (refuse(error), is_logged_out)
             }
         };
-        // A page of another site may not have them removed: its requests come without them.
+        // A page of another site must not remove them: its requests come without cookies.
         let Parts { method, uri, headers, .. } = parts;
-        if self.0.cookies.check_login(method, uri, headers).is_ok() {
+        if is_logged_out && self.0.cookies.check_login(method, uri, headers).is_ok() {
             self.0.cookies.clear(response.headers_mut());
         }
         response
@@ -141,11 +170,11 @@ impl Sessions {
     {
         let Parts { method, uri, headers, .. } = parts;
         let found = self.0.sources.find(method, uri, headers);
-        let in_header = matches!(&found, Ok(Some(one)) if one.location() == TokenLocation::Sent);
-        let refresh = self.presented(parts, body, in_header).await;
+        let in_header = matches!(&found, Ok(Some(one)) if one.location() == TokenLocation::Other);
+        let refresh = self.presented_refresh(parts, body, in_header).await;
         let access = match found {
             // The cookie does not count, but the refresh token does.
-            Err(Fault { error, location: TokenLocation::InCookie(_) })
+            Err(Fault { error, location: TokenLocation::OnlyInCookie(_) })
                 if error.is_bad_token() && matches!(refresh, Ok(Some(_))) =>
             {
                 None
@@ -155,7 +184,7 @@ impl Sessions {
         let refresh = refresh?;
         let access = access.as_ref().map(RawToken::text).transpose()?;
         let mut ended = None;
-        // Of a session that there is: a guess is no reason to remember anything.
+        // Only if the session exists: a guessed token must not fill the denylist.
         if let Some(presented) = &refresh
             && let TokenStatus::Active(session) | TokenStatus::Used(session) =
                 self.0.refresh.token_status(&presented.token).await?
@@ -171,23 +200,23 @@ impl Sessions {
             Ok(claims) => match claims.session_id() {
                 Some(id) if ended.as_deref() != Some(id) => Ok(self.end(id).await?),
                 Some(_) => Ok(()),
-                // A token of no session is revoked by itself.
+                // A token without a session is revoked by its own id.
                 None => Ok(self.revoke_token(&claims).await?),
             },
-            // It may have expired, and is revoked if it is that session's.
+            // It may have expired, and it is revoked if it belongs to that session.
             Err(error) if error.is_invalid_token() && refresh.is_some() => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// The refresh token of a request. Where the client has sent a token `in_header`, no cookie
-    /// is at fault.
-    async fn presented<B>(
+    /// Finds the refresh token of a request. A fault of the cookie is ignored if the client has
+    /// sent an access token `in_header`.
+    async fn presented_refresh<B>(
         &self,
         parts: &Parts,
         body: B,
         in_header: bool,
-    ) -> Result<Option<TokenIds>, Error>
+    ) -> Result<Option<PresentedRefresh>, Error>
     where
         B: http_body::Body<Error: Into<Cause>>,
     {
@@ -204,16 +233,16 @@ impl Sessions {
             }
             (Some(token), _) => {
                 let token = Zeroizing::new(token.to_owned());
-                Ok(Some(TokenIds { token, in_cookie: true }))
+                Ok(Some(PresentedRefresh { token, in_cookie: true }))
             }
-            (None, Some(token)) => Ok(Some(TokenIds { token, in_cookie: false })),
+            (None, Some(token)) => Ok(Some(PresentedRefresh { token, in_cookie: false })),
             (None, None) => Ok(None),
         }
     }
 }
 
-/// A refresh token, and how it came.
-struct TokenIds {
+/// A refresh token, and whether it came in a cookie or in the body.
+struct PresentedRefresh {
     token: Zeroizing<String>,
     in_cookie: bool,
 }
@@ -223,8 +252,8 @@ struct RefreshBody {
     refresh_token: Option<Zeroizing<String>>,
 }
 
-/// The refresh token in a body of JSON; a body of another type is not looked at. It is read in
-/// any case: a connection goes on only where the request was read.
+/// Finds the refresh token in a JSON body. A body of another type is read and ignored: the
+/// connection can be used again only after the whole request was read.
 async fn in_body<B>(headers: &HeaderMap, body: B) -> Result<Option<Zeroizing<String>>, Error>
 where
     B: http_body::Body<Error: Into<Cause>>,
@@ -249,11 +278,11 @@ where
     Ok(body.refresh_token)
 }
 
-/// Waits for a body, but not for ever. Outside of a tokio runtime with a timer, the server must
-/// have a limit of its own.
+/// Waits for a body for a limited time. Outside of a tokio runtime with a timer, the server must
+/// limit the time itself.
 async fn in_time<F: Future>(body: F) -> Result<F::Output, Error> {
     let mut body = pin!(body);
-    // Most bodies are there, and need no timer.
+    // Most bodies have already arrived, and need no timer.
     if let Poll::Ready(done) = poll_fn(|context| Poll::Ready(body.as_mut().poll(context))).await {
         return Ok(done);
     }
@@ -264,21 +293,31 @@ async fn in_time<F: Future>(body: F) -> Result<F::Output, Error> {
     timeout(LATEST, body).await.map_err(|_| late.into())
 }
 
-/// Whether this is called on a runtime with a timer; without one, tokio panics.
+/// Whether this runs on a runtime with a timer. Without one, tokio panics.
 fn has_timer() -> bool {
     Handle::try_current().is_ok() && panic::catch_unwind(|| drop(sleep(LATEST))).is_ok()
 }
 
+fn no_content() -> Response<Body> {
+    let mut response = Response::new(Body::default());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    never_stored(response)
+}
+
 fn only_post() -> Response<Body> {
-    let mut response = method_not_allowed("POST");
+    never_stored(method_not_allowed("POST"))
+}
+
+fn never_stored(mut response: Response<Body>) -> Response<Body> {
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
-/// What ends a body.
+/// The error of a body.
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// More than a refresh token and what stands around it.
+/// The longest body in bytes: more than a refresh token in JSON needs.
 const LONGEST: usize = 16 * 1024;
-/// Far more than a slow network needs for so few bytes.
+
+/// The time that a body may take: far more than a slow network needs for so few bytes.
 const LATEST: Duration = Duration::from_secs(10);

@@ -1,20 +1,20 @@
-//! A verifier and a layer from a file or the environment (feature `remote`).
+//! A verifier and a layer from a file or the environment. Requires the feature `remote`.
 //!
-//! [`Settings`] is what an operator writes; what is not there has the default of its
-//! builder. Names that are not known are refused, so that a slip of the pen does not
-//! take a protection away; so it wants a table of its own, or all that is left under
-//! `#[serde(flatten)]`.
+//! An operator writes [`Settings`]. A setting that is left out has the default of its builder.
+//! Unknown names are refused, so that a typing error does not turn off a protection. So give the
+//! settings a table of their own, or use `#[serde(flatten)]` in a struct whose other fields take
+//! all other names.
 //!
 //! | setting | meaning |
 //! |---|---|
-//! | `issuer` | the tokens' `iss`, to the last slash; required |
+//! | `issuer` | the tokens' `iss`, compared exactly, including a final slash; required |
 //! | `audience` | one or several names of this service; required, unless `any_audience = true` |
-//! | `client` | one or several clients whose tokens are taken |
-//! | *keys*: nothing | by discovery from the issuer |
-//! | `jwks_url` | the keys stand there |
+//! | `client` | one or several clients whose tokens are accepted |
+//! | *keys*: no setting | discovery from the issuer |
+//! | `jwks_url` | the address of the keys |
 //! | `public_key`, `public_key_file` | a key in PEM, or a file with it |
-//! | `hmac_secret` | a shared secret, base64url |
-//! | `algorithms` | only these |
+//! | `hmac_secret` | a shared secret as base64url |
+//! | `algorithms` | the only accepted algorithms |
 //! | `leeway`, `max_age` | durations |
 //! | `access_tokens_only`, `token_type` | only RFC 9068 access tokens; only these `typ` |
 //! | `required_claim`, `without_subject`, `max_token_len` | as in the [builder](VerifierBuilder) |
@@ -22,12 +22,12 @@
 //! | `token_cookie` | a cookie that may carry the token |
 //! | `public_url`, `trusted_origin` | for the cookie: this service's origin, and others that may send unsafe requests |
 //! | `realm` | the challenge's realm |
-//! | `lazy` | start without the provider |
+//! | `lazy` | start even if the provider does not answer |
 //! | `jwks_min_refresh`, `jwks_max_refresh`, `jwks_default_refresh`, `jwks_min_retry`, `jwks_max_retry`, `jwks_cooldown`, `jwks_timeout`, `jwks_connect_timeout`, `jwks_max_wait`, `jwks_max_stale` | durations, as in [`RemoteKeysBuilder`] |
 //! | `jwks_max_body`, `jwks_max_keys`, `jwks_jitter` | numbers, as there |
 //!
-//! Durations are text, `"10m"` or `"1h 30m"`, or whole seconds. Where several values
-//! may stand, they are a list, or one text with commas.
+//! Durations are text, such as `"10m"` or `"1h 30m"`, or whole seconds. Several values are a
+//! list, or one text with commas.
 //!
 //! # Example: from a file
 //!
@@ -54,8 +54,8 @@
 //! # Ok(()) }
 //! ```
 //!
-//! A proxy that the environment names is not used, and authorities are those of the
-//! system. For others, build the [`RemoteKeys`] with a client of your own.
+//! Proxies from the environment are not used, and the system's certificate authorities are
+//! trusted. For others, build the [`RemoteKeys`] with your own client.
 //!
 //! # Example: with a rule of your own
 //! ```no_run
@@ -98,7 +98,7 @@ use crate::{
     verifier::{Cache, Verifier, VerifierBuilder},
 };
 
-/// What an operator sets. See the [module docs](self) for the names.
+/// The settings of a verifier and a layer. See the [module docs](self) for the names.
 ///
 /// `Debug` does not show the secret.
 #[derive(Clone)]
@@ -171,21 +171,22 @@ impl Settings {
         &self.0.issuer
     }
 
-    /// The audiences, any of which will do.
+    /// The audiences. A token must have one of them.
     pub fn audiences(&self) -> impl Iterator<Item = &str> {
         self.0.audience.iter().map(String::as_str)
     }
 
-    /// The layer: token from `Authorization`, and from the cookie if there is one.
+    /// Builds the layer. It takes the token from `Authorization`, and from the cookie if one is
+    /// set.
     ///
     /// # Errors
     ///
-    /// As for [`Self::verifier_builder`] and [`Self::layer_of`].
+    /// See [`Self::verifier_builder`] and [`Self::layer_of`].
     pub async fn layer(&self) -> Result<JwtAuthLayer, ConfigError> {
         self.layer_of(self.verifier().await?)
     }
 
-    /// The layer around a verifier, such as one with rules or a type of claims of your own.
+    /// Builds the layer with another verifier, such as one with your own rules or type of claims.
     ///
     /// # Errors
     ///
@@ -205,21 +206,21 @@ impl Settings {
         let Some(name) = &self.0.token_cookie else { return Ok(layer) };
         // The grammar is the same (RFC 6265 §4.1.1, RFC 9110 §5.6.2).
         if HeaderName::from_bytes(name.as_bytes()).is_err() {
-            return Err(ConfigError::InvalidName("`token_cookie` is not the name of a cookie"));
+            return Err(ConfigError::InvalidName("`token_cookie` is not a valid cookie name"));
         }
         Ok(layer.source(cookie))
     }
 
-    /// The verifier.
+    /// Builds the verifier.
     ///
     /// # Errors
     ///
-    /// As for [`Self::verifier_builder`], and what a verifier refuses to be built with.
+    /// See [`Self::verifier_builder`] and [`VerifierBuilder::build`].
     pub async fn verifier(&self) -> Result<Verifier, ConfigError> {
         self.verifier_builder().await?.build()
     }
 
-    /// A builder with these settings, to add others to.
+    /// Starts to build a verifier with these settings, to which more can be added.
     ///
     /// # Errors
     ///
@@ -254,7 +255,7 @@ impl Settings {
         if self.0.access_tokens_only {
             if self.0.token_type.is_some() || self.0.without_subject {
                 return contradiction(
-                    "`access_tokens_only` says what `typ` and `sub` must be, leave out \
+                    "`access_tokens_only` already requires a `typ` and a `sub`, leave out \
                      `token_type` and `without_subject`",
                 );
             }
@@ -275,7 +276,7 @@ impl Settings {
         Ok(builder.keys(self.keys().await?))
     }
 
-    /// Where the keys come from: from one place alone.
+    /// The source of the keys, of which there is only one.
     async fn keys(&self) -> Result<KeySource, ConfigError> {
         let fixed = [
             self.0.public_key.is_some(),
@@ -305,7 +306,7 @@ impl Settings {
         if self.0.lazy { keys.lazy() } else { keys.build().await }.into_key_source()
     }
 
-    /// The secret, for each of its algorithms that are allowed; HS256 if none is named.
+    /// The secret as a key of each allowed algorithm; of HS256 if `algorithms` is not set.
     fn secret_keys(&self, secret: &SecretText) -> Result<Vec<Key>, ConfigError> {
         let text = secret.expose().trim_end_matches('=');
         let bytes = URL_SAFE_NO_PAD
@@ -320,13 +321,13 @@ impl Settings {
                 Algorithm::HS256 => Some(Key::hs256(&*bytes)),
                 Algorithm::HS384 => Some(Key::hs384(&*bytes)),
                 Algorithm::HS512 => Some(Key::hs512(&*bytes)),
-                // Not one that a secret serves.
+                // An algorithm that does not use a secret.
                 _ => None,
             })
             .collect();
         match keys {
             Ok(keys) if keys.is_empty() => {
-                contradiction("`algorithms` has none that `hmac_secret` serves, name HS256")
+                contradiction("`algorithms` has none that uses `hmac_secret`, add HS256")
             }
             keys => keys,
         }
@@ -365,7 +366,7 @@ impl Settings {
         let (first, last) = (set(&self.0.jwks_min_retry), set(&self.0.jwks_max_retry));
         let first = first.unwrap_or(FIRST_RETRY.min(last.unwrap_or(FIRST_RETRY)));
         keys = keys.retry_interval(first..=last.unwrap_or(LAST_RETRY.max(first)));
-        // A bound that is set moves the defaults that it would contradict.
+        // A bound that is set moves the defaults that contradict it.
         let (shortest, longest) = (set(&self.0.jwks_min_refresh), set(&self.0.jwks_max_refresh));
         let most = longest.unwrap_or(LONGEST_REFRESH.max(shortest.unwrap_or_default()));
         let least = shortest.unwrap_or(SHORTEST_REFRESH.min(most));

@@ -1,4 +1,4 @@
-//! How values are written: lists, durations, secrets.
+//! The values of settings as text: lists, durations, secrets.
 
 use std::{fmt, marker::PhantomData, slice, str::FromStr, time::Duration};
 
@@ -53,7 +53,7 @@ impl<'de, T: FromStr<Err: fmt::Display>> Visitor<'de> for ListVisitor<T> {
         text.split(',').map(Self::one).collect::<Result<_, _>>().map(List)
     }
 
-    // Where a reader of the environment has taken an id for a number.
+    // A reader of the environment may take an id for a number.
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<List<T>, E> {
         self.visit_str(&number.to_string())
     }
@@ -68,15 +68,15 @@ impl<'de, T: FromStr<Err: fmt::Display>> Visitor<'de> for ListVisitor<T> {
             list.push(Self::one(&text)?);
         }
         if list.is_empty() {
-            // It would restrict nothing, and looks as if it did.
+            // An empty list would restrict nothing, although it looks as if it did.
             return Err(A::Error::invalid_length(0, &"one value, or leave the setting out"));
         }
         Ok(List(list))
     }
 }
 
-/// Has a struct read as the map that it is written as: otherwise what stands under
-/// `#[serde(flatten)]` is never shown a name that it does not know.
+/// Reads a struct as a map. Otherwise, with `#[serde(flatten)]` it never sees unknown names, and
+/// cannot refuse them.
 pub(super) struct AsMap<D>(pub(super) D);
 
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for AsMap<D> {
@@ -113,7 +113,7 @@ impl Visitor<'_> for SpanVisitor {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Span, E> {
-        // The environment knows no numbers.
+        // The environment has only text.
         let read = match text.parse() {
             Ok(seconds) => Ok(Duration::from_secs(seconds)),
             Err(_) => humantime::parse_duration(text),
@@ -132,7 +132,7 @@ impl Visitor<'_> for SpanVisitor {
     }
 }
 
-/// A text that is not shown, and wiped when dropped.
+/// A text that `Debug` does not show, and that is wiped when dropped.
 #[derive(Clone)]
 pub(super) struct SecretText(Zeroizing<String>);
 
@@ -150,10 +150,10 @@ impl fmt::Debug for SecretText {
 
 impl<'de> Deserialize<'de> for SecretText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // The reason would quote what was found.
+        // The original error would quote the value.
         let text = String::deserialize(deserializer);
         text.map(|text| Self(Zeroizing::new(text)))
-            .map_err(|_| de::Error::custom("the secret is a text"))
+            .map_err(|_| de::Error::custom("the secret must be a text"))
     }
 }
 

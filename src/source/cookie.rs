@@ -1,10 +1,10 @@
-//! A cookie by name, and the check that comes with it.
+//! A cookie that carries the token, and the check against requests from other sites.
 
 use std::fmt;
 
 use http::{HeaderMap, HeaderValue, Method, Uri, header};
 
-use super::{malformed, several};
+use super::malformed::{malformed, several};
 use crate::{
     csrf::{self, Origin},
     error::{ConfigError, Error},
@@ -21,13 +21,13 @@ use crate::{
 ///
 /// # Deployment
 ///
-/// "Its own" is the host that the request was sent to, as the service sees it.
-/// Behind a proxy, which may change `Host`, name the origin that browsers see with
+/// The service takes its own origin from the host that the request was sent to. A proxy may
+/// change `Host`: behind one, set the origin that browsers see with
 /// [`public_origin`](Self::public_origin).
 ///
-/// The method is that of the request which reaches this service. A proxy that asks it with
-/// `GET` about each request (forward authentication) hides the real method: the check must
-/// then be done where the real request arrives.
+/// The check uses the method of the request that reaches this service. If a proxy sends it a
+/// `GET` for each request (forward authentication), the real method is hidden: then the check
+/// must be done where the real request arrives.
 #[derive(Clone)]
 pub struct CookieSource {
     name: Box<str>,
@@ -95,12 +95,12 @@ impl CookieSource {
     }
 
     /// Names the origin of this service as browsers see it, such as
-    /// `https://api.example.com`. What a request says of its host then has no say in
-    /// whether it comes from the same origin.
+    /// `https://api.example.com`. The host in the request then does not decide whether it comes
+    /// from the same origin.
     ///
     /// # Errors
     ///
-    /// The text is not `https` or `http`, a host and perhaps a port.
+    /// The text is not an origin: `https` or `http`, a host and maybe a port.
     pub fn public_origin(mut self, origin: &str) -> Result<Self, ConfigError> {
         self.public = Some(Origin::of_a_service(origin)?);
         Ok(self)
@@ -111,18 +111,18 @@ impl CookieSource {
     ///
     /// # Errors
     ///
-    /// The text is not a scheme, a host and perhaps a port.
+    /// The text is not an origin: a scheme, a host and maybe a port.
     pub fn trusted_origin(mut self, origin: &str) -> Result<Self, ConfigError> {
         self.trusted.push(Origin::new(origin)?);
         Ok(self)
     }
 
-    /// Settings that take protection away.
+    /// Opens the settings that take protection away.
     pub fn dangerous(self) -> DangerousCookieSource {
         DangerousCookieSource(self)
     }
 
-    /// The same of a cookie with this path.
+    /// Sets the path, which must be a valid one.
     #[cfg(feature = "issue")]
     pub(crate) fn below(self, path: &'static str) -> Self {
         Self { path: path.into(), ..self }
@@ -138,8 +138,8 @@ impl CookieSource {
         &self.name
     }
 
-    /// The cookie's value (RFC 6265 §4.2.1), without the one pair of quotes
-    /// that it may have. Empty ones do not count, and the same text twice is one.
+    /// Finds the cookie's value (RFC 6265 §4.2.1), without the one pair of quotes that it may
+    /// have. Empty values do not count, and the same text twice is one value.
     pub(crate) fn find<'h>(&self, headers: &'h HeaderMap) -> Result<Option<&'h str>, Error> {
         let mut found = None;
         for value in self.values(headers).map(unquoted).filter(|value| !value.is_empty()) {
@@ -150,8 +150,8 @@ impl CookieSource {
         found.map(text).transpose()
     }
 
-    /// The one value that `is_ours`, whatever else stands under this name: for a cookie that
-    /// another one vouches for.
+    /// Finds the one value that `is_ours` and ignores all others of this name: for a cookie that
+    /// another cookie vouches for.
     #[cfg(feature = "issue")]
     pub(crate) fn find_ours<'h>(
         &self,
@@ -167,8 +167,8 @@ impl CookieSource {
         Ok(ours)
     }
 
-    /// All values of this name. HTTP/2 may part the header (RFC 9113 §8.2.3), so all count as
-    /// one.
+    /// All values of this name. HTTP/2 may split the header (RFC 9113 §8.2.3), so all `Cookie`
+    /// headers count as one.
     fn values<'h>(&self, headers: &'h HeaderMap) -> impl Iterator<Item = &'h [u8]> {
         let headers = headers.get_all(header::COOKIE).into_iter();
         let all = headers.flat_map(|header| pairs(header.as_bytes()));
@@ -188,7 +188,7 @@ impl CookieSource {
         }
     }
 
-    /// The value of `Set-Cookie` that removes the cookie; none if it has no name, because
+    /// The value of `Set-Cookie` that removes the cookie; `None` if it has no name, because
     /// browsers ignore a cookie without a name and a value.
     ///
     /// A browser refuses a name with one of these prefixes unless the cookie is `Secure`. For
@@ -210,7 +210,7 @@ impl CookieSource {
         HeaderValue::try_from(text).ok()
     }
 
-    /// Takes the cookie out, and leaves the others.
+    /// Removes the cookie, and leaves the others.
     pub(super) fn strip(&self, headers: &mut HeaderMap) {
         let ours = |header: &HeaderValue| {
             pairs(header.as_bytes()).any(|(name, _)| name == self.name.as_bytes())
@@ -253,12 +253,12 @@ impl fmt::Debug for CookieSource {
 pub struct DangerousCookieSource(CookieSource);
 
 impl DangerousCookieSource {
-    /// Takes the cookie on every request, wherever it comes from.
+    /// Accepts the cookie on every request, from any site.
     ///
     /// # Security
     ///
-    /// Every site that a user visits can then act for them, as far as
-    /// `SameSite` does not stop it. Do this only behind a check of your own.
+    /// Every site that a user visits can then act for them, unless `SameSite` stops it. Use
+    /// this only behind a check of your own.
     #[must_use]
     pub fn without_cross_site_check(self) -> CookieSource {
         CookieSource { guarded: false, ..self.0 }
@@ -297,8 +297,7 @@ fn cut(pair: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// Without the blanks and tabs around it; other white space is not any (RFC
-/// 6265 §5.2).
+/// Removes the spaces and tabs around it, and no other white space (RFC 6265 §5.2).
 fn trim(mut bytes: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
         bytes = rest;
@@ -306,12 +305,12 @@ fn trim(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-/// Whether a cookie's name begins so, as browsers compare it.
+/// Whether a cookie's name has this prefix. Browsers ignore its case.
 fn has_prefix(name: &str, prefix: &str) -> bool {
     name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }
 
-/// Whether a byte may be part of an attribute's value (RFC 6265 §4.1.1).
+/// Whether an attribute's value may contain this byte (RFC 6265 §4.1.1).
 fn is_of_an_attribute(byte: u8) -> bool {
     byte.is_ascii_graphic() && !b";,\"\\".contains(&byte)
 }

@@ -2,11 +2,10 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use super::{empty, malformed, several};
+use super::malformed::{empty, malformed, several};
 use crate::error::Error;
 
-/// The credentials of `Authorization: Bearer` (RFC 6750 §2.1), without the blanks around
-/// them.
+/// The credentials of `Authorization: Bearer` (RFC 6750 §2.1), without the spaces around them.
 #[inline]
 pub(super) fn authorization(headers: &HeaderMap) -> Result<Option<&[u8]>, Error> {
     let value = only(headers, &header::AUTHORIZATION)?;
@@ -33,7 +32,7 @@ pub(super) fn other<'h>(
     }
 }
 
-/// Takes bearer credentials out, and leaves those of another scheme.
+/// Removes bearer credentials, and leaves those of another scheme.
 pub(super) fn strip(headers: &mut HeaderMap) {
     let is_ours = |value: &HeaderValue| bearer(value.as_bytes()).is_some();
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
@@ -56,8 +55,8 @@ fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h Head
     }
 }
 
-/// What stands behind the scheme `Bearer`, if that is the scheme. Only U+0020
-/// ends it, and bytes that are no ASCII make another scheme of it.
+/// The text after the scheme `Bearer`, if that is the scheme. Only U+0020 ends a scheme, and
+/// with bytes that are not ASCII it is another scheme.
 #[inline]
 fn bearer(value: &[u8]) -> Option<&[u8]> {
     const SCHEME: &[u8] = b"bearer";
@@ -74,13 +73,12 @@ fn trim(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-/// One token and nothing else. What it is made of, the verifier looks at; here
-/// stops what is no single token at all.
+/// Refuses credentials that are not a single token. The verifier checks the token itself.
 #[inline]
 pub(super) fn token(credentials: &[u8]) -> Result<&str, Error> {
     let text = std::str::from_utf8(credentials).map_err(|_| malformed())?;
-    // Looks at every byte, which is many times as fast as stopping early: it
-    // becomes vector instructions.
+    // This reads every byte. It compiles to vector instructions, so it is many times as fast
+    // as a loop that stops early.
     let plain = |byte: u8| byte.is_ascii_graphic() & (byte != b',');
     if text.bytes().fold(true, |all, byte| all & plain(byte)) {
         return Ok(text);
@@ -88,10 +86,10 @@ pub(super) fn token(credentials: &[u8]) -> Result<&str, Error> {
     if text.bytes().any(|byte| !byte.is_ascii_graphic() && byte != b' ') {
         return Err(malformed());
     }
-    // Blanks and commas part credentials (RFC 9110 §11.4), so the request is
-    // wrong. Two things look like it and are one token that is wrong: a JWS in
-    // JSON serialization, and a token with a blank within its first two parts;
-    // within the third, it looks like something behind a token.
+    // Spaces and commas separate credentials (RFC 9110 §11.4), so the request is wrong. Two
+    // texts look like that and are one malformed token: a JWS in JSON serialization, and a
+    // token with a space within its first two parts. A space within the third part looks like
+    // a token and something after it.
     let first = text.split(' ').next().unwrap_or_default();
     let dots = |text: &str| text.bytes().filter(|byte| *byte == b'.').count();
     let json = text.starts_with('{');

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use http::{Uri, uri::PathAndQuery};
 
-use super::{empty, malformed, several};
+use super::malformed::{empty, malformed, several};
 use crate::error::Error;
 
 pub(super) fn find(uri: &Uri) -> Result<Option<Cow<'_, str>>, Error> {
@@ -18,7 +18,7 @@ pub(super) fn find(uri: &Uri) -> Result<Option<Cow<'_, str>>, Error> {
     }
 }
 
-/// Takes the parameter out, and leaves the others as they are written.
+/// Removes the parameter, and leaves the others as they are written.
 pub(super) fn strip(uri: &mut Uri) {
     let Some(query) = uri.query().filter(|query| query.split('&').any(|one| ours(one).is_some()))
     else {
@@ -42,7 +42,7 @@ fn ours(pair: &str) -> Option<&str> {
     }
 }
 
-/// Percent-decoding (RFC 3986 §2.1) that refuses what is not encoded right.
+/// Percent-decodes a value (RFC 3986 §2.1); `None` if its encoding is malformed.
 fn decode(value: &str) -> Option<Cow<'_, str>> {
     if !value.contains('%') {
         return Some(Cow::Borrowed(value));

@@ -1,9 +1,9 @@
-//! The WebSocket subprotocol behind a marker: what a browser can send along
-//! when it opens a WebSocket (RFC 6455 §11.3.4).
+//! The WebSocket subprotocol after a marker, which a browser can send when it opens a
+//! WebSocket (RFC 6455 §11.3.4).
 
 use http::{HeaderMap, HeaderValue, header::SEC_WEBSOCKET_PROTOCOL};
 
-use super::{empty, malformed, several};
+use super::malformed::{empty, malformed, several};
 use crate::error::Error;
 
 pub(super) fn find<'h>(headers: &'h HeaderMap, marker: &str) -> Result<Option<&'h str>, Error> {
@@ -24,8 +24,8 @@ pub(super) fn find<'h>(headers: &'h HeaderMap, marker: &str) -> Result<Option<&'
     Ok(found)
 }
 
-/// Takes out what stands behind the marker, also where [`find`] refuses it, and
-/// leaves the marker for the handler to accept.
+/// Removes the subprotocol after the marker, even if [`find`] refuses it, and leaves the marker
+/// for the handler to accept.
 pub(super) fn strip(headers: &mut HeaderMap, marker: &str) {
     let values = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
     let protocols: Vec<_> = values

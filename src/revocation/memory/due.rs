@@ -1,4 +1,4 @@
-//! When each revocation is over.
+//! The order in which revocations end.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -11,14 +11,14 @@ use super::table::{Name, Over, Table};
 #[derive(Default)]
 pub(super) struct Due {
     /// The hashes of names, by the second in which they may be over. Each revocation has one
-    /// place: one that was extended is moved when its former time is over.
+    /// place. If it was extended, it is moved when its former end comes.
     order: BTreeMap<i64, Vec<u64>>,
-    /// How many revocations there are of each issuer.
+    /// The number of revocations of each issuer.
     issuers: HashMap<Arc<str>, usize>,
 }
 
 impl Due {
-    /// Adds a revocation that the table has not.
+    /// Adds a revocation that is not in the table.
     pub(super) fn insert(&mut self, table: &Table, name: Name<'_>, until: i64, before: i64) {
         let issuer = match self.issuers.get_key_value(name.issuer) {
             Some((issuer, _)) => Arc::clone(issuer),
@@ -29,8 +29,7 @@ impl Due {
         self.push(until, name.hash);
     }
 
-    /// Looks at the revocation that is due first, and removes it if it is over. Says whether
-    /// one was due.
+    /// Removes the revocation that is due first if it is over. Says whether one was due.
     pub(super) fn remove_one(&mut self, table: &Table, now: i64) -> bool {
         let Some(mut first) = self.order.first_entry().filter(|first| *first.key() <= now) else {
             return false;
@@ -48,7 +47,7 @@ impl Due {
     }
 
     fn push(&mut self, until: i64, hash: u64) {
-        // Most seconds have several; one that has one only takes no more than that.
+        // Most seconds have several. A second with one takes no more memory than that.
         self.order.entry(until).or_insert_with(|| Vec::with_capacity(1)).push(hash);
     }
 

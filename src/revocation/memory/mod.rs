@@ -1,4 +1,4 @@
-//! Revocations in the memory of this process.
+//! A denylist in the memory of this process.
 
 mod due;
 mod table;
@@ -18,10 +18,10 @@ use crate::{
     maybe_ready::MaybeReady,
 };
 
-/// A denylist for one process; cheap to clone, and all clones are one list.
+/// A denylist for one process; cheap to clone, and all clones share one list.
 ///
 /// A lookup takes no lock, so no writer delays it, and its cost does not depend on the
-/// number of revocations. Each insert removes a few revocations whose time is over.
+/// number of revocations. Each insert removes a few revocations that are over.
 ///
 /// A revocation takes about 150 bytes if its name has 22 characters; `docs/performance.md` has
 /// the measurement. Revocations of the same issuer share its text.
@@ -32,27 +32,27 @@ use crate::{
 ///    `sub`, compared as whole texts.
 /// 2. Of two revocations that name the same, the later `before` and the later `until` both
 ///    hold.
-/// 3. A full list removes revocations whose time is over, and only as many as it needs. If
-///    there are too few, [`insert`](Self::insert) fails and the list stays as it was.
+/// 3. A full list removes revocations that are over, and only as many as it needs. If there are
+///    too few, [`insert`](Self::insert) fails, and the list stays as it was.
 ///
 /// # Defaults
 ///
 /// - at most 1,000,000 revocations
-/// - clock: that of the system
+/// - clock: the system clock
 #[derive(Clone)]
 pub struct MemoryDenylist(Arc<List>);
 
 struct List {
-    /// Read by everybody, at any time.
+    /// All requests read it, without a lock.
     table: Table,
-    /// Held by who writes, and by nobody who reads.
+    /// Locked by writers only.
     due: Mutex<Due>,
     most: usize,
     clock: Box<dyn Clock>,
 }
 
 impl MemoryDenylist {
-    /// How many revocations there is room for by default.
+    /// The default limit of revocations.
     pub const CAPACITY: usize = 1_000_000;
 
     /// An empty list.
@@ -61,28 +61,27 @@ impl MemoryDenylist {
         Self::with(Self::CAPACITY, SystemClock)
     }
 
-    /// An empty list that takes the time from this clock, and has room for so many
-    /// revocations.
+    /// An empty list with room for `most` revocations, which takes the time from this clock.
     #[must_use]
     pub fn with(most: usize, clock: impl Clock) -> Self {
         let (table, due) = (Table::new(), Mutex::default());
         Self(Arc::new(List { table, due, most, clock: Box::new(clock) }))
     }
 
-    /// How many revocations there are.
+    /// The number of revocations.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.table.len()
     }
 
-    /// Whether there is none.
+    /// Whether the list is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Adds a revocation. If the list has one that names the same, that one then holds for
-    /// what both say.
+    /// Adds a revocation. If the list already has one that names the same, the later times of
+    /// both hold.
     ///
     /// # Errors
     ///
@@ -111,15 +110,15 @@ impl MemoryDenylist {
         all.iter().try_for_each(|one| list.insert(&mut due, one, now).map(drop))
     }
 
-    /// Adds a page of a longer list. `covered` gets the [hash](Self::hash_of) of each one
-    /// that says as much as this list then says of the same name, and of each one whose time
-    /// is over. What finds no room is left out.
+    /// Adds a page of a longer list. `covered` gets the [hash](Self::hash_of) of each revocation
+    /// that is over, or that says as much as this list then says of the same name. A revocation
+    /// for which there is no room is left out.
     ///
-    /// Other writers wait for this page only.
+    /// Other writers wait only for this page.
     ///
     /// # Errors
     ///
-    /// Something found no room.
+    /// There was no room for some of them.
     #[cfg(any(test, feature = "redis"))]
     pub(crate) fn insert_page(
         &self,
@@ -145,14 +144,14 @@ impl MemoryDenylist {
         done
     }
 
-    /// The revocations whose time is not over and whose [hash](Self::hash_of) is not in
-    /// `covered`. It looks at all of them: with many, call it where it may block.
+    /// The revocations that are not over and whose [hash](Self::hash_of) is not in `covered`. It
+    /// reads all of them: with many, call it where it may block.
     #[cfg(any(test, feature = "redis"))]
     pub(crate) fn not_covered(&self, covered: &HashSet<u64>) -> Vec<Revocation> {
         self.collect(|hash| !covered.contains(&hash))
     }
 
-    /// A keyed hash of what a revocation names. It is the same for the life of this list.
+    /// A keyed hash of the name in a revocation. It does not change while this list lives.
     #[cfg(any(test, feature = "redis"))]
     pub(crate) fn hash_of(&self, revocation: &Revocation) -> u64 {
         self.0.table.name_of(revocation).hash
@@ -173,13 +172,13 @@ impl MemoryDenylist {
         })
     }
 
-    /// All revocations whose time is not over.
+    /// All revocations that are not over.
     #[must_use]
     pub fn revocations(&self) -> Vec<Revocation> {
         self.collect(|_| true)
     }
 
-    /// Those whose time is not over, if the hash of their name is `wanted`.
+    /// The revocations that are not over and whose hash is `wanted`.
     fn collect(&self, wanted: impl Fn(u64) -> bool) -> Vec<Revocation> {
         let (table, now) = (&self.0.table, self.0.now());
         let view = table.view();
@@ -204,7 +203,7 @@ impl Denylist for MemoryDenylist {
 
 impl List {
     fn due(&self) -> MutexGuard<'_, Due> {
-        // Nothing panics while it is held; if something did, an entry would stay too long.
+        // No code that holds the lock panics. If it did, an entry would stay too long.
         self.due.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -212,12 +211,12 @@ impl List {
         unix_seconds(self.clock.now())
     }
 
-    /// Adds a revocation whose time is not over, and says whether the list has no more of the
-    /// same name than this says.
+    /// Adds a revocation that is not over. Says whether the list then says no more of the same
+    /// name than this revocation.
     fn insert(&self, due: &mut Due, revocation: &Revocation, now: i64) -> Result<bool, StoreError> {
         let name = self.table.name_of(revocation);
         let (until, before) = (revocation.until(), revocation.before().unwrap_or(i64::MAX));
-        // As many at a time as keep an insert short: it adds one.
+        // A few at a time, so that an insert is short: it adds only one.
         for _ in 0..AT_ONCE {
             if !due.remove_one(&self.table, now) {
                 break;
@@ -231,11 +230,13 @@ impl List {
         Ok(true)
     }
 
-    /// Removes as many whose time is over as it takes for so many more.
+    /// Removes as many revocations that are over as it takes to add `more`.
     fn make_room(&self, due: &mut Due, more: usize, now: i64) -> Result<(), StoreError> {
         while self.table.len().saturating_add(more) > self.most {
             if !due.remove_one(&self.table, now) {
-                return Err(StoreError::new("the denylist is full"));
+                return Err(StoreError::new(
+                    "the denylist is full: give `MemoryDenylist::with` more room",
+                ));
             }
         }
         Ok(())
@@ -254,7 +255,7 @@ impl fmt::Debug for MemoryDenylist {
     }
 }
 
-/// How many revocations whose time is over an insert removes.
+/// The number of revocations that an insert removes if they are over.
 const AT_ONCE: usize = 8;
 
 #[cfg(test)]

@@ -1,5 +1,4 @@
-//! The revocations by what they name: everybody reads them without a lock, one at a time
-//! writes.
+//! The revocations by the names in them. Many readers and one writer use the table at once.
 
 use std::{
     hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState},
@@ -14,21 +13,21 @@ use seize::{Collector, LocalGuard};
 
 use super::super::{Revocation, record::Kind};
 
-/// Several maps, because each one is copied as a whole when it grows: only writers wait for
-/// that, and for a small part of the entries.
+/// Several maps, because a map is copied as a whole when it grows. So a writer waits only for a
+/// small part of the entries, and readers never wait.
 pub(super) struct Table {
     parts: Box<[Part]>,
-    /// Of all maps, so that one view serves for each of them.
+    /// Shared by all maps, so that one view serves for each of them.
     collector: Arc<Collector>,
     hasher: RandomState,
-    /// How many there are of each kind: most lists have one kind only.
+    /// The number of revocations of each kind. Most lists have only one kind.
     counts: [AtomicUsize; 3],
 }
 
 type Part = HashMap<Entry, Times, BuildHasherDefault<Hashed>>;
 
-/// What a revocation names. The hash is kept, so that a map that grows does not read the
-/// texts again.
+/// The name in a revocation. The hash is kept, so that a map that grows does not read the texts
+/// again.
 struct Entry {
     hash: u64,
     kind: Kind,
@@ -36,14 +35,14 @@ struct Entry {
     text: Box<str>,
 }
 
-/// When a revocation is over, and until when its tokens were issued. Both only get later, so
-/// each is right by itself.
+/// The end of a revocation, and the time until which its tokens were issued. Both only get
+/// later, so a reader may see one without the other.
 pub(super) struct Times {
     until: AtomicI64,
     before: AtomicI64,
 }
 
-/// What a revocation or a token names, not copied, and its hash.
+/// The name in a revocation or a token, borrowed, and its hash.
 #[derive(Clone, Copy)]
 pub(super) struct Name<'a> {
     pub(super) hash: u64,
@@ -52,7 +51,7 @@ pub(super) struct Name<'a> {
     pub(super) text: &'a str,
 }
 
-/// What became of a revocation that may be over.
+/// The outcome for a revocation that may be over.
 pub(super) enum Over {
     Removed(Arc<str>),
     /// It lasts until then.
@@ -94,7 +93,7 @@ impl Table {
         self.name(kind, revocation.issuer(), text)
     }
 
-    /// Keeps what is found from being freed; one serves for all lookups of a request.
+    /// Keeps the entries that are found from being freed. One serves for all lookups of a request.
     #[inline]
     pub(super) fn view(&self) -> LocalGuard<'_> {
         self.collector.enter()
@@ -110,7 +109,7 @@ impl Table {
         self.find(name, &self.view()).is_some()
     }
 
-    /// All of them, with the hash of each; what changes meanwhile is there or not.
+    /// All revocations, with the hash of each. Changes in the meantime may or may not be seen.
     pub(super) fn iter<'v>(
         &'v self,
         view: &'v LocalGuard<'_>,
@@ -119,8 +118,8 @@ impl Table {
         entries.map(|(entry, times)| (entry.hash, times, entry.name()))
     }
 
-    /// Makes the times of a revocation later if these are, and gives them as they then are.
-    /// Called by the one who writes.
+    /// Makes the times of a revocation later if these are later, and gives the new ones. Only the
+    /// writer may call it.
     pub(super) fn merge(&self, name: Name<'_>, until: i64, before: i64) -> Option<(i64, i64)> {
         let view = self.view();
         let times = self.find(name, &view)?;
@@ -129,22 +128,23 @@ impl Table {
         Some((times.until(), times.before()))
     }
 
-    /// Adds a revocation that is not there. Called by the one who writes.
+    /// Adds a revocation that is not in the table. Only the writer may call it.
     pub(super) fn insert(&self, name: Name<'_>, issuer: Arc<str>, until: i64, before: i64) {
         let (Some(part), view) = (self.part(name.hash), self.view()) else { return };
-        // Before the entry: where there is no such kind, nobody looks.
+        // Before the entry, because readers do not look for a kind of which there are none.
         if let Some(count) = self.count(name.kind) {
             count.fetch_add(1, Relaxed);
         }
-        // A map that fills up by itself takes long to say that something is missing.
+        // Without this, a map may fill up so far that it takes long to find that an entry is
+        // missing.
         part.reserve(1, &view);
         let entry = Entry { hash: name.hash, kind: name.kind, issuer, text: name.text.into() };
         let times = Times { until: AtomicI64::new(until), before: AtomicI64::new(before) };
         part.insert(entry, times, &view);
     }
 
-    /// Removes a revocation whose name has this hash, if its time is over. Of two with the
-    /// same hash, it may be either. Called by the one who writes.
+    /// Removes a revocation whose name has this hash, if it is over. Of two with the same hash,
+    /// it may be either. Only the writer may call it.
     pub(super) fn remove_over(&self, hash: u64, now: i64) -> Over {
         let (Some(part), view) = (self.part(hash), self.view()) else { return Over::Missing };
         match part.remove_if(&AnyOf(hash), |_, times| times.until() <= now, &view) {
@@ -161,7 +161,7 @@ impl Table {
 
     #[inline]
     fn part(&self, hash: u64) -> Option<&Part> {
-        // Within a map, the lowest and the highest bits decide.
+        // A map itself uses the lowest and the highest bits.
         let place = usize::try_from(hash >> 32 & MASK).ok()?;
         self.parts.get(place)
     }
@@ -213,7 +213,7 @@ impl Hash for Name<'_> {
 }
 
 impl Equivalent<Entry> for Name<'_> {
-    /// The hash only saves reading the texts.
+    /// Compares the hashes first, to save reading the texts.
     #[inline]
     fn equivalent(&self, entry: &Entry) -> bool {
         self.hash == entry.hash
@@ -238,7 +238,7 @@ impl Equivalent<Entry> for AnyOf {
     }
 }
 
-/// For keys that are hashes already.
+/// A hasher for keys that are hashes already.
 #[derive(Default)]
 struct Hashed(u64);
 
@@ -249,7 +249,7 @@ impl Hasher for Hashed {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        // Not called by these keys, and correct nevertheless.
+        // These keys do not call it. It is correct nevertheless.
         for byte in bytes {
             self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
         }
@@ -261,6 +261,6 @@ impl Hasher for Hashed {
     }
 }
 
-/// A power of two of them, and that less one.
+/// The number of maps, a power of two, and the mask for it.
 const PARTS: u64 = 64;
 const MASK: u64 = PARTS - 1;

@@ -1,4 +1,4 @@
-//! What the list promises, with small lists and a clock in hand.
+//! Tests of the promises of the list, with small lists and a manual clock.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},

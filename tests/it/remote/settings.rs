@@ -99,7 +99,7 @@ async fn what_cannot_be_is_told() {
         (json!({"hmac_secret": b64([1; 32]), "algorithms": "HS256,HS512"}), "HS512 has 32 bytes"),
         (
             json!({"hmac_secret": b64([1; 32]), "algorithms": "RS256"}),
-            "none that `hmac_secret` serves",
+            "none that uses `hmac_secret`",
         ),
         (json!({"public_key": es, "algorithms": "RS256"}), "none of the keys can verify"),
         (json!({"public_key": es, "any_audience": true}), "leave one out"),

@@ -335,8 +335,8 @@ fn i02_the_docs_say_that_a_payload_can_be_read() {
         let words: Vec<_> = text.split_whitespace().filter(|word| *word != "///").collect();
         assert!(words.join(" ").contains(what), "{what}");
     };
-    says(include_str!("../../../src/issue/grant.rs"), "Whoever has the token can read them.");
-    says(include_str!("../../../src/issue/mod.rs"), "nothing secret belongs into it");
+    says(include_str!("../../../src/issue/grant.rs"), "Anybody who has the token can read them.");
+    says(include_str!("../../../src/issue/mod.rs"), "put nothing secret into it");
     says(include_str!("../../../README.md"), "no secrets in the payload");
     says(include_str!("../../../SECURITY.md"), "they are signed, not encrypted");
 }

@@ -1,0 +1,163 @@
+//! The builder of [`Redis`].
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use tokio::sync::OnceCell;
+use zeroize::Zeroizing;
+
+use super::{Redis, RedisInner, connection::Connection, failure::unusable, tls::TlsSettings};
+use crate::error::ConfigError;
+
+/// Builds a [`Redis`].
+///
+/// # Defaults
+///
+/// - prefix: `tower-jwt-auth`
+/// - time-out of a command: 250 ms. A healthy server takes less than 1 ms. A longer time-out
+///   lets requests pile up when the server is slow
+/// - time-out of a connection: 1 s. It takes several round trips, and more with TLS
+/// - TLS with a `rediss://` address: the system's certificate authorities, no client certificate
+/// - not lazy: `build` fails if the server does not answer
+#[must_use = "a builder does nothing until it is built"]
+pub struct RedisBuilder {
+    url: String,
+    prefix: String,
+    tls: TlsSettings,
+    timeout: Duration,
+    connect_timeout: Duration,
+    lazy: bool,
+}
+
+impl Redis {
+    /// Starts to build a connection to the server at this address:
+    /// `redis://user:password@host:port/database`.
+    pub fn builder(url: impl Into<String>) -> RedisBuilder {
+        RedisBuilder {
+            url: url.into(),
+            prefix: "tower-jwt-auth".to_owned(),
+            tls: TlsSettings::default(),
+            timeout: Duration::from_millis(250),
+            connect_timeout: Duration::from_secs(1),
+            lazy: false,
+        }
+    }
+}
+
+impl RedisBuilder {
+    /// Sets the prefix of all key names: ASCII letters, digits, `.`, `_`, `-` and `:`.
+    /// Default: `tower-jwt-auth`.
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
+
+    /// Trusts only these certificate authorities (PEM, RFC 7468), instead of those of the
+    /// system. A second call replaces the first. Requires a `rediss://` address. Default: the
+    /// authorities that the system trusts.
+    pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.tls.roots = Some(pem.into());
+        self
+    }
+
+    /// Authenticates to the server with this certificate chain, the client's own certificate
+    /// first, and its private key. Both are PEM (RFC 7468). Requires a `rediss://` address.
+    /// Default: none.
+    pub fn client_certificate(
+        mut self,
+        chain_pem: impl Into<Vec<u8>>,
+        key_pem: impl Into<Vec<u8>>,
+    ) -> Self {
+        self.tls.client = Some((chain_pem.into(), Zeroizing::new(key_pem.into())));
+        self
+    }
+
+    /// Limits the time until a command is answered, from 10 ms to 10 s. Default: 250 ms.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Limits the time to connect, from 10 ms to 10 s. Default: 1 s.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Starts even if the server does not answer, and connects at the first use.
+    pub fn lazy(mut self) -> Self {
+        self.lazy = true;
+        self
+    }
+
+    /// Connects, unless it is [`lazy`](Self::lazy), and tries every script of the refresh tokens
+    /// once, on separate keys that it deletes again.
+    ///
+    /// # Errors
+    ///
+    /// The address, a certificate or a number is wrong; the server does not answer, or is a
+    /// cluster node, a Sentinel or a replica; or its user lacks a right.
+    pub async fn build(self) -> Result<Redis, ConfigError> {
+        let in_prefix = |c: char| c.is_ascii_alphanumeric() || "._-:".contains(c);
+        if self.prefix.is_empty() || self.prefix.len() > 100 || !self.prefix.chars().all(in_prefix)
+        {
+            return Err(ConfigError::InvalidName(
+                "the prefix of Redis keys must be 1 to 100 ASCII letters, digits, `.`, `_`, `-` or \
+                 `:`",
+            ));
+        }
+        if [self.timeout, self.connect_timeout].iter().any(|time| !TIMEOUTS.contains(time)) {
+            return Err(ConfigError::OutOfRange(
+                "`timeout` and `connect_timeout` of Redis must be from 10 ms to 10 s",
+            ));
+        }
+        let connection = Connection::new(&self.url, &self.tls, self.timeout, self.connect_timeout)?;
+        let (prefix, tried) = (self.prefix.into(), OnceCell::new());
+        let redis = Redis(Arc::new(RedisInner { connection, prefix, tried }));
+        if !self.lazy {
+            redis.refresh().tried().await.map_err(unusable)?;
+        }
+        Ok(redis)
+    }
+}
+
+impl fmt::Debug for RedisBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisBuilder")
+            .field("prefix", &self.prefix)
+            .field("timeout", &self.timeout)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("lazy", &self.lazy)
+            .finish_non_exhaustive()
+    }
+}
+
+const TIMEOUTS: std::ops::RangeInclusive<Duration> =
+    Duration::from_millis(10)..=Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_wrong_is_refused() {
+        let build = async |builder: RedisBuilder| builder.lazy().build().await;
+        let good = || Redis::builder("redis://:hunter2@127.0.0.1:1");
+        for prefix in ["", "a b", "{a}", "ä", &"a".repeat(101)] {
+            let error = build(good().prefix(prefix)).await.unwrap_err();
+            assert!(matches!(error, ConfigError::InvalidName(_)), "{prefix}");
+        }
+        for timeout in [Duration::ZERO, Duration::from_secs(11)] {
+            assert!(build(good().timeout(timeout)).await.is_err());
+            assert!(build(good().connect_timeout(timeout)).await.is_err());
+        }
+        for url in ["", "http://:hunter2@host", "redis://:hunter2@host:99999", "redis://h/hunter2"]
+        {
+            let error = build(Redis::builder(url)).await.unwrap_err().to_string();
+            assert!(error.contains("write `redis://") && !error.contains("hunter2"), "{error}");
+        }
+        let error = good().build().await.unwrap_err().to_string();
+        assert!(error.contains("`.lazy()`") && !error.contains("hunter2"), "{error}");
+        let redis = build(good()).await.unwrap();
+        assert!(!format!("{redis:?} {:?}", good()).contains("hunter2"));
+    }
+}

@@ -1,0 +1,203 @@
+//! All sources of a layer, and the one token that they find.
+
+use std::borrow::Cow;
+
+use http::{HeaderMap, HeaderValue, Method, Uri, header as names};
+
+use super::{
+    CookieSource, OtherSource, SourceKind, TokenSource, header, query,
+    raw::{Fault, RawText, RawToken, TokenLocation},
+    websocket,
+};
+
+/// The sources of a layer in their order. Cookies are apart, because they count only if no
+/// header has a token.
+#[derive(Clone, Debug)]
+pub(crate) struct TokenSources {
+    not_cookies: Vec<OtherSource>,
+    cookies: Vec<CookieSource>,
+}
+
+impl TokenSources {
+    pub(crate) fn new() -> Self {
+        Self { not_cookies: vec![OtherSource::Authorization], cookies: Vec::new() }
+    }
+
+    /// Adds a source, or replaces the one that reads the same place.
+    pub(crate) fn add(&mut self, source: TokenSource) {
+        match source.0 {
+            SourceKind::Cookie(cookie) => {
+                match self.cookies.iter_mut().find(|other| other.name() == cookie.name()) {
+                    Some(same) => *same = cookie,
+                    None => self.cookies.push(cookie),
+                }
+            }
+            SourceKind::Other(source) => {
+                match self.not_cookies.iter_mut().find(|other| is_same_place(other, &source)) {
+                    Some(same) => *same = source,
+                    None => self.not_cookies.push(source),
+                }
+            }
+        }
+    }
+
+    pub(crate) fn remove_authorization(&mut self) {
+        self.not_cookies.retain(|source| !matches!(source, OtherSource::Authorization));
+    }
+
+    /// Finds the token of a request, if it has one.
+    #[inline]
+    pub(crate) fn find<'r>(
+        &self,
+        method: &Method,
+        uri: &'r Uri,
+        headers: &'r HeaderMap,
+    ) -> Result<Option<RawToken<'r>>, Fault> {
+        let mut token: Option<RawToken<'r>> = None;
+        let mut in_header = false;
+        for source in &self.not_cookies {
+            let borrowed = |text| RawText::Text(Cow::Borrowed(text));
+            let text = match source {
+                OtherSource::Authorization => {
+                    header::authorization(headers)?.map(RawText::Credentials)
+                }
+                OtherSource::Header(name) => header::other(headers, name)?.map(borrowed),
+                OtherSource::Query => query::find(uri)?.map(RawText::Text),
+                OtherSource::WebSocket(marker) => websocket::find(headers, marker)?.map(borrowed),
+                OtherSource::Custom(find) => {
+                    find(method, uri, headers).map(|text| RawText::Text(Cow::Owned(text)))
+                }
+            };
+            let Some(text) = text else { continue };
+            in_header |= matches!(source, OtherSource::Authorization | OtherSource::Header(_));
+            let location = match source {
+                OtherSource::Query => TokenLocation::Query,
+                _ => TokenLocation::Other,
+            };
+            let found = RawToken::new(text, location);
+            token = match token {
+                None => Some(found),
+                Some(one) => Some(one.join(found)?),
+            };
+        }
+        if in_header || self.cookies.is_empty() {
+            return Ok(token);
+        }
+        self.find_cookie(token, method, uri, headers)
+    }
+
+    /// Adds the cookies to a token that is in no header, or to none.
+    fn find_cookie<'r>(
+        &self,
+        mut token: Option<RawToken<'r>>,
+        method: &Method,
+        uri: &Uri,
+        headers: &'r HeaderMap,
+    ) -> Result<Option<RawToken<'r>>, Fault> {
+        // A fault of a cookie beside another token is a conflict of the two.
+        let is_only = token.is_none();
+        for (at, cookie) in (0..=u16::MAX).zip(&self.cookies) {
+            let location =
+                if is_only { TokenLocation::OnlyInCookie(at) } else { TokenLocation::Other };
+            let fault = |error| Fault { error, location };
+            let value = match cookie.find(headers) {
+                Ok(None) => continue,
+                value => value,
+            };
+            // First, so that the answer to another site does not depend on the cookie's value.
+            cookie.guard(method, uri, headers).map_err(fault)?;
+            if let Some(text) = value.map_err(fault)? {
+                let found = RawToken::new(RawText::Text(Cow::Borrowed(text)), location);
+                token = match token {
+                    None => Some(found),
+                    Some(one) => Some(one.join(found).map_err(fault)?),
+                };
+            }
+        }
+        Ok(token)
+    }
+
+    /// The `Set-Cookie` that removes the cookie with the token, if only a cookie had it.
+    pub(crate) fn removal(&self, location: TokenLocation) -> Option<HeaderValue> {
+        match location {
+            TokenLocation::OnlyInCookie(at) => self.cookies.get(usize::from(at))?.removal(),
+            TokenLocation::Query | TokenLocation::Other => None,
+        }
+    }
+
+    /// Marks the headers that may have a token as sensitive: `Debug` does not show their
+    /// values, and HPACK does not index them.
+    #[inline]
+    pub(crate) fn mark_sensitive(&self, headers: &mut HeaderMap) {
+        // Fewer comparisons than it takes to hash two names, unless there are very many.
+        for (name, value) in headers.iter_mut() {
+            if *name == names::AUTHORIZATION || *name == names::COOKIE {
+                value.set_sensitive(true);
+            }
+        }
+        for source in &self.not_cookies {
+            let other = match source {
+                OtherSource::Header(name) => name,
+                OtherSource::WebSocket(_) => &names::SEC_WEBSOCKET_PROTOCOL,
+                _ => continue,
+            };
+            for (name, value) in headers.iter_mut() {
+                if name == other {
+                    value.set_sensitive(true);
+                }
+            }
+        }
+    }
+
+    /// Removes the token from the request, and leaves everything else.
+    pub(crate) fn strip(&self, uri: &mut Uri, headers: &mut HeaderMap) {
+        for source in &self.not_cookies {
+            match source {
+                OtherSource::Authorization => header::strip(headers),
+                OtherSource::Header(name) => {
+                    headers.remove(name);
+                }
+                OtherSource::Query => query::strip(uri),
+                OtherSource::WebSocket(marker) => websocket::strip(headers, marker),
+                // Only the function knows where it looked.
+                OtherSource::Custom(_) => {}
+            }
+        }
+        for cookie in &self.cookies {
+            cookie.strip(headers);
+        }
+    }
+}
+
+fn is_same_place(one: &OtherSource, other: &OtherSource) -> bool {
+    match (one, other) {
+        (OtherSource::Authorization, OtherSource::Authorization)
+        | (OtherSource::Query, OtherSource::Query) => true,
+        (OtherSource::Header(one), OtherSource::Header(other)) => one == other,
+        (OtherSource::WebSocket(one), OtherSource::WebSocket(other)) => one == other,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderName;
+
+    use super::*;
+
+    #[test]
+    fn no_place_is_looked_at_twice() {
+        let mut sources = TokenSources::new();
+        sources.add(TokenSource::header(names::AUTHORIZATION));
+        assert_eq!(sources.not_cookies.len(), 1);
+        for _ in 0..2 {
+            sources.add(TokenSource::cookie("at").into());
+            sources.add(TokenSource::query());
+            sources.add(TokenSource::header(HeaderName::from_static("x-token")));
+            sources.add(TokenSource::websocket_protocol("bearer"));
+        }
+        assert_eq!((sources.not_cookies.len(), sources.cookies.len()), (4, 1));
+        sources.add(TokenSource::cookie("other").into());
+        assert_eq!((sources.not_cookies.len(), sources.cookies.len()), (4, 2));
+    }
+}
