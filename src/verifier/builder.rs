@@ -7,6 +7,7 @@ use super::{
     allowed_values::AllowedValues,
     binding::Bindings,
     engine::{Engine, EngineId},
+    limits::{MOST_LEEWAY, check_token_len},
     rule::UserRules,
 };
 use crate::{
@@ -410,15 +411,6 @@ impl<C> VerifierBuilder<C> {
     }
 }
 
-/// Refuses a length of tokens that no server needs.
-pub(super) fn check_token_len(bytes: usize) -> Result<(), ConfigError> {
-    if (1..=LONGEST_TOKEN).contains(&bytes) {
-        Ok(())
-    } else {
-        Err(ConfigError::OutOfRange("the length of a token is from 1 to 65536 bytes"))
-    }
-}
-
 impl<C> fmt::Debug for VerifierBuilder<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VerifierBuilder")
@@ -471,11 +463,5 @@ impl<C> DangerousVerifierBuilder<C> {
     }
 }
 
-/// Tenants name the same service.
+/// Several issuers name the same service.
 static AUDIENCES: SharedTexts = SharedTexts::new();
-
-/// More than NTP ever leaves; less than the life of an access token.
-pub(super) const MOST_LEEWAY: Duration = Duration::from_secs(300);
-
-/// More than any server takes in one header.
-const LONGEST_TOKEN: usize = 64 * 1024;

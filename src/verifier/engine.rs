@@ -116,6 +116,19 @@ impl<C: DeserializeOwned> Engine<C> {
     }
 }
 
+#[cfg(feature = "remote")]
+impl<C> Engine<C> {
+    /// The trusted issuers; `None` if every issuer is trusted.
+    pub(super) fn issuers(&self) -> Option<&[Arc<str>]> {
+        self.rules.issuers.as_deref()
+    }
+
+    /// The trusted issuer of this name, as the engine keeps it.
+    pub(super) fn named(&self, issuer: &str) -> Option<&Arc<str>> {
+        self.issuers()?.iter().find(|own| ***own == *issuer)
+    }
+}
+
 impl<C: Send + Sync + 'static> Engine<C> {
     /// The answer to a token that was verified before; none if its keys are not trusted any
     /// more, or are stale and may be back in a moment.

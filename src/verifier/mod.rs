@@ -83,6 +83,7 @@ mod engine;
 mod issuers;
 #[cfg(feature = "remote")]
 mod key_lookup;
+mod limits;
 mod pipeline;
 mod rule;
 
@@ -93,9 +94,9 @@ use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 #[cfg(feature = "remote")]
-pub use self::issuers::{IssuerPattern, Issuers, IssuersBuilder};
+use self::issuers::{IssuerEngines, LoadedEngine};
 #[cfg(feature = "remote")]
-use self::issuers::{LoadedTenant, Tenants};
+pub use self::issuers::{IssuerPattern, Issuers, IssuersBuilder};
 pub use self::{
     builder::{DangerousVerifierBuilder, VerifierBuilder},
     cache::Cache,
@@ -136,23 +137,23 @@ enum Engines<C> {
     One(Arc<Engine<C>>),
     /// One for each issuer.
     #[cfg(feature = "remote")]
-    Tenants(Arc<Tenants<C>>),
+    ByIssuer(Arc<IssuerEngines<C>>),
 }
 
 /// The engine for a token, as it was at one moment.
-enum LoadedEngine<'v, C> {
+enum EngineRef<'v, C> {
     One(&'v Arc<Engine<C>>),
     #[cfg(feature = "remote")]
-    Tenant(LoadedTenant<C>),
+    ByIssuer(LoadedEngine<C>),
 }
 
-impl<C> LoadedEngine<'_, C> {
+impl<C> EngineRef<'_, C> {
     #[inline]
     fn get(&self) -> &Arc<Engine<C>> {
         match self {
             Self::One(engine) => engine,
             #[cfg(feature = "remote")]
-            Self::Tenant(tenant) => tenant.engine(),
+            Self::ByIssuer(loaded) => loaded.engine(),
         }
     }
 }
@@ -205,7 +206,15 @@ impl<C> Verifier<C> {
     pub fn remote_keys(&self) -> &[RemoteKeys] {
         match &self.0.engines {
             Engines::One(engine) => engine.keys.remote(),
-            Engines::Tenants(_) => &[],
+            Engines::ByIssuer(_) => &[],
+        }
+    }
+
+    /// The engine; `None` if each issuer has its own.
+    fn engine(&self) -> Option<&Arc<Engine<C>>> {
+        match &self.0.engines {
+            Engines::One(engine) => Some(engine),
+            Engines::ByIssuer(_) => None,
         }
     }
 }
@@ -246,14 +255,14 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         match &self.0.engines {
             Engines::One(engine) => self.verify_new(engine, token, position),
             #[cfg(feature = "remote")]
-            Engines::Tenants(tenants) => {
-                let issuer = match tenants.issuer_of(token) {
+            Engines::ByIssuer(engines) => {
+                let issuer = match engines.issuer_of(token) {
                     Ok(issuer) => issuer,
                     Err(error) => return MaybeReady::Ready(Err(error)),
                 };
-                match tenants.load(&issuer) {
-                    Some(tenant) => self.verify_new(tenant.engine(), token, position),
-                    None => self.resolve(tenants, &issuer, token),
+                match engines.load(&issuer) {
+                    Some(loaded) => self.verify_new(loaded.engine(), token, position),
+                    None => self.resolve(engines, &issuer, token),
                 }
             }
         }
@@ -267,8 +276,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     ) -> Option<MaybeReady<Result<Claims<C>, Error>>> {
         let cached = hit.value()?;
         let loaded = self.engine_of(cached);
-        let Some(engine) = loaded.as_ref().map(LoadedEngine::get).filter(|it| cached.is_by(it))
-        else {
+        let Some(engine) = loaded.as_ref().map(EngineRef::get).filter(|it| cached.is_by(it)) else {
             // Its issuer has another one now, or none.
             hit.remove();
             return None;
@@ -315,8 +323,8 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         match &self.0.engines {
             Engines::One(engine) => !may_pass(engine),
             #[cfg(feature = "remote")]
-            Engines::Tenants(tenants) => {
-                let engine = cached.registered().issuer().and_then(|issuer| tenants.get(issuer));
+            Engines::ByIssuer(engines) => {
+                let engine = cached.registered().issuer().and_then(|issuer| engines.get(issuer));
                 !engine.is_some_and(|engine| may_pass(&engine))
             }
         }
@@ -325,12 +333,12 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     /// The engine that verifies the tokens of this one's issuer now.
     #[inline]
     #[cfg_attr(not(feature = "remote"), expect(unused_variables, reason = "there is only one"))]
-    fn engine_of(&self, cached: &CachedToken<C>) -> Option<LoadedEngine<'_, C>> {
+    fn engine_of(&self, cached: &CachedToken<C>) -> Option<EngineRef<'_, C>> {
         match &self.0.engines {
-            Engines::One(engine) => Some(LoadedEngine::One(engine)),
+            Engines::One(engine) => Some(EngineRef::One(engine)),
             #[cfg(feature = "remote")]
-            Engines::Tenants(tenants) => {
-                tenants.load(cached.registered().issuer()?).map(LoadedEngine::Tenant)
+            Engines::ByIssuer(engines) => {
+                engines.load(cached.registered().issuer()?).map(EngineRef::ByIssuer)
             }
         }
     }
@@ -340,16 +348,16 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     #[cold]
     fn resolve(
         &self,
-        tenants: &Arc<Tenants<C>>,
+        engines: &Arc<IssuerEngines<C>>,
         issuer: &str,
         token: &str,
     ) -> MaybeReady<Result<Claims<C>, Error>> {
-        let resolving = match tenants.resolve(issuer, token) {
+        let resolving = match engines.resolve(issuer, token) {
             Ok(resolving) => resolving,
             Err(error) => return MaybeReady::Ready(Err(error)),
         };
         let (verifier, token) = (self.clone(), Zeroizing::new(token.to_owned()));
-        MaybeReady::pending(resolving.then(async move |engine| {
+        MaybeReady::pending(resolving.verify_with(async move |engine| {
             let position =
                 verifier.0.cache.as_ref().map(|cache| (cache, cache.position(token.as_bytes())));
             verifier.verify_new(&engine, &token, position).await
@@ -374,7 +382,7 @@ impl<C> fmt::Debug for Verifier<C> {
                 .field("max_token_len", &engine.max_token_len)
                 .finish_non_exhaustive(),
             #[cfg(feature = "remote")]
-            Engines::Tenants(tenants) => f.debug_tuple("Verifier").field(tenants).finish(),
+            Engines::ByIssuer(engines) => f.debug_tuple("Verifier").field(engines).finish(),
         }
     }
 }

@@ -1,16 +1,18 @@
 //! What is set of several issuers.
 
-use std::{error::Error as StdError, fmt, future::Future, sync::Arc, time::Duration};
+use std::{error::Error as StdError, fmt, future::Future, time::Duration};
 
 use super::{
-    IssuerPattern, Issuers, Tenants,
-    resolve::{IsKnown, Resolve, Resolver},
-    table::Table,
+    Issuers,
+    engines::IssuerEngines,
+    pattern::IssuerPattern,
+    resolve::{Answer, IsKnown, Resolver, ResolverLimits},
 };
 use crate::{
     clock::{Clock, SystemClock},
     error::ConfigError,
-    verifier::{Cache, Engines, Verifier, builder::check_token_len},
+    maybe_ready::MaybeReady,
+    verifier::{Cache, Verifier, limits::check_token_len},
 };
 
 /// Builds [`Issuers`] that are resolved when they are needed.
@@ -26,18 +28,18 @@ use crate::{
 pub struct IssuersBuilder<C> {
     resolver: Result<Option<Resolver<C>>, ConfigError>,
     known: Option<IsKnown>,
-    resolve: Resolve,
+    limits: ResolverLimits,
     max_token_len: usize,
     clock: Box<dyn Clock>,
     cache: Cache,
 }
 
 impl<C> IssuersBuilder<C> {
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         Self {
             resolver: Ok(None),
             known: None,
-            resolve: Resolve::default(),
+            limits: ResolverLimits::default(),
             max_token_len: 8 * 1024,
             clock: Box::new(SystemClock),
             cache: Cache::default(),
@@ -66,7 +68,18 @@ impl<C> IssuersBuilder<C> {
         E: Into<Box<dyn StdError + Send + Sync>> + 'static,
     {
         let allowed: Result<Vec<_>, _> = allowed.into_iter().map(IssuerPattern::new).collect();
-        self.resolver = allowed.map(|allowed| Some(Resolver::new(allowed, resolve)));
+        // The table keeps engines and not verifiers, so here the one becomes the other.
+        let function = move |issuer| {
+            let answer = resolve(issuer);
+            MaybeReady::pending(async move {
+                match answer.await {
+                    Ok(Some(verifier)) => Answer::Verifier(verifier.engine().cloned()),
+                    Ok(None) => Answer::Unknown,
+                    Err(cause) => Answer::Failed(cause.into()),
+                }
+            })
+        };
+        self.resolver = allowed.map(|allowed| Some(Resolver::new(allowed, Box::new(function))));
         self
     }
 
@@ -94,7 +107,7 @@ impl<C> IssuersBuilder<C> {
     /// For how long a resolved issuer is kept before it is asked for again: how long one
     /// still serves that the resolver does not know any more. Default: 1 h.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
-        self.resolve.lifetime = lifetime;
+        self.limits.lifetime = lifetime;
         self
     }
 
@@ -103,7 +116,7 @@ impl<C> IssuersBuilder<C> {
     /// lifetime is over.
     /// Default: 10,000.
     pub fn max_resolved(mut self, most: usize) -> Self {
-        self.resolve.most = most;
+        self.limits.max_resolved = most;
         self
     }
 
@@ -127,50 +140,60 @@ impl<C> IssuersBuilder<C> {
         self
     }
 
-    /// The issuers: none yet.
+    /// Builds the issuers: an empty table.
     ///
     /// # Errors
     ///
     /// A pattern is malformed, or a number is not sensible.
-    pub fn build(mut self) -> Result<Issuers<C>, ConfigError> {
-        if let Some(resolver) = std::mem::replace(&mut self.resolver, Ok(None))? {
-            if resolver.allows_none() {
+    pub fn build(self) -> Result<Issuers<C>, ConfigError> {
+        let Self { resolver, known, limits, max_token_len, clock, cache } = self;
+        let mut resolver = resolver?;
+        match &resolver {
+            Some(resolver) if resolver.allows_none() => {
                 return Err(ConfigError::InvalidName(
                     "no issuer may be resolved, name one such as \
                      `https://login.example.com/{tenant}`",
                 ));
             }
-            self.resolver = Ok(Some(resolver));
-        } else if self.known.is_some() {
-            return Err(ConfigError::InvalidName(
-                "`.known(…)` says which issuers may be resolved, and there is no resolver: say \
-                 `.resolve(…)`, too",
-            ));
+            None if known.is_some() => {
+                return Err(ConfigError::InvalidName(
+                    "`.known(…)` says which issuers may be resolved, and there is no resolver: say \
+                     `.resolve(…)`, too",
+                ));
+            }
+            _ => {}
         }
-        if self.resolve.lifetime < Duration::from_secs(1) || self.resolve.most == 0 {
+        if limits.lifetime < Duration::from_secs(1) || limits.max_resolved == 0 {
             return Err(ConfigError::OutOfRange(
                 "a resolved issuer is kept for at least 1 s, and at least one of them",
             ));
         }
-        check_token_len(self.max_token_len)?;
-        self.cache.check()?;
-        Ok(self.issuers())
+        check_token_len(max_token_len)?;
+        cache.check()?;
+        if let Some(resolver) = &mut resolver {
+            (resolver.known, resolver.limits) = (known, limits);
+        }
+        Ok(Issuers::with(IssuerEngines::new(resolver, max_token_len, clock), cache))
+    }
+}
+
+impl<C> Issuers<C> {
+    /// No issuers yet.
+    #[must_use]
+    pub fn new() -> Self {
+        let IssuersBuilder { max_token_len, clock, cache, .. } = IssuersBuilder::<C>::new();
+        Self::with(IssuerEngines::new(None, max_token_len, clock), cache)
     }
 
-    pub(super) fn issuers(self) -> Issuers<C> {
-        let mut resolver = self.resolver.ok().flatten();
-        if let Some(resolver) = &mut resolver {
-            resolver.resolve = self.resolve;
-            resolver.known = self.known;
-        }
-        let tenants = Arc::new(Tenants {
-            table: Table::new(),
-            resolver,
-            max_token_len: self.max_token_len,
-            clock: self.clock,
-        });
-        let verifier = Verifier::new(Engines::Tenants(Arc::clone(&tenants)), self.cache);
-        Issuers { tenants, verifier }
+    /// A builder, for issuers that are resolved when they are needed.
+    pub fn builder() -> IssuersBuilder<C> {
+        IssuersBuilder::new()
+    }
+}
+
+impl<C> Default for Issuers<C> {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -178,7 +201,7 @@ impl<C> fmt::Debug for IssuersBuilder<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IssuersBuilder")
             .field("resolver", &self.resolver)
-            .field("resolve", &self.resolve)
+            .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,7 @@
 //! Several issuers, each with keys, audience and rules of its own.
 
 mod builder;
+mod engines;
 mod pattern;
 mod peek;
 mod resolve;
@@ -8,16 +9,10 @@ mod table;
 
 use std::{fmt, sync::Arc};
 
-pub(super) use self::table::LoadedTenant;
 pub use self::{builder::IssuersBuilder, pattern::IssuerPattern};
-use self::{resolve::Resolver, table::Table};
-use super::{Cache, Engines, Verifier, engine::Engine, pipeline};
-use crate::{
-    claims::RegisteredClaims,
-    clock::{Clock, unix_seconds},
-    error::{ConfigError, Error, ErrorKind},
-    token::Compact,
-};
+pub(super) use self::{engines::IssuerEngines, table::LoadedEngine};
+use super::{Cache, Engines, Verifier};
+use crate::{claims::RegisteredClaims, error::ConfigError};
 
 /// Issuers that each have keys, audience and rules of their own, and all give the same
 /// `C`; cheap to clone.
@@ -87,28 +82,15 @@ use crate::{
 /// # Ok::<(), tower_jwt_auth::ConfigError>(())
 /// ```
 pub struct Issuers<C = RegisteredClaims> {
-    tenants: Arc<Tenants<C>>,
+    engines: Arc<IssuerEngines<C>>,
     verifier: Verifier<C>,
 }
 
-/// The engines of several issuers.
-pub(super) struct Tenants<C> {
-    table: Table<C>,
-    resolver: Option<Resolver<C>>,
-    max_token_len: usize,
-    clock: Box<dyn Clock>,
-}
-
 impl<C> Issuers<C> {
-    /// None yet.
-    #[must_use]
-    pub fn new() -> Self {
-        IssuersBuilder::new().issuers()
-    }
-
-    /// A builder, for issuers that are resolved when they are needed.
-    pub fn builder() -> IssuersBuilder<C> {
-        IssuersBuilder::new()
+    fn with(engines: IssuerEngines<C>, cache: Cache) -> Self {
+        let engines = Arc::new(engines);
+        let verifier = Verifier::new(Engines::ByIssuer(Arc::clone(&engines)), cache);
+        Self { engines, verifier }
     }
 
     /// Adds a verifier, for each of the issuers that it trusts; it takes the place of
@@ -123,29 +105,26 @@ impl<C> Issuers<C> {
         let (engine, issuers) = issuers.ok_or(ConfigError::InvalidName(
             "a verifier among several is picked by its issuer, name it with `.issuer(…)`",
         ))?;
-        self.tenants.table.add(issuers, engine);
+        self.engines.add(issuers, engine);
         Ok(())
     }
 
     /// Removes an issuer, and says whether it was there. From then on its tokens are
     /// refused; where there is a resolver, it is asked again.
     pub fn remove(&self, issuer: &str) -> bool {
-        if let Some(resolver) = &self.tenants.resolver {
-            resolver.forget(issuer);
-        }
-        self.tenants.table.remove(issuer)
+        self.engines.remove(issuer)
     }
 
     /// The issuers that are there, in no order.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
-        self.tenants.table.names()
+        self.engines.names()
     }
 
     /// The verifier of one issuer, such as for the status of its keys. It keeps no tokens.
     #[must_use]
     pub fn get(&self, issuer: &str) -> Option<Verifier<C>> {
-        let engine = self.tenants.get(issuer)?;
+        let engine = self.engines.get(issuer)?;
         Some(Verifier::new(Engines::One(engine), Cache::off()))
     }
 
@@ -157,86 +136,14 @@ impl<C> Issuers<C> {
     }
 }
 
-impl<C> Tenants<C> {
-    fn now(&self) -> i64 {
-        unix_seconds(self.clock.now())
-    }
-
-    /// The issuer that a token says it has: good to pick who verifies it, and nothing else.
-    pub(super) fn issuer_of(&self, token: &str) -> Result<Box<str>, Error> {
-        pipeline::unverified_issuer(Compact::parse(token, self.max_token_len)?)
-    }
-
-    /// The engine of an issuer, if it is known.
-    pub(super) fn get(&self, issuer: &str) -> Option<Arc<Engine<C>>> {
-        self.table.get(issuer)
-    }
-
-    /// The refusal of an issuer that is not trusted.
-    #[cold]
-    fn unknown() -> Error {
-        ErrorKind::Issuer.into()
-    }
-}
-
-impl<C: Send + Sync + 'static> Tenants<C> {
-    /// The engine of an issuer, if it is known. One that is to be resolved again serves on
-    /// meanwhile.
-    #[inline]
-    pub(super) fn load(self: &Arc<Self>, issuer: &str) -> Option<LoadedTenant<C>> {
-        let found = self.table.find(issuer, || self.now())?;
-        if found.is_old {
-            self.renew(issuer);
-        }
-        Some(found.tenant)
-    }
-}
-
-impl<C> Engine<C> {
-    /// The issuers that are trusted; none where any is.
-    pub(super) fn issuers(&self) -> Option<&[Arc<str>]> {
-        self.rules.issuers.as_deref()
-    }
-
-    /// An issuer by the name that it has here, if it is one of those that are named.
-    fn named(&self, issuer: &str) -> Option<&Arc<str>> {
-        self.issuers()?.iter().find(|own| ***own == *issuer)
-    }
-}
-
-impl<C> Verifier<C> {
-    /// The engine; none if each issuer has its own.
-    fn engine(&self) -> Option<&Arc<Engine<C>>> {
-        match &self.0.engines {
-            Engines::One(engine) => Some(engine),
-            Engines::Tenants(_) => None,
-        }
-    }
-}
-
-impl<C> Default for Issuers<C> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl<C> Clone for Issuers<C> {
     fn clone(&self) -> Self {
-        Self { tenants: Arc::clone(&self.tenants), verifier: self.verifier.clone() }
+        Self { engines: Arc::clone(&self.engines), verifier: self.verifier.clone() }
     }
 }
 
 impl<C> fmt::Debug for Issuers<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.tenants.fmt(f)
-    }
-}
-
-impl<C> fmt::Debug for Tenants<C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Issuers")
-            .field("names", &self.table.names())
-            .field("resolver", &self.resolver)
-            .finish_non_exhaustive()
+        self.engines.fmt(f)
     }
 }

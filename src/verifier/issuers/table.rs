@@ -17,13 +17,13 @@ use crate::verifier::engine::Engine;
 pub(super) struct Table<C> {
     /// The map frees what it held some time later. An engine that is removed goes at once, with
     /// the task that fetches its keys: so the map holds places, and these are emptied.
-    places: HashMap<Arc<str>, TenantEntry<C>, RandomState>,
-    /// Held by who writes.
+    places: HashMap<Arc<str>, IssuerEntry<C>, RandomState>,
+    /// Locked by writers only.
     changes: Mutex<Changes>,
 }
 
 /// The place of an issuer.
-struct TenantEntry<C> {
+struct IssuerEntry<C> {
     engine: ArcSwapOption<Engine<C>>,
     /// When it is to be resolved again, in seconds since 1970; [`NEVER`] if it was added by hand.
     until: AtomicI64,
@@ -32,9 +32,9 @@ struct TenantEntry<C> {
 }
 
 /// The engine of an issuer, as it was at one moment.
-pub(in crate::verifier) struct LoadedTenant<C>(Guard<Option<Arc<Engine<C>>>>);
+pub(in crate::verifier) struct LoadedEngine<C>(Guard<Option<Arc<Engine<C>>>>);
 
-impl<C> LoadedTenant<C> {
+impl<C> LoadedEngine<C> {
     fn new(loaded: Guard<Option<Arc<Engine<C>>>>) -> Option<Self> {
         loaded.is_some().then(|| Self(loaded))
     }
@@ -46,8 +46,8 @@ impl<C> LoadedTenant<C> {
 }
 
 /// An engine that was found.
-pub(super) struct FoundTenant<C> {
-    pub(super) tenant: LoadedTenant<C>,
+pub(super) struct FoundEngine<C> {
+    pub(super) engine: LoadedEngine<C>,
     /// Whether it is to be resolved again.
     pub(super) is_old: bool,
 }
@@ -89,7 +89,7 @@ impl<C> Table<C> {
         most: usize,
     ) -> bool {
         let mut changes = self.changes();
-        let former = self.places.pin().get(issuer).map(TenantEntry::until);
+        let former = self.places.pin().get(issuer).map(IssuerEntry::until);
         if former == Some(NEVER) {
             return true;
         }
@@ -111,7 +111,7 @@ impl<C> Table<C> {
     /// The resolver knows it no more; what was added by hand stays.
     pub(super) fn drop_resolved(&self, issuer: &str) {
         let mut changes = self.changes();
-        let until = self.places.pin().get(issuer).map(TenantEntry::until);
+        let until = self.places.pin().get(issuer).map(IssuerEntry::until);
         if until.is_some_and(|until| until != NEVER) {
             self.take(&mut changes, issuer);
         }
@@ -119,7 +119,7 @@ impl<C> Table<C> {
 
     /// The engine of an issuer. Of one that was added by hand, nobody asks for the time.
     #[inline]
-    pub(super) fn find(&self, issuer: &str, now: impl FnOnce() -> i64) -> Option<FoundTenant<C>> {
+    pub(super) fn find(&self, issuer: &str, now: impl FnOnce() -> i64) -> Option<FoundEngine<C>> {
         let places = self.places.pin();
         let place = places.get(issuer)?;
         let until = place.until();
@@ -133,7 +133,7 @@ impl<C> Table<C> {
         if is_old {
             place.needed.store(true, Ordering::Relaxed);
         }
-        Some(FoundTenant { tenant: LoadedTenant::new(place.engine.load())?, is_old })
+        Some(FoundEngine { engine: LoadedEngine::new(place.engine.load())?, is_old })
     }
 
     /// The engine of an issuer, whatever the time.
@@ -159,7 +159,7 @@ impl<C> Table<C> {
                 // In the place where the engine has it: what was read to find the engine is read
                 // again by its rules.
                 let name = engine.named(issuer).map_or_else(|| issuer.into(), Arc::clone);
-                places.insert(name, TenantEntry::new(engine, until));
+                places.insert(name, IssuerEntry::new(engine, until));
             }
         }
         if until != NEVER {
@@ -201,7 +201,7 @@ impl Changes {
     }
 }
 
-impl<C> TenantEntry<C> {
+impl<C> IssuerEntry<C> {
     fn new(engine: &Arc<Engine<C>>, until: i64) -> Self {
         let (engine, needed) = (ArcSwapOption::from(Some(Arc::clone(engine))), false.into());
         Self { engine, until: until.into(), needed }
