@@ -7,7 +7,8 @@ use super::live::{LiveKeys, LoadedPlan};
 #[cfg(feature = "remote")]
 use super::remote::{LoadedKeys, RemoteKeys};
 use super::{
-    Key, KeySet,
+    key::Key,
+    set::KeySet,
     trusted::{Generation, StillTrusted, Trusted},
 };
 use crate::{
@@ -33,11 +34,6 @@ impl KeySource {
     #[cfg(feature = "issue")]
     pub(crate) fn live(keys: LiveKeys) -> Self {
         Self(Source::Live(keys))
-    }
-
-    #[cfg(feature = "remote")]
-    pub(super) fn remote(keys: RemoteKeys) -> Self {
-        Self(Source::Remote(keys))
     }
 }
 
@@ -80,6 +76,13 @@ impl IntoKeySource for Vec<Key> {
 impl<const N: usize> IntoKeySource for [Key; N] {
     fn into_key_source(self) -> Result<KeySource, ConfigError> {
         KeySet::new(self).into_key_source()
+    }
+}
+
+#[cfg(feature = "remote")]
+impl IntoKeySource for RemoteKeys {
+    fn into_key_source(self) -> Result<KeySource, ConfigError> {
+        Ok(KeySource(Source::Remote(self)))
     }
 }
 

@@ -34,7 +34,7 @@ pub struct RemoteKeysBuilder {
 }
 
 impl RemoteKeysBuilder {
-    pub(super) fn new(location: Result<Location, ConfigError>, issuer: Option<Box<str>>) -> Self {
+    fn new(location: Result<Location, ConfigError>, issuer: Option<Box<str>>) -> Self {
         Self {
             location,
             issuer,
@@ -198,6 +198,30 @@ impl RemoteKeysBuilder {
         self.policy.check()?;
         let fetcher = Fetcher::new(self.client, location.url(), &self.policy)?;
         Ok(Refresher::new(location, self.issuer, self.policy, fetcher, self.clock))
+    }
+}
+
+impl RemoteKeys {
+    /// Keys from where this issuer's metadata says: `/.well-known/openid-configuration`
+    /// behind it, else `/.well-known/oauth-authorization-server` before its path
+    /// (OpenID Connect Discovery 1.0 §4.1, RFC 8414 §3.1).
+    ///
+    /// The issuer is written as it stands in the tokens' `iss`, to the last slash; it is
+    /// not the address of the metadata.
+    pub fn discover(issuer: impl AsRef<str>) -> RemoteKeysBuilder {
+        let issuer = issuer.as_ref();
+        RemoteKeysBuilder::new(Location::discovered(issuer), Some(issuer.into()))
+    }
+
+    /// Keys from a JWK set at this address: the `jwks_uri` of the provider, and not the
+    /// address of its metadata.
+    ///
+    /// # Security
+    ///
+    /// They vouch for every issuer that the verifier trusts, unless
+    /// [`issuer`](RemoteKeysBuilder::issuer) binds them to theirs.
+    pub fn at(jwks_url: impl AsRef<str>) -> RemoteKeysBuilder {
+        RemoteKeysBuilder::new(Location::keys(jwks_url.as_ref()), None)
     }
 }
 

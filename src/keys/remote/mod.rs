@@ -93,16 +93,12 @@ pub(crate) use self::policy::{
     DEFAULT_REFRESH, FIRST_RETRY, LAST_RETRY, LONGEST_REFRESH, SHORTEST_REFRESH,
 };
 pub(super) use self::refresher::LoadedKeys;
+use self::refresher::{FetchTicket, Refresher};
 pub use self::{
     builder::RemoteKeysBuilder,
     status::{KeyState, KeyStatus},
 };
-use self::{
-    provider::Location,
-    refresher::{FetchTicket, Refresher},
-};
-use super::{IntoKeySource, KeySource};
-use crate::error::{ConfigError, FetchError, FetchErrorKind};
+use crate::error::{FetchError, FetchErrorKind};
 
 /// Keys that are fetched from an identity provider, and kept fresh; cheap to clone.
 ///
@@ -115,28 +111,6 @@ pub struct RemoteKeys(Arc<Owner>);
 struct Owner(Arc<Refresher>);
 
 impl RemoteKeys {
-    /// Keys from where this issuer's metadata says: `/.well-known/openid-configuration`
-    /// behind it, else `/.well-known/oauth-authorization-server` before its path
-    /// (OpenID Connect Discovery 1.0 §4.1, RFC 8414 §3.1).
-    ///
-    /// The issuer is written as it stands in the tokens' `iss`, to the last slash; it is
-    /// not the address of the metadata.
-    pub fn discover(issuer: impl AsRef<str>) -> RemoteKeysBuilder {
-        let issuer = issuer.as_ref();
-        RemoteKeysBuilder::new(Location::discovered(issuer), Some(issuer.into()))
-    }
-
-    /// Keys from a JWK set at this address: the `jwks_uri` of the provider, and not the
-    /// address of its metadata.
-    ///
-    /// # Security
-    ///
-    /// They vouch for every issuer that the verifier trusts, unless
-    /// [`issuer`](RemoteKeysBuilder::issuer) binds them to theirs.
-    pub fn at(jwks_url: impl AsRef<str>) -> RemoteKeysBuilder {
-        RemoteKeysBuilder::new(Location::keys(jwks_url.as_ref()), None)
-    }
-
     /// How the keys are: fit for a health page.
     #[must_use]
     pub fn status(&self) -> KeyStatus {
@@ -277,12 +251,6 @@ impl PendingFetch {
 /// Whether the value changes in time.
 async fn changes(value: &mut watch::Receiver<u64>, deadline: Instant) -> bool {
     timeout_at(deadline, value.changed()).await.is_ok_and(|changed| changed.is_ok())
-}
-
-impl IntoKeySource for RemoteKeys {
-    fn into_key_source(self) -> Result<KeySource, ConfigError> {
-        Ok(KeySource::remote(self))
-    }
 }
 
 impl Drop for Owner {

@@ -33,7 +33,7 @@ use crate::{
     error::{ConfigError, FetchError, FetchErrorKind},
     expiring::ExpiringMap,
     json,
-    keys::{KeySet, Trusted},
+    keys::{set::KeySet, trusted::Trusted},
     observe,
     token::Header,
 };
