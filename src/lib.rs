@@ -22,7 +22,6 @@ pub mod claims;
 pub mod clock;
 mod csrf;
 pub mod error;
-#[cfg(any(feature = "issue", feature = "remote"))]
 #[cfg(feature = "remote")]
 mod expiring;
 #[cfg(feature = "axum")]
@@ -44,6 +43,8 @@ pub mod refresh;
 pub mod response;
 pub mod revocation;
 mod rules;
+#[cfg(any(feature = "issue", feature = "remote"))]
+mod runtime;
 mod secret;
 #[cfg(feature = "issue")]
 pub mod sessions;

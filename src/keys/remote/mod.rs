@@ -140,7 +140,7 @@ impl RemoteKeys {
     }
 
     fn start(refresher: Arc<Refresher>) -> Self {
-        refresher.tend();
+        refresher.ensure_running();
         Self(Arc::new(Owner(refresher)))
     }
 
@@ -148,7 +148,8 @@ impl RemoteKeys {
     async fn start_and_wait(refresher: Arc<Refresher>) -> Result<Self, FetchError> {
         let ended = refresher.ended();
         let keys = Self::start(refresher);
-        keys.outcome(Some(ended).filter(|_| keys.refresher().tend())).await.map(|()| keys)
+        let ended = keys.refresher().ensure_running().then_some(ended);
+        keys.outcome(ended).await.map(|()| keys)
     }
 
     /// How a fetch ends that is under way, if there is one.
@@ -179,13 +180,13 @@ impl RemoteKeys {
         let now = Instant::now();
         let deadline = deadline.unwrap_or(now + self.refresher().policy.max_wait);
         match self.refresher().ticket(name, deadline.saturating_duration_since(now)) {
-            FetchTicket::Wait(ended, shared) => {
+            FetchTicket::Wait { ended, began_before } => {
                 let (keys, name) = (self.clone(), name.into());
-                KeyAnswer::Wait(PendingFetch { keys, name, ended, shared, deadline })
+                KeyAnswer::Wait(PendingFetch { keys, name, ended, began_before, deadline })
             }
-            FetchTicket::Failing(retry_after) => KeyAnswer::Unavailable { retry_after },
+            FetchTicket::Unavailable(retry_after) => KeyAnswer::Unavailable { retry_after },
             FetchTicket::Later(retry_after) => KeyAnswer::Later { retry_after },
-            FetchTicket::None => KeyAnswer::Unknown,
+            FetchTicket::Unknown => KeyAnswer::Unknown,
         }
     }
 }
@@ -210,7 +211,7 @@ pub(crate) struct PendingFetch {
     keys: RemoteKeys,
     name: Box<str>,
     ended: watch::Receiver<u64>,
-    shared: bool,
+    began_before: bool,
     deadline: Deadline,
 }
 
@@ -219,9 +220,9 @@ impl PendingFetch {
         self.deadline
     }
 
-    /// Whether the fetch began before anybody waited here for it.
-    pub(crate) fn is_shared(&self) -> bool {
-        self.shared
+    /// Whether the fetch began before this request asked for the key.
+    pub(crate) fn began_before(&self) -> bool {
+        self.began_before
     }
 
     /// Waits for its end, and says when to ask again if it brings nothing or takes too long.
@@ -242,9 +243,9 @@ impl PendingFetch {
         }
     }
 
-    /// The fetch has ended well, and the key is not there.
-    pub(crate) fn lacks(&self) {
-        self.keys.refresher().lacks(&self.name);
+    /// Remembers for a moment that a fetch which succeeded did not bring the key.
+    pub(crate) fn remember_missing(&self) {
+        self.keys.refresher().remember_missing(&self.name);
     }
 }
 

@@ -4,7 +4,6 @@
 //! the status; who holds it only moves numbers.
 
 use std::{
-    panic,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicI64, AtomicU64, Ordering},
@@ -14,10 +13,9 @@ use std::{
 
 use arc_swap::{ArcSwapOption, Guard};
 use tokio::{
-    runtime::Handle,
     sync::{Notify, watch},
     task::AbortHandle,
-    time::{Instant, sleep, timeout, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 use url::Url;
 
@@ -35,6 +33,7 @@ use crate::{
     json,
     keys::{set::KeySet, trusted::Trusted},
     observe,
+    runtime::runtime_with_timer,
     token::Header,
 };
 
@@ -47,8 +46,8 @@ pub(super) struct Refresher {
     /// What the plan's times count from.
     start: Instant,
     current: ArcSwapOption<Snapshot>,
-    /// The task that runs, by its number; 0 for none.
-    tended: AtomicU64,
+    /// The number of the task that runs; 0 if none does.
+    running_task: AtomicU64,
     state: Mutex<RefresherState>,
     /// Changes when a fetch has ended.
     ended: watch::Sender<u64>,
@@ -59,8 +58,8 @@ pub(super) struct Refresher {
 struct RefresherState {
     plan: RefreshSchedule,
     task: Option<AbortHandle>,
-    /// How many tasks there were.
-    generation: u64,
+    /// The number of the last task: 1 for the first one.
+    task_number: u64,
     last_success: Option<SystemTime>,
     last_error: Option<FetchError>,
     /// When the last fetch that succeeded began, in seconds of the plan.
@@ -97,15 +96,15 @@ impl LoadedKeys {
 
 /// Whether new keys may come.
 pub(super) enum FetchTicket {
-    /// A fetch is under way or begins: the receiver changes when it has ended. Whether
-    /// it began before this.
-    Wait(watch::Receiver<u64>, bool),
-    /// Not for so long, and the last fetch failed.
-    Failing(Duration),
-    /// Not for so long, or too many wait: anybody can make up the id of a key.
+    /// A fetch is under way or begins: the receiver changes when it has ended.
+    Wait { ended: watch::Receiver<u64>, began_before: bool },
+    /// The last fetch failed, and the next one begins after this pause.
+    Unavailable(Duration),
+    /// The next fetch begins after this pause, or too many requests wait: anybody can make up
+    /// the id of a key.
     Later(Duration),
-    /// The provider was asked for this one a moment ago, and does not have it.
-    None,
+    /// The provider was asked for this key a moment ago, and does not have it.
+    Unknown,
 }
 
 impl Refresher {
@@ -125,11 +124,11 @@ impl Refresher {
             clock,
             start: Instant::now(),
             current: ArcSwapOption::empty(),
-            tended: AtomicU64::new(0),
+            running_task: AtomicU64::new(0),
             state: Mutex::new(RefresherState {
                 plan: RefreshSchedule::new(),
                 task: None,
-                generation: 0,
+                task_number: 0,
                 last_success: None,
                 last_error: None,
                 began: Duration::ZERO,
@@ -144,8 +143,8 @@ impl Refresher {
     /// The keys of this moment.
     #[inline]
     pub(super) fn load(self: &Arc<Self>) -> LoadedKeys {
-        if self.tended.load(Ordering::Relaxed) == 0 {
-            self.tend();
+        if self.running_task.load(Ordering::Relaxed) == 0 {
+            self.ensure_running();
         }
         let snapshot = self.current.load();
         let may_be_used = snapshot.as_ref().is_some_and(|snapshot| self.is_good(snapshot));
@@ -155,8 +154,8 @@ impl Refresher {
     /// Starts the task, if it does not run and there is a runtime to run on; says
     /// whether there is one. A task whose runtime nobody drives is replaced.
     #[cold]
-    pub(super) fn tend(self: &Arc<Self>) -> bool {
-        let Some(runtime) = runtime() else { return false };
+    pub(super) fn ensure_running(self: &Arc<Self>) -> bool {
+        let Some(runtime) = runtime_with_timer() else { return false };
         let mut state = self.state();
         let now = self.now();
         let overdue = state.plan.is_overdue(now, &self.policy);
@@ -167,11 +166,11 @@ impl Refresher {
             }
             // The runtime may have gone while a fetch was under way.
             state.plan.abandon(now);
-            let generation = state.generation.wrapping_add(1);
-            state.generation = generation;
-            let tended = Tended { refresher: Arc::clone(self), generation };
+            let task_number = state.task_number.wrapping_add(1);
+            state.task_number = task_number;
+            let task = RunningTask { refresher: Arc::clone(self), task_number };
             // What a runtime that is closing drops in place takes no lock.
-            state.task = Some(runtime.spawn(run(tended)).abort_handle());
+            state.task = Some(runtime.spawn(run(task)).abort_handle());
         }
         true
     }
@@ -189,14 +188,14 @@ impl Refresher {
     /// allows it. Whoever asks can wait for so long.
     #[cold]
     pub(super) fn ticket(self: &Arc<Self>, name: &str, patience: Duration) -> FetchTicket {
-        if !self.tend() {
-            return FetchTicket::Failing(*self.policy.retry.start());
+        if !self.ensure_running() {
+            return FetchTicket::Unavailable(*self.policy.retry.start());
         }
         let usable = self.load().trusted().is_some();
         let mut state = self.state();
         let now = self.now();
         if usable && state.missing.get(name, millis(now)).is_some() {
-            return FetchTicket::None;
+            return FetchTicket::Unknown;
         }
         let decision = state.plan.decide(now);
         self.changed.notify_one();
@@ -205,22 +204,23 @@ impl Refresher {
             FetchDecision::Later(pause) => pause,
         };
         if state.last_error.is_some() && pause > Duration::ZERO {
-            return FetchTicket::Failing(pause);
+            return FetchTicket::Unavailable(pause);
         }
         // Keys that became stale although nothing failed: a clock has jumped.
-        let later = if usable { FetchTicket::Later } else { FetchTicket::Failing };
-        // Whoever would wait for the most part of its time comes again instead, and one more
-        // than can be served does, too.
+        let later = if usable { FetchTicket::Later } else { FetchTicket::Unavailable };
+        // If the pause is longer than half of the time it can wait, or too many wait, it is told
+        // to come back.
         if pause > patience / 2 || self.ended.receiver_count() >= MOST_WAITING {
             return later(pause.max(*self.policy.retry.start()));
         }
-        FetchTicket::Wait(self.ended.subscribe(), decision == FetchDecision::Shared)
+        let began_before = decision == FetchDecision::Shared;
+        FetchTicket::Wait { ended: self.ended.subscribe(), began_before }
     }
 
     /// A fetch that began after somebody had asked for the key of this name has not brought
     /// it: for a moment, nobody need wait for it.
     #[cold]
-    pub(super) fn lacks(&self, name: &str) {
+    pub(super) fn remember_missing(&self, name: &str) {
         let mut state = self.state();
         let until = millis(state.began.saturating_add(REMEMBERED));
         let now = millis(self.now());
@@ -231,7 +231,7 @@ impl Refresher {
 
     /// The application wants a fetch; the receiver changes when one has ended.
     pub(super) fn demand(self: &Arc<Self>) -> Option<watch::Receiver<u64>> {
-        if !self.tend() {
+        if !self.ensure_running() {
             return None;
         }
         let mut state = self.state();
@@ -262,7 +262,7 @@ impl Refresher {
 
     pub(super) fn status(self: &Arc<Self>) -> KeyStatus {
         // A health page may be all that asks, where nobody is sent before it is green.
-        self.tend();
+        self.ensure_running();
         let current = self.current.load();
         let (last_success, last_error, next) = {
             let state = self.state();
@@ -316,24 +316,24 @@ impl Refresher {
     }
 
     /// Takes what was fetched; an error keeps what there is.
-    fn take(
+    fn adopt(
         &self,
         provider: &mut Provider,
         fetched: Fetched,
         url: &Url,
-    ) -> Result<Taken, FetchError> {
+    ) -> Result<Adopted, FetchError> {
         let (body, etag, fresh) = match fetched {
             // Asked for with the `ETag` of the document that is in use.
             Fetched::Unchanged { fresh } => {
                 self.renew(|_| true);
-                return Ok(Taken { fresh, news: None });
+                return Ok(Adopted { fresh, news: None });
             }
             Fetched::New { body, etag, fresh } => (body, etag, fresh),
         };
         // What was learned of the keys need not be learned again.
         if self.renew(|document| *document == *body) {
             provider.took(etag);
-            return Ok(Taken { fresh, news: None });
+            return Ok(Adopted { fresh, news: None });
         }
         let limit = self.policy.max_keys;
         let keys = KeySet::from_jwks_of_at_most(limit, json::without_mark(&body))
@@ -352,14 +352,14 @@ impl Refresher {
         };
         let same = |old: &Arc<Snapshot>| old.trusted.keys.skipped() == keys.skipped();
         let news = !self.current.load().as_ref().is_some_and(same);
-        let taken = Taken { fresh, news: news.then(|| keys.clone()) };
+        let adopted = Adopted { fresh, news: news.then(|| keys.clone()) };
         self.current.store(Some(Arc::new(Snapshot {
             document: body,
             trusted: Trusted::new(keys),
             good_until: AtomicI64::new(self.good_until()),
         })));
         provider.took(etag);
-        Ok(taken)
+        Ok(adopted)
     }
 
     /// Lets the keys be used for longer whose document is the `same` as before, and says
@@ -374,16 +374,16 @@ impl Refresher {
     }
 
     /// Notes how a fetch ended, and tells those who wait.
-    fn end(&self, began: Duration, outcome: Result<Taken, FetchError>) {
+    fn end(&self, began: Duration, outcome: Result<Adopted, FetchError>) {
         let now = self.now();
         let wall = self.clock.now();
         let chance = fastrand::f64() * 2.0 - 1.0;
         let mut state = self.state();
         let failed_before = state.last_error.is_some();
         match &outcome {
-            Ok(taken) => {
+            Ok(adopted) => {
                 state.began = began;
-                state.plan.succeeded(now, taken.fresh, chance, &self.policy);
+                state.plan.succeeded(now, adopted.fresh, chance, &self.policy);
                 state.last_success = Some(wall);
                 state.last_error = None;
             }
@@ -396,16 +396,16 @@ impl Refresher {
         self.ended.send_modify(|ended| *ended = ended.wrapping_add(1));
         drop(state);
         match &outcome {
-            Ok(taken) => self.tell(taken, failed_before),
+            Ok(adopted) => self.tell(adopted, failed_before),
             Err(error) if !failed_before => observe::keys_not_fetched(error),
             Err(_) => {}
         }
     }
 
-    fn tell(&self, taken: &Taken, failed_before: bool) {
+    fn tell(&self, adopted: &Adopted, failed_before: bool) {
         let from = fetch::shown(self.location.url());
         observe::keys_fetched(&from, failed_before);
-        for skipped in taken.news.iter().flat_map(KeySet::skipped) {
+        for skipped in adopted.news.iter().flat_map(KeySet::skipped) {
             let reason = skipped.reason();
             let harmless =
                 matches!(reason, ConfigError::KeyUse(_) | ConfigError::UnsupportedKey(_));
@@ -415,36 +415,30 @@ impl Refresher {
 }
 
 /// What became of a document.
-struct Taken {
+struct Adopted {
     fresh: Option<Duration>,
     /// The keys, if others are left out of them than before.
     news: Option<KeySet>,
 }
 
 /// That a task runs: while this is there, it does.
-struct Tended {
+struct RunningTask {
     refresher: Arc<Refresher>,
-    generation: u64,
+    task_number: u64,
 }
 
-impl Drop for Tended {
+impl Drop for RunningTask {
     fn drop(&mut self) {
         // Not where another one has taken over.
-        let (own, none) = (self.generation, 0);
+        let (own, none) = (self.task_number, 0);
         let order = Ordering::Relaxed;
-        let _ = self.refresher.tended.compare_exchange(own, none, order, order);
+        let _ = self.refresher.running_task.compare_exchange(own, none, order, order);
     }
 }
 
-/// The runtime that this is called on, if it has a timer; without one, tokio panics.
-fn runtime() -> Option<Handle> {
-    let runtime = Handle::try_current().ok()?;
-    panic::catch_unwind(|| drop(sleep(Duration::ZERO))).is_ok().then_some(runtime)
-}
-
-async fn run(tended: Tended) {
-    let refresher = &tended.refresher;
-    refresher.tended.store(tended.generation, Ordering::Relaxed);
+async fn run(task: RunningTask) {
+    let refresher = &task.refresher;
+    refresher.running_task.store(task.task_number, Ordering::Relaxed);
     let mut provider = Provider::new(refresher.location.clone());
     loop {
         let next = refresher.state().plan.next();
@@ -463,14 +457,14 @@ async fn run(tended: Tended) {
         // A token waits for what is due to it, and causes no more than it must.
         let fetch = provider.fetch(&refresher.fetcher, !for_token);
         let fetched = timeout(refresher.policy.timeout, fetch).await;
-        if refresher.state().generation != tended.generation {
+        if refresher.state().task_number != task.task_number {
             // Another one has taken over, whose document may be newer.
             return;
         }
         let outcome = match fetched {
             Err(_) => Err(refresher.error(FetchErrorKind::Timeout)),
             Ok(Err(error)) => Err(error),
-            Ok(Ok((url, fetched))) => refresher.take(&mut provider, fetched, &url),
+            Ok(Ok((url, fetched))) => refresher.adopt(&mut provider, fetched, &url),
         };
         if outcome.is_err() {
             provider.failed();
