@@ -1,7 +1,7 @@
-//! The task that keeps keys fresh, and what it shares with those who use them.
+//! The task that keeps keys fresh, and the state that it shares with requests.
 //!
-//! Readers look at a snapshot, and take no lock. The lock here guards the plan and
-//! the status; who holds it only moves numbers.
+//! Requests read a snapshot, and take no lock. The lock here guards the plan and the status, and
+//! is only held to change numbers.
 
 use std::{
     sync::{
@@ -43,7 +43,7 @@ pub(super) struct Refresher {
     location: Location,
     fetcher: Fetcher,
     clock: Box<dyn Clock>,
-    /// What the plan's times count from.
+    /// The plan's times count from here.
     start: Instant,
     current: ArcSwapOption<Snapshot>,
     /// The number of the task that runs; 0 if none does.
@@ -64,7 +64,7 @@ struct RefresherState {
     last_error: Option<FetchError>,
     /// When the last fetch that succeeded began, in seconds of the plan.
     began: Duration,
-    /// The names of keys that it did not bring, although somebody waited for them.
+    /// The names of keys that it did not bring, although requests waited for them.
     missing: ExpiringMap<Box<str>, ()>,
     /// Whether the last handle is gone.
     closed: bool,
@@ -72,15 +72,15 @@ struct RefresherState {
 
 /// One generation of keys.
 pub(super) struct Snapshot {
-    /// What they were read from.
+    /// The document that they were read from.
     document: Vec<u8>,
     trusted: Trusted,
-    /// The last second, since 1970, at which the keys may be used; it moves on when
-    /// the provider says that nothing has changed.
+    /// The last second, since 1970, at which the keys may be used. It is moved on when the provider
+    /// says that nothing has changed.
     good_until: AtomicI64,
 }
 
-/// The keys of one moment, if there are any.
+/// The keys at one moment, if there are any.
 pub(crate) struct LoadedKeys {
     snapshot: Guard<Option<Arc<Snapshot>>>,
     may_be_used: bool,
@@ -94,7 +94,7 @@ impl LoadedKeys {
     }
 }
 
-/// Whether new keys may come.
+/// Whether a missing key may come. It has the cases of `KeyAnswer`.
 pub(super) enum FetchTicket {
     /// A fetch is under way or begins: the receiver changes when it has ended.
     Wait { ended: watch::Receiver<u64>, began_before: bool },
@@ -140,7 +140,7 @@ impl Refresher {
         })
     }
 
-    /// The keys of this moment.
+    /// Loads the present keys.
     #[inline]
     pub(super) fn load(self: &Arc<Self>) -> LoadedKeys {
         if self.running_task.load(Ordering::Relaxed) == 0 {
@@ -151,8 +151,8 @@ impl Refresher {
         LoadedKeys { snapshot, may_be_used }
     }
 
-    /// Starts the task, if it does not run and there is a runtime to run on; says
-    /// whether there is one. A task whose runtime nobody drives is replaced.
+    /// Starts the task if it does not run, and replaces it if its runtime is not driven. Returns
+    /// whether there is a runtime to run on.
     #[cold]
     pub(super) fn ensure_running(self: &Arc<Self>) -> bool {
         let Some(runtime) = runtime_with_timer() else { return false };
@@ -164,18 +164,18 @@ impl Refresher {
             if let Some(task) = state.task.take() {
                 task.abort();
             }
-            // The runtime may have gone while a fetch was under way.
+            // The former runtime may have ended during a fetch.
             state.plan.abandon(now);
             let task_number = state.task_number.wrapping_add(1);
             state.task_number = task_number;
             let task = RunningTask { refresher: Arc::clone(self), task_number };
-            // What a runtime that is closing drops in place takes no lock.
+            // A runtime that is shutting down drops the task right here: its drop takes no lock.
             state.task = Some(runtime.spawn(run(task)).abort_handle());
         }
         true
     }
 
-    /// The last handle is gone.
+    /// Stops the task. The last handle calls it when it is dropped.
     pub(super) fn close(&self) {
         let mut state = self.state();
         state.closed = true;
@@ -184,8 +184,8 @@ impl Refresher {
         }
     }
 
-    /// A token needs the key of this name, which is not there: causes a fetch, when the plan
-    /// allows it. Whoever asks can wait for so long.
+    /// Causes a fetch for a missing key, if the plan allows it. `patience` is how long the request
+    /// can wait.
     #[cold]
     pub(super) fn ticket(self: &Arc<Self>, name: &str, patience: Duration) -> FetchTicket {
         if !self.ensure_running() {
@@ -206,10 +206,10 @@ impl Refresher {
         if state.last_error.is_some() && pause > Duration::ZERO {
             return FetchTicket::Unavailable(pause);
         }
-        // Keys that became stale although nothing failed: a clock has jumped.
+        // If no fetch has failed but the keys are stale, a clock has jumped.
         let later = if usable { FetchTicket::Later } else { FetchTicket::Unavailable };
-        // If the pause is longer than half of the time it can wait, or too many wait, it is told
-        // to come back.
+        // If the pause is longer than half of the time it can wait, or too many wait, it is told to
+        // come back.
         if pause > patience / 2 || self.ended.receiver_count() >= MOST_WAITING {
             return later(pause.max(*self.policy.retry.start()));
         }
@@ -217,8 +217,8 @@ impl Refresher {
         FetchTicket::Wait { ended: self.ended.subscribe(), began_before }
     }
 
-    /// A fetch that began after somebody had asked for the key of this name has not brought
-    /// it: for a moment, nobody need wait for it.
+    /// Remembers for a moment that a fetch did not bring the key of this name, so that requests do
+    /// not wait for it. The fetch must have begun after a request had asked for the key.
     #[cold]
     pub(super) fn remember_missing(&self, name: &str) {
         let mut state = self.state();
@@ -229,7 +229,7 @@ impl Refresher {
         }
     }
 
-    /// The application wants a fetch; the receiver changes when one has ended.
+    /// Causes a fetch for the application. The receiver changes when one has ended.
     pub(super) fn demand(self: &Arc<Self>) -> Option<watch::Receiver<u64>> {
         if !self.ensure_running() {
             return None;
@@ -241,12 +241,12 @@ impl Refresher {
         Some(ended)
     }
 
-    /// A receiver that changes when a fetch has ended.
+    /// Returns a receiver that changes when a fetch has ended.
     pub(super) fn ended(&self) -> watch::Receiver<u64> {
         self.ended.subscribe()
     }
 
-    /// How long until the next fetch, or until one that is under way has failed.
+    /// The time until the next fetch. If one is under way, the first pause after a failure.
     pub(super) fn pause(&self) -> Duration {
         self.state().plan.pause(self.now()).unwrap_or(*self.policy.retry.start())
     }
@@ -261,7 +261,7 @@ impl Refresher {
     }
 
     pub(super) fn status(self: &Arc<Self>) -> KeyStatus {
-        // A health page may be all that asks, where nobody is sent before it is green.
+        // There may be no other request before the health page is green.
         self.ensure_running();
         let current = self.current.load();
         let (last_success, last_error, next) = {
@@ -278,7 +278,7 @@ impl Refresher {
         };
         let keys = snapshot.map(|snapshot| &snapshot.trusted.keys);
         let ids = keys.into_iter().flat_map(KeySet::iter).filter_map(|key| key.kid());
-        // One that is longer is no token's.
+        // No token is accepted with a longer one.
         let ids = ids.filter(|kid| kid.len() <= Header::LONGEST_KID);
         KeyStatus {
             issuer: self.issuer.as_deref().map(String::from),
@@ -311,11 +311,11 @@ impl Refresher {
     }
 
     fn state(&self) -> MutexGuard<'_, RefresherState> {
-        // Nothing that panics is done under it; if it were, the plan would be whole.
+        // No code panics while it holds the lock. If it did, the plan would still be whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes what was fetched; an error keeps what there is.
+    /// Puts a fetched document into use. On an error, the present keys stay.
     fn adopt(
         &self,
         provider: &mut Provider,
@@ -323,16 +323,16 @@ impl Refresher {
         url: &Url,
     ) -> Result<Adopted, FetchError> {
         let (body, etag, fresh) = match fetched {
-            // Asked for with the `ETag` of the document that is in use.
+            // The request had the `ETag` of the document in use.
             Fetched::Unchanged { fresh } => {
                 self.renew(|_| true);
                 return Ok(Adopted { fresh, news: None });
             }
             Fetched::New { body, etag, fresh } => (body, etag, fresh),
         };
-        // What was learned of the keys need not be learned again.
+        // The same document is not read again, so cached tokens and seen headers stay good.
         if self.renew(|document| *document == *body) {
-            provider.took(etag);
+            provider.adopted(etag);
             return Ok(Adopted { fresh, news: None });
         }
         let limit = self.policy.max_keys;
@@ -358,12 +358,12 @@ impl Refresher {
             trusted: Trusted::new(keys),
             good_until: AtomicI64::new(self.good_until()),
         })));
-        provider.took(etag);
+        provider.adopted(etag);
         Ok(adopted)
     }
 
-    /// Lets the keys be used for longer whose document is the `same` as before, and says
-    /// whether there are such.
+    /// Extends the use of the present keys if their document is the `same`, and returns whether it
+    /// is.
     fn renew(&self, same: impl Fn(&[u8]) -> bool) -> bool {
         let current = self.current.load();
         let current = current.as_ref().filter(|snapshot| same(&snapshot.document));
@@ -373,7 +373,7 @@ impl Refresher {
         current.is_some()
     }
 
-    /// Notes how a fetch ended, and tells those who wait.
+    /// Notes how a fetch ended, and wakes the requests that wait.
     fn end(&self, began: Duration, outcome: Result<Adopted, FetchError>) {
         let now = self.now();
         let wall = self.clock.now();
@@ -392,7 +392,8 @@ impl Refresher {
                 state.last_error = Some(error.clone());
             }
         }
-        // Before anybody can ask for the next one, and take this end for that.
+        // This happens under the lock: otherwise, a request could ask for the next fetch and take
+        // this end for the end of that one.
         self.ended.send_modify(|ended| *ended = ended.wrapping_add(1));
         drop(state);
         match &outcome {
@@ -414,14 +415,14 @@ impl Refresher {
     }
 }
 
-/// What became of a document.
+/// A document that is now in use.
 struct Adopted {
     fresh: Option<Duration>,
-    /// The keys, if others are left out of them than before.
+    /// The keys, if other keys of the document are skipped than before.
     news: Option<KeySet>,
 }
 
-/// That a task runs: while this is there, it does.
+/// A task that runs, until this is dropped.
 struct RunningTask {
     refresher: Arc<Refresher>,
     task_number: u64,
@@ -429,7 +430,7 @@ struct RunningTask {
 
 impl Drop for RunningTask {
     fn drop(&mut self) {
-        // Not where another one has taken over.
+        // If another task has taken over, the number is not this one's.
         let (own, none) = (self.task_number, 0);
         let order = Ordering::Relaxed;
         let _ = self.refresher.running_task.compare_exchange(own, none, order, order);
@@ -442,7 +443,7 @@ async fn run(task: RunningTask) {
     let mut provider = Provider::new(refresher.location.clone());
     loop {
         let next = refresher.state().plan.next();
-        // What has changed may be the plan, so look at it again.
+        // The plan may have changed, so it is read again.
         if timeout_at(refresher.start + next, refresher.changed.notified()).await.is_ok() {
             continue;
         }
@@ -454,11 +455,12 @@ async fn run(task: RunningTask) {
             }
             state.plan.is_for_token()
         };
-        // A token waits for what is due to it, and causes no more than it must.
+        // A fetch for a token reads the metadata only if it must: requests wait for it, and made-up
+        // key ids should cause little load.
         let fetch = provider.fetch(&refresher.fetcher, !for_token);
         let fetched = timeout(refresher.policy.timeout, fetch).await;
         if refresher.state().task_number != task.task_number {
-            // Another one has taken over, whose document may be newer.
+            // Another task has taken over, and its document may be newer.
             return;
         }
         let outcome = match fetched {
@@ -473,14 +475,13 @@ async fn run(task: RunningTask) {
     }
 }
 
-/// How many requests wait for a fetch at a time: each holds a connection and its
-/// request.
+/// How many requests may wait for a fetch at a time: each holds a connection and its request.
 const MOST_WAITING: usize = 1000;
 
-/// For how long it counts that a fetch has not brought a key, from its begin.
+/// How long it is remembered that a fetch did not bring a key, from the beginning of the fetch.
 const REMEMBERED: Duration = Duration::from_secs(5);
 
-/// How many names of missing keys are kept. Whoever asks for another one waits.
+/// How many names of missing keys are kept. A request for another one waits.
 const MOST_MISSING: usize = 1000;
 
 /// The unit in which names of missing keys expire.

@@ -1,4 +1,4 @@
-//! What is set of several issuers.
+//! The builder of a table of issuers.
 
 use std::{error::Error as StdError, fmt, future::Future, time::Duration};
 
@@ -15,13 +15,13 @@ use crate::{
     verifier::{Cache, Verifier, limits::check_token_len},
 };
 
-/// Builds [`Issuers`] that are resolved when they are needed.
+/// Builds [`Issuers`], which can be resolved on demand.
 ///
 /// # Defaults
 ///
 /// - resolver: none
-/// - a resolved issuer is kept for 1 h, at most 10,000 of them
-/// - length of a token: at most 8 KiB, and what the issuer's own verifier says
+/// - resolved issuers: kept for 1 h, at most 10,000
+/// - length of a token: at most 8 KiB, and at most the limit of the issuer's verifier
 /// - cache of verified tokens: at most 16 MiB for all issuers
 /// - clock: that of the system
 #[must_use = "a builder does nothing until it is built"]
@@ -46,20 +46,24 @@ impl<C> IssuersBuilder<C> {
         }
     }
 
-    /// Asks `resolve` for the verifier of an issuer that is not in the table, if it is one
-    /// of those that are `allowed`, each as an [`IssuerPattern`] is written.
+    /// Resolves issuers that are not in the table with this function, if they match one of
+    /// the `allowed` patterns (see [`IssuerPattern`]).
     ///
-    /// It answers with a verifier that trusts the issuer; with `None` for one that it
-    /// does not know, which is refused, and not asked for again for a minute, unless
-    /// [`Issuers::remove`] is called with it, such as after a sign-up; or with an error,
-    /// for which the answer is 503. It has 5 s.
+    /// The function returns one of these within 5 s:
+    ///
+    /// - A verifier that trusts the issuer.
+    /// - `None` if the issuer is unknown. Its tokens are refused, and the function is not
+    ///   asked again for a minute. After a sign-up, call [`Issuers::remove`] with the issuer
+    ///   to have it asked at once.
+    /// - An error. The request is answered 503.
     ///
     /// # Security
     ///
-    /// Anybody can make up names that a pattern with braces allows. At most 16 names
-    /// that are not in the table are asked for at a time; others are answered 503 meanwhile.
-    /// So a spray of made-up names keeps new issuers out, unless [`known`](Self::known) tells
-    /// them apart. Look the name up among your customers before you fetch anything for it.
+    /// Anybody can make up issuers that match a pattern with braces. At most 16 issuers that
+    /// are not in the table are resolved at a time; tokens of others are answered 503. So a
+    /// flood of made-up issuers keeps new ones out, unless [`known`](Self::known) rejects
+    /// them. In the function, look up the issuer among your customers before you fetch
+    /// anything for it.
     pub fn resolve<P, F, Fut, E>(mut self, allowed: P, resolve: F) -> Self
     where
         P: IntoIterator<Item: Into<String>>,
@@ -68,7 +72,7 @@ impl<C> IssuersBuilder<C> {
         E: Into<Box<dyn StdError + Send + Sync>> + 'static,
     {
         let allowed: Result<Vec<_>, _> = allowed.into_iter().map(IssuerPattern::new).collect();
-        // The table keeps engines and not verifiers, so here the one becomes the other.
+        // The table keeps engines and not verifiers: the conversion is here.
         let function = move |issuer| {
             let answer = resolve(issuer);
             MaybeReady::pending(async move {
@@ -83,18 +87,19 @@ impl<C> IssuersBuilder<C> {
         self
     }
 
-    /// Asks `known` whether an issuer may be one, such as a set of customers in memory, before
-    /// the [resolver](Self::resolve) is asked. It answers at once; what it does not know is
-    /// refused with 401, and takes no place from others. Default: all that are allowed may be.
+    /// Refuses issuers for which this function returns `false`, before the
+    /// [resolver](Self::resolve) is asked. Use it with a set of customers in memory. A refused
+    /// issuer is answered 401 and does not count among those that are resolved. Default: no
+    /// filter.
     ///
     /// # Example: customers by name
     /// ```
     /// # use std::{collections::HashSet, sync::{Arc, RwLock}};
     /// # use tower_jwt_auth::{RegisteredClaims, Verifier, verifier::Issuers};
-    /// # async fn tenant(_: String) -> std::io::Result<Option<Verifier<RegisteredClaims>>> { Ok(None) }
+    /// # async fn resolve(_: String) -> std::io::Result<Option<Verifier<RegisteredClaims>>> { Ok(None) }
     /// let customers = Arc::new(RwLock::new(HashSet::from(["https://login.example.com/a".to_owned()])));
     /// let issuers = Issuers::<RegisteredClaims>::builder()
-    ///     .resolve(["https://login.example.com/{tenant}"], tenant)
+    ///     .resolve(["https://login.example.com/{tenant}"], resolve)
     ///     .known(move |issuer| customers.read().is_ok_and(|all| all.contains(issuer)))
     ///     .build()?;
     /// # Ok::<(), tower_jwt_auth::ConfigError>(())
@@ -104,47 +109,46 @@ impl<C> IssuersBuilder<C> {
         self
     }
 
-    /// For how long a resolved issuer is kept before it is asked for again: how long one
-    /// still serves that the resolver does not know any more. Default: 1 h.
+    /// Sets how long a resolved issuer is kept before it is resolved again. An issuer that
+    /// the resolver no longer knows remains valid for up to this time. Default: 1 h.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.limits.lifetime = lifetime;
         self
     }
 
-    /// How many resolved issuers are kept. Where there are as many, a new one is resolved for
-    /// each of its tokens, and an event says so. None that is kept has to go before its
-    /// lifetime is over.
-    /// Default: 10,000.
+    /// Sets how many resolved issuers are kept. If there are as many, a new issuer is resolved
+    /// again for each of its tokens, and an event says so. No issuer is evicted before its
+    /// lifetime is over. Default: 10,000.
     pub fn max_resolved(mut self, most: usize) -> Self {
         self.limits.max_resolved = most;
         self
     }
 
-    /// How long a token may be whose issuer is looked for, in bytes. Default: 8192; at
-    /// most 65536.
+    /// Sets the maximum length of a token, in bytes. The limit of the issuer's verifier
+    /// applies, too. Default: 8192; at most 65536.
     pub fn max_token_len(mut self, bytes: usize) -> Self {
         self.max_token_len = bytes;
         self
     }
 
-    /// Takes the time by which issuers are kept from this clock.
+    /// Sets the clock that decides how long issuers are kept.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Box::new(clock);
         self
     }
 
-    /// How much memory is taken for tokens that were verified, of all issuers together, or
-    /// that none is. Default: 16 MiB.
+    /// Sets the size of the cache of verified tokens, for all issuers together, or turns it
+    /// off. Default: 16 MiB.
     pub fn cache(mut self, cache: Cache) -> Self {
         self.cache = cache;
         self
     }
 
-    /// Builds the issuers: an empty table.
+    /// Builds an empty table of issuers.
     ///
     /// # Errors
     ///
-    /// A pattern is malformed, or a number is not sensible.
+    /// Returns an error if a pattern is malformed, or a number is out of range.
     pub fn build(self) -> Result<Issuers<C>, ConfigError> {
         let Self { resolver, known, limits, max_token_len, clock, cache } = self;
         let mut resolver = resolver?;
@@ -178,14 +182,14 @@ impl<C> IssuersBuilder<C> {
 }
 
 impl<C> Issuers<C> {
-    /// No issuers yet.
+    /// Creates an empty set of issuers.
     #[must_use]
     pub fn new() -> Self {
         let IssuersBuilder { max_token_len, clock, cache, .. } = IssuersBuilder::<C>::new();
         Self::with(IssuerEngines::new(None, max_token_len, clock), cache)
     }
 
-    /// A builder, for issuers that are resolved when they are needed.
+    /// Returns a builder, for issuers that are resolved on demand.
     pub fn builder() -> IssuersBuilder<C> {
         IssuersBuilder::new()
     }

@@ -14,31 +14,31 @@ pub(super) use self::{engines::IssuerEngines, table::LoadedEngine};
 use super::{Cache, Engines, Verifier};
 use crate::{claims::RegisteredClaims, error::ConfigError};
 
-/// Issuers that each have keys, audience and rules of their own, and all give the same
-/// `C`; cheap to clone.
+/// A set of issuers, each with its own keys, audience and rules, and all with the same
+/// claims type `C`; cheap to clone.
 ///
 /// # Rules
 ///
-/// 1. The token's `iss`, not verified yet, picks the verifier; that one then checks
-///    everything, `iss` included, with its own keys alone (RFC 8725 §3.8). A key of one
-///    issuer vouches for no other, whatever its `kid`.
+/// 1. The token's unverified `iss` picks the verifier. The verifier then checks everything,
+///    including `iss`, with its own keys only (RFC 8725 §3.8). A key of one issuer never
+///    verifies tokens of another, whatever its `kid`.
 /// 2. An issuer that is not in the table is refused, and nothing is fetched for it.
-/// 3. Issuers are added and removed while requests are served. A request takes no lock, and
-///    sees its issuer's verifier as it was at one moment. The cost of either does not depend
-///    on the number of issuers.
-/// 4. Verified tokens are kept together, for all issuers ([`IssuersBuilder::cache`]), of
-///    those whose verifiers have a [`Cache`](super::Cache); the verifiers' own caches stay
+/// 3. Issuers can be added and removed while requests are served. A request takes no lock,
+///    and uses its issuer's verifier as it was at one moment. The cost of either does not
+///    depend on the number of issuers.
+/// 4. All issuers share one cache of verified tokens ([`IssuersBuilder::cache`]). A
+///    verifier's tokens are cached if it has a [`Cache`](super::Cache); its own cache stays
 ///    empty.
-/// 5. With [a resolver](IssuersBuilder::resolve), an issuer that is not in the table and
-///    is allowed by name is asked for, once for all that wait, and kept for a while. Then it
-///    is asked for again, and no request waits for that: until there is an answer, the
-///    issuer serves on, for 24 h at most.
+/// 5. With [a resolver](IssuersBuilder::resolve), an allowed issuer that is not in the table
+///    is resolved once for all requests that wait, and kept for its lifetime. Then it is
+///    resolved again, and no request waits for that: until there is an answer, the issuer
+///    remains valid, for 24 h at most.
 ///
 /// # Memory
 ///
 /// An issuer takes about 2.1 KB with one HS256 key, of which the key takes 1.3 KB;
-/// `docs/performance.md` has the measurement. Nothing is allocated for its tokens before the
-/// first one comes.
+/// `docs/performance.md` has the measurement. Memory for its tokens is allocated with the
+/// first token.
 ///
 /// # Example: two issuers
 /// ```
@@ -61,14 +61,14 @@ use crate::{claims::RegisteredClaims, error::ConfigError};
 /// # Ok::<(), tower_jwt_auth::ConfigError>(())
 /// ```
 ///
-/// # Example: a tenant for each customer
+/// # Example: one issuer for each customer
 /// ```
 /// use tower_jwt_auth::{RegisteredClaims, RemoteKeys, Verifier, verifier::Issuers};
 ///
 /// # async fn is_customer(_: &str) -> Result<bool, std::io::Error> { Ok(true) }
 /// type Error = Box<dyn std::error::Error + Send + Sync>;
 ///
-/// async fn tenant(issuer: String) -> Result<Option<Verifier<RegisteredClaims>>, Error> {
+/// async fn resolve(issuer: String) -> Result<Option<Verifier<RegisteredClaims>>, Error> {
 ///     if !is_customer(&issuer).await? {
 ///         return Ok(None);
 ///     }
@@ -77,7 +77,7 @@ use crate::{claims::RegisteredClaims, error::ConfigError};
 /// }
 ///
 /// let issuers = Issuers::<RegisteredClaims>::builder()
-///     .resolve(["https://login.example.com/{tenant}/v2.0"], tenant)
+///     .resolve(["https://login.example.com/{tenant}/v2.0"], resolve)
 ///     .build()?;
 /// # Ok::<(), tower_jwt_auth::ConfigError>(())
 /// ```
@@ -93,12 +93,13 @@ impl<C> Issuers<C> {
         Self { engines, verifier }
     }
 
-    /// Adds a verifier, for each of the issuers that it trusts; it takes the place of
-    /// the one that was there for that issuer.
+    /// Adds a verifier for each issuer that it trusts, and replaces the present verifiers of
+    /// these issuers.
     ///
     /// # Errors
     ///
-    /// It trusts any issuer, or is itself one of several.
+    /// Returns an error if the verifier trusts any issuer, or is itself one of several
+    /// issuers.
     pub fn add(&self, verifier: Verifier<C>) -> Result<(), ConfigError> {
         let engine = verifier.engine();
         let issuers = engine.and_then(|engine| Some((engine, engine.issuers()?)));
@@ -109,27 +110,28 @@ impl<C> Issuers<C> {
         Ok(())
     }
 
-    /// Removes an issuer, and says whether it was there. From then on its tokens are
-    /// refused; where there is a resolver, it is asked again.
+    /// Removes an issuer, and returns whether it was present. Its tokens are then refused,
+    /// unless there is a resolver: then the resolver is asked again.
     pub fn remove(&self, issuer: &str) -> bool {
         self.engines.remove(issuer)
     }
 
-    /// The issuers that are there, in no order.
+    /// Returns the present issuers, in no particular order.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
         self.engines.names()
     }
 
-    /// The verifier of one issuer, such as for the status of its keys. It keeps no tokens.
+    /// Returns the verifier of one issuer, such as for the status of its keys. It caches no
+    /// tokens.
     #[must_use]
     pub fn get(&self, issuer: &str) -> Option<Verifier<C>> {
         let engine = self.engines.get(issuer)?;
         Some(Verifier::new(Engines::One(engine), Cache::off()))
     }
 
-    /// One verifier for all of them, for a [`JwtAuthLayer`](crate::JwtAuthLayer): it
-    /// sees those that come and go later, too.
+    /// Returns one verifier for all issuers, for a [`JwtAuthLayer`](crate::JwtAuthLayer).
+    /// Issuers that are added or removed later take effect in it, too.
     #[must_use]
     pub fn verifier(&self) -> Verifier<C> {
         self.verifier.clone()
