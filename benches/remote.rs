@@ -140,7 +140,7 @@ async fn main() {
 }
 
 fn verifier(keys: RemoteKeys) -> Verifier<User> {
-    let builder = Verifier::builder().issuer(ISSUER).audience(AUDIENCE);
+    let builder = Verifier::builder().claims::<User>().issuer(ISSUER).audience(AUDIENCE);
     builder.keys(keys).build().expect("a verifier")
 }
 

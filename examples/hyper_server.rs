@@ -61,7 +61,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
         .map_err(|error| format!("cannot listen on BIND={bind}: {error}"))?;
     let mut secret = [0; 32];
     aws_lc_rs::rand::fill(&mut secret)?;
-    let verifier = Verifier::<User>::builder()
+    let verifier = Verifier::builder()
+        .claims::<User>()
         .issuer("https://login.example.com")
         .audience("https://api.example.com")
         .keys(Key::hs256(secret))

@@ -37,12 +37,12 @@ struct User {
 
 fn guarded(key: Key) -> Result<Router, ConfigError> {
     let verifier =
-        Verifier::<User>::builder().issuer(ISSUER).audience(AUDIENCE).keys(key).build()?;
+        Verifier::builder().claims::<User>().issuer(ISSUER).audience(AUDIENCE).keys(key).build()?;
     let auth = JwtAuthLayer::new(verifier).source(TokenSource::cookie("access_token"));
 
     Ok(Router::new()
         .route("/admin", get(admin))
-        .route_layer(RequireLayer::<User>::scopes(["admin"]))
+        .route_layer(RequireLayer::scopes(["admin"]))
         .route("/me", get(me))
         .route_layer(auth)
         // A `route_layer` stands around the routes above it: this one is public.

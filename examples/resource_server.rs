@@ -53,9 +53,7 @@ use axum::{
 };
 use serde_json::{Map, Value, json};
 use tokio::{net::TcpListener, signal};
-use tower_jwt_auth::{
-    Claims, RegisteredClaims, RequireLayer, Verifier, response::ProblemJson, settings::Settings,
-};
+use tower_jwt_auth::{Claims, RequireLayer, Verifier, response::ProblemJson, settings::Settings};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::serve::serve;
@@ -195,7 +193,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
 
     let app = Router::new()
         .route("/admin", get(me))
-        .route_layer(RequireLayer::<RegisteredClaims>::scopes(["admin"]).respond_with(ProblemJson))
+        .route_layer(RequireLayer::scopes(["admin"]).respond_with(ProblemJson))
         .route("/me", on(MethodFilter::GET.or(MethodFilter::POST), me))
         .route_layer(layer)
         .route("/", get(async || "GET /me needs a token\n"))

@@ -1,37 +1,62 @@
-//! What is known now, or later: the one type by which a check may wait.
+//! An answer that is ready, or a future of it: for those who write stores.
+//!
+//! [`Denylist`](crate::revocation::Denylist) and the store of refresh tokens answer with a
+//! [`MaybeReady`], so that one in memory costs neither a box nor a wait.
+//!
+//! # Example: a denylist in memory, and one in a database
+//! ```
+//! use std::{collections::HashSet, sync::Mutex};
+//! use tower_jwt_auth::maybe_ready::MaybeReady;
+//!
+//! struct InMemory(Mutex<HashSet<String>>);
+//!
+//! impl InMemory {
+//!     fn contains(&self, id: &str) -> MaybeReady<bool> {
+//!         MaybeReady::Ready(self.0.lock().is_ok_and(|ids| ids.contains(id)))
+//!     }
+//! }
+//!
+//! async fn query(_: String) -> bool { false }
+//!
+//! fn in_database(id: &str) -> MaybeReady<bool> {
+//!     MaybeReady::pending(query(id.to_owned()))
+//! }
+//! # let memory = InMemory(Mutex::default());
+//! # assert_eq!(memory.contains("a").now(), Some(false));
+//! # assert_eq!(in_database("a").now(), None);
+//! ```
 
 use std::{
     fmt,
-    future::{Future, IntoFuture, Ready, ready},
+    future::{Future, IntoFuture},
     pin::Pin,
     task::{Context, Poll},
 };
 
-/// The answer of a check: there already, or in a future.
+/// An answer that is ready, or a future of it.
 ///
-/// Most checks need no I/O and answer [`MaybeReady::Ready`]: their caller goes on in
-/// place, without a box, a clone or a wait. Who does not care writes `.await`.
-/// There are these two variants and no others.
+/// Most checks need no I/O and are [`Ready`](Self::Ready): the caller goes on in place, without
+/// a box, a clone or a wait. `.await` takes the answer in both cases.
 ///
 /// # Cancel safety
 ///
-/// Dropping it drops the check; nothing is half done.
+/// Dropping it drops the future. Nothing is half done.
 #[must_use = "it does nothing unless it is matched or awaited"]
-#[allow(clippy::exhaustive_enums, reason = "now or later: there is no third")]
+#[allow(clippy::exhaustive_enums, reason = "an answer is ready or it is not")]
 pub enum MaybeReady<T> {
     /// The answer.
     Ready(T),
-    /// A future that gives the answer.
+    /// A future of the answer.
     Pending(Pin<Box<dyn Future<Output = T> + Send>>),
 }
 
 impl<T> MaybeReady<T> {
-    /// A value that waits for `future`, in a box.
+    /// An answer that `future` will give, in a box.
     pub fn pending(future: impl Future<Output = T> + Send + 'static) -> Self {
         Self::Pending(Box::pin(future))
     }
 
-    /// The answer if it is there already.
+    /// The answer if it is ready, or `None`.
     pub fn now(self) -> Option<T> {
         match self {
             Self::Ready(answer) => Some(answer),
@@ -40,13 +65,13 @@ impl<T> MaybeReady<T> {
     }
 }
 
-impl<T: Unpin> IntoFuture for MaybeReady<T> {
+impl<T> IntoFuture for MaybeReady<T> {
     type Output = T;
     type IntoFuture = MaybeReadyFuture<T>;
 
     fn into_future(self) -> MaybeReadyFuture<T> {
         MaybeReadyFuture(match self {
-            Self::Ready(answer) => State::Ready(ready(answer)),
+            Self::Ready(answer) => State::Ready(Some(answer)),
             Self::Pending(future) => State::Pending(future),
         })
     }
@@ -65,18 +90,43 @@ impl<T> fmt::Debug for MaybeReady<T> {
 #[must_use = "a future does nothing unless it is polled"]
 pub struct MaybeReadyFuture<T>(State<T>);
 
+impl<T> MaybeReadyFuture<T> {
+    pub(crate) fn is_ready(&self) -> bool {
+        matches!(self.0, State::Ready(Some(_)))
+    }
+}
+
 enum State<T> {
-    Ready(Ready<T>),
+    Ready(Option<T>),
     Pending(Pin<Box<dyn Future<Output = T> + Send>>),
 }
 
-impl<T: Unpin> Future for MaybeReadyFuture<T> {
+/// The answer is never pinned.
+impl<T> Unpin for MaybeReadyFuture<T> {}
+
+impl<T> Future for MaybeReadyFuture<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
         match &mut self.0 {
-            State::Ready(answer) => Pin::new(answer).poll(context),
+            State::Ready(answer) => {
+                Poll::Ready(answer.take().expect("a future is not polled when it is done"))
+            }
             State::Pending(future) => future.as_mut().poll(context),
+        }
+    }
+}
+
+impl<T> From<MaybeReadyFuture<T>> for MaybeReady<T> {
+    /// # Panics
+    ///
+    /// The future has given its answer already.
+    fn from(future: MaybeReadyFuture<T>) -> Self {
+        match future.0 {
+            State::Ready(answer) => {
+                Self::Ready(answer.expect("a future is not used when it is done"))
+            }
+            State::Pending(future) => Self::Pending(future),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use jsonwebtoken as jwt;
-use tower_jwt_auth::{Key, RegisteredClaims, Verifier, verifier::Issuers};
+use tower_jwt_auth::{Key, Verifier, verifier::Issuers};
 
 use crate::table::{Table, each, numbers, resident};
 
@@ -98,7 +98,7 @@ fn verify(verifier: &Verifier, token: &str) {
 }
 
 fn tenant(number: usize) -> Verifier {
-    let builder = Verifier::<RegisteredClaims>::builder().issuer(issuer(number));
+    let builder = Verifier::builder().issuer(issuer(number));
     builder.audience(AUDIENCE).keys(Key::hs256(secret(number))).build().unwrap()
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use jsonwebtoken as jwt;
-use tower_jwt_auth::{Key, KeySet, RegisteredClaims, Verifier, verifier::Cache};
+use tower_jwt_auth::{Key, KeySet, Verifier, verifier::Cache};
 
 use crate::table::{Table, each};
 
@@ -65,7 +65,7 @@ pub(crate) fn measure(table: &mut Table) {
 }
 
 fn verifier(keys: KeySet) -> Verifier {
-    let builder = Verifier::<RegisteredClaims>::builder().issuer(ISSUER).audience(AUDIENCE);
+    let builder = Verifier::builder().issuer(ISSUER).audience(AUDIENCE);
     builder.keys(keys).cache(Cache::off()).build().unwrap()
 }
 

@@ -191,7 +191,8 @@ impl Signer {
 
     /// A verifier that has seen one token of the key.
     pub(crate) fn verifier(&self, cache: Cache) -> Verifier<User> {
-        let verifier = Verifier::<User>::builder()
+        let verifier = Verifier::builder()
+            .claims::<User>()
             .issuer(ISSUER)
             .audience(AUDIENCE)
             .keys(self.key.clone().with_kid("2026-11"))

@@ -41,7 +41,7 @@ fn answer(user: &User) -> Response {
 /// With all defaults: what is measured is what one gets.
 fn verifier() -> Result<Verifier<User>, Box<dyn Error>> {
     let key = Key::from_pem(&fs::read_to_string(env::var("KEY_PEM_FILE")?)?)?;
-    let verifier = Verifier::<User>::builder()
+    let verifier = Verifier::builder().claims::<User>()
         .issuer(env::var("ISSUER")?)
         .audience(env::var("AUDIENCE")?)
         .keys(key)

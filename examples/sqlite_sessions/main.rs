@@ -32,7 +32,7 @@ use axum::{
 use serde::Deserialize;
 use tokio::{net::TcpListener, signal, task, time};
 use tower_jwt_auth::{
-    Algorithm, Claims, RegisteredClaims,
+    Algorithm, Claims,
     issue::{SigningKey, TokenIssuer},
     refresh::{Login, RefreshTokens},
     sessions::Sessions,
@@ -81,7 +81,7 @@ fn sessions(store: &SqliteStore) -> Result<Sessions, Box<dyn Error>> {
 fn app(sessions: &Sessions) -> Result<Router, Box<dyn Error>> {
     Ok(Router::new()
         .route("/me", get(me))
-        .route_layer(sessions.layer::<RegisteredClaims>()?)
+        .route_layer(sessions.layer()?)
         .route("/auth/login", post(login))
         .route_service("/auth/refresh", sessions.refresh_service())
         .route_service("/auth/logout", sessions.logout_service())

@@ -28,6 +28,7 @@
 //! ```
 
 mod combine;
+mod lookup;
 mod roles;
 mod scopes;
 
@@ -36,6 +37,7 @@ use crate::{
     verifier::Claims,
 };
 
+pub(crate) use self::lookup::{claims, refuse};
 pub use self::{
     combine::{And, Not, Or},
     roles::{AnyRole, EveryRole, Roles},
@@ -47,7 +49,8 @@ pub use self::{
 /// Closures `Fn(&Claims<C>) -> bool` are policies too.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a policy for `Claims<{C}>`",
-    note = "a closure needs its argument's type: `|claims: &Claims<{C}>| …`"
+    note = "a closure needs its argument's type: `|claims: &Claims<{C}>| …`; for a type of your \
+            own, use `RequireLayer::for_claims(|user: &Claims<User>| …)`"
 )]
 pub trait Policy<C> {
     /// Answers whether the claims allow it.

@@ -20,7 +20,7 @@ use crate::json::Text;
 ///
 /// Strings are shared with the payload, which is kept: reading them allocates
 /// nothing. Where an application needs no more than these, it is a type for
-/// [`Verifier`](crate::Verifier) too: `Verifier::<RegisteredClaims>::builder()`.
+/// [`Verifier`](crate::Verifier) too: `Verifier::builder()`.
 /// It reads a payload as a whole, so it cannot be a `#[serde(flatten)]` field of
 /// another type, nor need it be:
 /// [`Claims::registered`](crate::Claims::registered) has it beside every type.
@@ -124,9 +124,9 @@ impl RegisteredClaims {
         path.read(&self.payload)
     }
 
-    /// What is kept of the claims of `payload`.
+    /// The claims of `payload`, which is still borrowed by `raw`.
     #[inline]
-    pub(crate) fn keep(raw: &RawClaims<'_>, payload: &str) -> Unowned {
+    pub(crate) fn from_raw(raw: &RawClaims<'_>, payload: &str) -> WithoutPayload {
         let keep =
             |text: &Option<Text<'_>>| text.as_deref().map(|text| PayloadStr::new(text, payload));
         // An empty name is the name of nothing.
@@ -134,7 +134,7 @@ impl RegisteredClaims {
             let text = text.as_deref().filter(|text| !text.is_empty());
             text.map(|text| PayloadStr::new(text, payload))
         };
-        Unowned(Self {
+        WithoutPayload(Self {
             iss: keep(&raw.iss),
             sub: name(&raw.sub),
             jti: name(&raw.jti),
@@ -163,13 +163,13 @@ impl RegisteredClaims {
     }
 }
 
-/// Claims without the payload that their places point into.
-pub(crate) struct Unowned(RegisteredClaims);
+/// Claims that lack the payload which their strings point into.
+pub(crate) struct WithoutPayload(RegisteredClaims);
 
-impl Unowned {
-    /// Gives them the payload that they were read from.
+impl WithoutPayload {
+    /// Adds the payload that they were read from.
     #[inline]
-    pub(crate) fn own(mut self, payload: Box<str>) -> RegisteredClaims {
+    pub(crate) fn with_payload(mut self, payload: Box<str>) -> RegisteredClaims {
         self.0.payload = payload;
         self.0
     }
@@ -182,9 +182,9 @@ impl<'de> Deserialize<'de> for RegisteredClaims {
         let malformed = || D::Error::custom("the registered claims are malformed");
         let mut raw = RawClaims::default();
         raw.read(&payload, &[]).map_err(|_| malformed())?;
-        let kept = Self::keep(&raw, &payload);
+        let claims = Self::from_raw(&raw, &payload);
         drop(raw);
-        Ok(kept.own(payload))
+        Ok(claims.with_payload(payload))
     }
 }
 

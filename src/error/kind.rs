@@ -175,6 +175,19 @@ pub(crate) enum Class {
     Failed,
 }
 
+impl Class {
+    /// The error code of RFC 6750 §3.1 or RFC 6749 §5.2.
+    pub(crate) fn code(self) -> Option<&'static str> {
+        match self {
+            Self::InvalidRequest => Some("invalid_request"),
+            Self::InvalidToken => Some("invalid_token"),
+            Self::InsufficientScope => Some("insufficient_scope"),
+            Self::InvalidGrant => Some("invalid_grant"),
+            Self::NoToken | Self::CrossSite | Self::Unavailable | Self::Failed => None,
+        }
+    }
+}
+
 impl ErrorKind {
     pub(crate) fn class(&self) -> Class {
         match self {
@@ -214,8 +227,9 @@ impl ErrorKind {
         }
     }
 
-    /// The variant's name, for logs.
-    pub(crate) fn name(&self) -> &'static str {
+    /// The name of the kind, as events have it: `expired`, `unknown_key`. A name does not change.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
         match self {
             Self::MissingToken => "missing_token",
             Self::InvalidRequest(_) => "invalid_request",

@@ -152,13 +152,7 @@ impl Error {
     /// answer has one.
     #[must_use]
     pub fn code(&self) -> Option<&'static str> {
-        match self.kind().class() {
-            Class::InvalidRequest => Some("invalid_request"),
-            Class::InvalidToken => Some("invalid_token"),
-            Class::InsufficientScope => Some("insufficient_scope"),
-            Class::InvalidGrant => Some("invalid_grant"),
-            Class::NoToken | Class::CrossSite | Class::Unavailable | Class::Failed => None,
-        }
+        self.kind().class().code()
     }
 }
 

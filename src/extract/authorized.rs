@@ -5,8 +5,12 @@ use std::{fmt, marker::PhantomData, ops::Deref};
 use axum_core::extract::FromRequestParts;
 use http::request::Parts;
 
-use super::claims::{claims, refuse};
-use crate::{authorize::Policy, claims::RegisteredClaims, response::Rejection, verifier::Claims};
+use crate::{
+    authorize::{self, Policy},
+    claims::RegisteredClaims,
+    response::Rejection,
+    verifier::Claims,
+};
 
 /// Claims that the policy `P` allows; anything else is answered 401 or 403.
 ///
@@ -65,10 +69,10 @@ where
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
-        let claims = claims(&parts.extensions)?;
+        let claims = authorize::claims((&*parts).into())?;
         match P::default().authorize(&claims) {
             Ok(()) => Ok(Self { claims, policy: PhantomData }),
-            Err(error) => Err(refuse(error, &parts.extensions)),
+            Err(error) => Err(authorize::refuse(error, (&*parts).into())),
         }
     }
 }

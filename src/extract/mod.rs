@@ -5,12 +5,17 @@
 //! | [`Claims<C>`](crate::Claims) | 401 | 401 |
 //! | `Option<Claims<C>>` | `None` | 401 |
 //! | `Result<Claims<C>, Rejection>` | `Err` | `Err` |
-//! | [`Authorized<P, C>`](Authorized) | 401 | 401, and 403 if the policy says no |
+//! | [`Subject`] | 401 | 401 |
+//! | [`Authorized<P, C>`](Authorized) | 401 | 401, and 403 if the policy refuses |
 //!
-//! A request gets so far without claims only where the layer is
-//! `.optional()` or `.pass_through()`. In an `.optional()` layer, a bad token in a cookie counts as
-//! no token: `Option<Claims<C>>` is `None`, and the others answer 401. Without any [`JwtAuthLayer`] for the same `C`,
-//! the answer is 500, and the log says which layer is missing.
+//! A request comes to a handler without claims only if the layer is `.optional()` or
+//! `.pass_through()`. In an `.optional()` layer, a bad token in a cookie counts as no token:
+//! `Option<Claims<C>>` is `None`, and the others answer 401.
+//!
+//! `Claims` without a type, and `Subject`, work with a [`JwtAuthLayer`] for any type of claims.
+//! `Claims<C>` needs one for the same `C`. Without it, the answer is 500, and the log says which
+//! layer is missing. If several layers around a handler are for different types, `Claims` are
+//! those of the layer without a type of its own; if there is no such layer, the answer is 500.
 //!
 //! [`JwtAuthLayer`]: crate::JwtAuthLayer
 //!
@@ -19,7 +24,7 @@
 //! use axum::{Router, routing::get};
 //! use tower_jwt_auth::{Claims, JwtAuthLayer};
 //! # use tower_jwt_auth::{Key, RegisteredClaims, Verifier};
-//! # let verifier = Verifier::<RegisteredClaims>::builder()
+//! # let verifier = Verifier::builder()
 //! #     .any_issuer().any_audience().keys(Key::hs256([7; 32])).build()?;
 //!
 //! async fn hello(user: Option<Claims>) -> String {
@@ -39,5 +44,6 @@
 mod authorized;
 mod claims;
 mod rejection;
+mod subject;
 
-pub use self::authorized::Authorized;
+pub use self::{authorized::Authorized, subject::Subject};

@@ -7,6 +7,6 @@ use crate::response::{DefaultRespond, Rejection};
 
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response<Body> {
-        self.respond(&DefaultRespond)
+        self.answer_with(&DefaultRespond)
     }
 }

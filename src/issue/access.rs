@@ -40,7 +40,7 @@ use crate::{
 ///     .audience("https://api.example.com")
 ///     .key(SigningKey::generate(Algorithm::ES256)?)
 ///     .build()?;
-/// let verifier = Verifier::<User>::builder()
+/// let verifier = Verifier::builder().claims::<User>()
 ///     .audience("https://api.example.com")
 ///     .keys(issuer.key_set()) // they bring the issuer's name along
 ///     .access_tokens_only()

@@ -33,7 +33,7 @@ use crate::{
 /// ```
 /// use tower_jwt_auth::{JwtAuthLayer, issue::TokenCookies};
 /// # use tower_jwt_auth::{Key, RegisteredClaims, Verifier};
-/// # let verifier = Verifier::<RegisteredClaims>::builder()
+/// # let verifier = Verifier::builder()
 /// #     .any_issuer().any_audience().keys(Key::hs256([7; 32])).build()?;
 /// let cookies = TokenCookies::new().public_origin("https://app.example.com")?;
 /// let layer = JwtAuthLayer::new(verifier).source(cookies.source());

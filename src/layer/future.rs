@@ -16,7 +16,7 @@ use tower_service::Service;
 use super::{gate::Gate, header_change::HeaderChange};
 use crate::{error::Error, response::Respond, source::TokenLocation, verifier::Claims};
 
-type Verification<C> = Pin<Box<dyn Future<Output = Result<Claims<C>, Error>> + Send>>;
+type PendingClaims<C> = Pin<Box<dyn Future<Output = Result<Claims<C>, Error>> + Send>>;
 
 pin_project! {
     /// The response of a [`JwtAuth`](super::JwtAuth).
@@ -44,7 +44,7 @@ pin_project! {
     {
         Forward { #[pin] future: S::Future },
         Rejected { response: Option<Response<ResBody>> },
-        Verify { verification: Verification<C>, parked: Option<Parked<S, C, R, ReqBody>> },
+        Verify { verification: PendingClaims<C>, parked: Option<Parked<S, C, R, ReqBody>> },
     }
 }
 
@@ -73,7 +73,7 @@ where
     }
 
     pub(super) fn verify(
-        verification: Verification<C>,
+        verification: PendingClaims<C>,
         service: S,
         request: Request<ReqBody>,
         gate: Arc<Gate<C>>,
@@ -117,7 +117,7 @@ where
                             this.state.set(State::Forward { future });
                         }
                         Err(rejection) => {
-                            let response = rejection.respond(&waiting.respond);
+                            let response = rejection.answer_with(&waiting.respond);
                             return Poll::Ready(Ok(response));
                         }
                     }

@@ -48,7 +48,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
         match self.sources.find(request.method(), request.uri(), request.headers()) {
             Ok(Some(token)) => {
                 let location = token.location();
-                (self.verifier.verify_found(token.as_bytes(), || token.text()), location)
+                (self.verifier.verify_raw(&token), location)
             }
             Ok(None) => {
                 (MaybeReady::Ready(Err(ErrorKind::MissingToken.into())), TokenLocation::Sent)
@@ -86,7 +86,8 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
         // A browser cannot leave a cookie out: a bad one is as good as none.
         let in_cookie = matches!(location, TokenLocation::InCookie(_));
         let is_guest = error.is_missing_token() || (in_cookie && error.is_bad_token());
-        let rejection = Rejection::new(error, self.challenge.clone());
+        let rejection =
+            Rejection::new(error, self.challenge.clone(), (&*request).into()).in_cookie(in_cookie);
         match self.mode {
             Mode::PassThrough => {
                 self.leave_without_claims(rejection, request);
@@ -137,7 +138,8 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
     /// Passes a CORS preflight on, which has no token.
     #[cold]
     pub(super) fn open<B>(&self, request: &mut Request<B>) {
-        let rejection = Rejection::new(ErrorKind::MissingToken.into(), self.challenge.clone());
+        let error = ErrorKind::MissingToken.into();
+        let rejection = Rejection::new(error, self.challenge.clone(), (&*request).into());
         self.leave_without_claims(rejection, request);
         self.hand_over(request);
     }

@@ -21,7 +21,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let verifier = Verifier::<RegisteredClaims>::builder()
+//! let verifier = Verifier::builder()
 //!     .issuer("https://login.example.com")
 //!     .audience("https://api.example.com")
 //!     .keys(Key::hs256([7; 32]))
@@ -42,7 +42,7 @@
 //! ```
 //! use tower_jwt_auth::{JwtAuthLayer, TokenSource, response::ProblemJson};
 //! # use tower_jwt_auth::{Key, RegisteredClaims, Verifier};
-//! # let verifier = Verifier::<RegisteredClaims>::builder()
+//! # let verifier = Verifier::builder()
 //! #     .any_issuer().any_audience().keys(Key::hs256([7; 32])).build()?;
 //! let layer = JwtAuthLayer::new(verifier)
 //!     .source(TokenSource::cookie("__Host-at"))

@@ -14,52 +14,77 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::{
-    authorize::{Policy, Scopes},
-    error::Error,
-    observe,
-    response::{ClaimsAbsent, DefaultRespond, Rejection, Respond},
-    verifier::Claims,
+    authorize::{self, Policy, Scopes},
+    claims::RegisteredClaims,
+    response::{DefaultRespond, Rejection, Respond},
 };
 
 /// Lets requests pass whose claims satisfy a [`Policy`]; the others are
 /// answered 403, and 401 where there are no claims.
 ///
-/// It stands inside of a [`JwtAuthLayer`](super::JwtAuthLayer) for the same
-/// `C`, in axum most often as a `route_layer`. Without one around it, the
-/// answer is 500.
+/// It must be inside a [`JwtAuthLayer`](super::JwtAuthLayer), in axum usually as a
+/// `route_layer`. Without one, the answer is 500.
 ///
-/// # Example: a route that needs a scope
+/// # Example: a route that requires a scope, and one that requires a role
 /// ```
 /// use axum::{Router, routing::get};
-/// use tower_jwt_auth::{JwtAuthLayer, RequireLayer};
-/// # use tower_jwt_auth::{Key, RegisteredClaims, Verifier};
-/// # let verifier = Verifier::<RegisteredClaims>::builder()
+/// use tower_jwt_auth::{
+///     JwtAuthLayer, RequireLayer,
+///     authorize::{Roles, Scopes},
+/// };
+/// # use tower_jwt_auth::{Key, Verifier};
+/// # let verifier = Verifier::builder()
 /// #     .any_issuer().any_audience().keys(Key::hs256([7; 32])).build()?;
-/// # type User = RegisteredClaims;
 ///
+/// let admin = RequireLayer::new(Roles::at("realm_access.roles").any_of(["admin"]));
 /// let app = Router::new()
-///     .route("/admin", get(async || "secret"))
-///     .route_layer(RequireLayer::<User>::scopes(["admin"]))
+///     .route("/orders", get(async || "orders"))
+///     .route_layer(RequireLayer::new(Scopes::all_of(["orders:read"])))
+///     .merge(Router::new().route("/admin", get(async || "secret")).route_layer(admin))
 ///     .route("/me", get(async || "hello"))
 ///     .layer(JwtAuthLayer::new(verifier));
 /// # let _: Router = app;
 /// # Ok::<(), tower_jwt_auth::ConfigError>(())
 /// ```
+///
+/// # Example: a condition on a type of one's own
+/// ```
+/// use tower_jwt_auth::{Claims, RequireLayer};
+///
+/// struct User {
+///     verified: bool,
+/// }
+///
+/// let layer = RequireLayer::for_claims(|user: &Claims<User>| user.verified);
+/// # let _: RequireLayer<User> = layer;
+/// ```
 #[must_use = "a layer does nothing until it stands around a service"]
-pub struct RequireLayer<C, R = DefaultRespond> {
+pub struct RequireLayer<C = RegisteredClaims, R = DefaultRespond> {
     policy: Arc<dyn Policy<C> + Send + Sync>,
     respond: R,
 }
 
-impl<C> RequireLayer<C> {
-    /// Asks this policy.
-    pub fn new(policy: impl Policy<C> + Send + Sync + 'static) -> Self {
-        Self { policy: Arc::new(policy), respond: DefaultRespond }
+impl RequireLayer {
+    /// Requires this policy, which needs no more than the registered claims: scopes, roles, or
+    /// a function of `&Claims`.
+    ///
+    /// The [`JwtAuthLayer`](super::JwtAuthLayer) outside may read any type of claims. If several
+    /// layers around it have claims of different types, those of a layer without a type of its
+    /// own count; if there is none, the answer is 500: use [`for_claims`](Self::for_claims).
+    pub fn new(policy: impl Policy<RegisteredClaims> + Send + Sync + 'static) -> Self {
+        Self::for_claims(policy)
     }
 
-    /// Wants all of these scopes.
+    /// Requires all of these scopes.
     pub fn scopes<S: AsRef<str>>(scopes: impl IntoIterator<Item = S>) -> Self {
         Self::new(Scopes::all_of(scopes))
+    }
+}
+
+impl<C> RequireLayer<C> {
+    /// Requires this policy for the claims of a layer of the same type `C`.
+    pub fn for_claims(policy: impl Policy<C> + Send + Sync + 'static) -> Self {
+        Self { policy: Arc::new(policy), respond: DefaultRespond }
     }
 }
 
@@ -103,18 +128,8 @@ where
     C: Send + Sync + 'static,
 {
     fn decide<B>(&self, request: &Request<B>) -> Result<(), Rejection> {
-        let extensions = request.extensions();
-        let error = match (extensions.get::<Claims<C>>(), ClaimsAbsent::<C>::find(extensions)) {
-            (Some(claims), _) => match self.policy.authorize(claims) {
-                Ok(()) => return Ok(()),
-                Err(error) => error,
-            },
-            // The layer outside has said it in the log already.
-            (None, Some(rejection)) => return Err(rejection.clone()),
-            (None, None) => Error::missing_layer::<C>(),
-        };
-        observe::refused(&error);
-        Err(Rejection::inside(error, extensions))
+        let claims = authorize::claims(request.into())?;
+        self.policy.authorize(&claims).map_err(|error| authorize::refuse(error, request.into()))
     }
 }
 
@@ -135,7 +150,9 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let state = match self.decide(&request) {
             Ok(()) => State::Forward { future: self.inner.call(request) },
-            Err(rejection) => State::Rejected { response: Some(rejection.respond(&self.respond)) },
+            Err(rejection) => {
+                State::Rejected { response: Some(rejection.answer_with(&self.respond)) }
+            }
         };
         RequireFuture { state }
     }

@@ -58,7 +58,9 @@ where
             MaybeReady::Ready(verified) => {
                 match self.gate.admit(verified, location, &mut request) {
                     Ok(change) => ResponseFuture::forward(self.inner.call(request), change),
-                    Err(rejection) => ResponseFuture::rejected(rejection.respond(&self.respond)),
+                    Err(rejection) => {
+                        ResponseFuture::rejected(rejection.answer_with(&self.respond))
+                    }
                 }
             }
             MaybeReady::Pending(verification) => {

@@ -16,7 +16,7 @@
 //! # async fn start() -> Result<(), Box<dyn std::error::Error>> {
 //! let redis = Redis::builder("redis://127.0.0.1:6379").prefix("shop").build().await?;
 //! let refresh = RefreshTokens::builder(redis.refresh()).build()?;
-//! let verifier = Verifier::<RegisteredClaims>::builder()
+//! let verifier = Verifier::builder()
 //!     .issuer("https://login.example.com")
 //!     .audience("https://api.example.com")
 //!     .keys(Key::hs256([7; 32]))

@@ -40,10 +40,9 @@ impl Challenge {
         self.0.bare.clone()
     }
 
-    /// The challenge for an error; none where the client's token is not what
-    /// is wrong.
-    pub(super) fn header(&self, kind: &ErrorKind) -> Option<HeaderValue> {
-        match kind.class() {
+    /// The challenge for an error, or `None` if the client's token is not at fault.
+    pub(super) fn header(&self, class: Class, kind: &ErrorKind) -> Option<HeaderValue> {
+        match class {
             // Of RFC 6749, which has no challenge: a 401 has one nevertheless (RFC 9110
             // §15.5.2), and the code stands in the body.
             Class::NoToken | Class::InvalidGrant => Some(self.bare()),
@@ -79,13 +78,10 @@ pub(super) fn description(class: Class) -> &'static str {
 }
 
 fn with_error(bare: &str, class: Class) -> String {
-    let code = match class {
-        Class::InvalidRequest => "invalid_request",
-        Class::InsufficientScope => "insufficient_scope",
-        _ => "invalid_token",
-    };
     let mut text = bare.to_owned();
-    write_parameter(&mut text, "error", code);
+    if let Some(code) = class.code() {
+        write_parameter(&mut text, "error", code);
+    }
     write_parameter(&mut text, "error_description", description(class));
     text
 }
@@ -116,7 +112,7 @@ mod tests {
     use super::*;
 
     fn text(realm: Option<&str>, kind: ErrorKind) -> Option<String> {
-        let value = Challenge::new(realm).header(&kind)?;
+        let value = Challenge::new(realm).header(kind.class(), &kind)?;
         Some(value.to_str().unwrap().to_owned())
     }
 

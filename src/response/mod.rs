@@ -21,21 +21,41 @@
 //! use http::Response;
 //! use tower_jwt_auth::{JwtAuthLayer, response::Rejection};
 //! # use tower_jwt_auth::{Key, RegisteredClaims, Verifier};
-//! # let verifier = Verifier::<RegisteredClaims>::builder()
+//! # let verifier = Verifier::builder()
 //! #     .any_issuer().any_audience().keys(Key::hs256([7; 32])).build()?;
 //! let layer = JwtAuthLayer::new(verifier)
 //!     .respond_with(|rejection: &Rejection| rejection.to_response(String::from("go away")));
 //! # Ok::<(), tower_jwt_auth::ConfigError>(())
 //! ```
 
+//!
+//! # Example: JSON for an API, a page for a browser
+//! ```
+//! use http::Response;
+//! use tower_jwt_auth::{JwtAuthLayer, response::{ProblemJson, Rejection, Respond}};
+//! # use tower_jwt_auth::{Key, Verifier};
+//! # let verifier = Verifier::builder()
+//! #     .any_issuer().any_audience().keys(Key::hs256([7; 32])).build()?;
+//! let layer = JwtAuthLayer::new(verifier).respond_with(|rejection: &Rejection| -> Response<String> {
+//!     if rejection.is_from_cookie() {
+//!         rejection.to_response("<a href=\"/login\">log in again</a>".into())
+//!     } else {
+//!         ProblemJson.respond(rejection)
+//!     }
+//! });
+//! # Ok::<(), tower_jwt_auth::ConfigError>(())
+//! ```
+
 mod body;
 mod challenge;
 mod claims_absent;
+mod request;
 
-use http::{Extensions, HeaderValue, Response, StatusCode, header};
+use http::{HeaderValue, Response, StatusCode, Version, header};
 
 pub use self::body::{DefaultRespond, ProblemJson};
-pub(crate) use self::{challenge::Challenge, claims_absent::ClaimsAbsent};
+use self::request::RequestFacts;
+pub(crate) use self::{challenge::Challenge, claims_absent::ClaimsAbsent, request::RequestHead};
 use crate::error::{Class, Error, ErrorKind, InvalidRequest, seconds_up};
 
 /// Makes the response to a request that was refused.
@@ -62,17 +82,39 @@ impl<B, F: Fn(&Rejection) -> Response<B>> Respond<B> for F {
 pub struct Rejection {
     error: Error,
     challenge: Challenge,
-    /// Whether the request passed as one of a guest: what its cookie was worth is not the
-    /// client's fault.
+    request: RequestFacts,
+    /// Whether the only token, or the only fault, was in a cookie.
+    in_cookie: bool,
+    /// Whether the request passed as that of a guest: a bad cookie is not the client's fault.
     of_a_guest: bool,
 }
 
 impl Rejection {
-    pub(crate) fn new(error: Error, challenge: Challenge) -> Self {
-        Self { error, challenge, of_a_guest: false }
+    /// A refusal by a layer.
+    #[cold]
+    pub(crate) fn new(error: Error, challenge: Challenge, request: RequestHead<'_>) -> Self {
+        Self { request: request.into(), ..Self::without_request(error, challenge) }
     }
 
-    /// The same, of a request that passes as one of a guest.
+    /// A refusal of which no request is known.
+    pub(crate) fn without_request(error: Error, challenge: Challenge) -> Self {
+        let request = RequestFacts::default();
+        Self { error, challenge, request, in_cookie: false, of_a_guest: false }
+    }
+
+    /// A refusal within a layer, with the challenge of that layer.
+    #[cold]
+    pub(crate) fn inside(error: Error, request: RequestHead<'_>) -> Self {
+        let challenge = request.extensions.get::<Challenge>().cloned();
+        Self::new(error, challenge.unwrap_or_else(|| Challenge::new(None)), request)
+    }
+
+    /// The same, of a token that was only in a cookie.
+    pub(crate) fn in_cookie(self, in_cookie: bool) -> Self {
+        Self { in_cookie, ..self }
+    }
+
+    /// The same, of a request that passes as that of a guest.
     pub(crate) fn of_a_guest(self) -> Self {
         Self { of_a_guest: true, ..self }
     }
@@ -91,26 +133,43 @@ impl Rejection {
         }
     }
 
-    /// The error code that the answer has, if any.
-    fn code(&self) -> Option<&'static str> {
-        match self.class() {
-            Class::NoToken => None,
-            _ => self.error.code(),
-        }
+    /// The error code of RFC 6750 §3.1 or RFC 6749 §5.2, or `None` if the answer has none.
+    #[must_use]
+    pub fn code(&self) -> Option<&'static str> {
+        self.class().code()
     }
 
-    /// The challenge that the answer has, if any.
-    fn challenge(&self) -> Option<HeaderValue> {
-        match self.class() {
-            Class::NoToken => Some(self.challenge.bare()),
-            _ => self.challenge.header(self.error.kind()),
-        }
+    /// The value of `WWW-Authenticate`, or `None` if the token is not at fault.
+    /// [`to_response`](Self::to_response) sets it. An answer of another kind, such as that of
+    /// gRPC with status 200, takes it from here.
+    #[must_use]
+    pub fn challenge(&self) -> Option<HeaderValue> {
+        self.challenge.header(self.class(), self.error.kind())
     }
 
-    /// A refusal by what stands inside of the layer, with the layer's challenge.
-    pub(crate) fn inside(error: Error, extensions: &Extensions) -> Self {
-        let challenge = extensions.get::<Challenge>().cloned();
-        Self::new(error, challenge.unwrap_or_else(|| Challenge::new(None)))
+    /// The HTTP version of the request, or `None` if the rejection was made from an [`Error`].
+    #[must_use]
+    pub fn version(&self) -> Option<Version> {
+        self.request.version
+    }
+
+    /// The `Content-Type` of the request, as the client sent it.
+    #[must_use]
+    pub fn content_type(&self) -> Option<&HeaderValue> {
+        self.request.content_type.as_ref()
+    }
+
+    /// The scheme in the request's `Authorization`: `Bearer` or `DPoP`. Others are not shown,
+    /// because a token without a scheme looks like one.
+    #[must_use]
+    pub fn scheme(&self) -> Option<&'static str> {
+        self.request.scheme
+    }
+
+    /// Whether the refused token was in a cookie, and nowhere else.
+    #[must_use]
+    pub fn is_from_cookie(&self) -> bool {
+        self.in_cookie
     }
 
     /// The reason.
@@ -158,9 +217,9 @@ impl Rejection {
         response
     }
 
-    /// The response that `respond` makes, with what every refusal has.
-    pub(crate) fn respond<B>(self, respond: &impl Respond<B>) -> Response<B> {
-        let mut response = respond.respond(&self);
+    /// The response that `responder` makes, with the headers that every refusal has.
+    pub(crate) fn answer_with<B>(self, responder: &impl Respond<B>) -> Response<B> {
+        let mut response = responder.respond(&self);
         if response.status() == StatusCode::UNAUTHORIZED
             && !response.headers().contains_key(header::WWW_AUTHENTICATE)
         {
@@ -180,6 +239,6 @@ impl Rejection {
 /// a realm.
 impl From<Error> for Rejection {
     fn from(error: Error) -> Self {
-        Self::new(error, Challenge::new(None))
+        Self::without_request(error, Challenge::new(None))
     }
 }

@@ -24,7 +24,7 @@
 //!
 //! # async fn revoke(claims: Claims, now: i64) -> Result<(), Box<dyn std::error::Error>> {
 //! let denylist = MemoryDenylist::new();
-//! let verifier = Verifier::<RegisteredClaims>::builder()
+//! let verifier = Verifier::builder()
 //!     .issuer("https://login.example.com")
 //!     .audience("https://api.example.com")
 //!     .keys(Key::hs256([7; 32]))

@@ -10,7 +10,7 @@ use crate::{
     error::{Error, ErrorKind},
     issue::{AccessToken, Body, TokenCookies},
     refresh::{IssuedToken, Session},
-    response::{Challenge, ProblemJson, Rejection},
+    response::{ProblemJson, Rejection},
 };
 
 /// The tokens of a session. `Debug` shows nothing of them.
@@ -123,7 +123,7 @@ pub(super) fn answer(
 
 /// A refusal, which says no more than what the client may know.
 pub(super) fn refusal(error: Error) -> Response<Body> {
-    Rejection::new(error, Challenge::new(None)).respond(&ProblemJson)
+    Rejection::from(error).answer_with(&ProblemJson)
 }
 
 /// Whether a client is to have the tokens in the body: it asks for JSON, has no cookie, and

@@ -125,10 +125,7 @@ impl SessionsBuilder {
 }
 
 /// The builder of a verifier for the tokens of this issuer.
-pub(super) fn verifier<C>(
-    issuer: &TokenIssuer,
-    denylist: &Arc<dyn Denylist>,
-) -> VerifierBuilder<C> {
+pub(super) fn verifier(issuer: &TokenIssuer, denylist: &Arc<dyn Denylist>) -> VerifierBuilder {
     let audiences = issuer.audiences();
     let builder = Verifier::builder()
         .keys(issuer.key_set())

@@ -38,7 +38,7 @@
 //!     let sessions = Sessions::builder(issuer).build()?;
 //!     Ok(Router::new()
 //!         .route("/me", get(me))
-//!         .route_layer(sessions.layer::<RegisteredClaims>()?)
+//!         .route_layer(sessions.layer()?)
 //!         .route("/auth/login", post(login))
 //!         .route_service("/auth/refresh", sessions.refresh_service())
 //!         .route_service("/auth/logout", sessions.logout_service())
@@ -88,7 +88,6 @@ mod routes;
 use std::{fmt, sync::Arc, time::Duration};
 
 use http::{Response, request::Parts};
-use serde::de::DeserializeOwned;
 
 use self::routes::Route;
 pub use self::{answer::SessionTokens, builder::SessionsBuilder, routes::SessionService};
@@ -354,16 +353,32 @@ impl Sessions {
     /// # Errors
     ///
     /// As of [`VerifierBuilder::build`].
-    pub fn layer<C>(&self) -> Result<JwtAuthLayer<C>, ConfigError>
-    where
-        C: DeserializeOwned + Send + Sync + 'static,
-    {
-        Ok(JwtAuthLayer::new(self.verifier().build()?).source(self.0.cookies.source()))
+    pub fn layer(&self) -> Result<JwtAuthLayer, ConfigError> {
+        Ok(self.layer_of(self.verifier().build()?))
+    }
+
+    /// The same around a verifier of your own, made with [`verifier`](Self::verifier): one that
+    /// reads a type of the application, or has more rules.
+    ///
+    /// # Example
+    /// ```
+    /// # use tower_jwt_auth::{ConfigError, JwtAuthLayer, sessions::Sessions};
+    /// #[derive(serde::Deserialize)]
+    /// struct User {
+    ///     name: String,
+    /// }
+    ///
+    /// # fn layer(sessions: &Sessions) -> Result<JwtAuthLayer<User>, ConfigError> {
+    /// let layer = sessions.layer_of(sessions.verifier().claims::<User>().build()?);
+    /// # Ok(layer) }
+    /// ```
+    pub fn layer_of<C>(&self, verifier: Verifier<C>) -> JwtAuthLayer<C> {
+        JwtAuthLayer::new(verifier).source(self.0.cookies.source())
     }
 
     /// The builder of a verifier for these sessions: with the issuer's keys, name and
     /// audience, for access tokens alone (RFC 9068), and with the denylist.
-    pub fn verifier<C>(&self) -> VerifierBuilder<C> {
+    pub fn verifier(&self) -> VerifierBuilder {
         builder::verifier(&self.0.issuer, &self.0.denylist)
     }
 

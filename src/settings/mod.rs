@@ -50,7 +50,7 @@
 //! # async fn start(file: &str) -> Result<(), Box<dyn std::error::Error>> {
 //! // With `toml::from_str`, or whatever reads your files or your environment.
 //! let config: Config = serde_json::from_str(file)?;
-//! let layer = config.auth.layer::<RegisteredClaims>().await?;
+//! let layer = config.auth.layer().await?;
 //! # Ok(()) }
 //! ```
 //!
@@ -59,11 +59,11 @@
 //!
 //! # Example: with a rule of your own
 //! ```no_run
-//! use tower_jwt_auth::{Claims, RegisteredClaims, settings::Settings, verifier::RuleError};
+//! use tower_jwt_auth::{Claims, settings::Settings, verifier::RuleError};
 //!
 //! # async fn start(settings: Settings) -> Result<(), tower_jwt_auth::ConfigError> {
 //! let verifier = settings
-//!     .verifier_builder::<RegisteredClaims>()
+//!     .verifier_builder()
 //!     .await?
 //!     .rule(|claims: &Claims| match claims.session_id() {
 //!         Some(_) => Ok(()),
@@ -80,7 +80,7 @@ use std::{fmt, path::PathBuf};
 
 use base64_simd::URL_SAFE_NO_PAD;
 use http::HeaderName;
-use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer};
 
 use self::text::{AsMap, List, SecretText, Span};
 use crate::{
@@ -181,14 +181,11 @@ impl Settings {
     /// # Errors
     ///
     /// As for [`Self::verifier_builder`] and [`Self::layer_of`].
-    pub async fn layer<C>(&self) -> Result<JwtAuthLayer<C>, ConfigError>
-    where
-        C: DeserializeOwned + Send + Sync + 'static,
-    {
+    pub async fn layer(&self) -> Result<JwtAuthLayer, ConfigError> {
         self.layer_of(self.verifier().await?)
     }
 
-    /// The layer around a verifier, such as one with rules of your own.
+    /// The layer around a verifier, such as one with rules or a type of claims of your own.
     ///
     /// # Errors
     ///
@@ -218,17 +215,17 @@ impl Settings {
     /// # Errors
     ///
     /// As for [`Self::verifier_builder`], and what a verifier refuses to be built with.
-    pub async fn verifier<C>(&self) -> Result<Verifier<C>, ConfigError> {
+    pub async fn verifier(&self) -> Result<Verifier, ConfigError> {
         self.verifier_builder().await?.build()
     }
 
-    /// A builder with all that is set, for more.
+    /// A builder with these settings, to add others to.
     ///
     /// # Errors
     ///
     /// Settings contradict each other, a key cannot be used, or the keys cannot be
     /// fetched.
-    pub async fn verifier_builder<C>(&self) -> Result<VerifierBuilder<C>, ConfigError> {
+    pub async fn verifier_builder(&self) -> Result<VerifierBuilder, ConfigError> {
         let mut builder = Verifier::builder().issuer(&*self.0.issuer);
         for audience in self.0.audience.iter() {
             builder = builder.audience(audience);

@@ -26,7 +26,7 @@
 //! ```
 //! use tower_jwt_auth::{JwtAuthLayer, TokenSource};
 //! # use tower_jwt_auth::{Key, RegisteredClaims, Verifier};
-//! # let verifier = Verifier::<RegisteredClaims>::builder()
+//! # let verifier = Verifier::builder()
 //! #     .any_issuer().any_audience().keys(Key::hs256([7; 32])).build()?;
 //! let layer = JwtAuthLayer::new(verifier).source(
 //!     TokenSource::cookie("__Host-at").trusted_origin("https://app.example.com")?,
@@ -198,6 +198,13 @@ impl From<Error> for Fault {
     #[cold]
     fn from(error: Error) -> Self {
         Self { error, location: TokenLocation::Sent }
+    }
+}
+
+impl<'r> RawToken<'r> {
+    /// A token that is in no request.
+    pub(crate) fn of_text(text: &'r str) -> Self {
+        Self { text: RawText::Text(Cow::Borrowed(text)), location: TokenLocation::Sent }
     }
 }
 

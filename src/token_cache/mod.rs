@@ -5,11 +5,12 @@
 //! is found there counts only if the whole text is the same. Each place counts how often
 //! it was used lately.
 //!
-//! A text is let in at once on credit, which those pay back that come again. Where there is
-//! none left, or no room, it must come a second time itself: texts that come once push out
-//! nothing, and many of them take neither time nor memory. Where there is no room, it takes
-//! the place of one in its own set, or in the next ones, that has no use left; if there is
-//! none, it halves their counts. So it gets in after a few times, whatever was used before.
+//! A new text is admitted while there is credit: admitting one costs one credit, and the first
+//! reuse of one gives two back. Without credit, or without room, a text is admitted when it comes
+//! again. So texts that come once evict nothing, and many of them take neither time nor memory.
+//! Without room, a text takes the slot of a value in its own set or the next ones that was not
+//! used lately; if there is none, it halves their counts. So it gets in after a few times,
+//! whatever was used before.
 
 mod slots;
 #[cfg(test)]
@@ -26,7 +27,7 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use self::slots::{Entry, LoadedEntry, MOST_COMINGS, Slots, WAYS};
+use self::slots::{Entry, LoadedEntry, MOST_MISSES, Slots, WAYS};
 
 /// The map; takes no memory to speak of before the first value comes.
 pub(crate) struct TokenCache<V> {
@@ -36,11 +37,18 @@ pub(crate) struct TokenCache<V> {
     table: OnceLock<Box<Table<V>>>,
 }
 
-/// Where a text belongs.
+/// The place of a text in the cache, whether it is there or not.
+pub(crate) struct Place<'a, V> {
+    cache: &'a TokenCache<V>,
+    text: &'a [u8],
+    position: Position,
+}
+
+/// The set that a text belongs to, and what tells it apart there.
 #[derive(Clone, Copy)]
-pub(crate) struct Position {
+struct Position {
     index: usize,
-    /// Tells most texts of a set apart; never 0, which is that of a free place.
+    /// Differs between most texts of a set. It is never 0, which marks a free slot.
     tag: u32,
 }
 
@@ -78,10 +86,15 @@ impl<V> TokenCache<V> {
         Self { hasher: RandomState::new(), most, table: OnceLock::new() }
     }
 
-    /// Where a text belongs. Its end decides: that is where texts differ which somebody
-    /// has signed.
+    /// The place of a text. The end of the text decides: texts that somebody has signed differ
+    /// there.
     #[inline]
-    pub(crate) fn position(&self, bytes: &[u8]) -> Position {
+    pub(crate) fn place<'a>(&'a self, text: &'a [u8]) -> Place<'a, V> {
+        Place { cache: self, text, position: self.position(text) }
+    }
+
+    #[inline]
+    fn position(&self, bytes: &[u8]) -> Position {
         let end = bytes.last_chunk::<DECIDING>().map_or(bytes, |end| end);
         let mut hasher = self.hasher.build_hasher();
         hasher.write(end);
@@ -91,50 +104,56 @@ impl<V> TokenCache<V> {
         Position { index: hash as usize, tag: (hash >> 32) as u32 | 1 }
     }
 
-    /// The value of a text, if it is there. Bytes that are no text match none.
+    /// What all of it takes now, in bytes.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> usize {
+        self.table.get().map_or(0, |table| table.counters.bytes.load(Relaxed))
+    }
+}
+
+impl<'a, V> Place<'a, V> {
+    /// The value of the text, if it is there. Bytes that are not UTF-8 match no text.
     #[inline]
-    pub(crate) fn get(&self, position: Position, text: &[u8]) -> Option<Hit<'_, V>> {
-        let table = &**self.table.get()?;
-        let slots = table.set(position.index)?;
-        let (slot, entry) = slots.find(position.tag, text)?;
+    pub(crate) fn get(&self) -> Option<Hit<'a, V>> {
+        let table = &**self.cache.table.get()?;
+        let slots = table.set(self.position.index)?;
+        let (slot, entry) = slots.find(self.position.tag, self.text)?;
         Some(Hit { table, slots, slot, entry })
     }
 
-    /// Whether a text that is not there may come in, by how often it came.
+    /// Whether the text may come in now.
     #[inline]
-    pub(crate) fn admit(&self, position: Position, text: &str) -> Option<Admission> {
-        self.table.get_or_init(|| Box::new(Table::new(self.most))).admit(position, text, self.most)
+    pub(crate) fn admit(&self) -> Option<Admission> {
+        let most = self.cache.most;
+        let table = self.cache.table.get_or_init(|| Box::new(Table::new(most)));
+        table.admit(self.position, self.text, most)
     }
 
-    /// Keeps a value for a text that is admitted, unless it is too large. `bytes` is what the
-    /// value takes; what `is_over` goes.
+    /// Keeps a value for the text, which is admitted, unless it is too large. `bytes` is the
+    /// size of the value. An old value goes if it `is_over`.
     pub(crate) fn insert(
         &self,
-        (position, admission): (Position, Admission),
+        admission: Admission,
         text: &str,
         value: V,
         bytes: usize,
         is_over: impl Fn(&V) -> bool,
     ) {
-        let Some(table) = self.table.get() else { return };
+        let Some(table) = self.cache.table.get() else { return };
+        let most = self.cache.most;
         let bytes = bytes.saturating_add(text.len()).saturating_add(OVERHEAD);
-        // One alone shall not take the room of many.
-        if bytes > self.most / 4 {
+        // One value must not take the room of many.
+        if bytes > most / 4 {
             return;
         }
         table.sweep(is_over);
-        // Taken before it is used, so that many threads together keep to the limit.
+        // Reserved before it is used, so that many threads together keep to the limit.
         let (reserved, sum) = Reserved::take(table, bytes);
-        if let Some(slot) = table.make_room(position, admission, sum.saturating_sub(self.most)) {
+        let slot = table.pick_slot(self.position, admission, sum.saturating_sub(most));
+        if let Some(slot) = slot {
             let text = Zeroizing::new(Box::from(text));
-            table.put(position, slot, Entry { text, value, bytes: reserved.keep() });
+            table.put(self.position, slot, Entry { text, value, bytes: reserved.keep() });
         }
-    }
-
-    /// What all of it takes now, in bytes.
-    #[cfg(test)]
-    pub(crate) fn bytes(&self) -> usize {
-        self.table.get().map_or(0, |table| table.counters.bytes.load(Relaxed))
     }
 }
 
@@ -158,17 +177,17 @@ struct Counters {
     turn: AtomicUsize,
 }
 
-/// Where a text may come in.
+/// The slot that a text may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Admission {
-    /// The slot, which holds the text already.
-    Own(usize),
-    /// What is free.
-    Room,
-    /// The place of one that has no use left.
-    Place,
-    /// The place of whatever is used least.
-    Any,
+    /// This one, which holds the text already.
+    Existing(usize),
+    /// A free one.
+    Free,
+    /// A free one, or that of a value which was not used lately.
+    EvictUnused,
+    /// A free one, or that of the value which is used least.
+    EvictAny,
 }
 
 impl<V> Table<V> {
@@ -192,48 +211,48 @@ impl<V> Table<V> {
     }
 
     /// Where a text may come in that comes now.
-    fn admit(&self, position: Position, text: &str, most: usize) -> Option<Admission> {
+    fn admit(&self, position: Position, text: &[u8], most: usize) -> Option<Admission> {
         let own = self.set(position.index)?;
-        if let Some(same) = own.slot_of(position.tag, text.as_bytes()) {
-            return Some(Admission::Own(same));
+        if let Some(same) = own.slot_of(position.tag, text) {
+            return Some(Admission::Existing(same));
         }
         let has_room = self.counters.bytes.load(Relaxed) < most && own.free().is_some();
         if has_room && self.borrow() {
-            return Some(Admission::Room);
+            return Some(Admission::Free);
         }
-        self.admit_by_coming(position)
+        self.admit_by_misses(position)
     }
 
-    fn admit_by_coming(&self, position: Position) -> Option<Admission> {
-        // Those that come in vain note themselves in turn.
-        let any = self.counters.turn.load(Relaxed);
-        self.counters.turn.store(any.wrapping_add(1), Relaxed);
-        match self.set(position.index)?.comings(position.tag, any) {
+    fn admit_by_misses(&self, position: Position) -> Option<Admission> {
+        // Texts that are not admitted note themselves in turn.
+        let replace_at = self.counters.turn.load(Relaxed);
+        self.counters.turn.store(replace_at.wrapping_add(1), Relaxed);
+        match self.set(position.index)?.note_miss(position.tag, replace_at) {
             0 => None,
             // The counts of what is used all the time do not come down by halves alone.
-            MOST_COMINGS.. => Some(Admission::Any),
-            _ => Some(Admission::Place),
+            MOST_MISSES.. => Some(Admission::EvictAny),
+            _ => Some(Admission::EvictUnused),
         }
     }
 
     /// The slot that a text may take, if `excess` bytes go that are too many.
-    fn make_room(&self, position: Position, admission: Admission, excess: usize) -> Option<usize> {
+    fn pick_slot(&self, position: Position, admission: Admission, excess: usize) -> Option<usize> {
         let free = self.set(position.index)?.free();
         let admission = match admission {
-            Admission::Room if excess == 0 && free.is_some() => return free,
+            Admission::Free if excess == 0 && free.is_some() => return free,
             // It is too large for the room that there is.
-            Admission::Room => self.admit_by_coming(position)?,
+            Admission::Free => self.admit_by_misses(position)?,
             admission => admission,
         };
-        let (mut slot, insists) = match admission {
-            Admission::Own(slot) => (Some(slot), false),
-            admission => (free, matches!(admission, Admission::Any)),
+        let (mut slot, even_if_used) = match admission {
+            Admission::Existing(slot) => (Some(slot), false),
+            admission => (free, matches!(admission, Admission::EvictAny)),
         };
         let mut gone = 0_usize;
         for step in 0..MOST_SETS {
             let slots = self.set(position.index.wrapping_add(step))?;
             while slot.is_none() || gone < excess {
-                let Some(least) = slots.least_used(insists) else { break };
+                let Some(least) = slots.least_used(even_if_used) else { break };
                 gone = gone.saturating_add(self.clear(slots, least));
                 if step == 0 {
                     slot = slot.or(Some(least));

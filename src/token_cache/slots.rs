@@ -1,4 +1,4 @@
-//! The places of one set.
+//! The slots of one set.
 
 use std::{
     array,
@@ -14,12 +14,13 @@ use zeroize::Zeroizing;
 /// Eight places for texts: their tags and counts are in one cache line, what they hold is
 /// in the next. Tags and counts may lag behind what is held: an entry knows its text.
 ///
-/// With them stands which texts came in vain: 28 bits of a tag, and how often it came.
+/// Beside them are notes of texts that were not admitted: 28 bits of the tag, and 4 bits that
+/// count.
 #[repr(C, align(64))]
 pub(super) struct Slots<V> {
     tags: [AtomicU32; WAYS],
     uses: [AtomicU8; WAYS],
-    came: [AtomicU32; CAME],
+    misses: [AtomicU32; MISS_SLOTS],
     entries: [ArcSwapOption<Entry<V>>; WAYS],
 }
 
@@ -37,7 +38,7 @@ impl<V> Slots<V> {
         Self {
             tags: array::from_fn(|_| AtomicU32::new(FREE)),
             uses: array::from_fn(|_| AtomicU8::new(0)),
-            came: array::from_fn(|_| AtomicU32::new(0)),
+            misses: array::from_fn(|_| AtomicU32::new(0)),
             entries: array::from_fn(|_| ArcSwapOption::empty()),
         }
     }
@@ -105,32 +106,32 @@ impl<V> Slots<V> {
         uses <= NEW
     }
 
-    /// How often a text came in vain; notes that it comes, if need be where another one was
-    /// noted: the choice is `any`.
-    pub(super) fn comings(&self, tag: u32, any: usize) -> u32 {
-        let tag = tag & !MOST_COMINGS;
-        for noted in &self.came {
+    /// How often a text was not admitted before. Notes that it came again; if it was not noted,
+    /// it replaces the note at `replace_at`.
+    pub(super) fn note_miss(&self, tag: u32, replace_at: usize) -> u32 {
+        let tag = tag & !MOST_MISSES;
+        for noted in &self.misses {
             let before = noted.load(Relaxed);
-            if before & !MOST_COMINGS == tag {
-                let comings = before & MOST_COMINGS;
-                noted.store(tag | comings.saturating_add(1).min(MOST_COMINGS), Relaxed);
-                return comings;
+            if before & !MOST_MISSES == tag {
+                let misses = before & MOST_MISSES;
+                noted.store(tag | misses.saturating_add(1).min(MOST_MISSES), Relaxed);
+                return misses;
             }
         }
-        if let Some(noted) = self.came.get(any % CAME) {
+        if let Some(noted) = self.misses.get(replace_at % MISS_SLOTS) {
             noted.store(tag | 1, Relaxed);
         }
         0
     }
 
-    /// The slot whose value was used least, if it has no use left, or whoever asks `insists`.
+    /// The slot whose value was used least, if it has no use left, or in any case with `even_if_used`.
     /// Else the counts of all are halved.
-    pub(super) fn least_used(&self, insists: bool) -> Option<usize> {
+    pub(super) fn least_used(&self, even_if_used: bool) -> Option<usize> {
         let taken = self.tags.iter().zip(&self.uses).enumerate();
         let taken = taken.filter(|(_, (tag, _))| tag.load(Relaxed) != FREE);
         let uses = taken.map(|(slot, (_, uses))| (uses.load(Relaxed), slot));
         let (least, slot) = uses.min()?;
-        if least == 0 || insists {
+        if least == 0 || even_if_used {
             return Some(slot);
         }
         for uses in &self.uses {
@@ -143,10 +144,11 @@ impl<V> Slots<V> {
 pub(super) const WAYS: usize = 8;
 
 /// As many as fit into the cache line.
-const CAME: usize = 6;
+const MISS_SLOTS: usize = 6;
 
-/// How often one must come that is let in for that alone, and the bits that count it.
-pub(super) const MOST_COMINGS: u32 = 15;
+/// The number of misses after which a text is admitted in any case, and the bits that count
+/// them.
+pub(super) const MOST_MISSES: u32 = 15;
 
 /// The tag of a slot that holds nothing.
 const FREE: u32 = 0;

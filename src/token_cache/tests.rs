@@ -7,15 +7,15 @@ use std::{
 use super::*;
 
 fn put<V>(set: &TokenCache<V>, text: &str, bytes: usize, value: V, is_over: impl Fn(&V) -> bool) {
-    let position = set.position(text.as_bytes());
-    if let Some(admission) = set.admit(position, text) {
-        set.insert((position, admission), text, value, bytes, is_over);
+    let place = set.place(text.as_bytes());
+    if let Some(admission) = place.admit() {
+        place.insert(admission, text, value, bytes, is_over);
     }
 }
 
 /// Finds a value, and counts that it was of use.
 fn used<V: Copy>(set: &TokenCache<V>, text: &str) -> Option<V> {
-    let hit = set.get(set.position(text.as_bytes()), text.as_bytes())?;
+    let hit = set.place(text.as_bytes()).get()?;
     hit.count_use();
     hit.value().copied()
 }
@@ -49,7 +49,7 @@ fn ask_all(set: &TokenCache<usize>, numbers: Range<usize>) {
 fn count(set: &TokenCache<usize>, numbers: impl Iterator<Item = usize>) -> usize {
     let there = |number: &usize| {
         let text = text(*number);
-        set.get(set.position(text.as_bytes()), text.as_bytes()).is_some()
+        set.place(text.as_bytes()).get().is_some()
     };
     numbers.filter(there).count()
 }
@@ -173,7 +173,7 @@ fn what_is_of_no_use_does_not_stay_for_being_asked_for() {
     let set = TokenCache::new(MOST);
     ask(&set, 1);
     let one = text(1);
-    let hit = set.get(set.position(one.as_bytes()), one.as_bytes()).unwrap();
+    let hit = set.place(one.as_bytes()).get().unwrap();
     assert_eq!(hit.value(), Some(&1));
     hit.remove();
     assert_eq!(used(&set, &one), None);
@@ -183,7 +183,7 @@ fn what_is_of_no_use_does_not_stay_for_being_asked_for() {
     ask_all(&set, 0..1_000);
     for _ in 0..100 {
         let zero = text(0);
-        let _ = set.get(set.position(zero.as_bytes()), zero.as_bytes());
+        let _ = set.place(zero.as_bytes()).get();
     }
     for number in 10_000..14_000 {
         ask_all(&set, number..number + 1);

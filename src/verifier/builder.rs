@@ -5,13 +5,17 @@ use std::{fmt, future::Future, sync::Arc, time::Duration};
 use super::{
     Cache, Claims, Engines, RuleError, Verifier,
     allowed_values::AllowedValues,
+    any_claims,
     binding::Bindings,
-    engine::{Engine, EngineId},
+    cache::EngineId,
+    engine::Engine,
     limits::{MOST_LEEWAY, check_token_len},
+    pipeline::Checks,
     rule::UserRules,
 };
 use crate::{
     alg::{Algorithm, AlgorithmSet},
+    claims::RegisteredClaims,
     clock::{Clock, SystemClock},
     error::ConfigError,
     few::SharedTexts,
@@ -40,7 +44,7 @@ use crate::{
 /// - cache of verified tokens: at most 16 MiB
 /// - clock: that of the system
 #[must_use = "a builder does nothing until it is built"]
-pub struct VerifierBuilder<C> {
+pub struct VerifierBuilder<C = RegisteredClaims> {
     keys: Result<Vec<KeySource>, ConfigError>,
     issuers: AllowedValues,
     audiences: AllowedValues,
@@ -62,8 +66,55 @@ pub struct VerifierBuilder<C> {
     cache: Cache,
 }
 
+impl VerifierBuilder {
+    /// Reads the claims as a `C` too: a type of the application that implements
+    /// [`Deserialize`](serde::Deserialize) for a JSON object, such as a struct or a map. A token
+    /// that does not fit it is refused. Handlers then get a [`Claims<C>`](crate::Claims).
+    ///
+    /// # Example
+    /// ```
+    /// use tower_jwt_auth::{Key, Verifier};
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct User {
+    ///     tenant: String,
+    /// }
+    ///
+    /// let verifier = Verifier::builder()
+    ///     .claims::<User>()
+    ///     .issuer("https://login.example.com")
+    ///     .audience("https://api.example.com")
+    ///     .keys(Key::hs256([7; 32]))
+    ///     .build()?;
+    /// # Ok::<(), tower_jwt_auth::ConfigError>(())
+    /// ```
+    pub fn claims<C: Send + Sync + 'static>(self) -> VerifierBuilder<C> {
+        VerifierBuilder {
+            user_rules: self.user_rules.of_type(),
+            keys: self.keys,
+            issuers: self.issuers,
+            audiences: self.audiences,
+            clients: self.clients,
+            algorithms: self.algorithms,
+            subject: self.subject,
+            leeway: self.leeway,
+            any_leeway: self.any_leeway,
+            max_age: self.max_age,
+            types: self.types,
+            events: self.events,
+            required: self.required,
+            max_token_len: self.max_token_len,
+            bindings: self.bindings,
+            revocations: self.revocations,
+            token_id: self.token_id,
+            clock: self.clock,
+            cache: self.cache,
+        }
+    }
+}
+
 impl<C> VerifierBuilder<C> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             keys: Ok(Vec::new()),
             issuers: AllowedValues::Only(Vec::new()),
@@ -228,7 +279,7 @@ impl<C> VerifierBuilder<C> {
     ///     tenant: String,
     /// }
     ///
-    /// let verifier = Verifier::<User>::builder()
+    /// let verifier = Verifier::builder().claims::<User>()
     ///     .any_issuer()
     ///     .any_audience()
     ///     .keys(Key::hs256([7; 32]))
@@ -255,7 +306,7 @@ impl<C> VerifierBuilder<C> {
     /// use tower_jwt_auth::{Claims, Key, RegisteredClaims, Verifier, verifier::RuleError};
     ///
     /// # async fn is_active(_: Option<&str>) -> std::io::Result<bool> { Ok(true) }
-    /// let verifier = Verifier::<RegisteredClaims>::builder()
+    /// let verifier = Verifier::builder()
     ///     .any_issuer()
     ///     .any_audience()
     ///     .keys(Key::hs256([7; 32]))
@@ -331,7 +382,9 @@ impl<C> VerifierBuilder<C> {
             self.required.push(name);
         }
     }
+}
 
+impl<C: Send + Sync + 'static> VerifierBuilder<C> {
     /// The verifier.
     ///
     /// # Errors
@@ -397,16 +450,19 @@ impl<C> VerifierBuilder<C> {
         let engine = Engine {
             id: EngineId::new(),
             keys,
-            algorithms,
-            rules,
-            clients: self.clients.into(),
+            checks: Checks {
+                algorithms,
+                rules,
+                bindings: self.bindings,
+                clients: self.clients.into(),
+                clock: self.clock,
+            },
             user_rules: self.user_rules,
-            bindings: self.bindings,
             revocations: self.revocations,
             max_token_len: self.max_token_len,
-            clock: self.clock,
             is_cached: self.cache.is_on(),
         };
+        any_claims::register::<C>();
         Ok(Verifier::new(Engines::One(Arc::new(engine)), self.cache))
     }
 }

@@ -1,12 +1,12 @@
 //! Tokens that were verified a moment ago: neither the signature nor the claims need be
 //! read again, while all that may have changed since is asked again.
 
-use std::ops::RangeInclusive;
-
-use super::{
-    claims::{CachedClaims, UnreleasedClaims},
-    engine::{Engine, EngineId},
+use std::{
+    ops::RangeInclusive,
+    sync::atomic::{AtomicU64, Ordering},
 };
+
+use super::claims::{CachedClaims, UnreleasedClaims};
 use crate::{
     claims::RegisteredClaims, error::ConfigError, keys::Generation, token_cache::TokenCache,
 };
@@ -40,7 +40,7 @@ use crate::{
 /// use tower_jwt_auth::{Key, RegisteredClaims, Verifier, verifier::Cache};
 ///
 /// let verifier = |cache| {
-///     Verifier::<RegisteredClaims>::builder()
+///     Verifier::builder()
 ///         .issuer("https://login.example.com")
 ///         .audience("https://api.example.com")
 ///         .keys(Key::hs256([7; 32]))
@@ -92,22 +92,30 @@ impl Default for Cache {
     }
 }
 
-/// What is kept of a token that was verified.
+/// The number of an engine, which no other engine ever has. A cached token names its engine by
+/// this: the reference count of a pointer would be written to by all threads at each token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct EngineId(u64);
+
+impl EngineId {
+    pub(super) fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// A token that was verified.
 pub(super) struct CachedToken<C> {
     claims: CachedClaims<C>,
-    /// The keys that vouched for it.
+    /// The keys that verified it.
     generation: Generation,
-    /// Who has verified it.
+    /// The engine that verified it.
     by: EngineId,
 }
 
 impl<C> CachedToken<C> {
-    pub(super) fn new(
-        claims: &UnreleasedClaims<C>,
-        generation: Generation,
-        by: &Engine<C>,
-    ) -> Self {
-        Self { claims: claims.to_cached(), generation, by: by.id }
+    pub(super) fn new(claims: &UnreleasedClaims<C>, generation: Generation, by: EngineId) -> Self {
+        Self { claims: claims.to_cached(), generation, by }
     }
 
     pub(super) fn claims(&self) -> &CachedClaims<C> {
@@ -122,10 +130,10 @@ impl<C> CachedToken<C> {
         self.generation
     }
 
-    /// Whether this is who has verified it.
+    /// Whether this engine verified it.
     #[inline]
-    pub(super) fn is_by(&self, engine: &Engine<C>) -> bool {
-        engine.id == self.by
+    pub(super) fn is_by(&self, engine: EngineId) -> bool {
+        engine == self.by
     }
 
     /// What it takes, in bytes.

@@ -1,22 +1,24 @@
 //! The claims of a verified token: this type is the promise of the crate.
 
-use std::{fmt, ops::Deref, sync::Arc};
+use std::{any::Any, fmt, ops::Deref, sync::Arc, time::Duration};
 
 use memchr::memchr_iter;
+use serde::de::DeserializeOwned;
 
 use super::binding::Binding;
 use crate::{
-    claims::RegisteredClaims,
+    claims::{Audience, ClaimPath, NumericDate, RegisteredClaims, ScopeSet},
+    clock::{Clock, SystemClock, unix_seconds},
     keys::{Authentic, StillTrusted},
     revocation::NotRevoked,
     rules::WithinRules,
 };
 
-/// The claims of a token that was verified; cheap to clone.
+/// The claims of a verified token; cheap to clone.
 ///
-/// It derefs to the application's own type, and has the registered claims
-/// beside it. Only a [`Verifier`](super::Verifier) makes one: there is no other
-/// way to come by a value of this type.
+/// It dereferences to the application's own type `C`, and has methods for the registered claims.
+/// Without a type of one's own, `Claims` is enough. Only a [`Verifier`](super::Verifier) makes a
+/// value of this type.
 ///
 /// # Example: both kinds of claims
 /// ```
@@ -29,7 +31,7 @@ use crate::{
 /// }
 ///
 /// fn greet(user: &Claims<User>) -> String {
-///     format!("hello {} ({})", user.name, user.registered().subject().unwrap_or("?"))
+///     format!("hello {} ({})", user.name, user.subject().unwrap_or("?"))
 /// }
 /// ```
 ///
@@ -40,8 +42,9 @@ use crate::{
 pub struct Claims<C = RegisteredClaims>(Arc<ClaimsInner<C>>);
 
 struct ClaimsInner<C> {
-    registered: RegisteredClaims,
-    custom: C,
+    registered: Arc<RegisteredClaims>,
+    /// None if `C` is [`RegisteredClaims`], which are there already.
+    custom: Option<C>,
 }
 
 /// Claims that lack the last evidence, which may have to be waited for.
@@ -60,9 +63,9 @@ impl<C> UnreleasedClaims<C> {
         _: WithinRules,
         _: Binding,
         registered: RegisteredClaims,
-        custom: C,
+        custom: Option<C>,
     ) -> Self {
-        Self(Arc::new(ClaimsInner { registered, custom }))
+        Self(Arc::new(ClaimsInner { registered: Arc::new(registered), custom }))
     }
 
     /// What the denylist is asked for.
@@ -99,7 +102,10 @@ impl<C> CachedClaims<C> {
         let all = each
             .iter()
             .map(|(sign, bytes)| memchr_iter(*sign, payload).count().saturating_mul(*bytes));
-        let own = payload.len().saturating_mul(2).saturating_add(size_of::<ClaimsInner<C>>());
+        let own = payload
+            .len()
+            .saturating_mul(2)
+            .saturating_add(size_of::<ClaimsInner<C>>() + size_of::<RegisteredClaims>());
         all.fold(own, usize::saturating_add)
     }
 }
@@ -111,22 +117,123 @@ const MEMBER: usize = 96;
 const ELEMENT: usize = 112;
 
 impl<C> Claims<C> {
-    /// The registered claims: issuer, subject, audience, times, scopes.
+    /// The registered claims as a value of their own.
     #[must_use]
     pub fn registered(&self) -> &RegisteredClaims {
         &self.0.registered
     }
-}
 
-impl<C> Deref for Claims<C> {
-    type Target = C;
+    /// The issuer (`iss`, RFC 7519 §4.1.1).
+    #[must_use]
+    pub fn issuer(&self) -> Option<&str> {
+        self.registered().issuer()
+    }
 
-    fn deref(&self) -> &C {
-        &self.0.custom
+    /// The subject (`sub`, RFC 7519 §4.1.2), which is unique within its issuer. It is never
+    /// empty. In axum, [`Subject`](crate::extract::Subject) gives it without an `Option`.
+    #[must_use]
+    pub fn subject(&self) -> Option<&str> {
+        self.registered().subject()
+    }
+
+    /// The audience (`aud`, RFC 7519 §4.1.3).
+    #[must_use]
+    pub fn audience(&self) -> Audience<'_> {
+        self.registered().audience()
+    }
+
+    /// The expiration time (`exp`, RFC 7519 §4.1.4). A connection that outlives its request,
+    /// such as a WebSocket, should end then.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<NumericDate> {
+        self.registered().expires_at()
+    }
+
+    /// The time until the token expires, by the clock of the system and in whole seconds. It is
+    /// zero within the leeway, and `None` if the token has no `exp`.
+    #[must_use]
+    pub fn expires_in(&self) -> Option<Duration> {
+        let left = self.expires_at()?.floor().saturating_sub(unix_seconds(SystemClock.now()));
+        Some(Duration::from_secs(left.try_into().unwrap_or_default()))
+    }
+
+    /// The time before which the token is not valid (`nbf`, RFC 7519 §4.1.5).
+    #[must_use]
+    pub fn not_before(&self) -> Option<NumericDate> {
+        self.registered().not_before()
+    }
+
+    /// The time at which the token was issued (`iat`, RFC 7519 §4.1.6).
+    #[must_use]
+    pub fn issued_at(&self) -> Option<NumericDate> {
+        self.registered().issued_at()
+    }
+
+    /// The token's id (`jti`, RFC 7519 §4.1.7).
+    #[must_use]
+    pub fn token_id(&self) -> Option<&str> {
+        self.registered().token_id()
+    }
+
+    /// The client that the token was issued to (`client_id`, RFC 8693 §4.3).
+    #[must_use]
+    pub fn client_id(&self) -> Option<&str> {
+        self.registered().client_id()
+    }
+
+    /// The session at the issuer (`sid`, OpenID Connect Front-Channel Logout 1.0 §3).
+    #[must_use]
+    pub fn session_id(&self) -> Option<&str> {
+        self.registered().session_id()
+    }
+
+    /// The scopes (`scope`, RFC 8693 §4.2, and `scp`).
+    #[must_use]
+    pub fn scopes(&self) -> ScopeSet<'_> {
+        self.registered().scopes()
+    }
+
+    /// The claim at `path` as a `T`; see [`RegisteredClaims::get`].
+    #[must_use]
+    pub fn get<T: DeserializeOwned>(&self, path: impl Into<ClaimPath>) -> Option<T> {
+        self.registered().get(path)
+    }
+
+    /// The same claims without the application's type.
+    pub(super) fn to_registered(&self) -> Claims {
+        let registered = Arc::clone(&self.0.registered);
+        Claims(Arc::new(ClaimsInner { registered, custom: None }))
     }
 }
 
-impl<C> AsRef<C> for Claims<C> {
+impl<C: Clone + 'static> Claims<C> {
+    /// The application's type by value. It is cloned if others have the same claims too, such as
+    /// the request's extensions and the verifier's cache.
+    #[must_use]
+    pub fn into_inner(self) -> C {
+        match Arc::try_unwrap(self.0) {
+            Ok(ClaimsInner { custom: Some(custom), .. }) => custom,
+            Ok(inner) => C::clone(&Self(Arc::new(inner))),
+            Err(shared) => C::clone(&Self(shared)),
+        }
+    }
+}
+
+impl<C: 'static> Deref for Claims<C> {
+    type Target = C;
+
+    fn deref(&self) -> &C {
+        match &self.0.custom {
+            Some(custom) => custom,
+            None => {
+                let registered: &dyn Any = &*self.0.registered;
+                registered.downcast_ref().expect("only registered claims have no other value")
+            }
+        }
+    }
+}
+
+impl<C: 'static> AsRef<C> for Claims<C> {
     fn as_ref(&self) -> &C {
         self
     }

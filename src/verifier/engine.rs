@@ -1,30 +1,23 @@
 //! What verifies the tokens of one issuer, or of several that share keys and rules: straight
 //! down, from a token's text to its claims.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
 #[cfg(feature = "remote")]
 use super::key_lookup::KeyLookup;
 use super::{
-    binding::Bindings,
-    cache::CachedToken,
+    cache::{CachedToken, EngineId},
     claims::{Claims, UnreleasedClaims},
-    pipeline::{self, AttemptError},
+    pipeline::{self, AttemptError, Checks},
     rule::UserRules,
 };
 use crate::{
-    alg::AlgorithmSet,
-    clock::{Clock, unix_seconds},
     error::{Error, ErrorKind},
     keys::{Generation, KeySources, StillTrusted},
     maybe_ready::MaybeReady,
     revocation::Revocations,
-    rules::Rules,
     token::Compact,
 };
 
@@ -32,29 +25,12 @@ use crate::{
 pub(super) struct Engine<C> {
     pub(super) id: EngineId,
     pub(super) keys: KeySources,
-    pub(super) algorithms: AlgorithmSet,
-    pub(super) rules: Rules,
-    /// Whose tokens are taken; of all if there are none.
-    pub(super) clients: Box<[String]>,
+    pub(super) checks: Checks,
     pub(super) user_rules: UserRules<C>,
-    pub(super) bindings: Bindings,
     pub(super) revocations: Revocations,
     pub(super) max_token_len: usize,
-    pub(super) clock: Box<dyn Clock>,
     /// Whether its tokens may be kept.
     pub(super) is_cached: bool,
-}
-
-/// The name of an engine; no other ever has it. What is kept of a token has this instead of a
-/// pointer, whose count all threads would change with each token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct EngineId(u64);
-
-impl EngineId {
-    pub(super) fn new() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        Self(NEXT.fetch_add(1, Ordering::Relaxed))
-    }
 }
 
 /// Why a token does not pass.
@@ -72,7 +48,7 @@ impl From<Error> for Failure {
     }
 }
 
-impl<C: DeserializeOwned> Engine<C> {
+impl<C: DeserializeOwned + 'static> Engine<C> {
     /// Verifies a token up to what may have to be waited for; also says which keys vouch for it.
     #[inline]
     pub(super) fn verify(&self, token: &str) -> Result<(UnreleasedClaims<C>, Generation), Failure> {
@@ -81,7 +57,7 @@ impl<C: DeserializeOwned> Engine<C> {
             true => Some(pipeline::unverified_issuer(token)?),
             false => None,
         };
-        if issuer.as_deref().is_some_and(|issuer| !self.rules.trusts(issuer)) {
+        if issuer.as_deref().is_some_and(|issuer| !self.checks.rules.trusts(issuer)) {
             return Err(Failure::Final(Error::new(ErrorKind::Issuer)));
         }
         let mut refusal = None;
@@ -94,7 +70,7 @@ impl<C: DeserializeOwned> Engine<C> {
                 may_have_it.extend(source.remote());
                 continue;
             };
-            match pipeline::attempt(self, token, trusted) {
+            match pipeline::attempt(&self.checks, token, trusted) {
                 Ok(claims) => return Ok((claims, trusted.generation())),
                 Err(AttemptError::Token(error)) => return Err(Failure::Final(error)),
                 Err(AttemptError::BoundToAnother) => refusal = Some(Error::new(ErrorKind::Issuer)),
@@ -120,7 +96,7 @@ impl<C: DeserializeOwned> Engine<C> {
 impl<C> Engine<C> {
     /// The trusted issuers; `None` if every issuer is trusted.
     pub(super) fn issuers(&self) -> Option<&[Arc<str>]> {
-        self.rules.issuers.as_deref()
+        self.checks.rules.issuers.as_deref()
     }
 
     /// The trusted issuer of this name, as the engine keeps it.
@@ -139,8 +115,7 @@ impl<C: Send + Sync + 'static> Engine<C> {
     ) -> Option<MaybeReady<Result<Claims<C>, Error>>> {
         let registered = cached.registered();
         let trusted = self.still_trusts(cached)?;
-        let now = unix_seconds(self.clock.now());
-        Some(match self.rules.check_again(registered, now) {
+        Some(match self.checks.rules.check_again(registered, self.checks.now()) {
             Ok(within) => self.finish(cached.claims().revalidate(trusted, within)),
             Err(error) => MaybeReady::Ready(Err(error)),
         })
@@ -148,8 +123,8 @@ impl<C: Send + Sync + 'static> Engine<C> {
 
     /// Whether a cached token will not pass any more.
     pub(super) fn is_over(&self, cached: &CachedToken<C>) -> bool {
-        let (registered, now) = (cached.registered(), unix_seconds(self.clock.now()));
-        self.rules.is_over(registered, now) || self.still_trusts(cached).is_none()
+        let (registered, now) = (cached.registered(), self.checks.now());
+        self.checks.rules.is_over(registered, now) || self.still_trusts(cached).is_none()
     }
 
     /// Whether the keys that vouched for a token may still be used.

@@ -12,7 +12,6 @@ use super::{
 };
 use crate::{
     claims::RawClaims,
-    clock::unix_seconds,
     error::{Error, ErrorKind},
     keys::{Deadline, KeyAnswer, PendingFetch, RemoteKeys},
     maybe_ready::MaybeReady,
@@ -119,18 +118,18 @@ fn precheck_without_key<C>(
     let token = Compact::parse(whole, engine.max_token_len)?;
     let mut buf = DecodeBuf::new();
     let header = token.header(&mut buf)?;
-    pipeline::HeaderPolicy::from(engine).check(&header)?;
+    engine.checks.check_header(&header)?;
     if header.algorithm().is_symmetric() {
         // Secrets are not published.
         return Err(Error::new(ErrorKind::UnknownKey));
     }
     // A malformed signature is bad with every key.
     token.signature(&mut DecodeBuf::new())?;
-    let payload = pipeline::text(token)?;
+    let payload = pipeline::payload_text(token)?;
     let mut raw = RawClaims::default();
-    pipeline::read(&payload, &engine.rules, &mut raw)?;
-    engine.rules.check(&raw, unix_seconds(engine.clock.now()))?;
-    engine.bindings.check(&raw)?;
+    pipeline::read_claims(&payload, &engine.checks.rules, &mut raw)?;
+    engine.checks.rules.check(&raw, engine.checks.now())?;
+    engine.checks.bindings.check(&raw)?;
     // Without an id, no key can be named, so each token asks for its own.
     let signature = || text_of_signature(whole);
     let name = header.kid().map_or_else(signature, |kid| format!("id {kid}"));

@@ -39,7 +39,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let verifier = Verifier::<User>::builder()
+//! let verifier = Verifier::builder().claims::<User>()
 //!     .issuer("https://login.example.com")
 //!     .audience("https://api.example.com")
 //!     .keys(Key::hs256([7; 32])?)
@@ -54,7 +54,7 @@
 //! use std::time::Duration;
 //! use tower_jwt_auth::{Algorithm, Key, RegisteredClaims, Verifier};
 //!
-//! let verifier = Verifier::<RegisteredClaims>::builder()
+//! let verifier = Verifier::builder()
 //!     .issuer("https://login.example.com")
 //!     .audience("https://api.example.com")
 //!     .keys(Key::hs256([7; 32]))
@@ -74,6 +74,7 @@
 //! asynchronous rule is for.
 
 mod allowed_values;
+mod any_claims;
 mod binding;
 mod builder;
 mod cache;
@@ -86,6 +87,7 @@ mod key_lookup;
 mod limits;
 mod pipeline;
 mod rule;
+mod verification;
 
 use std::{fmt, sync::Arc};
 
@@ -93,6 +95,7 @@ use serde::de::DeserializeOwned;
 #[cfg(feature = "remote")]
 use zeroize::Zeroizing;
 
+pub(crate) use self::any_claims::{Missing, find as find_claims};
 #[cfg(feature = "remote")]
 use self::issuers::{IssuerEngines, LoadedEngine};
 #[cfg(feature = "remote")]
@@ -102,6 +105,7 @@ pub use self::{
     cache::Cache,
     claims::Claims,
     rule::RuleError,
+    verification::Verification,
 };
 use self::{
     cache::CachedToken,
@@ -113,7 +117,8 @@ use crate::{
     claims::RegisteredClaims,
     error::Error,
     maybe_ready::MaybeReady,
-    token_cache::{Hit, Position, TokenCache},
+    source::RawToken,
+    token_cache::{Hit, Place, TokenCache},
 };
 
 /// Verifies tokens and gives their claims as a `C`; cheap to clone.
@@ -130,6 +135,9 @@ struct VerifierInner<C> {
     /// The tokens that were verified a moment ago.
     cache: Option<TokenCache<CachedToken<C>>>,
 }
+
+/// The place of a token in the cache.
+type CachePlace<'c, C> = Place<'c, CachedToken<C>>;
 
 /// The engines of a verifier.
 enum Engines<C> {
@@ -158,19 +166,24 @@ impl<C> EngineRef<'_, C> {
     }
 }
 
-impl<C> Verifier<C> {
-    /// A builder, which asks for a key, an issuer and an audience at the least.
-    pub fn builder() -> VerifierBuilder<C> {
+impl Verifier {
+    /// A builder. It needs at least a key, an issuer and an audience.
+    ///
+    /// The verifier reads the registered claims;
+    /// [`.claims::<User>()`](VerifierBuilder::claims) reads a type of the application too.
+    pub fn builder() -> VerifierBuilder {
         VerifierBuilder::new()
     }
+}
 
+impl<C> Verifier<C> {
     fn new(engines: Engines<C>, cache: Cache) -> Self {
         Self(Arc::new(VerifierInner { engines, cache: cache.start() }))
     }
 }
 
 #[cfg(feature = "remote")]
-impl<C> Verifier<C> {
+impl Verifier {
     /// A verifier for the tokens that this issuer makes for this audience, with the
     /// keys that its metadata names and all other [defaults](VerifierBuilder). Needs the
     /// feature `remote`.
@@ -178,13 +191,28 @@ impl<C> Verifier<C> {
     /// # Example
     /// ```no_run
     /// # async fn start() -> Result<(), tower_jwt_auth::ConfigError> {
-    /// use tower_jwt_auth::{RegisteredClaims, Verifier};
+    /// use tower_jwt_auth::Verifier;
     ///
-    /// let verifier = Verifier::<RegisteredClaims>::discover(
-    ///     "https://login.example.com",
-    ///     "https://api.example.com",
-    /// )
-    /// .await?;
+    /// let verifier =
+    ///     Verifier::discover("https://login.example.com", "https://api.example.com").await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Example: the same with a type of one's own
+    /// ```no_run
+    /// # async fn start() -> Result<(), tower_jwt_auth::ConfigError> {
+    /// use tower_jwt_auth::{RemoteKeys, Verifier};
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct User {
+    ///     tenant: String,
+    /// }
+    ///
+    /// let verifier = Verifier::builder()
+    ///     .claims::<User>()
+    ///     .keys(RemoteKeys::discover("https://login.example.com").build().await?)
+    ///     .audience("https://api.example.com")
+    ///     .build()?;
     /// # Ok(()) }
     /// ```
     ///
@@ -198,7 +226,10 @@ impl<C> Verifier<C> {
         let keys = RemoteKeys::discover(issuer).build().await?;
         Self::builder().audience(audience).keys(keys).build()
     }
+}
 
+#[cfg(feature = "remote")]
+impl<C> Verifier<C> {
     /// The keys that are fetched, such as for a health page: none where all are given
     /// once, and none for the verifier of [`Issuers`], for there each verifier has its own:
     /// [`Issuers::get`].
@@ -222,46 +253,44 @@ impl<C> Verifier<C> {
 impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     /// Verifies one token in compact form, without a scheme in front of it.
     ///
-    /// The answer is [`MaybeReady::Ready`] unless everything passed and there are
-    /// asynchronous rules, or the token's key is not known and may come: then a look
-    /// for it is under way.
+    /// The answer is known at once, unless there are asynchronous rules, a denylist that is
+    /// asked elsewhere, or a key that has to be fetched.
     ///
     /// # Errors
     ///
     /// The first check that failed; see the [module docs](self).
-    pub fn verify(&self, token: &str) -> MaybeReady<Result<Claims<C>, Error>> {
-        self.verify_found(token.as_bytes(), || Ok(token))
+    pub fn verify(&self, token: &str) -> Verification<C> {
+        Verification::new(self.verify_raw(&RawToken::of_text(token)))
     }
 
-    /// Verifies what was found where a token is to be. Only a token that is not known has to be
-    /// text: then `text` is called.
+    /// Verifies a token as it stands in a request.
     #[inline]
-    pub(crate) fn verify_found<'t>(
-        &self,
-        found: &[u8],
-        text: impl FnOnce() -> Result<&'t str, Error>,
-    ) -> MaybeReady<Result<Claims<C>, Error>> {
-        let position = self.0.cache.as_ref().map(|cache| (cache, cache.position(found)));
-        if let Some((cache, position)) = position
-            && let Some(hit) = cache.get(position, found)
+    pub(crate) fn verify_raw(&self, token: &RawToken<'_>) -> MaybeReady<Result<Claims<C>, Error>> {
+        let place = self.0.cache.as_ref().map(|cache| cache.place(token.as_bytes()));
+        if let Some(place) = &place
+            && let Some(hit) = place.get()
             && let Some(answer) = self.verify_cached(&hit)
         {
             return answer;
         }
-        let token = match text() {
-            Ok(token) => token,
-            Err(error) => return MaybeReady::Ready(Err(error)),
-        };
+        self.verify_unknown(token, place).unwrap_or_else(|error| MaybeReady::Ready(Err(error)))
+    }
+
+    /// Verifies a token that is not in the cache.
+    #[inline]
+    fn verify_unknown(
+        &self,
+        token: &RawToken<'_>,
+        place: Option<CachePlace<'_, C>>,
+    ) -> Result<MaybeReady<Result<Claims<C>, Error>>, Error> {
+        let token = token.text()?;
         match &self.0.engines {
-            Engines::One(engine) => self.verify_new(engine, token, position),
+            Engines::One(engine) => self.verify_new(engine, token, place),
             #[cfg(feature = "remote")]
             Engines::ByIssuer(engines) => {
-                let issuer = match engines.issuer_of(token) {
-                    Ok(issuer) => issuer,
-                    Err(error) => return MaybeReady::Ready(Err(error)),
-                };
+                let issuer = engines.issuer_of(token)?;
                 match engines.load(&issuer) {
-                    Some(loaded) => self.verify_new(loaded.engine(), token, position),
+                    Some(loaded) => self.verify_new(loaded.engine(), token, place),
                     None => self.resolve(engines, &issuer, token),
                 }
             }
@@ -276,7 +305,8 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     ) -> Option<MaybeReady<Result<Claims<C>, Error>>> {
         let cached = hit.value()?;
         let loaded = self.engine_of(cached);
-        let Some(engine) = loaded.as_ref().map(EngineRef::get).filter(|it| cached.is_by(it)) else {
+        let Some(engine) = loaded.as_ref().map(EngineRef::get).filter(|it| cached.is_by(it.id))
+        else {
             // Its issuer has another one now, or none.
             hit.remove();
             return None;
@@ -290,36 +320,36 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         Some(answer)
     }
 
-    /// Verifies a token that is not known, and keeps it if it passes.
+    /// Verifies a token with the engine of its issuer, and caches it if it passes.
     #[inline]
     fn verify_new(
         &self,
         engine: &Arc<Engine<C>>,
         token: &str,
-        position: Option<(&TokenCache<CachedToken<C>>, Position)>,
-    ) -> MaybeReady<Result<Claims<C>, Error>> {
+        place: Option<CachePlace<'_, C>>,
+    ) -> Result<MaybeReady<Result<Claims<C>, Error>>, Error> {
         let (claims, generation) = match engine.verify(token) {
             Ok(verified) => verified,
-            Err(Failure::Final(error)) => return MaybeReady::Ready(Err(error)),
+            Err(Failure::Final(error)) => return Err(error),
             #[cfg(feature = "remote")]
-            Err(Failure::KeyMissing(lookup)) => return lookup.begin(engine, token),
+            Err(Failure::KeyMissing(lookup)) => return Ok(lookup.begin(engine, token)),
         };
-        let Some((cache, position)) = position.filter(|_| engine.is_cached) else {
-            return engine.finish(claims);
+        let Some(place) = place.filter(|_| engine.is_cached) else {
+            return Ok(engine.finish(claims));
         };
-        let Some(admission) = cache.admit(position, token) else { return engine.finish(claims) };
-        let cached = CachedToken::new(&claims, generation, engine);
+        let Some(admission) = place.admit() else { return Ok(engine.finish(claims)) };
+        let cached = CachedToken::new(&claims, generation, engine.id);
         let answer = engine.finish(claims);
         if !matches!(answer, MaybeReady::Ready(Err(_))) {
             let bytes = cached.bytes();
-            cache.insert((position, admission), token, cached, bytes, |old| self.is_over(old));
+            place.insert(admission, token, cached, bytes, |old| self.is_over(old));
         }
-        answer
+        Ok(answer)
     }
 
     /// Whether a token that is kept will not pass any more.
     fn is_over(&self, cached: &CachedToken<C>) -> bool {
-        let may_pass = |engine: &Engine<C>| cached.is_by(engine) && !engine.is_over(cached);
+        let may_pass = |engine: &Engine<C>| cached.is_by(engine.id) && !engine.is_over(cached);
         match &self.0.engines {
             Engines::One(engine) => !may_pass(engine),
             #[cfg(feature = "remote")]
@@ -351,17 +381,13 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         engines: &Arc<IssuerEngines<C>>,
         issuer: &str,
         token: &str,
-    ) -> MaybeReady<Result<Claims<C>, Error>> {
-        let resolving = match engines.resolve(issuer, token) {
-            Ok(resolving) => resolving,
-            Err(error) => return MaybeReady::Ready(Err(error)),
-        };
+    ) -> Result<MaybeReady<Result<Claims<C>, Error>>, Error> {
+        let resolving = engines.resolve(issuer, token)?;
         let (verifier, token) = (self.clone(), Zeroizing::new(token.to_owned()));
-        MaybeReady::pending(resolving.verify_with(async move |engine| {
-            let position =
-                verifier.0.cache.as_ref().map(|cache| (cache, cache.position(token.as_bytes())));
-            verifier.verify_new(&engine, &token, position).await
-        }))
+        Ok(MaybeReady::pending(resolving.verify_with(async move |engine| {
+            let place = verifier.0.cache.as_ref().map(|cache| cache.place(token.as_bytes()));
+            verifier.verify_new(&engine, &token, place)?.await
+        })))
     }
 }
 
@@ -377,8 +403,8 @@ impl<C> fmt::Debug for Verifier<C> {
             Engines::One(engine) => f
                 .debug_struct("Verifier")
                 .field("keys", &engine.keys)
-                .field("algorithms", &engine.algorithms)
-                .field("rules", &engine.rules)
+                .field("algorithms", &engine.checks.algorithms)
+                .field("rules", &engine.checks.rules)
                 .field("max_token_len", &engine.max_token_len)
                 .finish_non_exhaustive(),
             #[cfg(feature = "remote")]

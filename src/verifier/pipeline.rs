@@ -1,15 +1,15 @@
-//! The order of things: size and shape, header, signature, rules, binding,
-//! typed claims, revocation. Each stage hands on what the next may see.
+//! The checks of one token with the keys of one source: header, signature, claims, rules,
+//! binding, client, the application's type. Each stage hands on what the next may see.
 
-use std::borrow::Cow;
+use std::{any::TypeId, borrow::Cow};
 
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{claims::UnreleasedClaims, engine::Engine};
+use super::{binding::Bindings, claims::UnreleasedClaims};
 use crate::{
     alg::AlgorithmSet,
     claims::{Malformed, RawClaims, RegisteredClaims},
-    clock::unix_seconds,
+    clock::{Clock, unix_seconds},
     error::{Error, ErrorKind},
     json,
     keys::{Authentic, Miss, Trusted},
@@ -17,53 +17,92 @@ use crate::{
     token::{Compact, DecodeBuf, Header},
 };
 
+/// What a token must satisfy besides its signature.
+pub(super) struct Checks {
+    pub(super) algorithms: AlgorithmSet,
+    pub(super) rules: Rules,
+    pub(super) bindings: Bindings,
+    /// The clients whose tokens are accepted; all if it is empty.
+    pub(super) clients: Box<[String]>,
+    pub(super) clock: Box<dyn Clock>,
+}
+
+impl Checks {
+    /// The current time, in seconds since 1970.
+    #[inline]
+    pub(super) fn now(&self) -> i64 {
+        unix_seconds(self.clock.now())
+    }
+
+    /// Checks a header as far as it does not depend on the keys.
+    #[inline]
+    pub(super) fn check_header(&self, header: &Header<'_>) -> Result<(), Error> {
+        if !self.algorithms.contains(header.algorithm()) {
+            return Err(Error::new(ErrorKind::AlgorithmNotAllowed));
+        }
+        self.rules.check_type(header.typ())
+    }
+}
+
 /// Verifies a token with the keys of one source.
 #[inline]
 pub(super) fn attempt<C>(
-    engine: &Engine<C>,
+    checks: &Checks,
     token: Compact<'_>,
     trusted: &Trusted,
 ) -> Result<UnreleasedClaims<C>, AttemptError>
 where
-    C: DeserializeOwned,
+    C: DeserializeOwned + 'static,
 {
-    let signed_by = authenticate(token, trusted, engine.into())?;
-    accept(engine, token, signed_by)
+    let signed_by = authenticate(checks, token, trusted)?;
+    accept(checks, token, signed_by)
 }
 
 /// The remaining checks of an authentic token.
 #[inline]
 fn accept<C>(
-    engine: &Engine<C>,
+    checks: &Checks,
     token: Compact<'_>,
-    (authentic, bound_issuer): SignedBy<'_>,
+    signed_by: SignedBy<'_>,
 ) -> Result<UnreleasedClaims<C>, AttemptError>
 where
-    C: DeserializeOwned,
+    C: DeserializeOwned + 'static,
 {
-    let payload = text(token)?;
+    let payload = payload_text(token)?;
     let mut raw = RawClaims::default();
-    read(&payload, &engine.rules, &mut raw)?;
-    let within = engine.rules.check(&raw, unix_seconds(engine.clock.now()))?;
-    check_bound_issuer(&raw, bound_issuer)?;
-    let binding = engine.bindings.check(&raw)?;
-    let registered = RegisteredClaims::keep(&raw, &payload);
+    read_claims(&payload, &checks.rules, &mut raw)?;
+    let within = checks.rules.check(&raw, checks.now())?;
+    check_bound_issuer(&raw, signed_by.bound_issuer)?;
+    let binding = checks.bindings.check(&raw)?;
+    let registered = RegisteredClaims::from_raw(&raw, &payload);
+    // It borrows the payload, which is moved next.
     drop(raw);
-
-    let custom = json::value(&payload).map_err(|error| misfit(&error))?;
-    let registered = registered.own(payload);
-    check_client(&registered, &engine.clients)?;
-    Ok(UnreleasedClaims::new(authentic, within, binding, registered, custom))
+    let registered = registered.with_payload(payload);
+    check_client(&registered, &checks.clients)?;
+    let custom = read_custom(&registered)?;
+    Ok(UnreleasedClaims::new(signed_by.evidence, within, binding, registered, custom))
 }
 
-/// The issuer that a token says it has: good to pick its keys, and nothing else.
+/// Reads the application's type; none if that is the registered claims, which are there already.
+#[inline]
+fn read_custom<C>(registered: &RegisteredClaims) -> Result<Option<C>, Error>
+where
+    C: DeserializeOwned + 'static,
+{
+    if TypeId::of::<C>() == TypeId::of::<RegisteredClaims>() {
+        return Ok(None);
+    }
+    json::value(registered.payload()).map(Some).map_err(|error| misfit(&error))
+}
+
+/// The unverified `iss` of a token. Use it only to pick keys.
 pub(super) fn unverified_issuer(token: Compact<'_>) -> Result<Box<str>, Error> {
     #[derive(Deserialize)]
     struct Peek<'a> {
         #[serde(borrow)]
         iss: Option<Cow<'a, str>>,
     }
-    let payload = text(token)?;
+    let payload = payload_text(token)?;
     match serde_json::from_str::<Peek<'_>>(&payload) {
         // An array would be read as a claims set, too.
         Ok(peek) if json::is_object(&payload) => {
@@ -91,65 +130,47 @@ impl From<Error> for AttemptError {
 /// Header, then key and signature.
 #[inline]
 fn authenticate<'k>(
+    checks: &Checks,
     token: Compact<'_>,
     trusted: &'k Trusted,
-    policy: HeaderPolicy<'_>,
 ) -> Result<SignedBy<'k>, AttemptError> {
     if let Some(known) = trusted.headers.find(token) {
-        return verify_signature(token, &known.header(), trusted, policy);
+        return verify_signature(checks, token, &known.header(), trusted);
     }
     let mut buf = DecodeBuf::new();
     let header = token.header(&mut buf)?;
-    let signed_by = verify_signature(token, &header, trusted, policy)?;
+    let signed_by = verify_signature(checks, token, &header, trusted)?;
     trusted.headers.learn(token, &header);
     Ok(signed_by)
 }
 
 #[inline]
 fn verify_signature<'k>(
+    checks: &Checks,
     token: Compact<'_>,
     header: &Header<'_>,
     trusted: &'k Trusted,
-    policy: HeaderPolicy<'_>,
 ) -> Result<SignedBy<'k>, AttemptError> {
-    policy.check(header)?;
+    checks.check_header(header)?;
     let mut buf = DecodeBuf::new();
     let signature = token.signature(&mut buf)?;
     trusted
         .keys
         .verify(header.kid(), header.algorithm(), token.signing_input(), signature)
+        .map(|(evidence, bound_issuer)| SignedBy { evidence, bound_issuer })
         .map_err(AttemptError::Keys)
 }
 
-/// The headers that are allowed, whatever the keys.
-#[derive(Clone, Copy)]
-pub(super) struct HeaderPolicy<'v> {
-    algorithms: AlgorithmSet,
-    rules: &'v Rules,
+/// The key that has signed a token.
+struct SignedBy<'k> {
+    evidence: Authentic,
+    /// The only issuer that the key may sign for, if it is bound to one.
+    bound_issuer: Option<&'k str>,
 }
-
-impl HeaderPolicy<'_> {
-    #[inline]
-    pub(super) fn check(self, header: &Header<'_>) -> Result<(), Error> {
-        if !self.algorithms.contains(header.algorithm()) {
-            return Err(Error::new(ErrorKind::AlgorithmNotAllowed));
-        }
-        self.rules.check_type(header.typ())
-    }
-}
-
-impl<'v, C> From<&'v Engine<C>> for HeaderPolicy<'v> {
-    fn from(engine: &'v Engine<C>) -> Self {
-        Self { algorithms: engine.algorithms, rules: &engine.rules }
-    }
-}
-
-/// That a token is authentic, and the issuer that its key is bound to.
-type SignedBy<'k> = (Authentic, Option<&'k str>);
 
 /// Reads the claims of a payload.
 #[inline]
-pub(super) fn read<'a>(
+pub(super) fn read_claims<'a>(
     payload: &'a str,
     rules: &Rules,
     claims: &mut RawClaims<'a>,
@@ -188,7 +209,7 @@ fn check_client(claims: &RegisteredClaims, clients: &[String]) -> Result<(), Err
 
 /// The payload as the text that it must be.
 #[inline]
-pub(super) fn text(token: Compact<'_>) -> Result<Box<str>, Error> {
+pub(super) fn payload_text(token: Compact<'_>) -> Result<Box<str>, Error> {
     match String::from_utf8(token.payload()?) {
         Ok(text) => Ok(text.into_boxed_str()),
         Err(_) => Err(Error::new(ErrorKind::MalformedClaims { claim: None })),

@@ -4,6 +4,7 @@ use std::{borrow::Cow, error::Error as StdError, future::Future, sync::Arc, time
 
 use super::Claims;
 use crate::{
+    claims::RegisteredClaims,
     error::{Error, ErrorKind},
     maybe_ready::MaybeReady,
 };
@@ -101,6 +102,20 @@ impl<C> UserRules<C> {
             rule(claims)?;
         }
         Ok(())
+    }
+}
+
+impl UserRules<RegisteredClaims> {
+    /// The same rules for claims that are read as a `C` too.
+    pub(super) fn of_type<C: Send + Sync + 'static>(self) -> UserRules<C> {
+        let now = self
+            .now
+            .into_iter()
+            .map(|rule| -> Box<Rule<C>> { Box::new(move |claims| rule(&claims.to_registered())) });
+        let later = self.later.iter().cloned().map(|rule| -> Arc<AsyncRule<C>> {
+            Arc::new(move |claims| rule(claims.to_registered()))
+        });
+        UserRules { now: now.collect(), later: later.collect() }
     }
 }
 

@@ -227,7 +227,7 @@ async fn a_401_without_a_challenge_is_given_one() {
 async fn the_realm_is_quoted_in_every_challenge() {
     let realm = r#"Bearer realm="a \"b\" \\c""#;
     let layer = JwtAuthLayer::new(verifier()).realm(r#"a "b" \c"#);
-    let inner = RequireLayer::<tower_jwt_auth::RegisteredClaims>::scopes(["admin"]);
+    let inner = RequireLayer::scopes(["admin"]);
     let service = layer.layer(inner.layer(service_fn(who::<String>)));
     for (headers, status, rest) in [
         (&[][..], 401, ""),

@@ -455,7 +455,7 @@ async fn t17_handlers_see_a_guest_or_answer_401() {
     for verifier in verifiers() {
         let layer = JwtAuthLayer::new(verifier).source(TokenSource::cookie("at"));
         let routes = || {
-            let scopes = RequireLayer::<RegisteredClaims>::scopes(["read"]);
+            let scopes = RequireLayer::scopes(["read"]);
             Router::new()
                 .route("/require", get(async || "user"))
                 .route_layer(scopes.respond_with(ProblemJson))

@@ -9,8 +9,9 @@ use tower::{Layer, ServiceExt};
 use tower_jwt_auth::{
     Algorithm, Claims, Error, JwtAuthLayer, RegisteredClaims, RequireLayer, TokenSource, Verifier,
     authorize::{Policy, PolicyExt, Roles, Scopes},
-    extract::Authorized,
+    extract::{Authorized, Subject},
     response::Rejection,
+    verifier::RuleError,
 };
 
 use crate::{
@@ -204,6 +205,147 @@ async fn without_the_layer_the_answer_is_500() {
     }
 }
 
+/// Scopes, roles and the subject need no type: any layer will do.
+#[tokio::test]
+async fn registered_claims_are_those_of_any_layer() {
+    #[derive(serde::Deserialize)]
+    struct Other {
+        sub: String,
+    }
+    let routes = || {
+        Router::new()
+            .route("/scopes", on_get(async || "in"))
+            .route_layer(RequireLayer::new(Scopes::all_of(["read"])))
+            .route(
+                "/roles",
+                on_get(async || "in").layer(RequireLayer::new(Roles::at("sub").any_of(["alice"]))),
+            )
+            .route(
+                "/closure",
+                on_get(async || "in")
+                    .layer(RequireLayer::new(|c: &Claims| c.subject() == Some("alice"))),
+            )
+            .route("/claims", on_get(async |claims: Claims| claims.subject().unwrap().to_owned()))
+            .route(
+                "/option",
+                on_get(async |claims: Option<Claims>| format!("{}", claims.is_some())),
+            )
+            .route("/subject", on_get(async |subject: Subject| subject.to_string()))
+    };
+    let expected = [
+        ("/scopes", 200, "in"),
+        ("/roles", 200, "in"),
+        ("/closure", 200, "in"),
+        ("/claims", 200, "alice"),
+        ("/option", 200, "true"),
+        ("/subject", 200, "alice"),
+    ];
+    let registered = || JwtAuthLayer::new(builder::<RegisteredClaims>().build().unwrap());
+    let other = || {
+        JwtAuthLayer::new(
+            builder::<Other>()
+                .rule(|other| {
+                    // It is read.
+                    if other.sub.is_empty() { Err(RuleError::refuse("no subject")) } else { Ok(()) }
+                })
+                .build()
+                .unwrap(),
+        )
+    };
+    for app in [
+        routes().layer(JwtAuthLayer::new(users())),
+        routes().layer(registered()),
+        // A layer without a type of its own counts before others, wherever it is.
+        routes().layer(registered()).layer(JwtAuthLayer::new(users())),
+        routes().layer(JwtAuthLayer::new(users())).layer(registered()),
+        routes().layer(JwtAuthLayer::new(users())).layer(other()).layer(registered()),
+    ] {
+        for (path, status, body) in expected {
+            let response = ask(&app, path, get_as("alice")).await;
+            assert_eq!((response.status().as_u16(), &**response.body()), (status, body), "{path}");
+            // The layer outside refuses it.
+            assert_eq!(ask(&app, path, get(&[])).await.status(), 401, "{path}");
+        }
+        assert_eq!(ask(&app, "/roles", get_as("bob")).await.status(), 403);
+    }
+    // Of two other types, nobody can say which one is meant.
+    let app = routes().layer(other()).layer(JwtAuthLayer::new(users()));
+    for (path, ..) in expected {
+        assert_eq!(ask(&app, path, get_as("alice")).await.status(), 500, "{path}");
+    }
+    // Why there are no claims is known, too.
+    let app = routes().layer(JwtAuthLayer::new(users()).optional());
+    for (path, ..) in expected {
+        let (status, body) = if path == "/option" { (200, "false") } else { (401, "") };
+        let response = ask(&app, path, get(&[])).await;
+        assert_eq!((response.status().as_u16(), &**response.body()), (status, body), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_without_a_subject_has_none_to_give() {
+    let app = Router::new()
+        .route("/", on_get(async |subject: Subject| subject.to_string()))
+        .layer(JwtAuthLayer::new(builder::<RegisteredClaims>().without_subject().build().unwrap()));
+    for sub in [json!(null), json!("")] {
+        let token = key(Algorithm::ES256).token(&claims_with(json!({"sub": sub})));
+        let response = ask(&app, "/", get(&[(AUTHORIZATION, &format!("Bearer {token}"))])).await;
+        assert_eq!(response.status(), 401);
+        assert!(challenge(&response).unwrap().contains("invalid_token"));
+    }
+}
+
+/// A renderer sees what its answer may depend on, wherever the refusal is made.
+#[tokio::test]
+async fn a_rejection_knows_its_request() {
+    fn shown(rejection: &Rejection) -> Response<Body> {
+        let facts = format!(
+            "{:?} {:?} {:?} {} {:?}",
+            rejection.version().unwrap(),
+            rejection.content_type().map(|value| value.to_str().unwrap()),
+            rejection.scheme(),
+            rejection.is_from_cookie(),
+            rejection.challenge(),
+        );
+        // As gRPC has it: 200, with the challenge as metadata.
+        let mut response = Response::new(Body::from(facts));
+        response
+            .headers_mut()
+            .extend(rejection.challenge().map(|challenge| (header::WWW_AUTHENTICATE, challenge)));
+        response
+    }
+    let ask_with = async |app: &Router, path, headers: &[(HeaderName, &str)]| {
+        let mut request = get(headers);
+        *request.version_mut() = http::Version::HTTP_2;
+        let response = ask(app, path, request).await;
+        assert_eq!(response.status(), 200);
+        (challenge(&response).map(str::to_owned), response.into_body())
+    };
+    let layer = JwtAuthLayer::new(users()).source(TokenSource::cookie("at")).respond_with(shown);
+    let app = Router::new()
+        .route("/", on_get(async || "in"))
+        .route(
+            "/scope",
+            on_get(async || "in").layer(RequireLayer::scopes(["none"]).respond_with(shown)),
+        )
+        .layer(layer.clone());
+    let grpc = (header::CONTENT_TYPE, "application/grpc+proto");
+    let (challenge, facts) = ask_with(&app, "/", std::slice::from_ref(&grpc)).await;
+    assert_eq!(challenge.as_deref(), Some("Bearer"));
+    assert!(facts.starts_with("HTTP/2.0 Some(\"application/grpc+proto\") None false"), "{facts}");
+    let (challenge, facts) = ask_with(&app, "/", &[(AUTHORIZATION, "bearer x")]).await;
+    assert!(challenge.unwrap().contains("invalid_token"));
+    assert!(facts.starts_with("HTTP/2.0 None Some(\"Bearer\") false"), "{facts}");
+    let same_origin = HeaderName::from_static("sec-fetch-site");
+    let cookie = [(header::COOKIE, "at=x"), (same_origin, "same-origin")];
+    let (_, facts) = ask_with(&app, "/", &cookie).await;
+    assert!(facts.starts_with("HTTP/2.0 None None true"), "{facts}");
+    let bearer = bearer("alice");
+    let (challenge, facts) = ask_with(&app, "/scope", &[grpc, (AUTHORIZATION, &bearer)]).await;
+    assert!(challenge.unwrap().contains("scope=\"none\""));
+    assert!(facts.starts_with("HTTP/2.0 Some(\"application/grpc+proto\") Some(\"Bearer\") false"));
+}
+
 #[tokio::test]
 async fn a_refusal_of_one_type_does_not_speak_for_another() {
     // The token for `User` is bad, the one for `RegisteredClaims` is missing.
@@ -220,7 +362,7 @@ async fn a_refusal_of_one_type_does_not_speak_for_another() {
 #[tokio::test]
 async fn require_without_the_layer_around_it_is_500() {
     let auth = JwtAuthLayer::new(users());
-    let require = RequireLayer::<User>::scopes(["read"]);
+    let require = RequireLayer::scopes(["read"]);
     let route = || Router::new().route("/", on_get(async || "in"));
     for (app, with, without) in [
         (route().layer(require.clone()).layer(auth.clone()), 200, 401),
@@ -268,9 +410,8 @@ async fn logged(future: impl Future) -> String {
 #[tokio::test]
 async fn the_log_names_the_layer_that_is_missing() {
     let app = handlers();
-    let require = Router::new()
-        .route("/claims", on_get(async || "in"))
-        .layer(RequireLayer::<User>::scopes(["read"]));
+    let require = RequireLayer::for_claims(|_: &Claims<User>| true);
+    let require = Router::new().route("/claims", on_get(async || "in")).layer(require);
     for app in [app, require] {
         let log = logged(status(&app, "/claims", get_as("alice"))).await;
         assert!(log.contains("ERROR"), "{log}");
@@ -297,20 +438,20 @@ fn granted(roles: &str) -> Value {
 #[tokio::test]
 async fn policies_decide() {
     fn policy(policy: impl Policy<User> + Send + Sync + 'static) -> RequireLayer<User> {
-        RequireLayer::new(policy)
+        RequireLayer::for_claims(policy)
     }
     let roles = |path: &str| Roles::at(path).any_of(["admin", "root"]);
     let is_alice = |user: &Claims<User>| user.sub == "alice";
     let yes = |_: &Claims<User>| true;
     let no = |_: &Claims<User>| false;
     for (at, (layer, passes)) in [
-        (RequireLayer::scopes(["read"]), true),
-        (RequireLayer::scopes(["read", "write"]), true),
-        (RequireLayer::scopes(["read write"]), true),
-        (RequireLayer::scopes(["read", "admin"]), false),
-        (RequireLayer::scopes(["READ"]), false),
-        (RequireLayer::scopes(["rea"]), false),
-        (RequireLayer::scopes([""; 0]), true),
+        (policy(Scopes::all_of(["read"])), true),
+        (policy(Scopes::all_of(["read", "write"])), true),
+        (policy(Scopes::all_of(["read write"])), true),
+        (policy(Scopes::all_of(["read", "admin"])), false),
+        (policy(Scopes::all_of(["READ"])), false),
+        (policy(Scopes::all_of(["rea"])), false),
+        (policy(Scopes::all_of([""; 0])), true),
         (policy(Scopes::any_of(["admin", "write"])), true),
         (policy(Scopes::any_of(["admin", "root"])), false),
         (policy(Scopes::any_of([""; 0])), false),
@@ -361,7 +502,7 @@ async fn policies_decide() {
 async fn missing_scopes_are_named() {
     let app = Router::new()
         .route("/", on_get(async || "in"))
-        .route_layer(RequireLayer::<User>::scopes(["read", "admin"]))
+        .route_layer(RequireLayer::scopes(["read", "admin"]))
         .layer(JwtAuthLayer::new(users()));
     let response = ask(&app, "/", get_as("alice")).await;
     assert_eq!(response.status(), 403);
@@ -375,13 +516,13 @@ async fn c09_a_malformed_scope_counts_only_where_scopes_do() {
     let no = |_: &Claims<User>| false;
     let mut app = Router::new().route("/none", on_get(async || "in"));
     for (path, layer) in [
-        ("/scopes", RequireLayer::new(read())),
-        ("/scopes-or", RequireLayer::new(read().or(no))),
-        ("/or-scopes", RequireLayer::new(no.or(read()))),
-        ("/not", RequireLayer::new(admin().not())),
-        ("/neither", RequireLayer::new(admin().or(no).not())),
-        ("/nor", RequireLayer::new(no.or(admin()).not())),
-        ("/roles", RequireLayer::<User>::new(Roles::at("scope").any_of(["7"]))),
+        ("/scopes", RequireLayer::for_claims(read())),
+        ("/scopes-or", RequireLayer::for_claims(read().or(no))),
+        ("/or-scopes", RequireLayer::for_claims(no.or(read()))),
+        ("/not", RequireLayer::for_claims(admin().not())),
+        ("/neither", RequireLayer::for_claims(admin().or(no).not())),
+        ("/nor", RequireLayer::for_claims(no.or(admin()).not())),
+        ("/roles", RequireLayer::for_claims(Roles::at("scope").any_of(["7"]))),
     ] {
         app = app.route(path, on_get(async || "in").layer(layer));
     }
@@ -415,7 +556,7 @@ async fn c09_a_malformed_scope_counts_only_where_scopes_do() {
 
 #[tokio::test]
 async fn require_takes_a_responder_of_its_own() {
-    let require = RequireLayer::<User>::scopes(["admin"])
+    let require = RequireLayer::scopes(["admin"])
         .respond_with(|rejection: &Rejection| rejection.to_response(String::from("own")));
     let inner = tower::service_fn(async |_: Request<String>| {
         Ok::<_, std::convert::Infallible>(Response::new(String::from("in")))

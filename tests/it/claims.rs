@@ -13,7 +13,8 @@ use serde::{
 use serde_json::{Value, json};
 use tower::Layer;
 use tower_jwt_auth::{
-    Algorithm, JwtAuthLayer, RegisteredClaims, RequireLayer, TokenSource, authorize::Roles,
+    Algorithm, ErrorKind, JwtAuthLayer, RegisteredClaims, RequireLayer, TokenSource,
+    authorize::Roles,
 };
 
 use crate::{
@@ -391,8 +392,7 @@ fn c08_the_largest_durations_overflow_nothing() {
 #[test]
 fn c09_scopes_are_read_from_both_claims() {
     let wanting = |scopes: [&'static str; 1]| {
-        let inner =
-            RequireLayer::<RegisteredClaims>::scopes(scopes).layer(handler::<RegisteredClaims>());
+        let inner = RequireLayer::scopes(scopes).layer(handler::<RegisteredClaims>());
         let layer = JwtAuthLayer::new(builder::<RegisteredClaims>().build().unwrap());
         Gate::around(&layer, Inner::new(inner))
     };
@@ -448,10 +448,27 @@ fn c09_scopes_are_read_from_both_claims() {
     assert_eq!(admin.get::<&str>(&[]), crate::gate::bare());
 }
 
+/// The checks are in the order of the documentation: the client before the application's type.
+#[test]
+fn a_token_of_another_client_is_refused_before_it_is_read_as_a_type() {
+    #[derive(Deserialize)]
+    struct Strict {
+        #[allow(dead_code, reason = "it is only read")]
+        tenant: String,
+    }
+    let verifier = builder::<Strict>().client("app").build().unwrap();
+    let kind = |changes| {
+        let token = key(Algorithm::ES256).token(&claims_with(changes));
+        verifier.verify(&token).now().unwrap().unwrap_err().kind().clone()
+    };
+    assert_eq!(kind(json!({"client_id": "other"})), ErrorKind::Client);
+    assert!(matches!(kind(json!({"client_id": "app"})), ErrorKind::ClaimsType { .. }));
+}
+
 #[test]
 fn c09_roles_of_a_wrong_type_are_none() {
     let policy = Roles::at("realm_access.roles").any_of(["admin"]);
-    let inner = RequireLayer::<RegisteredClaims>::new(policy).layer(handler::<RegisteredClaims>());
+    let inner = RequireLayer::new(policy).layer(handler::<RegisteredClaims>());
     let layer = JwtAuthLayer::new(builder::<RegisteredClaims>().build().unwrap());
     let gate = Gate::around(&layer, Inner::new(inner));
     let with = |roles: Value| gate.claims(&claims_with(json!({"realm_access": {"roles": roles}})));

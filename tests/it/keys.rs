@@ -501,7 +501,7 @@ fn a03_a_public_key_is_no_secret() {
 fn c04_the_keys_of_one_issuer_do_not_sign_for_another() {
     let [one, other] = [Algorithm::ES256, Algorithm::ES384].map(key);
     let bound = |key: &TestKey, issuer| KeySet::new([key.key()]).with_issuer(issuer);
-    let verifier = Verifier::<RegisteredClaims>::builder()
+    let verifier = Verifier::builder()
         .audience(crate::support::AUDIENCE)
         .clock(crate::support::FixedClock::default())
         .keys(bound(one, "https://one"))

@@ -108,7 +108,7 @@ impl<'de> Deserialize<'de> for Talkative {
     }
 }
 
-fn layer<C>() -> JwtAuthLayer<C> {
+fn layer<C: Send + Sync + 'static>() -> JwtAuthLayer<C> {
     let verifier = trusting(Key::hs256(MARKER).unwrap().with_kid("HS256")).build().unwrap();
     JwtAuthLayer::new(verifier)
         .source(TokenSource::cookie("at"))
@@ -177,10 +177,7 @@ fn p01_no_event_and_no_answer_shows_a_token() {
             Gate::new(layer::<Talkative>().pass_through().strip_token()),
             Gate::around(
                 &layer::<RegisteredClaims>(),
-                Inner::new(
-                    RequireLayer::<RegisteredClaims>::scopes(["admin"])
-                        .layer(handler::<RegisteredClaims>()),
-                ),
+                Inner::new(RequireLayer::scopes(["admin"]).layer(handler::<RegisteredClaims>())),
             ),
         ];
         for gate in &gates {
@@ -300,8 +297,8 @@ fn p01_no_debug_shows_a_token_or_a_key() {
         &layer,
         &service,
         &future,
-        &RequireLayer::<RegisteredClaims>::scopes(["a"]),
-        &RequireLayer::<RegisteredClaims>::scopes(["a"]).layer(()),
+        &RequireLayer::scopes(["a"]),
+        &RequireLayer::scopes(["a"]).layer(()),
         &cookie(),
         &cookie().dangerous(),
         &TokenSource::custom(move |_, _, _| Some(token.clone())),

@@ -328,8 +328,8 @@ proptest! {
         }
         // Whatever is asked of such claims has an answer.
         let policy = Roles::at("roles").any_of(["admin"]);
-        let inner = RequireLayer::<RegisteredClaims>::new(policy).layer(
-            RequireLayer::<RegisteredClaims>::scopes(["read"]).layer(handler::<RegisteredClaims>()),
+        let inner = RequireLayer::new(policy).layer(
+            RequireLayer::scopes(["read"]).layer(handler::<RegisteredClaims>()),
         );
         let outer = JwtAuthLayer::new(builder::<RegisteredClaims>().build().unwrap());
         let asked = Gate::around(&outer, Inner::new(inner));

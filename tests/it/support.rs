@@ -233,11 +233,16 @@ pub(crate) fn claims_with(changes: Value) -> Value {
 
 /// A builder with the usual issuer and audience, all [`KEYS`] and a clock at
 /// [`NOW`].
-pub(crate) fn builder<C>() -> VerifierBuilder<C> {
+pub(crate) fn builder<C: Send + Sync + 'static>() -> VerifierBuilder<C> {
     trusting(KEYS.iter().map(TestKey::key).collect::<Vec<_>>())
 }
 
 /// The same with these keys alone.
-pub(crate) fn trusting<C>(keys: impl IntoKeySource) -> VerifierBuilder<C> {
-    Verifier::builder().issuer(ISSUER).audience(AUDIENCE).keys(keys).clock(FixedClock::default())
+pub(crate) fn trusting<C: Send + Sync + 'static>(keys: impl IntoKeySource) -> VerifierBuilder<C> {
+    Verifier::builder()
+        .claims()
+        .issuer(ISSUER)
+        .audience(AUDIENCE)
+        .keys(keys)
+        .clock(FixedClock::default())
 }

@@ -141,11 +141,11 @@ fn keys_that_are_fetched() {
     /// Whatever waits may wait on any thread.
     fn waits<T: Send>(_: fn() -> T) {}
     waits(|| RemoteKeys::discover("").build());
-    waits(|| Verifier::<User>::discover("", ""));
+    waits(|| Verifier::discover("", ""));
     waits(|| async { RemoteKeys::at("").lazy().unwrap().refresh().await });
     waits(|| async {
         let settings: Settings = serde_json::from_str("").unwrap();
-        settings.layer::<tower_jwt_auth::RegisteredClaims>().await
+        settings.layer().await
     });
 }
 

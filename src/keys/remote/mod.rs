@@ -33,7 +33,7 @@
 //!
 //! # async fn start() -> Result<(), tower_jwt_auth::ConfigError> {
 //! let keys = RemoteKeys::discover("https://login.example.com").build().await?;
-//! let verifier = Verifier::<RegisteredClaims>::builder()
+//! let verifier = Verifier::builder()
 //!     .audience("https://api.example.com")
 //!     .keys(keys.clone()) // the keys also set the issuer
 //!     .build()?;

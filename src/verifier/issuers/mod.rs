@@ -45,7 +45,7 @@ use crate::{claims::RegisteredClaims, error::ConfigError};
 /// use tower_jwt_auth::{JwtAuthLayer, Key, RegisteredClaims, Verifier, verifier::Issuers};
 ///
 /// let verifier = |issuer, secret: [u8; 32]| {
-///     Verifier::<RegisteredClaims>::builder()
+///     Verifier::builder()
 ///         .issuer(issuer)
 ///         .audience("https://api.example.com")
 ///         .keys(Key::hs256(secret))

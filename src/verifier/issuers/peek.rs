@@ -7,7 +7,7 @@ use crate::{
     token::{Compact, DecodeBuf},
     verifier::{
         limits::MOST_LEEWAY,
-        pipeline::{read, text},
+        pipeline::{payload_text, read_claims},
     },
 };
 
@@ -18,9 +18,9 @@ pub(super) fn plausible(token: &str, limit: usize, now: i64) -> Result<(), Error
     let token = Compact::parse(token, limit)?;
     token.header(&mut DecodeBuf::new())?;
     token.signature(&mut DecodeBuf::new())?;
-    let payload = text(token)?;
+    let payload = payload_text(token)?;
     let rules = Rules::of_anybody(seconds(MOST_LEEWAY));
     let mut raw = RawClaims::default();
-    read(&payload, &rules, &mut raw)?;
+    read_claims(&payload, &rules, &mut raw)?;
     rules.check(&raw, now).map(drop)
 }

@@ -2,9 +2,10 @@
 
 mod web;
 
-use super::{AttemptError, HeaderPolicy, authenticate};
+use super::{AttemptError, Bindings, Checks, authenticate};
 use crate::{
     alg::Algorithm,
+    clock::SystemClock,
     error::Error,
     keys::{KeySet, Trusted},
     rules::Rules,
@@ -14,19 +15,24 @@ use crate::{
 /// A token's payload, if its form, its header and its signature are good. What
 /// the payload says is not looked at: those of the vectors are no claims sets.
 fn open(keys: &KeySet, token: &str) -> Result<Vec<u8>, Error> {
-    let rules = Rules::of_anybody(0);
     let token = Compact::parse(token, LONGEST)?;
     let algorithms = Algorithm::ALL.iter().copied().collect();
-    let welcome = HeaderPolicy { algorithms, rules: &rules };
+    let checks = Checks {
+        algorithms,
+        rules: Rules::of_anybody(0),
+        bindings: Bindings::default(),
+        clients: Box::default(),
+        clock: Box::new(SystemClock),
+    };
     let trusted = Trusted::new(keys.clone());
     let why = |doubt| match doubt {
         AttemptError::Token(error) => error,
         AttemptError::BoundToAnother => unreachable!("the keys are bound to nobody"),
         AttemptError::Keys(miss) => miss.error,
     };
-    authenticate(token, &trusted, welcome).map_err(why)?;
+    authenticate(&checks, token, &trusted).map_err(why)?;
     // Again, with the header known.
-    authenticate(token, &trusted, welcome).map_err(why)?;
+    authenticate(&checks, token, &trusted).map_err(why)?;
     token.payload()
 }
 

@@ -125,14 +125,15 @@ async fn j02_metadata_that_is_bad_is_refused() {
 async fn keys_and_verifier_agree_on_the_issuer() {
     let provider = Provider::new([key(Algorithm::ES256)]);
     let keys = RemoteKeys::discover(provider.issuer()).lazy().unwrap();
-    let builder = Verifier::<tower_jwt_auth::RegisteredClaims>::builder().audience(AUDIENCE);
+    let builder =
+        Verifier::builder().claims::<tower_jwt_auth::RegisteredClaims>().audience(AUDIENCE);
     let both = builder.keys(keys.clone()).issuer(provider.issuer()).issuer("https://other.example");
     let error = both.build().unwrap_err();
     assert!(error.to_string().contains("none of the keys is for"), "{error}");
     let error = trusting::<tower_jwt_auth::RegisteredClaims>(keys).build().unwrap_err();
     assert!(error.to_string().contains("to the last slash"), "{error}");
     let unbound = RemoteKeys::at(provider.jwks_url()).lazy().unwrap();
-    let builder = Verifier::<tower_jwt_auth::RegisteredClaims>::builder();
+    let builder = Verifier::builder().claims::<tower_jwt_auth::RegisteredClaims>();
     let error = builder.audience(AUDIENCE).keys(unbound).build().unwrap_err();
     assert_eq!(error, ConfigError::NoIssuer);
     assert!(

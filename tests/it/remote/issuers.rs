@@ -133,7 +133,7 @@ fn each_has_rules_of_its_own_and_comes_and_goes() {
     assert!(issuers.get(ONE).is_some() && issuers.get(TWO).is_none());
 
     // One that is not picked by an issuer has no place among them.
-    let any = Verifier::<RegisteredClaims>::builder().any_issuer().any_audience();
+    let any = Verifier::builder().any_issuer().any_audience();
     let error = issuers.add(any.keys(one.key()).build().unwrap()).unwrap_err();
     assert!(matches!(error, ConfigError::InvalidName(_)));
     assert!(issuers.add(issuers.verifier()).is_err());

@@ -58,10 +58,10 @@ fn j08_another_runtime_takes_over() {
     });
     // It goes while a fetch is under way.
     provider.answer(Answer::Hang);
-    let waiting = first.block_on(async {
-        let waiting = verifier.verify(&unknown(1));
+    let mut waiting = None;
+    first.block_on(async {
+        waiting = Some(verifier.verify(&unknown(1)));
         until("the fetch begins", || provider.fetches() == 2).await;
-        waiting
     });
     drop(first);
     drop(waiting);

@@ -10,7 +10,6 @@ use serde_json::Value;
 use tokio::runtime;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_jwt_auth::{
-    RegisteredClaims,
     error::{ErrorKind, StoreError},
     maybe_ready::MaybeReady,
     refresh::{
@@ -45,7 +44,7 @@ pub(super) async fn status(sessions: &Sessions, token: &str) -> u16 {
     let inner = service_fn(|_: Request<String>| async {
         Ok::<_, std::convert::Infallible>(Response::new(String::new()))
     });
-    let service = sessions.layer::<RegisteredClaims>().unwrap().layer(inner);
+    let service = sessions.layer().unwrap().layer(inner);
     let request = Request::get("/").header("authorization", format!("Bearer {token}"));
     let answer = service.oneshot(request.body(String::new()).unwrap()).await.unwrap();
     answer.status().as_u16()
@@ -285,7 +284,7 @@ async fn a_theft_that_is_seen_while_the_list_is_down_is_not_forgotten() {
     list.1.store(false, Ordering::Relaxed);
     let error = sessions.refresh(stolen.refresh()).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::RefreshTokenReused { .. }));
-    let verifier = sessions.verifier::<serde_json::Value>().build().unwrap();
+    let verifier = sessions.verifier().claims::<serde_json::Value>().build().unwrap();
     let error = verifier.verify(thief.access().as_str()).await.unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::Revoked);
 }

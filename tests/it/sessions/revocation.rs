@@ -13,7 +13,7 @@ use std::{
 use http::{Request, Response};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_jwt_auth::{
-    Algorithm, JwtAuthLayer, RegisteredClaims, Verifier,
+    Algorithm, JwtAuthLayer, Verifier,
     error::{ErrorKind, StoreError},
     issue::{Grant, SigningKey, TokenIssuerBuilder},
     maybe_ready::MaybeReady,
@@ -85,7 +85,7 @@ async fn v02_nobody_passes_while_the_list_cannot_be_asked() {
     for at_once in [true, false] {
         for (open, status) in [(false, 503), (true, 200)] {
             let keys = issuer.key_set();
-            let builder = Verifier::<RegisteredClaims>::builder().audience(AUDIENCE).keys(keys);
+            let builder = Verifier::builder().audience(AUDIENCE).keys(keys);
             let mut builder = builder.clock(clock.clone()).denylist(Down(at_once));
             if open {
                 builder = builder.dangerous().fail_open();
@@ -230,7 +230,7 @@ async fn v08_a_key_that_is_retired_is_refused_though_nothing_was_issued_since() 
     let builder = issuer(&clock).publish_ahead(Duration::from_secs(100));
     let issuer = builder.lifetime(Duration::from_secs(600)).build().unwrap();
     // An hour is the leeway of a verifier that is told so: only the key decides.
-    let builder = Verifier::<RegisteredClaims>::builder().audience(AUDIENCE);
+    let builder = Verifier::builder().audience(AUDIENCE);
     let builder = builder.keys(issuer.key_set()).clock(clock.clone());
     let verifier = builder.dangerous().any_leeway(Duration::from_secs(3600)).build().unwrap();
     let old = issuer.issue(Grant::new("ada")).unwrap();

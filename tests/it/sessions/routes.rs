@@ -7,7 +7,7 @@ use hyper::body as http_body;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use tower_jwt_auth::{
-    Algorithm, Claims, RegisteredClaims,
+    Algorithm, Claims,
     issue::{Grant, SigningKey, TokenCookies, TokenIssuer},
     refresh::Login,
     refresh::Session,
@@ -37,7 +37,7 @@ fn app(sessions: &Sessions) -> Router {
     };
     Router::new()
         .route("/me", get(me).post(me))
-        .route_layer(sessions.layer::<RegisteredClaims>().unwrap())
+        .route_layer(sessions.layer().unwrap())
         .route("/auth/login", axum::routing::post(login))
         .route_service("/auth/refresh", sessions.refresh_service())
         .route_service("/auth/logout", sessions.logout_service())
@@ -491,7 +491,7 @@ async fn t08_the_same_refresh_token_in_cookie_and_body_is_one() {
 #[tokio::test]
 async fn t17_a_login_below_an_optional_layer_takes_the_place_of_a_revoked_cookie() {
     let sessions = builder().build().unwrap();
-    let layer = sessions.layer::<RegisteredClaims>().unwrap().optional();
+    let layer = sessions.layer().unwrap().optional();
     let client = Client(app(&sessions).layer(layer));
     let first = client.post("/auth/login", &[SAME], json!({})).await.cookie_header();
     sessions.end_all("ada").await.unwrap();
@@ -523,7 +523,8 @@ async fn the_application_says_what_a_token_says_and_may_end_a_session() {
         .unwrap();
     let client = Client(app(&sessions));
     let (access, refresh) = client.tokens().await;
-    let claims = sessions.verifier::<Value>().build().unwrap().verify(&access).await.unwrap();
+    let claims =
+        sessions.verifier().claims::<Value>().build().unwrap().verify(&access).await.unwrap();
     assert_eq!(claims["role"], "admin");
 
     // Nothing is spent where the answer is 503.

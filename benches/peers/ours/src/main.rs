@@ -15,7 +15,7 @@ async fn app(input: &Input) -> Option<Router> {
     };
     // Every other setting is the default, but for a cache that is too small for more than
     // a few of the different tokens: each of those is to be verified.
-    let verifier = Verifier::<User>::builder()
+    let verifier = Verifier::builder().claims::<User>()
         .issuer(ISSUER)
         .audience(AUDIENCE)
         .keys(key.expect("a key").with_kid(KEY_ID))

@@ -1,0 +1,26 @@
+//! The claims that a layer has left for a request.
+
+use crate::{
+    error::Error,
+    observe,
+    response::{Rejection, RequestHead},
+    verifier::{Claims, Missing, find_claims},
+};
+
+/// The claims of a request, or why there are none.
+#[inline]
+pub(crate) fn claims<C: Send + Sync + 'static>(
+    request: RequestHead<'_>,
+) -> Result<Claims<C>, Rejection> {
+    find_claims(request.extensions).map_err(|missing| match missing {
+        Missing::Absent(rejection) => rejection,
+        Missing::Layer(error) => refuse(error, request),
+    })
+}
+
+/// A refusal within a layer, with the layer's challenge.
+#[cold]
+pub(crate) fn refuse(error: Error, request: RequestHead<'_>) -> Rejection {
+    observe::refused(&error);
+    Rejection::inside(error, request)
+}

@@ -1,0 +1,74 @@
+//! The request that was refused, as far as an answer may depend on it.
+
+use http::{Extensions, HeaderMap, HeaderValue, Request, Version, header, request::Parts};
+
+/// The head of a request.
+#[derive(Clone, Copy)]
+pub(crate) struct RequestHead<'r> {
+    pub(crate) version: Version,
+    pub(crate) headers: &'r HeaderMap,
+    pub(crate) extensions: &'r Extensions,
+}
+
+impl<'r, B> From<&'r Request<B>> for RequestHead<'r> {
+    fn from(request: &'r Request<B>) -> Self {
+        Self {
+            version: request.version(),
+            headers: request.headers(),
+            extensions: request.extensions(),
+        }
+    }
+}
+
+impl<'r> From<&'r Parts> for RequestHead<'r> {
+    fn from(parts: &'r Parts) -> Self {
+        Self { version: parts.version, headers: &parts.headers, extensions: &parts.extensions }
+    }
+}
+
+/// What a [`Rejection`](super::Rejection) knows of its request.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RequestFacts {
+    pub(super) version: Option<Version>,
+    pub(super) content_type: Option<HeaderValue>,
+    pub(super) scheme: Option<&'static str>,
+}
+
+impl From<RequestHead<'_>> for RequestFacts {
+    #[cold]
+    fn from(head: RequestHead<'_>) -> Self {
+        Self {
+            version: Some(head.version),
+            content_type: head.headers.get(header::CONTENT_TYPE).cloned(),
+            scheme: head.headers.get(header::AUTHORIZATION).and_then(scheme),
+        }
+    }
+}
+
+/// The scheme of credentials, if it is one that carries tokens. Anything else may be a token
+/// without a scheme, which must not be shown.
+fn scheme(credentials: &HeaderValue) -> Option<&'static str> {
+    let scheme = credentials.as_bytes().split(|byte| *byte == b' ').next()?;
+    ["Bearer", "DPoP"].into_iter().find(|known| scheme.eq_ignore_ascii_case(known.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_known_schemes_are_shown() {
+        for (credentials, expected) in [
+            ("Bearer x", Some("Bearer")),
+            ("bEARER x", Some("Bearer")),
+            ("dpop x", Some("DPoP")),
+            ("Bearer", Some("Bearer")),
+            ("Bearerx", None),
+            ("secret", None),
+            ("secret Bearer", None),
+            ("", None),
+        ] {
+            assert_eq!(scheme(&HeaderValue::from_static(credentials)), expected, "{credentials}");
+        }
+    }
+}

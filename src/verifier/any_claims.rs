@@ -1,0 +1,107 @@
+//! The registered claims of a request, whatever type its layer reads besides.
+
+use std::{
+    any::{Any, TypeId},
+    sync::LazyLock,
+};
+
+use arc_swap::ArcSwap;
+use http::Extensions;
+
+use super::claims::Claims;
+use crate::{
+    claims::RegisteredClaims,
+    error::Error,
+    response::{ClaimsAbsent, Rejection},
+};
+
+/// The types of claims that a verifier was built for, each with a function that looks for it.
+///
+/// A request's extensions can only be asked for a type that is named. So a policy that needs
+/// nothing but registered claims could not find them in a `Claims<User>` that it does not know.
+/// A second value in the extensions would cost every request an allocation, also where nobody
+/// looks for it.
+static FINDERS: LazyLock<ArcSwap<Vec<Finder>>> = LazyLock::new(ArcSwap::default);
+
+#[derive(Clone, Copy)]
+struct Finder {
+    of: TypeId,
+    find: fn(&Extensions) -> Option<Result<Claims, Rejection>>,
+}
+
+/// Makes claims of this type known. Each type is added once.
+pub(super) fn register<C: Send + Sync + 'static>() {
+    let of = TypeId::of::<C>();
+    let is_known = |finders: &[Finder]| finders.iter().any(|finder| finder.of == of);
+    if of == TypeId::of::<RegisteredClaims>() || is_known(&FINDERS.load()) {
+        return;
+    }
+    FINDERS.rcu(|finders| {
+        let mut finders = Vec::clone(finders);
+        if !is_known(&finders) {
+            finders.push(Finder { of, find: find_registered::<C> });
+        }
+        finders
+    });
+}
+
+fn find_registered<C: Send + Sync + 'static>(
+    extensions: &Extensions,
+) -> Option<Result<Claims, Rejection>> {
+    match extensions.get::<Claims<C>>() {
+        Some(claims) => Some(Ok(claims.to_registered())),
+        None => ClaimsAbsent::<C>::find(extensions).cloned().map(Err),
+    }
+}
+
+/// The claims of a request as a `C`.
+///
+/// A layer of the same type has left them. For [`RegisteredClaims`], a layer of any other type
+/// has them too; of several such layers, nobody can say which one is meant.
+#[inline]
+pub(crate) fn find<C: Send + Sync + 'static>(
+    extensions: &Extensions,
+) -> Result<Claims<C>, Missing> {
+    if let Some(claims) = extensions.get::<Claims<C>>() {
+        return Ok(claims.clone());
+    }
+    if let Some(rejection) = ClaimsAbsent::<C>::find(extensions) {
+        return Err(Missing::Absent(rejection.clone()));
+    }
+    if TypeId::of::<C>() == TypeId::of::<RegisteredClaims>() {
+        let mut found = Some(find_any(extensions)?);
+        let found: &mut dyn Any = &mut found;
+        if let Some(claims) = found.downcast_mut::<Option<Claims<C>>>().and_then(Option::take) {
+            return Ok(claims);
+        }
+    }
+    Err(Missing::Layer(Error::missing_layer::<C>()))
+}
+
+/// Why a request has no claims of a type.
+pub(crate) enum Missing {
+    /// The layer let the request pass without claims, and has logged why.
+    Absent(Rejection),
+    /// No layer has left any.
+    Layer(Error),
+}
+
+fn find_any(extensions: &Extensions) -> Result<Claims, Missing> {
+    let mut claims = None;
+    let mut absent = None;
+    for finder in FINDERS.load().iter() {
+        match (finder.find)(extensions) {
+            Some(Ok(_)) if claims.is_some() => {
+                return Err(Missing::Layer(Error::missing_layer::<RegisteredClaims>()));
+            }
+            Some(Ok(found)) => claims = Some(found),
+            Some(Err(rejection)) => absent = Some(rejection),
+            None => {}
+        }
+    }
+    match (claims, absent) {
+        (Some(claims), _) => Ok(claims),
+        (None, Some(rejection)) => Err(Missing::Absent(rejection)),
+        (None, None) => Err(Missing::Layer(Error::missing_layer::<RegisteredClaims>())),
+    }
+}
