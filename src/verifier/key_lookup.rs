@@ -7,30 +7,27 @@ use zeroize::Zeroizing;
 
 use super::{
     claims::Claims,
-    engine::{Engine, Failure},
+    engine::{Engine, Failure, MissingKey},
     pipeline,
 };
 use crate::{
     claims::RawClaims,
     error::{Error, ErrorKind},
-    keys::{Deadline, KeyAnswer, PendingFetch, RemoteKeys},
+    keys::{Deadline, KeyAnswer, PendingFetch},
     maybe_ready::MaybeReady,
     token::{Compact, DecodeBuf},
 };
 
 /// A search for a key.
 pub(super) struct KeyLookup {
-    /// The error if no key is found.
-    error: Error,
-    /// The sources that may have it.
-    may_have_it: Vec<RemoteKeys>,
+    missing: MissingKey,
     /// When the request stops waiting; `None` if it has not waited so far.
     first_deadline: Option<Deadline>,
 }
 
 impl KeyLookup {
-    pub(super) fn new(error: Error, may_have_it: Vec<RemoteKeys>) -> Self {
-        Self { error, may_have_it, first_deadline: None }
+    pub(super) fn new(missing: MissingKey) -> Self {
+        Self { missing, first_deadline: None }
     }
 
     /// Fetches the key if the token passes every check that needs none; otherwise refuses it.
@@ -47,8 +44,8 @@ impl KeyLookup {
             Ok(found) => found,
             Err(error) => return MaybeReady::Ready(Err(error)),
         };
-        let (mut waits, mut refusal) = (Vec::new(), Refusal(self.error));
-        for keys in self.may_have_it {
+        let (mut waits, mut refusal) = (Vec::new(), Refusal(self.missing.error));
+        for keys in self.missing.may_have_it {
             if keys.issuer().is_some_and(|bound| issuer.as_deref() != Some(bound)) {
                 continue;
             }
@@ -81,15 +78,15 @@ where
 {
     let deadline = waits.first().map(PendingFetch::deadline);
     let any_began_before = waits.iter().any(PendingFetch::began_before);
-    let (mut last, mut ended) = (Vec::new(), Vec::new());
+    let (mut may_have_it, mut ended) = (Vec::new(), Vec::new());
     for mut waiting in waits {
         let outcome = waiting.done().await;
         match engine.verify(token) {
             Ok((claims, _)) => return engine.finish(claims).await,
             Err(Failure::Final(error)) => return Err(error),
-            Err(Failure::KeyMissing(lookup)) => {
-                refusal.set_reason(lookup.error);
-                last = lookup.may_have_it;
+            Err(Failure::KeyMissing(missing)) => {
+                refusal.set_reason(missing.error);
+                may_have_it = missing.may_have_it;
             }
         }
         refusal.add_answer(&outcome);
@@ -102,7 +99,8 @@ where
     // A fetch that began before may have missed the key. So the key is looked for once more, up
     // to the same deadline.
     if any_began_before && first_deadline.is_none() && !refusal.is_server_fault() {
-        let again = KeyLookup { error: refusal.0, may_have_it: last, first_deadline: deadline };
+        let missing = MissingKey { error: refusal.0, may_have_it };
+        let again = KeyLookup { missing, first_deadline: deadline };
         return again.begin(&engine, token).await;
     }
     ended.iter().for_each(PendingFetch::remember_missing);

@@ -97,8 +97,6 @@ use zeroize::Zeroizing;
 
 pub(crate) use self::any_claims::{Missing, find as find_claims};
 #[cfg(feature = "remote")]
-use self::issuers::{IssuerEngines, LoadedEngine};
-#[cfg(feature = "remote")]
 pub use self::issuers::{IssuerPattern, Issuers, IssuersBuilder};
 pub use self::{
     builder::{DangerousVerifierBuilder, VerifierBuilder},
@@ -110,6 +108,11 @@ pub use self::{
 use self::{
     cache::CachedToken,
     engine::{Engine, Failure},
+};
+#[cfg(feature = "remote")]
+use self::{
+    issuers::{IssuerEngines, LoadedEngine},
+    key_lookup::KeyLookup,
 };
 #[cfg(feature = "remote")]
 use crate::keys::remote::RemoteKeys;
@@ -332,7 +335,9 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
             Ok(verified) => verified,
             Err(Failure::Final(error)) => return Err(error),
             #[cfg(feature = "remote")]
-            Err(Failure::KeyMissing(lookup)) => return Ok(lookup.begin(engine, token)),
+            Err(Failure::KeyMissing(missing)) => {
+                return Ok(KeyLookup::new(missing).begin(engine, token));
+            }
         };
         let Some(place) = place.filter(|_| engine.is_cached) else {
             return Ok(engine.finish(claims));
