@@ -43,6 +43,8 @@ pub mod refresh;
 pub mod response;
 pub mod revocation;
 mod rules;
+#[cfg(any(feature = "issue", feature = "remote"))]
+mod runtime;
 mod secret;
 #[cfg(feature = "issue")]
 pub mod sessions;

@@ -1,4 +1,4 @@
-//! Where keys come from: given once, or fetched again and again.
+//! The sources of keys: given once, those of this process, or fetched again and again.
 
 use std::{collections::HashMap, fmt};
 
@@ -7,7 +7,8 @@ use super::live::{LiveKeys, LoadedPlan};
 #[cfg(feature = "remote")]
 use super::remote::{LoadedKeys, RemoteKeys};
 use super::{
-    Key, KeySet,
+    key::Key,
+    set::KeySet,
     trusted::{Generation, StillTrusted, Trusted},
 };
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
     error::ConfigError,
 };
 
-/// What a verifier takes its keys from, made by [`IntoKeySource`].
+/// A source of a verifier's keys, made by [`IntoKeySource`].
 #[derive(Clone, Debug)]
 pub struct KeySource(Source);
 
@@ -34,22 +35,17 @@ impl KeySource {
     pub(crate) fn live(keys: LiveKeys) -> Self {
         Self(Source::Live(keys))
     }
-
-    #[cfg(feature = "remote")]
-    pub(super) fn remote(keys: RemoteKeys) -> Self {
-        Self(Source::Remote(keys))
-    }
 }
 
-/// What [`VerifierBuilder::keys`](crate::verifier::VerifierBuilder::keys) takes: a
-/// key, several, a set, the `Result` of making one, whose error `build()` then
-/// gives, and with the feature `remote` a `RemoteKeys`.
+/// A value that [`VerifierBuilder::keys`](crate::verifier::VerifierBuilder::keys) accepts:
+/// a key, several keys, a key set, and with the feature `remote` a `RemoteKeys`. It can also be the
+/// `Result` of making one of them; `build()` then returns its error.
 pub trait IntoKeySource {
-    /// The keys, or why there are none.
+    /// Converts the value into a source of keys.
     ///
     /// # Errors
     ///
-    /// What went wrong when the key was made.
+    /// Returns the error that occurred when the key was made.
     fn into_key_source(self) -> Result<KeySource, ConfigError>;
 }
 
@@ -83,6 +79,13 @@ impl<const N: usize> IntoKeySource for [Key; N] {
     }
 }
 
+#[cfg(feature = "remote")]
+impl IntoKeySource for RemoteKeys {
+    fn into_key_source(self) -> Result<KeySource, ConfigError> {
+        Ok(KeySource(Source::Remote(self)))
+    }
+}
+
 impl<K: IntoKeySource> IntoKeySource for Result<K, ConfigError> {
     fn into_key_source(self) -> Result<KeySource, ConfigError> {
         self?.into_key_source()
@@ -100,17 +103,17 @@ pub(crate) struct KeySources {
 
 /// Keys that were given once.
 enum Given {
-    /// All of them are bound to one issuer, or none is to any.
+    /// All keys are bound to one issuer, or none is bound to any.
     Together(Trusted),
-    /// Each issuer has its own, beside those that are bound to none: the very same key may be
-    /// bound to several.
+    /// Each issuer has its own keys and those that are bound to no issuer. The same key may be
+    /// bound to several issuers.
     ByIssuer { issuers: HashMap<Box<str>, Trusted>, others: Trusted, all: KeySet },
 }
 
 impl KeySources {
     /// # Errors
     ///
-    /// There is no key that can be used.
+    /// There is no usable key.
     pub(crate) fn new(sources: Vec<KeySource>) -> Result<Self, ConfigError> {
         let mut given = None::<KeySet>;
         #[cfg(feature = "issue")]
@@ -162,8 +165,8 @@ impl KeySources {
         &self.remote
     }
 
-    /// All algorithms that some key may verify, now or after a rotation: those of shared
-    /// secrets only if there is one now.
+    /// All algorithms that a key may verify, now or after a rotation. Those of shared secrets are
+    /// included only if there is a shared secret now.
     pub(crate) fn algorithms(&self) -> AlgorithmSet {
         let mut all = self.given().map(KeySet::algorithms).unwrap_or_default();
         for source in self.of(None).filter(|source| !matches!(source, SourceOfKeys::Given(_))) {
@@ -174,7 +177,7 @@ impl KeySources {
         all
     }
 
-    /// The issuer that each key is bound to, if it is to one.
+    /// The issuer that each key is bound to; `None` for a key that is bound to none.
     pub(crate) fn issuers(&self) -> impl Iterator<Item = Option<&str>> {
         let given = self.given().into_iter().flat_map(KeySet::iter).map(Key::issuer);
         given.chain(self.of(None).filter_map(|source| match source {
@@ -192,7 +195,7 @@ impl KeySources {
         matches!(self.given, Some(Given::ByIssuer { .. }))
     }
 
-    /// The sources of keys for tokens of an issuer. It is of no interest unless they are
+    /// The sources of keys for tokens of an issuer. The issuer is ignored unless the keys are
     /// [by issuer](Self::are_by_issuer).
     #[inline]
     pub(crate) fn of(&self, issuer: Option<&str>) -> impl Iterator<Item = SourceOfKeys<'_>> {
@@ -210,8 +213,8 @@ impl KeySources {
         sources
     }
 
-    /// Whether keys that vouched for a token of this issuer are still those of a source, and
-    /// may be used.
+    /// Whether the keys that verified a token of this issuer are still those of a source and may
+    /// be used.
     #[inline]
     pub(crate) fn still_trust(
         &self,
@@ -265,7 +268,7 @@ pub(crate) enum LoadedSource<'s> {
 }
 
 impl<'s> SourceOfKeys<'s> {
-    /// Its keys of this moment. Takes no lock and waits for nothing.
+    /// Loads its present keys, without a lock and without waiting.
     #[inline]
     pub(crate) fn load(self) -> LoadedSource<'s> {
         match self {
@@ -277,7 +280,7 @@ impl<'s> SourceOfKeys<'s> {
         }
     }
 
-    /// The keys that are fetched, if it is this kind: others may come.
+    /// The keys that are fetched, if this source fetches: a missing key may come.
     #[cfg(feature = "remote")]
     pub(crate) fn remote(self) -> Option<RemoteKeys> {
         match self {
@@ -288,7 +291,7 @@ impl<'s> SourceOfKeys<'s> {
 }
 
 impl LoadedSource<'_> {
-    /// The keys; none where a source has no keys that may be used.
+    /// The keys; `None` if the source has no usable keys.
     #[inline]
     pub(crate) fn trusted(&self) -> Option<&Trusted> {
         match self {

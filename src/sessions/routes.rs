@@ -3,7 +3,6 @@
 use std::{
     convert::Infallible,
     future::{Future, IntoFuture, poll_fn},
-    panic,
     pin::pin,
     task::{Context, Poll},
     time::Duration,
@@ -12,10 +11,7 @@ use std::{
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt, Limited};
 use serde::Deserialize;
-use tokio::{
-    runtime::Handle,
-    time::{sleep, timeout},
-};
+use tokio::time::timeout;
 use tower_service::Service;
 use zeroize::Zeroizing;
 
@@ -29,6 +25,7 @@ use crate::{
     json,
     maybe_ready::{MaybeReady, MaybeReadyFuture},
     refresh::TokenStatus,
+    runtime::runtime_with_timer,
     source::{Fault, RawToken, TokenLocation},
 };
 
@@ -286,16 +283,11 @@ async fn in_time<F: Future>(body: F) -> Result<F::Output, Error> {
     if let Poll::Ready(done) = poll_fn(|context| Poll::Ready(body.as_mut().poll(context))).await {
         return Ok(done);
     }
-    if !has_timer() {
+    if runtime_with_timer().is_none() {
         return Ok(body.await);
     }
     let late = ErrorKind::InvalidRequest(InvalidRequest::LateBody);
     timeout(LATEST, body).await.map_err(|_| late.into())
-}
-
-/// Whether this runs on a runtime with a timer. Without one, tokio panics.
-fn has_timer() -> bool {
-    Handle::try_current().is_ok() && panic::catch_unwind(|| drop(sleep(LATEST))).is_ok()
 }
 
 fn no_content() -> Response<Body> {

@@ -186,8 +186,7 @@ impl Settings {
         self.layer_of(self.verifier().await?)
     }
 
-    /// Builds the layer with another verifier, such as one with a type of claims or rules of your
-    /// own.
+    /// Builds the layer with another verifier, such as one with your own rules or type of claims.
     ///
     /// # Errors
     ///

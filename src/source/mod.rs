@@ -25,7 +25,7 @@
 //! ```
 //! use tower_jwt_auth::{JwtAuthLayer, TokenSource};
 //! # use tower_jwt_auth::{Key, RegisteredClaims, Verifier};
-//! # let verifier = Verifier::builder()
+//! # let verifier = Verifier::<RegisteredClaims>::builder()
 //! #     .any_issuer().any_audience().keys(Key::hs256([7; 32])).build()?;
 //! let layer = JwtAuthLayer::new(verifier).source(
 //!     TokenSource::cookie("__Host-at").trusted_origin("https://app.example.com")?,

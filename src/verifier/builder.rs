@@ -3,8 +3,15 @@
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use super::{
-    Cache, Claims, Engines, RuleError, Verifier, allowed_values::AllowedValues, any_claims,
-    binding::Bindings, cache::EngineId, engine::Engine, pipeline::Checks, rule::UserRules,
+    Cache, Claims, Engines, RuleError, Verifier,
+    allowed_values::AllowedValues,
+    any_claims,
+    binding::Bindings,
+    cache::EngineId,
+    engine::Engine,
+    limits::{MOST_LEEWAY, check_token_len},
+    pipeline::Checks,
+    rule::UserRules,
 };
 use crate::{
     alg::{Algorithm, AlgorithmSet},
@@ -460,15 +467,6 @@ impl<C: Send + Sync + 'static> VerifierBuilder<C> {
     }
 }
 
-/// Refuses a length of tokens that no server needs.
-pub(super) fn check_token_len(bytes: usize) -> Result<(), ConfigError> {
-    if (1..=LONGEST_TOKEN).contains(&bytes) {
-        Ok(())
-    } else {
-        Err(ConfigError::OutOfRange("the length of a token is from 1 to 65536 bytes"))
-    }
-}
-
 impl<C> fmt::Debug for VerifierBuilder<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VerifierBuilder")
@@ -521,11 +519,5 @@ impl<C> DangerousVerifierBuilder<C> {
     }
 }
 
-/// Tenants name the same service.
+/// Several issuers name the same service.
 static AUDIENCES: SharedTexts = SharedTexts::new();
-
-/// More than NTP ever leaves; less than the life of an access token.
-pub(super) const MOST_LEEWAY: Duration = Duration::from_secs(300);
-
-/// More than any server takes in one header.
-const LONGEST_TOKEN: usize = 64 * 1024;

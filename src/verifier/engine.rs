@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-#[cfg(feature = "remote")]
-use super::key_lookup::KeyLookup;
 use super::{
     cache::{CachedToken, EngineId},
     claims::{Claims, UnreleasedClaims},
     pipeline::{self, AttemptError, Checks},
     rule::UserRules,
 };
+#[cfg(feature = "remote")]
+use crate::keys::RemoteKeys;
 use crate::{
     error::{Error, ErrorKind},
     keys::{Generation, KeySources, StillTrusted},
@@ -39,7 +39,16 @@ pub(super) enum Failure {
     Final(Error),
     /// As far as the keys that are there can tell: others may come.
     #[cfg(feature = "remote")]
-    KeyMissing(KeyLookup),
+    KeyMissing(MissingKey),
+}
+
+/// A key that is not known.
+#[cfg(feature = "remote")]
+pub(super) struct MissingKey {
+    /// The error if it is not found.
+    pub(super) error: Error,
+    /// The sources that may have it.
+    pub(super) may_have_it: Vec<RemoteKeys>,
 }
 
 impl From<Error> for Failure {
@@ -86,9 +95,22 @@ impl<C: DeserializeOwned + 'static> Engine<C> {
         let error = refusal.unwrap_or_else(|| Error::new(ErrorKind::UnknownKey));
         #[cfg(feature = "remote")]
         if !may_have_it.is_empty() {
-            return Err(Failure::KeyMissing(KeyLookup::new(error, may_have_it)));
+            return Err(Failure::KeyMissing(MissingKey { error, may_have_it }));
         }
         Err(Failure::Final(error))
+    }
+}
+
+#[cfg(feature = "remote")]
+impl<C> Engine<C> {
+    /// The trusted issuers; `None` if every issuer is trusted.
+    pub(super) fn issuers(&self) -> Option<&[Arc<str>]> {
+        self.checks.rules.issuers.as_deref()
+    }
+
+    /// The trusted issuer of this name, as the engine keeps it.
+    pub(super) fn named(&self, issuer: &str) -> Option<&Arc<str>> {
+        self.issuers()?.iter().find(|own| ***own == *issuer)
     }
 }
 

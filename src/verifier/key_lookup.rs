@@ -1,4 +1,4 @@
-//! A token whose key is not known: whether one may come, and the wait for it.
+//! Looks for the key of a token that no present key fits, and waits for the fetch.
 
 use std::sync::Arc;
 
@@ -7,34 +7,30 @@ use zeroize::Zeroizing;
 
 use super::{
     claims::Claims,
-    engine::{Engine, Failure},
+    engine::{Engine, Failure, MissingKey},
     pipeline,
 };
 use crate::{
     claims::RawClaims,
     error::{Error, ErrorKind},
-    keys::{Deadline, KeyAnswer, PendingFetch, RemoteKeys},
+    keys::{Deadline, KeyAnswer, PendingFetch},
     maybe_ready::MaybeReady,
     token::{Compact, DecodeBuf},
 };
 
-/// A key that is looked for.
+/// A search for a key.
 pub(super) struct KeyLookup {
-    /// The answer if nothing is found.
-    error: Error,
-    /// The sources that may have it.
-    may_have_it: Vec<RemoteKeys>,
-    /// Until when somebody waits for it who has looked before.
-    waited: Option<Deadline>,
+    missing: MissingKey,
+    /// When the request stops waiting; `None` if it has not waited so far.
+    first_deadline: Option<Deadline>,
 }
 
 impl KeyLookup {
-    pub(super) fn new(error: Error, may_have_it: Vec<RemoteKeys>) -> Self {
-        Self { error, may_have_it, waited: None }
+    pub(super) fn new(missing: MissingKey) -> Self {
+        Self { missing, first_deadline: None }
     }
 
-    /// Looks for the key of a token that is in order as far as can be known without it; others
-    /// are refused for what is wrong with them.
+    /// Fetches the key if the token passes every check that needs none; otherwise refuses it.
     #[cold]
     pub(super) fn begin<C>(
         self,
@@ -48,67 +44,71 @@ impl KeyLookup {
             Ok(found) => found,
             Err(error) => return MaybeReady::Ready(Err(error)),
         };
-        let (mut waits, mut unknown) = (Vec::new(), Unknown(self.error));
-        for keys in self.may_have_it {
+        let (mut waits, mut refusal) = (Vec::new(), Refusal(self.missing.error));
+        for keys in self.missing.may_have_it {
             if keys.issuer().is_some_and(|bound| issuer.as_deref() != Some(bound)) {
                 continue;
             }
-            match keys.ask(&name, self.waited) {
+            match keys.ask(&name, self.first_deadline) {
                 KeyAnswer::Wait(waiting) => waits.push(waiting),
-                other => unknown.note(&other),
+                other => refusal.add_answer(&other),
             }
         }
         if waits.is_empty() {
-            return MaybeReady::Ready(Err(unknown.0));
+            return MaybeReady::Ready(Err(refusal.0));
         }
         let (engine, token) = (Arc::clone(engine), Zeroizing::new(token.to_owned()));
-        MaybeReady::pending(async move { wait(engine, waits, &token, self.waited, unknown).await })
+        let first_deadline = self.first_deadline;
+        MaybeReady::pending(
+            async move { wait(engine, waits, &token, first_deadline, refusal).await },
+        )
     }
 }
 
-/// Waits for the fetches, one after the other, and looks again after each.
+/// Waits for the fetches, one after the other, and verifies again after each.
 async fn wait<C>(
     engine: Arc<Engine<C>>,
     waits: Vec<PendingFetch>,
     token: &str,
-    waited: Option<Deadline>,
-    mut unknown: Unknown,
+    first_deadline: Option<Deadline>,
+    mut refusal: Refusal,
 ) -> Result<Claims<C>, Error>
 where
     C: DeserializeOwned + Send + Sync + 'static,
 {
     let deadline = waits.first().map(PendingFetch::deadline);
-    let shared = waits.iter().any(PendingFetch::is_shared);
-    let (mut last, mut ended) = (Vec::new(), Vec::new());
+    let any_began_before = waits.iter().any(PendingFetch::began_before);
+    let (mut may_have_it, mut ended) = (Vec::new(), Vec::new());
     for mut waiting in waits {
         let outcome = waiting.done().await;
         match engine.verify(token) {
             Ok((claims, _)) => return engine.finish(claims).await,
             Err(Failure::Final(error)) => return Err(error),
-            Err(Failure::KeyMissing(lookup)) => {
-                unknown.is(lookup.error);
-                last = lookup.may_have_it;
+            Err(Failure::KeyMissing(missing)) => {
+                refusal.set_reason(missing.error);
+                may_have_it = missing.may_have_it;
             }
         }
-        unknown.note(&outcome);
+        refusal.add_answer(&outcome);
         if let KeyAnswer::Unknown = outcome
-            && !waiting.is_shared()
+            && !waiting.began_before()
         {
             ended.push(waiting);
         }
     }
-    // A fetch may have begun before the key was there: once more, if there is the time, and no
-    // longer than before.
-    if shared && waited.is_none() && !unknown.is_server_fault() {
-        let again = KeyLookup { error: unknown.0, may_have_it: last, waited: deadline };
+    // A fetch that began before may have missed the key. So the key is looked for once more, up
+    // to the same deadline.
+    if any_began_before && first_deadline.is_none() && !refusal.is_server_fault() {
+        let missing = MissingKey { error: refusal.0, may_have_it };
+        let again = KeyLookup { missing, first_deadline: deadline };
         return again.begin(&engine, token).await;
     }
-    ended.iter().for_each(PendingFetch::lacks);
-    Err(unknown.0)
+    ended.iter().for_each(PendingFetch::remember_missing);
+    Err(refusal.0)
 }
 
-/// The issuer of a token and the name of its key, if all that can be checked without a key is in
-/// order. It is evidence of nothing.
+/// Checks all that can be checked without a key, and returns the token's issuer and the name of
+/// its key. Neither is verified.
 fn precheck_without_key<C>(
     engine: &Engine<C>,
     whole: &str,
@@ -128,33 +128,34 @@ fn precheck_without_key<C>(
     pipeline::read_claims(&payload, &engine.checks.rules, &mut raw)?;
     engine.checks.rules.check(&raw, engine.checks.now())?;
     engine.checks.bindings.check(&raw)?;
-    // Without an id, nobody can say which key it is: each token asks for its own.
+    // Without an id, no key can be named, so each token asks for its own.
     let signature = || text_of_signature(whole);
     let name = header.kid().map_or_else(signature, |kid| format!("id {kid}"));
     Ok((raw.iss.map(String::from), name))
 }
 
-/// The begin of a token's signature, which no other token has.
+/// The beginning of a token's signature, which no other token has.
 fn text_of_signature(token: &str) -> String {
     let signature = token.rsplit('.').next().unwrap_or_default();
     format!("token {}", signature.get(..43).unwrap_or(signature))
 }
 
-/// Why a token is refused whose key is not there: `KeysUnavailable` if a source cannot be asked,
-/// `KeyPending` if one is asked later, or else what is wrong by the keys that are there.
-struct Unknown(Error);
+/// Why a token without a known key is refused: `KeysUnavailable` if a source cannot be asked,
+/// `KeyPending` if one is asked later, else the reason of the keys that are there.
+struct Refusal(Error);
 
-impl Unknown {
-    /// Takes the reason that the present keys give.
-    fn is(&mut self, error: Error) {
+impl Refusal {
+    /// Replaces the reason by that of the present keys, unless a source cannot be asked.
+    fn set_reason(&mut self, error: Error) {
         if !self.is_server_fault() {
             self.0 = error;
         }
     }
 
+    /// Replaces the reason if a source cannot be asked, or only later.
     #[cold]
-    fn note(&mut self, asked: &KeyAnswer) {
-        match *asked {
+    fn add_answer(&mut self, answer: &KeyAnswer) {
+        match *answer {
             KeyAnswer::Unavailable { retry_after } => {
                 self.0 = ErrorKind::KeysUnavailable { retry_after }.into();
             }

@@ -84,6 +84,7 @@ mod engine;
 mod issuers;
 #[cfg(feature = "remote")]
 mod key_lookup;
+mod limits;
 mod pipeline;
 mod rule;
 mod verification;
@@ -97,8 +98,6 @@ use zeroize::Zeroizing;
 pub(crate) use self::any_claims::{Missing, find as find_claims};
 #[cfg(feature = "remote")]
 pub use self::issuers::{IssuerPattern, Issuers, IssuersBuilder};
-#[cfg(feature = "remote")]
-use self::issuers::{LoadedTenant, Tenants};
 pub use self::{
     builder::{DangerousVerifierBuilder, VerifierBuilder},
     cache::Cache,
@@ -109,6 +108,11 @@ pub use self::{
 use self::{
     cache::CachedToken,
     engine::{Engine, Failure},
+};
+#[cfg(feature = "remote")]
+use self::{
+    issuers::{IssuerEngines, LoadedEngine},
+    key_lookup::KeyLookup,
 };
 #[cfg(feature = "remote")]
 use crate::keys::remote::RemoteKeys;
@@ -144,23 +148,23 @@ enum Engines<C> {
     One(Arc<Engine<C>>),
     /// One for each issuer.
     #[cfg(feature = "remote")]
-    Tenants(Arc<Tenants<C>>),
+    ByIssuer(Arc<IssuerEngines<C>>),
 }
 
 /// The engine for a token, as it was at one moment.
-enum LoadedEngine<'v, C> {
+enum EngineRef<'v, C> {
     One(&'v Arc<Engine<C>>),
     #[cfg(feature = "remote")]
-    Tenant(LoadedTenant<C>),
+    ByIssuer(LoadedEngine<C>),
 }
 
-impl<C> LoadedEngine<'_, C> {
+impl<C> EngineRef<'_, C> {
     #[inline]
     fn get(&self) -> &Arc<Engine<C>> {
         match self {
             Self::One(engine) => engine,
             #[cfg(feature = "remote")]
-            Self::Tenant(tenant) => tenant.engine(),
+            Self::ByIssuer(loaded) => loaded.engine(),
         }
     }
 }
@@ -236,7 +240,15 @@ impl<C> Verifier<C> {
     pub fn remote_keys(&self) -> &[RemoteKeys] {
         match &self.0.engines {
             Engines::One(engine) => engine.keys.remote(),
-            Engines::Tenants(_) => &[],
+            Engines::ByIssuer(_) => &[],
+        }
+    }
+
+    /// The engine; `None` if each issuer has its own.
+    fn engine(&self) -> Option<&Arc<Engine<C>>> {
+        match &self.0.engines {
+            Engines::One(engine) => Some(engine),
+            Engines::ByIssuer(_) => None,
         }
     }
 }
@@ -278,11 +290,11 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         match &self.0.engines {
             Engines::One(engine) => self.verify_new(engine, token, place),
             #[cfg(feature = "remote")]
-            Engines::Tenants(tenants) => {
-                let issuer = tenants.issuer_of(token)?;
-                match tenants.load(&issuer) {
-                    Some(tenant) => self.verify_new(tenant.engine(), token, place),
-                    None => self.resolve(tenants, &issuer, token),
+            Engines::ByIssuer(engines) => {
+                let issuer = engines.issuer_of(token)?;
+                match engines.load(&issuer) {
+                    Some(loaded) => self.verify_new(loaded.engine(), token, place),
+                    None => self.resolve(engines, &issuer, token),
                 }
             }
         }
@@ -296,7 +308,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     ) -> Option<MaybeReady<Result<Claims<C>, Error>>> {
         let cached = hit.value()?;
         let loaded = self.engine_of(cached);
-        let Some(engine) = loaded.as_ref().map(LoadedEngine::get).filter(|it| cached.is_by(it.id))
+        let Some(engine) = loaded.as_ref().map(EngineRef::get).filter(|it| cached.is_by(it.id))
         else {
             // Its issuer has another one now, or none.
             hit.remove();
@@ -323,7 +335,9 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
             Ok(verified) => verified,
             Err(Failure::Final(error)) => return Err(error),
             #[cfg(feature = "remote")]
-            Err(Failure::KeyMissing(lookup)) => return Ok(lookup.begin(engine, token)),
+            Err(Failure::KeyMissing(missing)) => {
+                return Ok(KeyLookup::new(missing).begin(engine, token));
+            }
         };
         let Some(place) = place.filter(|_| engine.is_cached) else {
             return Ok(engine.finish(claims));
@@ -344,8 +358,8 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         match &self.0.engines {
             Engines::One(engine) => !may_pass(engine),
             #[cfg(feature = "remote")]
-            Engines::Tenants(tenants) => {
-                let engine = cached.registered().issuer().and_then(|issuer| tenants.get(issuer));
+            Engines::ByIssuer(engines) => {
+                let engine = cached.registered().issuer().and_then(|issuer| engines.get(issuer));
                 !engine.is_some_and(|engine| may_pass(&engine))
             }
         }
@@ -354,12 +368,12 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     /// The engine that verifies the tokens of this one's issuer now.
     #[inline]
     #[cfg_attr(not(feature = "remote"), expect(unused_variables, reason = "there is only one"))]
-    fn engine_of(&self, cached: &CachedToken<C>) -> Option<LoadedEngine<'_, C>> {
+    fn engine_of(&self, cached: &CachedToken<C>) -> Option<EngineRef<'_, C>> {
         match &self.0.engines {
-            Engines::One(engine) => Some(LoadedEngine::One(engine)),
+            Engines::One(engine) => Some(EngineRef::One(engine)),
             #[cfg(feature = "remote")]
-            Engines::Tenants(tenants) => {
-                tenants.load(cached.registered().issuer()?).map(LoadedEngine::Tenant)
+            Engines::ByIssuer(engines) => {
+                engines.load(cached.registered().issuer()?).map(EngineRef::ByIssuer)
             }
         }
     }
@@ -369,13 +383,13 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     #[cold]
     fn resolve(
         &self,
-        tenants: &Arc<Tenants<C>>,
+        engines: &Arc<IssuerEngines<C>>,
         issuer: &str,
         token: &str,
     ) -> Result<MaybeReady<Result<Claims<C>, Error>>, Error> {
-        let resolving = tenants.resolve(issuer, token)?;
+        let resolving = engines.resolve(issuer, token)?;
         let (verifier, token) = (self.clone(), Zeroizing::new(token.to_owned()));
-        Ok(MaybeReady::pending(resolving.then(async move |engine| {
+        Ok(MaybeReady::pending(resolving.verify_with(async move |engine| {
             let place = verifier.0.cache.as_ref().map(|cache| cache.place(token.as_bytes()));
             verifier.verify_new(&engine, &token, place)?.await
         })))
@@ -399,7 +413,7 @@ impl<C> fmt::Debug for Verifier<C> {
                 .field("max_token_len", &engine.max_token_len)
                 .finish_non_exhaustive(),
             #[cfg(feature = "remote")]
-            Engines::Tenants(tenants) => f.debug_tuple("Verifier").field(tenants).finish(),
+            Engines::ByIssuer(engines) => f.debug_tuple("Verifier").field(engines).finish(),
         }
     }
 }

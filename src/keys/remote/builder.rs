@@ -1,4 +1,4 @@
-//! What is set of keys that are fetched.
+//! The builder of keys that are fetched.
 
 use std::{fmt, ops::RangeInclusive, sync::Arc, time::Duration};
 
@@ -14,14 +14,14 @@ use crate::{
 ///
 /// # Defaults
 ///
-/// - time-outs: 2 s for a connection, 5 s for a whole fetch
+/// - time-outs: 2 s to connect, 5 s for a whole fetch
 /// - limits: 512 KiB, 100 keys
-/// - next fetch: when `Cache-Control` or `Expires` says, within 1 min … 24 h, and 18 h
-///   at the most while keys may be stale for 24 h; 10 min if they say nothing; ±10 %
-/// - key that nobody knows: a fetch at once, and the next one 5 s later; a request waits
-///   5 s for it at most
-/// - after a failure: 1 s, 2 s, … 60 s, ±10 %, for ever
-/// - keys while the provider is down: for 24 h since the last success
+/// - refresh interval: as `Cache-Control` or `Expires` says, from 1 min to 18 h (three
+///   quarters of `max_stale`); 10 min if neither is sent; ±10 %
+/// - unknown key: one fetch at once, and the next one after a cool-down of 5 s; a request
+///   waits at most 5 s
+/// - retry after a failure: 1 s, 2 s, … 60 s, ±10 %, without an end
+/// - keys while the provider is down: valid for 24 h after the last successful fetch
 /// - HTTP client: rustls, no redirects, no proxy, no compression
 /// - clock: that of the system
 #[must_use = "a builder does nothing until it is built"]
@@ -34,7 +34,7 @@ pub struct RemoteKeysBuilder {
 }
 
 impl RemoteKeysBuilder {
-    pub(super) fn new(location: Result<Location, ConfigError>, issuer: Option<Box<str>>) -> Self {
+    fn new(location: Result<Location, ConfigError>, issuer: Option<Box<str>>) -> Self {
         Self {
             location,
             issuer,
@@ -44,9 +44,8 @@ impl RemoteKeysBuilder {
         }
     }
 
-    /// Binds the keys to an issuer: they then verify only tokens whose `iss` is this
-    /// one, byte for byte (RFC 8725 §3.8). Keys that were discovered are bound to
-    /// theirs.
+    /// Binds the keys to an issuer: they then verify only tokens whose `iss` equals it,
+    /// byte for byte (RFC 8725 §3.8). Discovered keys are bound to their issuer already.
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         let issuer = issuer.into().into_boxed_str();
         if let Ok(location) = &self.location
@@ -61,129 +60,132 @@ impl RemoteKeysBuilder {
         self
     }
 
-    /// Fetches with this client: through a proxy, with a certificate authority or a
-    /// certificate of your own.
+    /// Fetches with this client. Use it for a proxy, your own certificate authority or a
+    /// client certificate.
+    ///
+    /// [`Self::timeout`] applies to every client. [`Self::connect_timeout`] does not: set
+    /// it on the client.
     ///
     /// # Security
     ///
-    /// Build it with [`redirect::Policy::none`](reqwest::redirect::Policy::none): what
-    /// a redirect leads to is refused, but would have been asked. Its connect
-    /// time-out is yours to set; [`Self::timeout`] counts with every client.
+    /// Build the client with
+    /// [`redirect::Policy::none`](reqwest::redirect::Policy::none). The answer of a
+    /// redirect's target is refused, but the client would have sent a request to it.
     pub fn client(mut self, client: Client) -> Self {
         self.client = Some(client);
         self
     }
 
-    /// How long it may take to connect, TLS included. Default: 2 s.
+    /// Sets the time-out of a connection, including TLS. Default: 2 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.policy.connect_timeout = timeout;
         self
     }
 
-    /// How long a whole fetch may take, discovery included, to the last byte.
+    /// Sets the time-out of a whole fetch, including discovery, up to the last byte.
     /// Default: 5 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.policy.timeout = timeout;
         self
     }
 
-    /// The longest document that is read, in bytes. Default: 524,288.
+    /// Sets the maximum length of a document, in bytes. Default: 524,288.
     pub fn max_body(mut self, bytes: usize) -> Self {
         self.policy.max_body = bytes;
         self
     }
 
-    /// The most keys that a document may have. Default: 100.
+    /// Sets the maximum number of keys in a document. Default: 100.
     pub fn max_keys(mut self, keys: usize) -> Self {
         self.policy.max_keys = keys;
         self
     }
 
-    /// The shortest and the longest time from one fetch to the next, whatever the
-    /// provider's `Cache-Control` says. Default: 1 min to 24 h.
+    /// Sets the shortest and the longest time between two fetches, whatever the provider's
+    /// `Cache-Control` says. Default: 1 min to 24 h.
     ///
-    /// The longest is also how long a key that the provider has taken back still
-    /// serves. Keys are fetched after three quarters of [`Self::max_stale`] at the
-    /// latest, so that there is time to try again.
+    /// A key that the provider has removed remains valid for at most the longest time. Keys
+    /// are refreshed after three quarters of [`Self::max_stale`] at the latest, so that
+    /// there is time to retry.
     pub fn refresh_interval(mut self, interval: RangeInclusive<Duration>) -> Self {
         self.policy.refresh = interval;
         self
     }
 
-    /// The time to the next fetch where the provider does not say how long its keys
-    /// are good for. Default: 10 min.
+    /// Sets the time to the next fetch if the provider sends no freshness lifetime.
+    /// Default: 10 min.
     pub fn default_refresh(mut self, interval: Duration) -> Self {
         self.policy.default_refresh = interval;
         self
     }
 
-    /// By which part the time to the next fetch is made longer or shorter at random,
-    /// from 0 to 0.5, so that machines do not fetch in step. Default: 0.1.
+    /// Sets the part by which the time to the next fetch is lengthened or shortened at
+    /// random, from 0 to 0.5, so that machines do not fetch in step. Default: 0.1.
     pub fn jitter(mut self, part: f64) -> Self {
         self.policy.jitter = part;
         self
     }
 
-    /// For how long no token causes another fetch, after one did: what anybody can
-    /// make this service do to the provider by made-up key ids. The first token of a key that
-    /// was published without notice waits for so long, if tokens with made-up key ids come at
-    /// the same time. Default: 5 s.
+    /// Sets the time for which no token causes another fetch, after one did. Default: 5 s.
+    ///
+    /// It limits the load that made-up key ids put on the provider. During a flood of them,
+    /// the first token of a new key waits for up to this time.
     pub fn cooldown(mut self, cooldown: Duration) -> Self {
         self.policy.cooldown = cooldown;
         self
     }
 
-    /// How long a request waits for keys at most; then it is answered 503. Default:
-    /// 5 s.
+    /// Sets how long a request waits for keys before it is answered 503. Default: 5 s.
     pub fn max_wait(mut self, wait: Duration) -> Self {
         self.policy.max_wait = wait;
         self
     }
 
-    /// The pause after the first failure of keys that are due, and the longest one:
-    /// it doubles in between. Default: 1 s to 60 s.
+    /// Sets the pause after a refresh has failed, and the longest pause: it doubles after
+    /// each failure. Default: 1 s to 60 s.
     pub fn retry_interval(mut self, interval: RangeInclusive<Duration>) -> Self {
         self.policy.retry = interval;
         self
     }
 
-    /// For how long keys serve while the provider cannot be reached, since the last
-    /// success; then tokens are answered 503. Default: 24 h; at least 1 s.
+    /// Sets how long keys remain valid after the last successful fetch if the provider
+    /// cannot be reached. Then tokens are answered 503. Default: 24 h; at least 1 s.
     pub fn max_stale(mut self, stale: Duration) -> Self {
         self.policy.max_stale = stale;
         self
     }
 
-    /// Takes the time by which keys become stale from this clock. Pauses and
-    /// time-outs are tokio's.
+    /// Sets the clock that decides when keys are stale. Intervals and time-outs use tokio's
+    /// time.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Box::new(clock);
         self
     }
 
-    /// Fetches the keys, and keeps them fresh from then on, in a task of the tokio
-    /// runtime that this is called on.
+    /// Fetches the keys, and starts a task on the current tokio runtime that keeps them
+    /// fresh.
     ///
     /// # Errors
     ///
-    /// A setting is not safe, or the keys cannot be fetched; nothing goes on then.
+    /// Returns an error if a setting is not safe or the keys cannot be fetched. No task is
+    /// left running then.
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it is done, it leaves nothing behind.
+    /// If the future is dropped, no task is left running.
     pub async fn build(self) -> Result<RemoteKeys, ConfigError> {
         RemoteKeys::start_and_wait(self.refresher()?).await.map_err(ConfigError::Fetch)
     }
 
-    /// Starts without the provider: requests are answered 503 with `Retry-After`
-    /// until keys are there.
+    /// Starts without waiting for the provider: requests are answered 503 with
+    /// `Retry-After` until the keys are fetched.
     ///
-    /// Outside of a tokio runtime nothing is spawned; the first request does it then,
-    /// on its own runtime.
+    /// Outside of a tokio runtime, no task is started; the first request then starts it on
+    /// its own runtime.
     ///
     /// # Errors
     ///
-    /// A setting is not safe.
+    /// Returns an error if a setting is not safe.
     pub fn lazy(self) -> Result<RemoteKeys, ConfigError> {
         self.refresher().map(RemoteKeys::start)
     }
@@ -198,6 +200,32 @@ impl RemoteKeysBuilder {
         self.policy.check()?;
         let fetcher = Fetcher::new(self.client, location.url(), &self.policy)?;
         Ok(Refresher::new(location, self.issuer, self.policy, fetcher, self.clock))
+    }
+}
+
+impl RemoteKeys {
+    /// Returns a builder of keys that are found through the issuer's metadata.
+    ///
+    /// The metadata is read from `/.well-known/openid-configuration` after the issuer, else
+    /// from `/.well-known/oauth-authorization-server` before the issuer's path (OpenID
+    /// Connect Discovery 1.0 §4.1, RFC 8414 §3.1).
+    ///
+    /// Write the issuer exactly as in the tokens' `iss`, including a final slash. It is not
+    /// the URL of the metadata.
+    pub fn discover(issuer: impl AsRef<str>) -> RemoteKeysBuilder {
+        let issuer = issuer.as_ref();
+        RemoteKeysBuilder::new(Location::discovered(issuer), Some(issuer.into()))
+    }
+
+    /// Returns a builder of keys that are fetched from a JWK set at this URL. It is the
+    /// provider's `jwks_uri`, and not the URL of its metadata.
+    ///
+    /// # Security
+    ///
+    /// The keys verify tokens of every issuer that the verifier trusts, unless
+    /// [`issuer`](RemoteKeysBuilder::issuer) binds them to one.
+    pub fn at(jwks_url: impl AsRef<str>) -> RemoteKeysBuilder {
+        RemoteKeysBuilder::new(Location::keys(jwks_url.as_ref()), None)
     }
 }
 

@@ -1,5 +1,5 @@
-//! From an issuer to the address of its keys (OpenID Connect Discovery 1.0 §4,
-//! RFC 8414 §3), and which addresses may be used at all.
+//! Finds the URL of an issuer's keys (OpenID Connect Discovery 1.0 §4, RFC 8414 §3), and
+//! decides which URLs may be fetched at all.
 
 use serde::Deserialize;
 use url::{Host, Url};
@@ -9,8 +9,8 @@ use crate::{
     json,
 };
 
-/// An address that keys or metadata may be fetched from: `https`, or `http` to
-/// this machine; without a user, a password or a fragment.
+/// Parses a URL that keys or metadata may be fetched from: `https`, or `http` to loopback, and
+/// without a user, a password or a fragment.
 pub(super) fn address(text: &str) -> Result<Url, &'static str> {
     let url = Url::parse(text).map_err(|_| "it is no URL, write it as `https://…`")?;
     let loopback = match url.host() {
@@ -34,7 +34,7 @@ pub(super) fn address(text: &str) -> Result<Url, &'static str> {
     Ok(url)
 }
 
-/// The issuer's own address.
+/// Parses an issuer as the URL that its metadata is found by.
 pub(super) fn issuer(text: &str) -> Result<Url, ConfigError> {
     let url = address(text).map_err(ConfigError::InvalidUrl)?;
     match url.query() {
@@ -43,10 +43,10 @@ pub(super) fn issuer(text: &str) -> Result<Url, ConfigError> {
     }
 }
 
-/// Where the issuer's metadata may be, in the order in which to look: behind its
-/// path (OpenID Connect Discovery §4.1), and between host and path (RFC 8414 §3.1).
+/// The URLs of the issuer's metadata, in the order to try: after its path (OpenID Connect
+/// Discovery §4.1), and between host and path (RFC 8414 §3.1).
 pub(super) fn metadata_urls(issuer: &Url) -> [Url; 2] {
-    // "any terminating / is removed first", both texts say.
+    // Both texts say that "any terminating / is removed first".
     let path = issuer.path().trim_end_matches('/');
     let at = |path: String| {
         let mut url = issuer.clone();
@@ -59,8 +59,7 @@ pub(super) fn metadata_urls(issuer: &Url) -> [Url; 2] {
     ]
 }
 
-/// The address of the keys, by the metadata of this issuer. Where the issuer is not on
-/// this machine, its keys are not either.
+/// The URL of the keys in the metadata of this issuer. It must be `https` if the issuer is.
 pub(super) fn keys_url(
     document: &[u8],
     issuer: &str,

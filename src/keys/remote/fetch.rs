@@ -22,14 +22,14 @@ pub(super) struct Fetcher {
 
 /// An answer.
 pub(super) enum Fetched {
-    /// A document.
+    /// A new document.
     New { body: Vec<u8>, etag: Option<HeaderValue>, fresh: Option<Duration> },
-    /// The one that the given `ETag` names (RFC 9110 §15.4.5).
+    /// The document of the given `ETag` is still current (RFC 9110 §15.4.5).
     Unchanged { fresh: Option<Duration> },
 }
 
 impl Fetcher {
-    /// For documents at or behind this address.
+    /// A fetcher for documents at this URL or below it.
     pub(super) fn new(
         client: Option<Client>,
         url: &Url,
@@ -37,7 +37,7 @@ impl Fetcher {
     ) -> Result<Self, ConfigError> {
         let client = match client {
             Some(client) => Ok(client),
-            // On loopback there is no TLS, and so no need of certificates.
+            // Loopback has no TLS, so it needs no certificates.
             None => own_client(policy).build().or_else(|error| match url.scheme() {
                 "http" => own_client(policy).tls_certs_only([]).build(),
                 _ => Err(error),
@@ -53,8 +53,8 @@ impl Fetcher {
         Ok(Self { client, max_body: policy.max_body })
     }
 
-    /// Gets a document, or learns that it is still that of `etag`. How long it may
-    /// take is the caller's to say.
+    /// Gets a document, or learns that it is still that of `etag`. The caller sets the
+    /// time-out.
     pub(super) async fn get(
         &self,
         url: &Url,
@@ -69,13 +69,13 @@ impl Fetcher {
         etag: Option<&HeaderValue>,
     ) -> Result<Fetched, FetchErrorKind> {
         let mut request = self.client.get(url.clone()).header(header::ACCEPT, ACCEPTED);
-        // Without it, any coding may come (RFC 9110 §12.5.3).
+        // Without this header, the server may use any coding (RFC 9110 §12.5.3).
         request = request.header(header::ACCEPT_ENCODING, "identity");
         if let Some(etag) = etag {
             request = request.header(header::IF_NONE_MATCH, etag);
         }
         let mut response = request.send().await.map_err(failure)?;
-        // A client of the application's own may follow redirects.
+        // The application's own client may follow redirects.
         if response.url() != url {
             return Err(FetchErrorKind::Redirect);
         }
@@ -124,19 +124,19 @@ fn is_identity(coding: &HeaderValue) -> bool {
     codings.all(|one| one.is_empty() || one.eq_ignore_ascii_case(b"identity"))
 }
 
-/// The name of a coding, if it looks like one.
+/// The name of a coding for an error, if it looks like a name.
 fn name_of(coding: &HeaderValue) -> Box<str> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || "-_., ".contains(c);
     let name = coding.to_str().ok().filter(|name| name.len() <= 32 && name.chars().all(is_name));
     name.map_or_else(|| "of an unknown name".into(), |name| format!("`{name}`").into())
 }
 
-/// An address without its query, which may hold what is not for a log, and no longer
-/// than is good for one: metadata may name any.
+/// A URL for errors and logs: without its query, which may hold secrets, and shortened, because
+/// metadata may contain any URL.
 pub(super) fn shown(url: &Url) -> String {
     let mut url = url.clone();
     url.set_query(None);
-    // Behind the parser it is ASCII.
+    // A parsed URL is ASCII.
     let mut text = String::from(url);
     if text.len() > LONGEST_SHOWN {
         text = text.chars().take(LONGEST_SHOWN).chain(['…']).collect();
@@ -144,11 +144,11 @@ pub(super) fn shown(url: &Url) -> String {
     text
 }
 
-/// A client that does what it is asked and no more: no redirects, no proxy from
-/// the environment, no compression, no second try, no connection kept for later.
+/// A client without extras: no redirects, no proxy from the environment, no compression, no
+/// retries, no idle connections.
 fn own_client(policy: &Policy) -> ClientBuilder {
     Client::builder()
-        // Whatever else the features of the build offer.
+        // Other features of the build may offer another backend.
         .tls_backend_rustls()
         .connect_timeout(policy.connect_timeout)
         .timeout(policy.timeout)
@@ -173,8 +173,8 @@ fn failure(error: reqwest::Error) -> FetchErrorKind {
     }
 }
 
-/// What lies at the bottom of an error, such as "connection refused"; what lies
-/// above it repeats the address.
+/// The innermost cause of an error, such as "connection refused". The outer ones repeat the
+/// address.
 fn cause(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(next) = cause.source() {
@@ -186,7 +186,7 @@ fn cause(error: &reqwest::Error) -> String {
     cause.to_string().chars().take(200).collect()
 }
 
-/// How long the answer is good for, by its own word (RFC 9111 §4.2.1).
+/// The freshness lifetime that the response states (RFC 9111 §4.2.1).
 fn freshness(headers: &HeaderMap) -> Option<Duration> {
     if let Some(control) = headers.typed_get::<CacheControl>() {
         if control.no_store() || control.no_cache() {
@@ -197,7 +197,7 @@ fn freshness(headers: &HeaderMap) -> Option<Duration> {
             return Some(max_age.saturating_sub(Duration::from_secs(age)));
         }
     }
-    // One that is no date has passed (RFC 9111 §5.3).
+    // An invalid date counts as one in the past (RFC 9111 §5.3).
     headers.get(header::EXPIRES)?;
     let Some(expires) = headers.typed_get::<Expires>() else { return Some(Duration::ZERO) };
     let (expires, date) = (SystemTime::from(expires), headers.typed_get::<Date>()?.into());

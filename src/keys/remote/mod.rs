@@ -3,31 +3,29 @@
 //!
 //! # Rules
 //!
-//! 1. The keys come from a JWK set (RFC 7517 §5): at an address, or where the
-//!    issuer's metadata says (OpenID Connect Discovery 1.0 §4, else RFC 8414 §3). The
-//!    metadata's `issuer` is the configured one, byte for byte.
-//! 2. Addresses are `https`, or `http` to loopback. Redirects are not followed, and a
-//!    token never has a say in what is fetched.
-//! 3. A task fetches again when the keys are due, which is well before they are too
-//!    old. Requests verify with the keys that are there, without a lock and without
-//!    waiting for a fetch.
-//! 4. A new document replaces all keys at once: a key that is gone is refused from
-//!    then on. A document that cannot be read, or has no key that can be used,
-//!    changes nothing; a bad key in it does not spoil the others.
-//! 5. A token whose key nobody knows, and which is good in all that can be known
-//!    without the key, causes one fetch, shared by all who wait for it. The next such
-//!    fetch begins when a cool-down is over. So the first token after a rotation is
-//!    verified within its own request, and made-up key ids cause few fetches.
-//!    In the cool-down, a token with an unknown key waits for the next fetch, or is
-//!    answered 503 with `Retry-After`. It is refused with 401 only if a fetch that
-//!    began after another token had named the same key, and at most 5 s ago, has not
-//!    brought that key.
-//! 6. While the provider cannot be reached, the keys that are there serve until they
-//!    are too old. What cannot be decided is answered 503 with `Retry-After`, not
-//!    401: a client that sees 401 logs its user out.
-//! 7. The keys verify tokens of their issuer alone.
+//! 1. The keys come from a JWK set (RFC 7517 §5), either at a given URL or at the
+//!    `jwks_uri` of the issuer's metadata (OpenID Connect Discovery 1.0 §4, else RFC 8414
+//!    §3). The metadata's `issuer` must equal the configured one, byte for byte.
+//! 2. URLs are `https`, or `http` to loopback. Redirects are not followed, and a token
+//!    never influences which URL is fetched.
+//! 3. A background task refreshes the keys well before they are too old. Requests verify
+//!    with the present keys: they take no lock and do not wait for a refresh.
+//! 4. A new document replaces all keys at once, and a removed key is refused from then
+//!    on. A document that cannot be read or has no usable key changes nothing. One
+//!    unusable key in a document does not affect the others.
+//! 5. A token with an unknown key that passes every check which needs no key causes one
+//!    fetch, and all requests that wait share it. The next such fetch begins after a
+//!    cool-down. So the first token after a rotation is verified within its own request,
+//!    and made-up key ids cause few fetches. During the cool-down, a token with an unknown
+//!    key waits for the next fetch or is answered 503 with `Retry-After`. It is refused
+//!    with 401 only if a fetch did not bring the key, and that fetch began at most 5 s ago
+//!    and after another token had named the same key.
+//! 6. While the provider cannot be reached, the present keys remain valid until they are
+//!    too old. A token that cannot be decided is answered 503 with `Retry-After` and not
+//!    401, because a client that gets 401 logs its user out.
+//! 7. The keys verify only tokens of their issuer.
 //!
-//! The numbers, all of which can be set, stand at [`RemoteKeysBuilder`].
+//! [`RemoteKeysBuilder`] lists the defaults and sets them.
 //!
 //! # Example: by discovery
 //! ```no_run
@@ -37,13 +35,13 @@
 //! let keys = RemoteKeys::discover("https://login.example.com").build().await?;
 //! let verifier = Verifier::builder()
 //!     .audience("https://api.example.com")
-//!     .keys(keys.clone()) // they bring their issuer along
+//!     .keys(keys.clone()) // the keys also set the issuer
 //!     .build()?;
 //! println!("{:?}", keys.status());
 //! # Ok(()) }
 //! ```
 //!
-//! # Example: from an address, without waiting for it
+//! # Example: from a URL, without waiting for the provider
 //! ```no_run
 //! use std::time::Duration;
 //! use tower_jwt_auth::{RegisteredClaims, RemoteKeys, Verifier};
@@ -59,19 +57,20 @@
 //!
 //! # Deployment
 //!
-//! One `RemoteKeys` serves a whole process: clone it. It needs a tokio runtime with
-//! time and I/O, as `#[tokio::main]` makes it. When its runtime ends, or is not driven
-//! any more, the next request that needs a key starts the task on its own.
+//! One `RemoteKeys` serves a whole process: clone it. It needs a tokio runtime with time
+//! and I/O, such as that of `#[tokio::main]`. If its runtime ends or is no longer driven,
+//! the next request that needs a key starts the task again on the request's runtime.
 //!
-//! In a container network, where a provider has no TLS: put a proxy on loopback. Plain
-//! `http` to other machines is not offered, for who can change keys can sign tokens.
+//! If a provider in a container network has no TLS, put a proxy on loopback. Plain `http`
+//! to other machines is not supported, because anybody who can change the keys can sign
+//! tokens.
 //!
-//! HTTPS is rustls with aws-lc-rs, also where this crate verifies with RustCrypto, and
-//! trusts the authorities that the system does.
+//! HTTPS uses rustls with aws-lc-rs, even if this crate verifies with RustCrypto, and
+//! trusts the certificate authorities of the system.
 //!
-//! How long a key still serves that the provider has taken back is the longest
-//! [`refresh_interval`](RemoteKeysBuilder::refresh_interval), and while the provider
-//! cannot be reached, [`max_stale`](RemoteKeysBuilder::max_stale).
+//! A key that the provider has removed remains valid for at most the longest
+//! [`refresh_interval`](RemoteKeysBuilder::refresh_interval). While the provider cannot be
+//! reached, it remains valid for [`max_stale`](RemoteKeysBuilder::max_stale).
 
 mod builder;
 mod discover;
@@ -93,91 +92,67 @@ pub(crate) use self::policy::{
     DEFAULT_REFRESH, FIRST_RETRY, LAST_RETRY, LONGEST_REFRESH, SHORTEST_REFRESH,
 };
 pub(super) use self::refresher::LoadedKeys;
+use self::refresher::{FetchTicket, Refresher};
 pub use self::{
     builder::RemoteKeysBuilder,
     status::{KeyState, KeyStatus},
 };
-use self::{
-    provider::Location,
-    refresher::{FetchTicket, Refresher},
-};
-use super::{IntoKeySource, KeySource};
-use crate::error::{ConfigError, FetchError, FetchErrorKind};
+use crate::error::{FetchError, FetchErrorKind};
 
-/// Keys that are fetched from an identity provider, and kept fresh; cheap to clone.
+/// Keys that are fetched from an identity provider and refreshed in the background; cheap
+/// to clone.
 ///
-/// The task that fetches ends when the last clone, and the last verifier with one,
-/// is dropped. See the [module docs](self).
+/// The background task ends when the last clone is dropped, including those in verifiers.
+/// See the [module docs](self).
 #[derive(Clone)]
 pub struct RemoteKeys(Arc<Owner>);
 
-/// Stops the task when it is dropped.
+/// Stops the task on drop.
 struct Owner(Arc<Refresher>);
 
 impl RemoteKeys {
-    /// Keys from where this issuer's metadata says: `/.well-known/openid-configuration`
-    /// behind it, else `/.well-known/oauth-authorization-server` before its path
-    /// (OpenID Connect Discovery 1.0 §4.1, RFC 8414 §3.1).
-    ///
-    /// The issuer is written as it stands in the tokens' `iss`, to the last slash; it is
-    /// not the address of the metadata.
-    pub fn discover(issuer: impl AsRef<str>) -> RemoteKeysBuilder {
-        let issuer = issuer.as_ref();
-        RemoteKeysBuilder::new(Location::discovered(issuer), Some(issuer.into()))
-    }
-
-    /// Keys from a JWK set at this address: the `jwks_uri` of the provider, and not the
-    /// address of its metadata.
-    ///
-    /// # Security
-    ///
-    /// They vouch for every issuer that the verifier trusts, unless
-    /// [`issuer`](RemoteKeysBuilder::issuer) binds them to theirs.
-    pub fn at(jwks_url: impl AsRef<str>) -> RemoteKeysBuilder {
-        RemoteKeysBuilder::new(Location::keys(jwks_url.as_ref()), None)
-    }
-
-    /// How the keys are: fit for a health page.
+    /// Returns the state of the keys, such as for a health page.
     #[must_use]
     pub fn status(&self) -> KeyStatus {
         self.refresher().status()
     }
 
-    /// The issuer that the keys are bound to.
+    /// Returns the issuer that the keys are bound to.
     #[must_use]
     pub fn issuer(&self) -> Option<&str> {
         self.refresher().issuer.as_deref()
     }
 
-    /// Fetches now, or waits for the fetch that is under way.
+    /// Fetches the keys now, or waits for the fetch that is under way.
     ///
-    /// For operators, such as behind an endpoint of theirs: it does not heed the
-    /// cool-down, so do not call it for requests of anybody.
+    /// Use it for operators only, such as behind an endpoint of theirs: it ignores the
+    /// cool-down.
     ///
     /// # Errors
     ///
-    /// The fetch failed; the keys that were there stay.
+    /// Returns an error if the fetch failed. The present keys then stay.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it leaves the fetch to go on.
+    /// If the future is dropped, the fetch goes on.
     pub async fn refresh(&self) -> Result<(), FetchError> {
         self.outcome(self.refresher().demand()).await
     }
 
     fn start(refresher: Arc<Refresher>) -> Self {
-        refresher.tend();
+        refresher.ensure_running();
         Self(Arc::new(Owner(refresher)))
     }
 
-    /// Starts, and waits for the first fetch.
+    /// Starts the task, and waits for the first fetch.
     async fn start_and_wait(refresher: Arc<Refresher>) -> Result<Self, FetchError> {
         let ended = refresher.ended();
         let keys = Self::start(refresher);
-        keys.outcome(Some(ended).filter(|_| keys.refresher().tend())).await.map(|()| keys)
+        let ended = keys.refresher().ensure_running().then_some(ended);
+        keys.outcome(ended).await.map(|()| keys)
     }
 
-    /// How a fetch ends that is under way, if there is one.
+    /// Waits for the end of the fetch. `None` means that there is no runtime for one.
     async fn outcome(&self, ended: Option<watch::Receiver<u64>>) -> Result<(), FetchError> {
         let refresher = self.refresher();
         let Some(mut ended) = ended else { return Err(refresher.error(FetchErrorKind::NoRuntime)) };
@@ -192,51 +167,51 @@ impl RemoteKeys {
         &self.0.0
     }
 
-    /// The keys of this moment.
+    /// Loads the present keys.
     #[inline]
     pub(super) fn load(&self) -> LoadedKeys {
         self.refresher().load()
     }
 
-    /// A token needs the key of this name, which is not there; whoever waits for it already
-    /// does so until `deadline`.
+    /// Asks for the key of this name, which a token needs and which is missing. `deadline` is set
+    /// if the request has already waited for the key.
     #[cold]
     pub(crate) fn ask(&self, name: &str, deadline: Option<Deadline>) -> KeyAnswer {
         let now = Instant::now();
         let deadline = deadline.unwrap_or(now + self.refresher().policy.max_wait);
         match self.refresher().ticket(name, deadline.saturating_duration_since(now)) {
-            FetchTicket::Wait(ended, shared) => {
+            FetchTicket::Wait { ended, began_before } => {
                 let (keys, name) = (self.clone(), name.into());
-                KeyAnswer::Wait(PendingFetch { keys, name, ended, shared, deadline })
+                KeyAnswer::Wait(PendingFetch { keys, name, ended, began_before, deadline })
             }
-            FetchTicket::Failing(retry_after) => KeyAnswer::Unavailable { retry_after },
+            FetchTicket::Unavailable(retry_after) => KeyAnswer::Unavailable { retry_after },
             FetchTicket::Later(retry_after) => KeyAnswer::Later { retry_after },
-            FetchTicket::None => KeyAnswer::Unknown,
+            FetchTicket::Unknown => KeyAnswer::Unknown,
         }
     }
 }
 
-/// The answer to a wish for keys.
+/// Whether a missing key may come.
 pub(crate) enum KeyAnswer {
-    /// Some may come.
+    /// A fetch may bring it.
     Wait(PendingFetch),
-    /// The provider has no others.
-    Unknown,
-    /// Nobody knows: the provider cannot be reached.
+    /// The provider cannot be reached.
     Unavailable { retry_after: Duration },
-    /// Nobody knows yet: the provider is asked then.
+    /// The provider will be asked later.
     Later { retry_after: Duration },
+    /// The provider does not have it.
+    Unknown,
 }
 
 /// When a request stops waiting.
 pub(crate) type Deadline = Instant;
 
-/// A fetch that is under way, or begins.
+/// A fetch that is under way or begins.
 pub(crate) struct PendingFetch {
     keys: RemoteKeys,
     name: Box<str>,
     ended: watch::Receiver<u64>,
-    shared: bool,
+    began_before: bool,
     deadline: Deadline,
 }
 
@@ -245,12 +220,12 @@ impl PendingFetch {
         self.deadline
     }
 
-    /// Whether the fetch began before anybody waited here for it.
-    pub(crate) fn is_shared(&self) -> bool {
-        self.shared
+    /// Whether the fetch began before this request asked for the key.
+    pub(crate) fn began_before(&self) -> bool {
+        self.began_before
     }
 
-    /// Waits for its end, and says when to ask again if it brings nothing or takes too long.
+    /// Waits for its end. The answer says when to retry if the fetch fails or takes too long.
     pub(crate) async fn done(&mut self) -> KeyAnswer {
         let refresher = self.keys.refresher();
         let changed = changes(&mut self.ended, self.deadline).await;
@@ -258,8 +233,8 @@ impl PendingFetch {
             refresher.last_error().is_some(),
             refresher.pause().max(*refresher.policy.retry.start()),
         );
-        // A fetch that takes longer than somebody waits is no outage where there are keys:
-        // anybody can make up the id of a key.
+        // If there are keys, a fetch that takes longer than the wait is no outage: anybody can make
+        // up the id of a key.
         match changed {
             _ if failed => KeyAnswer::Unavailable { retry_after },
             true => KeyAnswer::Unknown,
@@ -268,21 +243,15 @@ impl PendingFetch {
         }
     }
 
-    /// The fetch has ended well, and the key is not there.
-    pub(crate) fn lacks(&self) {
-        self.keys.refresher().lacks(&self.name);
+    /// Remembers for a moment that a fetch which succeeded did not bring the key.
+    pub(crate) fn remember_missing(&self) {
+        self.keys.refresher().remember_missing(&self.name);
     }
 }
 
-/// Whether the value changes in time.
+/// Whether the value changes before the deadline.
 async fn changes(value: &mut watch::Receiver<u64>, deadline: Instant) -> bool {
     timeout_at(deadline, value.changed()).await.is_ok_and(|changed| changed.is_ok())
-}
-
-impl IntoKeySource for RemoteKeys {
-    fn into_key_source(self) -> Result<KeySource, ConfigError> {
-        Ok(KeySource::remote(self))
-    }
 }
 
 impl Drop for Owner {
@@ -300,5 +269,5 @@ impl fmt::Debug for RemoteKeys {
     }
 }
 
-/// What a fetch takes beyond the time that it is given, to be ended and noted.
+/// The time that it takes to end a fetch, beyond its time-out.
 const GRACE: Duration = Duration::from_secs(1);

@@ -1,10 +1,10 @@
-//! How often, how long and how much: the numbers of a [`RemoteKeys`](super::RemoteKeys).
+//! The intervals, time-outs and limits of a [`RemoteKeys`](super::RemoteKeys).
 
 use std::{ops::RangeInclusive, time::Duration};
 
 use crate::error::ConfigError;
 
-/// The numbers; what each means, its setter in the builder says.
+/// The intervals, time-outs and limits. The setters of the builder explain each.
 #[derive(Clone, Debug)]
 pub(super) struct Policy {
     pub(super) connect_timeout: Duration,
@@ -39,7 +39,7 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// Refuses numbers by which the service would fetch without a pause, or never.
+    /// Refuses values with which the service would fetch without a pause, or never.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         let refuse = |what| Err(ConfigError::OutOfRange(what));
         for range in [&self.refresh, &self.retry] {
@@ -69,7 +69,7 @@ impl Policy {
     }
 }
 
-// The defaults that whoever sets one side of a range needs for the other.
+// Defaults for the other side of a range of which only one side is set.
 pub(crate) const SHORTEST_REFRESH: Duration = Duration::from_secs(60);
 pub(crate) const LONGEST_REFRESH: Duration = Duration::from_secs(24 * 3600);
 pub(crate) const DEFAULT_REFRESH: Duration = Duration::from_secs(600);

@@ -1,4 +1,4 @@
-//! What is known of the provider from one fetch to the next.
+//! Finds and fetches the document of the keys, and remembers its URL and `ETag` for the next fetch.
 
 use std::{fmt, time::Duration};
 
@@ -12,12 +12,12 @@ use super::{
 };
 use crate::error::{ConfigError, FetchError, FetchErrorKind};
 
-/// Where keys are fetched from.
+/// The place that keys are fetched from.
 #[derive(Clone)]
 pub(super) enum Location {
-    /// From here.
+    /// The URL of a JWK set.
     Keys(Url),
-    /// From where this issuer says.
+    /// The metadata of this issuer.
     Issuer { issuer: Box<str>, url: Url },
 }
 
@@ -37,7 +37,7 @@ impl Location {
         }
     }
 
-    /// The address that an error names where no other is known.
+    /// The address that errors name if no other is known.
     pub(super) fn url(&self) -> &Url {
         match self {
             Self::Keys(url) | Self::Issuer { url, .. } => url,
@@ -51,7 +51,7 @@ impl fmt::Debug for Location {
     }
 }
 
-/// A provider, as it is met again and again.
+/// A provider, and the results of its last fetch.
 pub(super) struct Provider {
     location: Location,
     discovered: Option<Discovered>,
@@ -60,9 +60,9 @@ pub(super) struct Provider {
 
 struct Discovered {
     url: Url,
-    /// When the issuer has said so.
+    /// When the metadata was read.
     at: Instant,
-    /// Whether a fetch from there has failed.
+    /// Whether a fetch from this URL has failed.
     failed: bool,
 }
 
@@ -71,9 +71,9 @@ impl Provider {
         Self { location, discovered: None, etag: None }
     }
 
-    /// Fetches the document of the keys, or learns that it is the one that was
-    /// [taken](Self::took) last. Asks the issuer where it is, if that is not known, was
-    /// asked some time ago, or `discover` says so.
+    /// Fetches the document of the keys, or learns that it is the one [adopted](Self::adopted)
+    /// last. Reads the issuer's metadata first if its URL is not known, was read some time ago,
+    /// or if `discover` is set.
     pub(super) async fn fetch(
         &mut self,
         fetcher: &Fetcher,
@@ -84,12 +84,12 @@ impl Provider {
         Ok((url, fetched))
     }
 
-    /// The last document was taken, and had this `ETag`.
-    pub(super) fn took(&mut self, etag: Option<HeaderValue>) {
+    /// Notes that the last document is in use, and its `ETag`.
+    pub(super) fn adopted(&mut self, etag: Option<HeaderValue>) {
         self.etag = etag;
     }
 
-    /// The last fetch brought nothing that could be used: perhaps the keys have moved.
+    /// Notes that the last fetch brought nothing usable: perhaps the keys have moved.
     pub(super) fn failed(&mut self) {
         if let Some(discovered) = &mut self.discovered {
             discovered.failed = true;
@@ -110,7 +110,7 @@ impl Provider {
         }
         let found = match (discover(fetcher, issuer, url).await, known) {
             (Ok(found), _) => found,
-            // Where there were keys a while ago, there still may be.
+            // The keys may still be at the URL of a while ago.
             (Err(error), Some(known)) if is_unreachable(error.kind()) => known.url.clone(),
             (Err(error), _) => return Err(error),
         };
@@ -126,7 +126,7 @@ impl Provider {
 async fn discover(fetcher: &Fetcher, issuer: &str, url: &Url) -> Result<Url, FetchError> {
     let [first, second] = discover::metadata_urls(url);
     match metadata(fetcher, issuer, url, &first).await {
-        // Neither is there: the first is what most providers have.
+        // If neither exists, the error names the first: most providers have that one.
         Err(error) if is_elsewhere(error.kind()) => {
             match metadata(fetcher, issuer, url, &second).await {
                 Err(other) if is_elsewhere(other.kind()) => Err(error),
@@ -150,8 +150,8 @@ async fn metadata(
     discover::keys_url(&body, issuer, issuer_url).map_err(|kind| fetch::error(url, kind))
 }
 
-/// Whether the provider is there, and has no such document: it says so, or answers
-/// everything with a page of its own.
+/// Whether the provider answers but does not have this document: it says so, or it answers
+/// every request with some page.
 fn is_elsewhere(kind: &FetchErrorKind) -> bool {
     match kind {
         FetchErrorKind::Status(status) => (400..500).contains(status) && *status != 429,
@@ -167,6 +167,6 @@ fn is_unreachable(kind: &FetchErrorKind) -> bool {
     )
 }
 
-/// How old the metadata may be where keys are fetched for a token: the keys may be elsewhere by
-/// now, while those at the old address are still there.
+/// How old the metadata may be if keys are fetched for a token: the provider may have moved the
+/// keys, and still serve old ones at the former URL.
 const ASKED_AGAIN: Duration = Duration::from_secs(60);

@@ -1,10 +1,9 @@
-//! The task that keeps keys fresh, and what it shares with those who use them.
+//! The task that keeps keys fresh, and the state that it shares with requests.
 //!
-//! Readers look at a snapshot, and take no lock. The lock here guards the plan and
-//! the status; who holds it only moves numbers.
+//! Requests read a snapshot, and take no lock. The lock here guards the plan and the status, and
+//! is only held to change numbers.
 
 use std::{
-    panic,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicI64, AtomicU64, Ordering},
@@ -14,10 +13,9 @@ use std::{
 
 use arc_swap::{ArcSwapOption, Guard};
 use tokio::{
-    runtime::Handle,
     sync::{Notify, watch},
     task::AbortHandle,
-    time::{Instant, sleep, timeout, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 use url::Url;
 
@@ -33,8 +31,9 @@ use crate::{
     error::{ConfigError, FetchError, FetchErrorKind},
     expiring::ExpiringMap,
     json,
-    keys::{KeySet, Trusted},
+    keys::{set::KeySet, trusted::Trusted},
     observe,
+    runtime::runtime_with_timer,
     token::Header,
 };
 
@@ -44,11 +43,11 @@ pub(super) struct Refresher {
     location: Location,
     fetcher: Fetcher,
     clock: Box<dyn Clock>,
-    /// What the plan's times count from.
+    /// The plan's times count from here.
     start: Instant,
     current: ArcSwapOption<Snapshot>,
-    /// The task that runs, by its number; 0 for none.
-    tended: AtomicU64,
+    /// The number of the task that runs; 0 if none does.
+    running_task: AtomicU64,
     state: Mutex<RefresherState>,
     /// Changes when a fetch has ended.
     ended: watch::Sender<u64>,
@@ -59,13 +58,13 @@ pub(super) struct Refresher {
 struct RefresherState {
     plan: RefreshSchedule,
     task: Option<AbortHandle>,
-    /// How many tasks there were.
-    generation: u64,
+    /// The number of the last task: 1 for the first one.
+    task_number: u64,
     last_success: Option<SystemTime>,
     last_error: Option<FetchError>,
     /// When the last fetch that succeeded began, in seconds of the plan.
     began: Duration,
-    /// The names of keys that it did not bring, although somebody waited for them.
+    /// The names of keys that it did not bring, although requests waited for them.
     missing: ExpiringMap<Box<str>, ()>,
     /// Whether the last handle is gone.
     closed: bool,
@@ -73,15 +72,15 @@ struct RefresherState {
 
 /// One generation of keys.
 pub(super) struct Snapshot {
-    /// What they were read from.
+    /// The document that they were read from.
     document: Vec<u8>,
     trusted: Trusted,
-    /// The last second, since 1970, at which the keys may be used; it moves on when
-    /// the provider says that nothing has changed.
+    /// The last second, since 1970, at which the keys may be used. It is moved on when the provider
+    /// says that nothing has changed.
     good_until: AtomicI64,
 }
 
-/// The keys of one moment, if there are any.
+/// The keys at one moment, if there are any.
 pub(crate) struct LoadedKeys {
     snapshot: Guard<Option<Arc<Snapshot>>>,
     may_be_used: bool,
@@ -95,17 +94,17 @@ impl LoadedKeys {
     }
 }
 
-/// Whether new keys may come.
+/// Whether a missing key may come. It has the cases of `KeyAnswer`.
 pub(super) enum FetchTicket {
-    /// A fetch is under way or begins: the receiver changes when it has ended. Whether
-    /// it began before this.
-    Wait(watch::Receiver<u64>, bool),
-    /// Not for so long, and the last fetch failed.
-    Failing(Duration),
-    /// Not for so long, or too many wait: anybody can make up the id of a key.
+    /// A fetch is under way or begins: the receiver changes when it has ended.
+    Wait { ended: watch::Receiver<u64>, began_before: bool },
+    /// The last fetch failed, and the next one begins after this pause.
+    Unavailable(Duration),
+    /// The next fetch begins after this pause, or too many requests wait: anybody can make up
+    /// the id of a key.
     Later(Duration),
-    /// The provider was asked for this one a moment ago, and does not have it.
-    None,
+    /// The provider was asked for this key a moment ago, and does not have it.
+    Unknown,
 }
 
 impl Refresher {
@@ -125,11 +124,11 @@ impl Refresher {
             clock,
             start: Instant::now(),
             current: ArcSwapOption::empty(),
-            tended: AtomicU64::new(0),
+            running_task: AtomicU64::new(0),
             state: Mutex::new(RefresherState {
                 plan: RefreshSchedule::new(),
                 task: None,
-                generation: 0,
+                task_number: 0,
                 last_success: None,
                 last_error: None,
                 began: Duration::ZERO,
@@ -141,22 +140,22 @@ impl Refresher {
         })
     }
 
-    /// The keys of this moment.
+    /// Loads the present keys.
     #[inline]
     pub(super) fn load(self: &Arc<Self>) -> LoadedKeys {
-        if self.tended.load(Ordering::Relaxed) == 0 {
-            self.tend();
+        if self.running_task.load(Ordering::Relaxed) == 0 {
+            self.ensure_running();
         }
         let snapshot = self.current.load();
         let may_be_used = snapshot.as_ref().is_some_and(|snapshot| self.is_good(snapshot));
         LoadedKeys { snapshot, may_be_used }
     }
 
-    /// Starts the task, if it does not run and there is a runtime to run on; says
-    /// whether there is one. A task whose runtime nobody drives is replaced.
+    /// Starts the task if it does not run, and replaces it if its runtime is not driven. Returns
+    /// whether there is a runtime to run on.
     #[cold]
-    pub(super) fn tend(self: &Arc<Self>) -> bool {
-        let Some(runtime) = runtime() else { return false };
+    pub(super) fn ensure_running(self: &Arc<Self>) -> bool {
+        let Some(runtime) = runtime_with_timer() else { return false };
         let mut state = self.state();
         let now = self.now();
         let overdue = state.plan.is_overdue(now, &self.policy);
@@ -165,18 +164,18 @@ impl Refresher {
             if let Some(task) = state.task.take() {
                 task.abort();
             }
-            // The runtime may have gone while a fetch was under way.
+            // The former runtime may have ended during a fetch.
             state.plan.abandon(now);
-            let generation = state.generation.wrapping_add(1);
-            state.generation = generation;
-            let tended = Tended { refresher: Arc::clone(self), generation };
-            // What a runtime that is closing drops in place takes no lock.
-            state.task = Some(runtime.spawn(run(tended)).abort_handle());
+            let task_number = state.task_number.wrapping_add(1);
+            state.task_number = task_number;
+            let task = RunningTask { refresher: Arc::clone(self), task_number };
+            // A runtime that is shutting down drops the task right here: its drop takes no lock.
+            state.task = Some(runtime.spawn(run(task)).abort_handle());
         }
         true
     }
 
-    /// The last handle is gone.
+    /// Stops the task. The last handle calls it when it is dropped.
     pub(super) fn close(&self) {
         let mut state = self.state();
         state.closed = true;
@@ -185,18 +184,18 @@ impl Refresher {
         }
     }
 
-    /// A token needs the key of this name, which is not there: causes a fetch, when the plan
-    /// allows it. Whoever asks can wait for so long.
+    /// Causes a fetch for a missing key, if the plan allows it. `patience` is how long the request
+    /// can wait.
     #[cold]
     pub(super) fn ticket(self: &Arc<Self>, name: &str, patience: Duration) -> FetchTicket {
-        if !self.tend() {
-            return FetchTicket::Failing(*self.policy.retry.start());
+        if !self.ensure_running() {
+            return FetchTicket::Unavailable(*self.policy.retry.start());
         }
         let usable = self.load().trusted().is_some();
         let mut state = self.state();
         let now = self.now();
         if usable && state.missing.get(name, millis(now)).is_some() {
-            return FetchTicket::None;
+            return FetchTicket::Unknown;
         }
         let decision = state.plan.decide(now);
         self.changed.notify_one();
@@ -205,22 +204,23 @@ impl Refresher {
             FetchDecision::Later(pause) => pause,
         };
         if state.last_error.is_some() && pause > Duration::ZERO {
-            return FetchTicket::Failing(pause);
+            return FetchTicket::Unavailable(pause);
         }
-        // Keys that became stale although nothing failed: a clock has jumped.
-        let later = if usable { FetchTicket::Later } else { FetchTicket::Failing };
-        // Whoever would wait for the most part of its time comes again instead, and one more
-        // than can be served does, too.
+        // If no fetch has failed but the keys are stale, a clock has jumped.
+        let later = if usable { FetchTicket::Later } else { FetchTicket::Unavailable };
+        // If the pause is longer than half of the time it can wait, or too many wait, it is told to
+        // come back.
         if pause > patience / 2 || self.ended.receiver_count() >= MOST_WAITING {
             return later(pause.max(*self.policy.retry.start()));
         }
-        FetchTicket::Wait(self.ended.subscribe(), decision == FetchDecision::Shared)
+        let began_before = decision == FetchDecision::Shared;
+        FetchTicket::Wait { ended: self.ended.subscribe(), began_before }
     }
 
-    /// A fetch that began after somebody had asked for the key of this name has not brought
-    /// it: for a moment, nobody need wait for it.
+    /// Remembers for a moment that a fetch did not bring the key of this name, so that requests do
+    /// not wait for it. The fetch must have begun after a request had asked for the key.
     #[cold]
-    pub(super) fn lacks(&self, name: &str) {
+    pub(super) fn remember_missing(&self, name: &str) {
         let mut state = self.state();
         let until = millis(state.began.saturating_add(REMEMBERED));
         let now = millis(self.now());
@@ -229,9 +229,9 @@ impl Refresher {
         }
     }
 
-    /// The application wants a fetch; the receiver changes when one has ended.
+    /// Causes a fetch for the application. The receiver changes when one has ended.
     pub(super) fn demand(self: &Arc<Self>) -> Option<watch::Receiver<u64>> {
-        if !self.tend() {
+        if !self.ensure_running() {
             return None;
         }
         let mut state = self.state();
@@ -241,12 +241,12 @@ impl Refresher {
         Some(ended)
     }
 
-    /// A receiver that changes when a fetch has ended.
+    /// Returns a receiver that changes when a fetch has ended.
     pub(super) fn ended(&self) -> watch::Receiver<u64> {
         self.ended.subscribe()
     }
 
-    /// How long until the next fetch, or until one that is under way has failed.
+    /// The time until the next fetch. If one is under way, the first pause after a failure.
     pub(super) fn pause(&self) -> Duration {
         self.state().plan.pause(self.now()).unwrap_or(*self.policy.retry.start())
     }
@@ -261,8 +261,8 @@ impl Refresher {
     }
 
     pub(super) fn status(self: &Arc<Self>) -> KeyStatus {
-        // A health page may be all that asks, where nobody is sent before it is green.
-        self.tend();
+        // There may be no other request before the health page is green.
+        self.ensure_running();
         let current = self.current.load();
         let (last_success, last_error, next) = {
             let state = self.state();
@@ -278,7 +278,7 @@ impl Refresher {
         };
         let keys = snapshot.map(|snapshot| &snapshot.trusted.keys);
         let ids = keys.into_iter().flat_map(KeySet::iter).filter_map(|key| key.kid());
-        // One that is longer is no token's.
+        // No token is accepted with a longer one.
         let ids = ids.filter(|kid| kid.len() <= Header::LONGEST_KID);
         KeyStatus {
             issuer: self.issuer.as_deref().map(String::from),
@@ -311,29 +311,29 @@ impl Refresher {
     }
 
     fn state(&self) -> MutexGuard<'_, RefresherState> {
-        // Nothing that panics is done under it; if it were, the plan would be whole.
+        // No code panics while it holds the lock. If it did, the plan would still be whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes what was fetched; an error keeps what there is.
-    fn take(
+    /// Puts a fetched document into use. On an error, the present keys stay.
+    fn adopt(
         &self,
         provider: &mut Provider,
         fetched: Fetched,
         url: &Url,
-    ) -> Result<Taken, FetchError> {
+    ) -> Result<Adopted, FetchError> {
         let (body, etag, fresh) = match fetched {
-            // Asked for with the `ETag` of the document that is in use.
+            // The request had the `ETag` of the document in use.
             Fetched::Unchanged { fresh } => {
                 self.renew(|_| true);
-                return Ok(Taken { fresh, news: None });
+                return Ok(Adopted { fresh, news: None });
             }
             Fetched::New { body, etag, fresh } => (body, etag, fresh),
         };
-        // What was learned of the keys need not be learned again.
+        // The same document is not read again, so cached tokens and seen headers stay good.
         if self.renew(|document| *document == *body) {
-            provider.took(etag);
-            return Ok(Taken { fresh, news: None });
+            provider.adopted(etag);
+            return Ok(Adopted { fresh, news: None });
         }
         let limit = self.policy.max_keys;
         let keys = KeySet::from_jwks_of_at_most(limit, json::without_mark(&body))
@@ -352,18 +352,18 @@ impl Refresher {
         };
         let same = |old: &Arc<Snapshot>| old.trusted.keys.skipped() == keys.skipped();
         let news = !self.current.load().as_ref().is_some_and(same);
-        let taken = Taken { fresh, news: news.then(|| keys.clone()) };
+        let adopted = Adopted { fresh, news: news.then(|| keys.clone()) };
         self.current.store(Some(Arc::new(Snapshot {
             document: body,
             trusted: Trusted::new(keys),
             good_until: AtomicI64::new(self.good_until()),
         })));
-        provider.took(etag);
-        Ok(taken)
+        provider.adopted(etag);
+        Ok(adopted)
     }
 
-    /// Lets the keys be used for longer whose document is the `same` as before, and says
-    /// whether there are such.
+    /// Extends the use of the present keys if their document is the `same`, and returns whether it
+    /// is.
     fn renew(&self, same: impl Fn(&[u8]) -> bool) -> bool {
         let current = self.current.load();
         let current = current.as_ref().filter(|snapshot| same(&snapshot.document));
@@ -373,17 +373,17 @@ impl Refresher {
         current.is_some()
     }
 
-    /// Notes how a fetch ended, and tells those who wait.
-    fn end(&self, began: Duration, outcome: Result<Taken, FetchError>) {
+    /// Notes how a fetch ended, and wakes the requests that wait.
+    fn end(&self, began: Duration, outcome: Result<Adopted, FetchError>) {
         let now = self.now();
         let wall = self.clock.now();
         let chance = fastrand::f64() * 2.0 - 1.0;
         let mut state = self.state();
         let failed_before = state.last_error.is_some();
         match &outcome {
-            Ok(taken) => {
+            Ok(adopted) => {
                 state.began = began;
-                state.plan.succeeded(now, taken.fresh, chance, &self.policy);
+                state.plan.succeeded(now, adopted.fresh, chance, &self.policy);
                 state.last_success = Some(wall);
                 state.last_error = None;
             }
@@ -392,20 +392,21 @@ impl Refresher {
                 state.last_error = Some(error.clone());
             }
         }
-        // Before anybody can ask for the next one, and take this end for that.
+        // This happens under the lock: otherwise, a request could ask for the next fetch and take
+        // this end for the end of that one.
         self.ended.send_modify(|ended| *ended = ended.wrapping_add(1));
         drop(state);
         match &outcome {
-            Ok(taken) => self.tell(taken, failed_before),
+            Ok(adopted) => self.tell(adopted, failed_before),
             Err(error) if !failed_before => observe::keys_not_fetched(error),
             Err(_) => {}
         }
     }
 
-    fn tell(&self, taken: &Taken, failed_before: bool) {
+    fn tell(&self, adopted: &Adopted, failed_before: bool) {
         let from = fetch::shown(self.location.url());
         observe::keys_fetched(&from, failed_before);
-        for skipped in taken.news.iter().flat_map(KeySet::skipped) {
+        for skipped in adopted.news.iter().flat_map(KeySet::skipped) {
             let reason = skipped.reason();
             let harmless =
                 matches!(reason, ConfigError::KeyUse(_) | ConfigError::UnsupportedKey(_));
@@ -414,41 +415,35 @@ impl Refresher {
     }
 }
 
-/// What became of a document.
-struct Taken {
+/// A document that is now in use.
+struct Adopted {
     fresh: Option<Duration>,
-    /// The keys, if others are left out of them than before.
+    /// The keys, if other keys of the document are skipped than before.
     news: Option<KeySet>,
 }
 
-/// That a task runs: while this is there, it does.
-struct Tended {
+/// A task that runs, until this is dropped.
+struct RunningTask {
     refresher: Arc<Refresher>,
-    generation: u64,
+    task_number: u64,
 }
 
-impl Drop for Tended {
+impl Drop for RunningTask {
     fn drop(&mut self) {
-        // Not where another one has taken over.
-        let (own, none) = (self.generation, 0);
+        // If another task has taken over, the number is not this one's.
+        let (own, none) = (self.task_number, 0);
         let order = Ordering::Relaxed;
-        let _ = self.refresher.tended.compare_exchange(own, none, order, order);
+        let _ = self.refresher.running_task.compare_exchange(own, none, order, order);
     }
 }
 
-/// The runtime that this is called on, if it has a timer; without one, tokio panics.
-fn runtime() -> Option<Handle> {
-    let runtime = Handle::try_current().ok()?;
-    panic::catch_unwind(|| drop(sleep(Duration::ZERO))).is_ok().then_some(runtime)
-}
-
-async fn run(tended: Tended) {
-    let refresher = &tended.refresher;
-    refresher.tended.store(tended.generation, Ordering::Relaxed);
+async fn run(task: RunningTask) {
+    let refresher = &task.refresher;
+    refresher.running_task.store(task.task_number, Ordering::Relaxed);
     let mut provider = Provider::new(refresher.location.clone());
     loop {
         let next = refresher.state().plan.next();
-        // What has changed may be the plan, so look at it again.
+        // The plan may have changed, so it is read again.
         if timeout_at(refresher.start + next, refresher.changed.notified()).await.is_ok() {
             continue;
         }
@@ -460,17 +455,18 @@ async fn run(tended: Tended) {
             }
             state.plan.is_for_token()
         };
-        // A token waits for what is due to it, and causes no more than it must.
+        // A fetch for a token reads the metadata only if it must: requests wait for it, and made-up
+        // key ids should cause little load.
         let fetch = provider.fetch(&refresher.fetcher, !for_token);
         let fetched = timeout(refresher.policy.timeout, fetch).await;
-        if refresher.state().generation != tended.generation {
-            // Another one has taken over, whose document may be newer.
+        if refresher.state().task_number != task.task_number {
+            // Another task has taken over, and its document may be newer.
             return;
         }
         let outcome = match fetched {
             Err(_) => Err(refresher.error(FetchErrorKind::Timeout)),
             Ok(Err(error)) => Err(error),
-            Ok(Ok((url, fetched))) => refresher.take(&mut provider, fetched, &url),
+            Ok(Ok((url, fetched))) => refresher.adopt(&mut provider, fetched, &url),
         };
         if outcome.is_err() {
             provider.failed();
@@ -479,14 +475,13 @@ async fn run(tended: Tended) {
     }
 }
 
-/// How many requests wait for a fetch at a time: each holds a connection and its
-/// request.
+/// How many requests may wait for a fetch at a time: each holds a connection and its request.
 const MOST_WAITING: usize = 1000;
 
-/// For how long it counts that a fetch has not brought a key, from its begin.
+/// How long it is remembered that a fetch did not bring a key, from the beginning of the fetch.
 const REMEMBERED: Duration = Duration::from_secs(5);
 
-/// How many names of missing keys are kept. Whoever asks for another one waits.
+/// How many names of missing keys are kept. A request for another one waits.
 const MOST_MISSING: usize = 1000;
 
 /// The unit in which names of missing keys expire.

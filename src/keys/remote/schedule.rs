@@ -1,15 +1,15 @@
-//! When keys are fetched again. No I/O, no clock: `now` is an argument, the time
-//! since the keys were set up.
+//! The plan of fetches. It has no I/O and no clock: `now` is an argument, the time since the keys
+//! were set up.
 //!
-//! | what happens | the next fetch |
+//! | event | next fetch |
 //! |---|---|
 //! | a fetch succeeds | when its answer says, within bounds |
-//! | a fetch fails that was due | after a pause that doubles each time |
-//! | a token has a key that nobody knows | now, or at the end of the cool-down |
-//! | that fetch fails, and none was due | at the end of the cool-down, and after a pause that doubles |
+//! | a fetch that was due fails | after a pause that doubles each time |
+//! | a token has an unknown key | now, or at the end of the cool-down |
+//! | a fetch for a token fails, and none was due | after the cool-down, and after a pause that doubles |
 //!
-//! So tokens, which anybody can make up, cause one fetch in each cool-down at
-//! most, whatever the provider answers.
+//! Anybody can make up tokens. They cause at most one fetch in each cool-down, whatever the
+//! provider answers.
 
 use std::time::Duration;
 
@@ -20,37 +20,37 @@ use super::policy::Policy;
 pub(super) struct RefreshSchedule {
     /// When the next fetch begins.
     next: Duration,
-    /// When it would, had no token and nobody else asked for one: the keys are due.
+    /// When the keys are due, whether or not a token or the application asks for a fetch.
     due: Duration,
-    /// When the fetch began that is under way.
+    /// When the fetch that is under way began.
     under_way: Option<Duration>,
-    /// Whether the fetch that comes, or is under way, is there for a token.
+    /// Whether the next fetch, or the one under way, is for a token.
     for_token: bool,
-    /// Whether a token waits for the fetch that comes, and whether one waits for the fetch
-    /// that was under way before.
+    /// Whether a token waits for the next fetch, and whether one waits for the fetch that was
+    /// already under way.
     awaited: bool,
     joined: bool,
-    /// Until when no token causes a fetch.
+    /// The end of the cool-down: no token causes a fetch before.
     cool: Duration,
-    /// How many fetches have failed since one succeeded, of those that were due, and
-    /// of those that were there for a token.
+    /// How many fetches that were due, and how many for a token, have failed since the last
+    /// success.
     failures: u32,
     token_failures: u32,
 }
 
-/// What becomes of a wish for new keys.
+/// The decision on a request for new keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FetchDecision {
     /// A fetch begins now.
     Granted,
-    /// A fetch is under way, and may have begun before the wish could come true.
+    /// A fetch is under way. It may have begun too early to bring the key.
     Shared,
-    /// One begins after so long.
+    /// A fetch begins after this pause.
     Later(Duration),
 }
 
 impl RefreshSchedule {
-    /// A fetch is due at once.
+    /// A plan whose first fetch is due at once.
     pub(super) fn new() -> Self {
         Self {
             next: Duration::ZERO,
@@ -70,13 +70,12 @@ impl RefreshSchedule {
         self.next
     }
 
-    /// How long until the next fetch; none while one is under way.
+    /// The time until the next fetch; `None` while one is under way.
     pub(super) fn pause(&self, now: Duration) -> Option<Duration> {
         self.under_way.is_none().then(|| self.next.saturating_sub(now))
     }
 
-    /// Whether a fetch should have begun, or ended, so long ago that whoever does it is
-    /// not at work.
+    /// Whether a fetch should have begun or ended so long ago that its task does not run.
     pub(super) fn is_overdue(&self, now: Duration, policy: &Policy) -> bool {
         let expected = match self.under_way {
             Some(began) => began.saturating_add(policy.timeout),
@@ -85,7 +84,7 @@ impl RefreshSchedule {
         expected.saturating_add(PATIENCE) < now
     }
 
-    /// A token needs keys that are not there.
+    /// Decides on a fetch for a token whose key is missing.
     pub(super) fn decide(&mut self, now: Duration) -> FetchDecision {
         if self.under_way.is_some() {
             self.joined = true;
@@ -96,7 +95,7 @@ impl RefreshSchedule {
             return FetchDecision::Granted;
         }
         if now < self.cool {
-            // What failed is tried again in its own rhythm.
+            // A failed fetch is retried after its own pause.
             if self.token_failures == 0 && self.failures == 0 && self.cool < self.next {
                 self.for_token = true;
                 self.next = self.cool;
@@ -108,19 +107,19 @@ impl RefreshSchedule {
         FetchDecision::Granted
     }
 
-    /// The application wants a fetch.
+    /// Plans a fetch for the application.
     pub(super) fn demand(&mut self, now: Duration) {
         if self.under_way.is_none() {
             self.next = self.next.min(now);
         }
     }
 
-    /// Whether the fetch that comes, or is under way, is there for a token.
+    /// Whether the next fetch, or the one under way, is for a token.
     pub(super) fn is_for_token(&self) -> bool {
         self.for_token
     }
 
-    /// A fetch begins, if one is to begin now.
+    /// Begins a fetch if it is time, and returns whether it is.
     pub(super) fn begin(&mut self, now: Duration, policy: &Policy) -> bool {
         if now < self.next {
             return false;
@@ -130,16 +129,16 @@ impl RefreshSchedule {
         true
     }
 
-    /// Whoever fetches has gone. A fetch that was under way is lost; if it was there for
-    /// a token, it was that one's turn.
+    /// Gives up the fetch that is under way, because its task has ended. If the fetch was for a
+    /// token, its cool-down still applies.
     pub(super) fn abandon(&mut self, now: Duration) {
         if self.under_way.take().is_some() {
             self.next = now.max(self.cool);
         }
     }
 
-    /// The fetch has brought keys, which are good for `fresh` by their provider's
-    /// word. `chance` is from -1 to 1.
+    /// Notes that the fetch has brought keys, and plans the next one. `fresh` is the freshness
+    /// lifetime that the provider states; `chance` is from -1 to 1.
     pub(super) fn succeeded(
         &mut self,
         now: Duration,
@@ -149,26 +148,26 @@ impl RefreshSchedule {
     ) {
         self.end(now, policy);
         (self.failures, self.token_failures) = (0, 0);
-        // Early enough to try again before the keys are too old.
+        // This leaves time to retry before the keys are too old.
         let longest = (*policy.refresh.end()).min(policy.max_stale * 3 / 4);
         let shortest = (*policy.refresh.start()).min(longest);
         let pause = fresh.unwrap_or(policy.default_refresh).clamp(shortest, longest);
-        // What is said to be the shortest or the longest is not changed by chance.
+        // Chance does not exceed the configured bounds.
         self.due = now.saturating_add(spread(pause, chance, policy).clamp(shortest, longest));
         self.next = self.due;
     }
 
-    /// The fetch has brought nothing.
+    /// Notes that the fetch has failed, and plans the next one.
     pub(super) fn failed(&mut self, now: Duration, chance: f64, policy: &Policy) {
         let early = self.for_token && now < self.due;
-        // Whoever waits for a fetch that fails causes no other one at once.
+        // A token that waits for a fetch which fails causes no other fetch at once.
         self.awaited |= self.joined;
         self.end(now, policy);
         let failures = if early { &mut self.token_failures } else { &mut self.failures };
         *failures = failures.saturating_add(1);
         let doubled = 1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);
         let (first, last) = (*policy.retry.start(), *policy.retry.end());
-        // Never slower than it would fetch if all were well.
+        // A retry is never later than the next fetch after a success would be.
         let last = last.min(*policy.refresh.end()).max(first);
         let pause = spread(first.saturating_mul(doubled).min(last), chance, policy);
         self.next = now.saturating_add(pause.clamp(first, last));
@@ -185,15 +184,14 @@ impl RefreshSchedule {
     }
 
     fn cool_down(&mut self, now: Duration, policy: &Policy) {
-        // One that comes in a cool-down begins it anew, so that two are never close together.
+        // A fetch during a cool-down restarts it, so that two fetches are never close together.
         if self.for_token || self.awaited || now < self.cool {
             self.cool = now.saturating_add(policy.cooldown);
         }
     }
 }
 
-/// A little more or less, so that machines that began together do not stay
-/// together.
+/// Lengthens or shortens a pause at random, so that machines do not fetch in step.
 fn spread(pause: Duration, chance: f64, policy: &Policy) -> Duration {
     pause.mul_f64(1.0 + policy.jitter * chance.clamp(-1.0, 1.0))
 }
@@ -311,7 +309,7 @@ mod tests {
             }
         }
         assert_eq!(fetches, 24, "one in each cool-down");
-        // What is due then begins at the first pause.
+        // A fetch that is due has pauses of its own, from the first one on.
         assert!(plan.begin(s(600), &policy));
         plan.failed(s(600), 0.0, &policy);
         assert_eq!(plan.next(), s(601));

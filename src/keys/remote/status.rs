@@ -1,4 +1,4 @@
-//! How the keys are, for a health page.
+//! The state of the keys, for a health page.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use crate::error::FetchError;
 
-/// How the keys of a [`RemoteKeys`](super::RemoteKeys) are.
+/// The state of the keys of a [`RemoteKeys`](super::RemoteKeys).
 ///
 /// As JSON, times are text in UTC (RFC 3339), and the error is its text:
 ///
@@ -16,7 +16,7 @@ use crate::error::FetchError;
 ///  "next_refresh":"2026-11-24T12:10:00Z"}
 /// ```
 ///
-/// Nothing in it is secret, but for who reads how your provider is doing.
+/// It contains no secrets, but it reveals whether your provider can be reached.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct KeyStatus {
@@ -24,20 +24,20 @@ pub struct KeyStatus {
     pub issuer: Option<String>,
     /// Whether tokens can be verified.
     pub state: KeyState,
-    /// How many keys there are.
+    /// The number of keys.
     pub keys: usize,
-    /// Their ids, of those that have one.
+    /// The ids of the keys that have one.
     pub ids: Vec<String>,
-    /// The keys of the document that cannot be used, with the reasons.
+    /// The unusable keys of the document, with the reasons.
     pub skipped: Vec<String>,
-    /// When keys were last fetched, or found to be unchanged.
+    /// The time when keys were last fetched or found to be unchanged.
     #[serde(serialize_with = "time")]
     pub last_success: Option<SystemTime>,
-    /// Why the last fetch failed; `None` if it did not.
+    /// The error of the last fetch; `None` if it succeeded.
     #[serde(serialize_with = "text")]
     pub last_error: Option<FetchError>,
-    /// When the next fetch begins, unless a token asks for one before; `None` if one
-    /// is under way.
+    /// The time of the next fetch, unless a token causes an earlier one; `None` while a
+    /// fetch is under way.
     #[serde(serialize_with = "time")]
     pub next_refresh: Option<SystemTime>,
 }
@@ -47,14 +47,14 @@ pub struct KeyStatus {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum KeyState {
-    /// No keys have been there yet: good tokens are answered 503.
+    /// No keys have been fetched yet: valid tokens are answered 503.
     Starting,
     /// There are keys, and the last fetch succeeded.
     Healthy,
     /// There are keys, and the last fetch failed.
     Degraded,
-    /// The last success is longer ago than keys may be stale: good tokens are answered
-    /// 503.
+    /// The last successful fetch is longer ago than
+    /// [`max_stale`](super::RemoteKeysBuilder::max_stale): valid tokens are answered 503.
     Stale,
 }
 
@@ -71,7 +71,7 @@ impl KeyState {
 
 fn time<S: Serializer>(time: &Option<SystemTime>, serializer: S) -> Result<S::Ok, S::Error> {
     match time {
-        // Before 1970 and after 9999 there is no such text.
+        // Times before 1970 and after 9999 have no such text.
         Some(time) => {
             let time = (*time).clamp(UNIX_EPOCH, UNIX_EPOCH + LAST);
             serializer.collect_str(&humantime::format_rfc3339_seconds(time))

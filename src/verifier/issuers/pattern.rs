@@ -1,14 +1,14 @@
-//! Which issuers may be resolved.
+//! The patterns of issuers that may be resolved.
 
 use std::fmt;
 
 use crate::error::ConfigError;
 
-/// An issuer, or several that differ in whole segments of their path.
+/// A pattern that matches one issuer, or several that differ in whole segments of their path.
 ///
-/// `{name}` stands for one segment of letters, digits and `-._~`, and nothing else:
-/// `https://login.example.com/{tenant}/v2.0`. Scheme and host are fixed, so that no
-/// name of a tenant leads elsewhere.
+/// `{name}` matches one segment of letters, digits and `-._~`, as in
+/// `https://login.example.com/{tenant}/v2.0`. Scheme and host are fixed, so no segment can
+/// lead to another host.
 ///
 /// # Example
 /// ```
@@ -23,12 +23,12 @@ use crate::error::ConfigError;
 pub struct IssuerPattern(Box<str>);
 
 impl IssuerPattern {
-    /// A pattern.
+    /// Parses a pattern.
     ///
     /// # Errors
     ///
-    /// There is no `scheme://host` in front, or there are braces elsewhere than around
-    /// a whole segment of the path.
+    /// Returns an error if the pattern does not begin with `scheme://host`, or has braces
+    /// anywhere but around a whole segment of the path.
     pub fn new(pattern: impl Into<String>) -> Result<Self, ConfigError> {
         let pattern = pattern.into();
         let good = pattern.split_once("://").is_some_and(|(scheme, rest)| {
@@ -52,7 +52,7 @@ impl IssuerPattern {
         }
     }
 
-    /// Whether this issuer is one of them.
+    /// Returns whether this issuer matches.
     #[must_use]
     pub fn matches(&self, issuer: &str) -> bool {
         let (mut ours, mut theirs) = (self.0.split('/'), issuer.split('/'));
@@ -78,8 +78,8 @@ fn is_open(segment: &str) -> bool {
     inner.is_some_and(|inner| !inner.is_empty() && !inner.contains(['{', '}']))
 }
 
-/// Unreserved characters (RFC 3986 §2.3), and not the two segments that lead
-/// elsewhere (§5.2.4).
+/// Whether a segment has only unreserved characters (RFC 3986 §2.3), and is not `.` or `..`, which
+/// change the path (§5.2.4).
 fn is_name(segment: &str) -> bool {
     let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     (1..=LONGEST).contains(&segment.len())
@@ -87,7 +87,7 @@ fn is_name(segment: &str) -> bool {
         && !matches!(segment, "." | "..")
 }
 
-/// More than any name of a tenant.
+/// More than any name in use.
 const LONGEST: usize = 128;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A look at a token whose issuer has no engine yet.
+//! A first check of a token whose issuer has no engine yet.
 
 use crate::{
     claims::RawClaims,
@@ -6,13 +6,13 @@ use crate::{
     rules::{Rules, seconds},
     token::{Compact, DecodeBuf},
     verifier::{
-        builder::MOST_LEEWAY,
+        limits::MOST_LEEWAY,
         pipeline::{payload_text, read_claims},
     },
 };
 
-/// Whether a token could be a good one for some verifier; whoever asks for that
-/// verifier goes to some trouble. One with a dangerously long leeway might differ.
+/// Refuses a token that no verifier would accept, so that its issuer is not resolved in vain. Only
+/// a verifier with a dangerously long leeway might accept it.
 #[cold]
 pub(super) fn plausible(token: &str, limit: usize, now: i64) -> Result<(), Error> {
     let token = Compact::parse(token, limit)?;

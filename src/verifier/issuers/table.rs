@@ -15,56 +15,57 @@ use papaya::HashMap;
 use crate::verifier::engine::Engine;
 
 pub(super) struct Table<C> {
-    /// The map frees what it held some time later. An engine that is removed goes at once, with
-    /// the task that fetches its keys: so the map holds places, and these are emptied.
-    places: HashMap<Arc<str>, TenantEntry<C>, RandomState>,
-    /// Held by who writes.
+    /// The map frees removed entries some time later. A removed engine must go at once, with the
+    /// task that fetches its keys, so the map holds entries, and their engines are taken out.
+    entries: HashMap<Arc<str>, IssuerEntry<C>, RandomState>,
+    /// Locked by writers only.
     changes: Mutex<Changes>,
 }
 
-/// The place of an issuer.
-struct TenantEntry<C> {
+/// The entry of an issuer.
+struct IssuerEntry<C> {
     engine: ArcSwapOption<Engine<C>>,
-    /// When it is to be resolved again, in seconds since 1970; [`NEVER`] if it was added by hand.
+    /// When it is due to be resolved again, in seconds since 1970; [`NEVER`] if the application
+    /// added it.
     until: AtomicI64,
-    /// Whether somebody has needed it since then.
+    /// Whether a request has needed it since then.
     needed: AtomicBool,
 }
 
-/// The engine of an issuer, as it was at one moment.
-pub(in crate::verifier) struct LoadedTenant<C>(Guard<Option<Arc<Engine<C>>>>);
+/// The engine of an issuer at one moment.
+pub(in crate::verifier) struct LoadedEngine<C>(Guard<Option<Arc<Engine<C>>>>);
 
-impl<C> LoadedTenant<C> {
+impl<C> LoadedEngine<C> {
     fn new(loaded: Guard<Option<Arc<Engine<C>>>>) -> Option<Self> {
         loaded.is_some().then(|| Self(loaded))
     }
 
     #[inline]
     pub(in crate::verifier) fn engine(&self) -> &Arc<Engine<C>> {
-        self.0.as_ref().expect("`new` has looked, and it does not change")
+        self.0.as_ref().expect("`new` has checked it, and a guard does not change")
     }
 }
 
 /// An engine that was found.
-pub(super) struct FoundTenant<C> {
-    pub(super) tenant: LoadedTenant<C>,
-    /// Whether it is to be resolved again.
+pub(super) struct FoundEngine<C> {
+    pub(super) engine: LoadedEngine<C>,
+    /// Whether it is due to be resolved again.
     pub(super) is_old: bool,
 }
 
 #[derive(Default)]
 struct Changes {
-    /// The issuers that were resolved, by the time when they are to be resolved again.
+    /// The resolved issuers, by the time when they are due to be resolved again.
     resolved: BTreeSet<(i64, Box<str>)>,
 }
 
 impl<C> Table<C> {
     pub(super) fn new() -> Self {
-        let places = HashMap::with_hasher(RandomState::new());
-        Self { places, changes: Mutex::default() }
+        let entries = HashMap::with_hasher(RandomState::new());
+        Self { entries, changes: Mutex::default() }
     }
 
-    /// Puts an engine in the place of what was there for these issuers.
+    /// Adds an engine for these issuers, in place of those that they have.
     pub(super) fn add(&self, issuers: &[Arc<str>], engine: &Arc<Engine<C>>) {
         let mut changes = self.changes();
         for issuer in issuers {
@@ -72,15 +73,15 @@ impl<C> Table<C> {
         }
     }
 
-    /// Removes an issuer, and says whether it was there.
+    /// Removes an issuer, and returns whether it was present.
     pub(super) fn remove(&self, issuer: &str) -> bool {
         let mut changes = self.changes();
         self.take(&mut changes, issuer)
     }
 
-    /// Keeps what was resolved, at most so many. An issuer that was added by hand stays as it is.
-    /// One whose lifetime is over, and that nobody has asked for since, makes room; no
-    /// other does. Says whether there was room.
+    /// Keeps the engine of a resolved issuer, if there are fewer than `most`, and returns whether
+    /// there was room. An issuer that the application added stays as it is. Only an issuer whose
+    /// lifetime is over, and that no request has needed since, makes room.
     pub(super) fn keep(
         &self,
         issuer: &str,
@@ -89,7 +90,7 @@ impl<C> Table<C> {
         most: usize,
     ) -> bool {
         let mut changes = self.changes();
-        let former = self.places.pin().get(issuer).map(TenantEntry::until);
+        let former = self.entries.pin().get(issuer).map(IssuerEntry::until);
         if former == Some(NEVER) {
             return true;
         }
@@ -108,21 +109,21 @@ impl<C> Table<C> {
         true
     }
 
-    /// The resolver knows it no more; what was added by hand stays.
+    /// Removes an issuer that the resolver no longer knows, unless the application added it.
     pub(super) fn drop_resolved(&self, issuer: &str) {
         let mut changes = self.changes();
-        let until = self.places.pin().get(issuer).map(TenantEntry::until);
+        let until = self.entries.pin().get(issuer).map(IssuerEntry::until);
         if until.is_some_and(|until| until != NEVER) {
             self.take(&mut changes, issuer);
         }
     }
 
-    /// The engine of an issuer. Of one that was added by hand, nobody asks for the time.
+    /// The engine of an issuer. `now` is called only if the issuer was resolved.
     #[inline]
-    pub(super) fn find(&self, issuer: &str, now: impl FnOnce() -> i64) -> Option<FoundTenant<C>> {
-        let places = self.places.pin();
-        let place = places.get(issuer)?;
-        let until = place.until();
+    pub(super) fn find(&self, issuer: &str, now: impl FnOnce() -> i64) -> Option<FoundEngine<C>> {
+        let entries = self.entries.pin();
+        let entry = entries.get(issuer)?;
+        let until = entry.until();
         let is_old = until != NEVER && {
             let now = now();
             if is_over(until, now) {
@@ -131,35 +132,35 @@ impl<C> Table<C> {
             now >= until
         };
         if is_old {
-            place.needed.store(true, Ordering::Relaxed);
+            entry.needed.store(true, Ordering::Relaxed);
         }
-        Some(FoundTenant { tenant: LoadedTenant::new(place.engine.load())?, is_old })
+        Some(FoundEngine { engine: LoadedEngine::new(entry.engine.load())?, is_old })
     }
 
     /// The engine of an issuer, whatever the time.
     pub(super) fn get(&self, issuer: &str) -> Option<Arc<Engine<C>>> {
-        self.places.pin().get(issuer)?.engine.load_full()
+        self.entries.pin().get(issuer)?.engine.load_full()
     }
 
     pub(super) fn names(&self) -> Vec<String> {
-        self.places.pin().keys().map(|issuer| issuer.to_string()).collect()
+        self.entries.pin().keys().map(|issuer| issuer.to_string()).collect()
     }
 
     fn put(&self, changes: &mut Changes, issuer: &str, engine: &Arc<Engine<C>>, until: i64) {
-        let places = self.places.pin();
-        match places.get(issuer) {
-            Some(place) => {
-                changes.forget(issuer, place.until());
-                // A reader may see one of the two before the other: then it asks again in vain.
-                place.until.store(until, Ordering::Relaxed);
-                place.needed.store(false, Ordering::Relaxed);
-                place.engine.store(Some(Arc::clone(engine)));
+        let entries = self.entries.pin();
+        match entries.get(issuer) {
+            Some(entry) => {
+                changes.forget(issuer, entry.until());
+                // A reader may see one of these stores before the other: then it only asks once more.
+                entry.until.store(until, Ordering::Relaxed);
+                entry.needed.store(false, Ordering::Relaxed);
+                entry.engine.store(Some(Arc::clone(engine)));
             }
             None => {
-                // In the place where the engine has it: what was read to find the engine is read
-                // again by its rules.
+                // The key is the engine's own text of the issuer: the rules read the same memory again
+                // that was read to find the engine.
                 let name = engine.named(issuer).map_or_else(|| issuer.into(), Arc::clone);
-                places.insert(name, TenantEntry::new(engine, until));
+                entries.insert(name, IssuerEntry::new(engine, until));
             }
         }
         if until != NEVER {
@@ -168,18 +169,18 @@ impl<C> Table<C> {
     }
 
     fn take(&self, changes: &mut Changes, issuer: &str) -> bool {
-        let places = self.places.pin();
-        let Some(place) = places.remove(issuer) else { return false };
-        changes.forget(issuer, place.until());
-        place.engine.store(None);
+        let entries = self.entries.pin();
+        let Some(entry) = entries.remove(issuer) else { return false };
+        changes.forget(issuer, entry.until());
+        entry.engine.store(None);
         true
     }
 
-    /// One whose lifetime is over, and that nobody has needed since.
+    /// An issuer whose lifetime is over, and that no request has needed since.
     fn unneeded(&self, changes: &Changes, now: i64) -> Option<Box<str>> {
-        let places = self.places.pin();
+        let entries = self.entries.pin();
         let is_unneeded = |issuer: &str| {
-            places.get(issuer).is_some_and(|place| !place.needed.load(Ordering::Relaxed))
+            entries.get(issuer).is_some_and(|entry| !entry.needed.load(Ordering::Relaxed))
         };
         let over = changes.resolved.iter().take_while(|(until, _)| *until <= now);
         let mut issuers = over.map(|(_, issuer)| issuer).take(LOOKED_AT);
@@ -187,7 +188,7 @@ impl<C> Table<C> {
     }
 
     fn changes(&self) -> MutexGuard<'_, Changes> {
-        // An application's verifier may panic when it is dropped: then all is in order.
+        // An engine may panic when it is dropped. The changes are whole nevertheless.
         self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -201,7 +202,7 @@ impl Changes {
     }
 }
 
-impl<C> TenantEntry<C> {
+impl<C> IssuerEntry<C> {
     fn new(engine: &Arc<Engine<C>>, until: i64) -> Self {
         let (engine, needed) = (ArcSwapOption::from(Some(Arc::clone(engine))), false.into());
         Self { engine, until: until.into(), needed }
@@ -212,18 +213,18 @@ impl<C> TenantEntry<C> {
     }
 }
 
-/// Whether an issuer is not to be used any more, resolved again or not.
+/// Whether an issuer must no longer be used.
 fn is_over(until: i64, now: i64) -> bool {
     now >= until.saturating_add(GRACE)
 }
 
-/// Of an issuer that is not resolved: no other time is as late.
+/// The time of an issuer that the application added: no other time is as late.
 const NEVER: i64 = i64::MAX;
 
-/// Seconds for which an issuer serves on that cannot be resolved again.
+/// Seconds for which an issuer that cannot be resolved again remains valid.
 const GRACE: i64 = 24 * 3600;
 
-/// How many issuers are looked at to find one that makes room.
+/// How many issuers are checked to find one that makes room.
 const LOOKED_AT: usize = 100;
 
 #[cfg(test)]
@@ -285,7 +286,7 @@ mod tests {
                 }
             }
             let there = |name: &str| {
-                let until = table.places.pin().get(name)?.until();
+                let until = table.entries.pin().get(name)?.until();
                 Some((until != NEVER).then_some(until))
             };
             let mut names = table.names();
