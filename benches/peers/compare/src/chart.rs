@@ -80,12 +80,16 @@ fn is_shown(row: &Row) -> bool {
 fn head(root: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>) -> Result<(), Box<dyn Error>> {
     root.draw(&Text::new(TITLE, (16, 12), text(20, INK)))?;
     root.draw(&Text::new(SUBTITLE, (16, 36), text(14, GREY)))?;
-    let mut x = 16;
+    let (mut x, mut y) = (16, 60);
     for (peer, color) in PEERS.iter().zip(COLORS) {
-        root.draw(&Rectangle::new([(x, 60), (x + 11, 71)], color.filled()))?;
-        root.draw(&Text::new(peer.name, (x + 16, 60), text(14, INK)))?;
         // Nothing measures text here, and a reader's fonts are unknown anyway.
-        x += 40 + peer.name.len() as i32 * 7;
+        let width = 40 + peer.name.len() as i32 * 7;
+        if x + width > WIDTH as i32 {
+            (x, y) = (16, y + 20);
+        }
+        root.draw(&Rectangle::new([(x, y), (x + 11, y + 11)], color.filled()))?;
+        root.draw(&Text::new(peer.name, (x + 16, y), text(14, INK)))?;
+        x += width;
     }
     Ok(())
 }
@@ -105,6 +109,8 @@ const COLORS: [RGBColor; PEERS.len()] = [
     RGBColor(0, 158, 115),
     RGBColor(204, 121, 167),
     RGBColor(150, 150, 150),
+    RGBColor(230, 159, 0),
+    RGBColor(68, 68, 68),
 ];
 const INK: RGBColor = RGBColor(31, 35, 40);
 const GREY: RGBColor = RGBColor(89, 99, 110);
@@ -117,5 +123,6 @@ const WIDTH: u32 = 900;
 const BAR: f64 = 11.0;
 const LEFT: u32 = 190;
 const RIGHT: u32 = 100;
-const HEAD: u32 = 86;
+/// Title, subtitle, and two lines of the legend.
+const HEAD: u32 = 106;
 const FOOT: u32 = 28;

@@ -21,7 +21,7 @@ pub(crate) struct Peer {
 }
 
 /// In the order of the table. All else is compared with the first.
-pub(crate) const PEERS: [Peer; 6] = [
+pub(crate) const PEERS: [Peer; 8] = [
     Peer { name: "this crate", package: "peer-ours", measured: "tower-jwt-auth" },
     Peer { name: "by hand", package: "peer-hand-written", measured: "jsonwebtoken" },
     Peer { name: "jwt-authorizer", package: "peer-jwt-authorizer", measured: "jwt-authorizer" },
@@ -32,6 +32,16 @@ pub(crate) const PEERS: [Peer; 6] = [
         measured: "tower-oauth2-resource-server",
     },
     Peer { name: "axum-jwks", package: "peer-axum-jwks", measured: "axum-jwks" },
+    Peer {
+        name: "oauth-resource-server",
+        package: "peer-oauth-resource-server",
+        measured: "oauth-resource-server",
+    },
+    Peer {
+        name: "huskarl-resource-server",
+        package: "peer-huskarl-resource-server",
+        measured: "huskarl-resource-server",
+    },
 ];
 
 /// Where the programs are: two of each participant.
