@@ -116,3 +116,129 @@ fn groups_and_paths_are_both_seen() {
         "use crate::{\n    a::{B, c::D},\n    e,\n};\n// crate::no\nfn f() { crate::g::h() }";
     assert_eq!(imports(text), ["a", "e", "g"]);
 }
+
+/// The file that defines what a path names, as seen from a file of `src/`. `files` has the texts.
+fn file_of(from: &Path, path: &str, files: &BTreeMap<PathBuf, String>) -> Option<PathBuf> {
+    let is_mod = from.file_stem().is_some_and(|stem| stem == "mod" || stem == "lib");
+    // The module of the file itself.
+    let mut module = if is_mod { from.parent()?.to_owned() } else { from.with_extension("") };
+    let mut words = path.split("::").peekable();
+    match words.next()? {
+        "crate" => module = PathBuf::new(),
+        "self" => {}
+        "super" => {
+            module.pop();
+            while words.next_if_eq(&"super").is_some() {
+                module.pop();
+            }
+        }
+        _ => return None,
+    }
+    let at = |module: &Path| {
+        let candidates = [module.join("mod.rs"), module.with_extension("rs")];
+        candidates.into_iter().find(|file| files.contains_key(file))
+    };
+    let mut file = at(&module);
+    for word in words {
+        module.push(word);
+        match at(&module) {
+            Some(deeper) => file = Some(deeper),
+            None => {
+                // What a module re-exports is defined elsewhere.
+                let here = file?;
+                let exports = paths(&files[&here], &EXPORTS);
+                let ends = format!("::{word}");
+                let export = exports.iter().find(|export| export.ends_with(&ends));
+                return export.map_or(Some(here.clone()), |export| file_of(&here, export, files));
+            }
+        }
+    }
+    file
+}
+
+/// The paths of the statements that begin with one of these words, without tests.
+fn paths(text: &str, begins: &[&str]) -> Vec<String> {
+    fn spread(prefix: &str, tree: &str, found: &mut Vec<String>) {
+        let Some(open) = tree.find('{') else {
+            found.push(format!("{prefix}{}", tree.trim()));
+            return;
+        };
+        let prefix = format!("{prefix}{}", tree[..open].trim());
+        let inside = &tree[open + 1..tree.rfind('}').unwrap()];
+        let (mut depth, mut start) = (0, 0);
+        for (at, c) in inside.char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                ',' if depth == 0 => {
+                    spread(&prefix, &inside[start..at], found);
+                    start = at + 1;
+                }
+                _ => {}
+            }
+        }
+        if !inside[start..].trim().is_empty() {
+            spread(&prefix, &inside[start..], found);
+        }
+    }
+    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+    let mut found = Vec::new();
+    for begin in begins {
+        for statement in code.split(begin).skip(1) {
+            spread("", statement.split(';').next().unwrap(), &mut found);
+        }
+    }
+    found
+}
+
+#[test]
+fn no_files_import_each_other() {
+    let files: BTreeMap<_, _> =
+        files().into_keys().map(|file| (file.clone(), text(&file))).collect();
+    let is_test =
+        |file: &&PathBuf| file.ends_with("tests.rs") || file.iter().any(|part| part == "vectors");
+    let mut arrows: BTreeMap<&Path, Vec<PathBuf>> = BTreeMap::new();
+    for file in files.keys().filter(|file| !is_test(file)) {
+        let imported = paths(&files[file], &["\nuse "]);
+        let targets = imported.iter().filter_map(|path| file_of(file, path, &files));
+        arrows.insert(file, targets.filter(|target| target != file).collect());
+    }
+    // What nothing is left to import goes, until there is nothing or only circles.
+    loop {
+        let left: Vec<PathBuf> = arrows.keys().map(|file| file.to_path_buf()).collect();
+        arrows.retain(|_, targets| {
+            targets.retain(|target| left.contains(target));
+            !targets.is_empty()
+        });
+        if arrows.len() == left.len() {
+            break;
+        }
+    }
+    assert!(arrows.is_empty(), "circles, and what leads to them: {arrows:#?}");
+}
+
+#[test]
+fn paths_are_spread_and_found() {
+    let text = "\nuse std::fmt;\n\nuse super::{\n    a::{B, c::D},\n    E,\n};\nuse crate::x;\npub use self::y::Z;\n";
+    assert_eq!(
+        paths(text, &["\nuse "]),
+        ["std::fmt", "super::a::B", "super::a::c::D", "super::E", "crate::x"]
+    );
+    let files: BTreeMap<_, _> = [
+        ("m/mod.rs", "\npub use self::{b::D, a::E};"),
+        ("m/a.rs", ""),
+        ("m/b/mod.rs", "\npub use self::c::D;"),
+        ("m/b/c.rs", ""),
+        ("x.rs", ""),
+    ]
+    .map(|(file, text)| (PathBuf::from(file), text.to_owned()))
+    .into();
+    let of = |path| file_of(Path::new("m/a.rs"), path, &files);
+    assert_eq!(of("super::b::C"), Some("m/b/mod.rs".into()));
+    assert_eq!(of("super::C"), Some("m/mod.rs".into()));
+    assert_eq!(of("super::D"), Some("m/b/c.rs".into()));
+    assert_eq!(of("crate::x::Y"), Some("x.rs".into()));
+    assert_eq!(of("std::fmt"), None);
+}
+
+const EXPORTS: [&str; 3] = ["\npub use ", "\npub(crate) use ", "\npub(super) use "];

@@ -2,10 +2,31 @@
 
 use std::error::Error as _;
 
-use super::Policy;
+use super::policy::Policy;
 use crate::{error::Error, verifier::Claims};
 
-/// Both of two policies; made by [`PolicyExt::and`](super::PolicyExt::and).
+/// Combines policies.
+pub trait PolicyExt: Sized {
+    /// Requires both policies. The first that refuses gives the reason.
+    fn and<P>(self, other: P) -> And<Self, P> {
+        And::new(self, other)
+    }
+
+    /// Requires one of both policies. If both refuse, the first gives the reason, unless only the
+    /// second could not decide, as with malformed scopes.
+    fn or<P>(self, other: P) -> Or<Self, P> {
+        Or::new(self, other)
+    }
+
+    /// Requires that this policy refuses.
+    fn not(self) -> Not<Self> {
+        Not::new(self)
+    }
+}
+
+impl<P> PolicyExt for P {}
+
+/// Both of two policies; made by [`PolicyExt::and`](PolicyExt::and).
 #[derive(Clone, Copy, Debug)]
 pub struct And<A, B>(A, B);
 
@@ -22,7 +43,7 @@ impl<C, A: Policy<C>, B: Policy<C>> Policy<C> for And<A, B> {
     }
 }
 
-/// One of two policies; made by [`PolicyExt::or`](super::PolicyExt::or).
+/// One of two policies; made by [`PolicyExt::or`](PolicyExt::or).
 #[derive(Clone, Copy, Debug)]
 pub struct Or<A, B>(A, B);
 
@@ -41,7 +62,7 @@ impl<C, A: Policy<C>, B: Policy<C>> Policy<C> for Or<A, B> {
     }
 }
 
-/// The contrary of a policy; made by [`PolicyExt::not`](super::PolicyExt::not).
+/// The contrary of a policy; made by [`PolicyExt::not`](PolicyExt::not).
 #[derive(Clone, Copy, Debug)]
 pub struct Not<P>(P);
 

@@ -29,59 +29,14 @@
 
 mod combine;
 mod lookup;
+mod policy;
 mod roles;
 mod scopes;
 
-use crate::{error::Error, verifier::Claims};
-
 pub(crate) use self::lookup::{claims, refuse};
 pub use self::{
-    combine::{And, Not, Or},
+    combine::{And, Not, Or, PolicyExt},
+    policy::Policy,
     roles::{AnyRole, EveryRole, Roles},
     scopes::Scopes,
 };
-
-/// A question to verified claims.
-///
-/// Closures `Fn(&Claims<C>) -> bool` are policies too.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a policy for `Claims<{C}>`",
-    note = "a closure needs its argument's type: `|claims: &Claims<{C}>| …`; for a type of your \
-            own, use `RequireLayer::for_claims(|user: &Claims<User>| …)`"
-)]
-pub trait Policy<C> {
-    /// Answers whether the claims allow it.
-    ///
-    /// # Errors
-    ///
-    /// What is missing, by [`Error`]s of the kinds
-    /// [`ErrorKind::InsufficientScope`] and [`ErrorKind::Forbidden`].
-    fn authorize(&self, claims: &Claims<C>) -> Result<(), Error>;
-}
-
-/// Puts policies together.
-pub trait PolicyExt: Sized {
-    /// This one and that one. The first that refuses gives the reason.
-    fn and<P>(self, other: P) -> And<Self, P> {
-        And::new(self, other)
-    }
-
-    /// This one or that one. If both refuse, the first gives the reason, unless
-    /// only the second could not decide, as with malformed scopes.
-    fn or<P>(self, other: P) -> Or<Self, P> {
-        Or::new(self, other)
-    }
-
-    /// What this one does not allow.
-    fn not(self) -> Not<Self> {
-        Not::new(self)
-    }
-}
-
-impl<P> PolicyExt for P {}
-
-impl<C, F: Fn(&Claims<C>) -> bool> Policy<C> for F {
-    fn authorize(&self, claims: &Claims<C>) -> Result<(), Error> {
-        if self(claims) { Ok(()) } else { Err(Error::forbidden("a condition of the application")) }
-    }
-}

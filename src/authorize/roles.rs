@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::Policy;
+use super::policy::Policy;
 use crate::{
     claims::{ClaimPath, RegisteredClaims},
     error::{Error, ErrorKind},

@@ -1,6 +1,6 @@
 //! Scopes that a token must have.
 
-use super::Policy;
+use super::policy::Policy;
 use crate::{
     error::{Error, ErrorKind},
     verifier::Claims,

@@ -2,8 +2,6 @@
 
 use std::{borrow::Cow, fmt, time::Duration};
 
-use super::seconds_up;
-
 /// What happened, as plain data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -377,4 +375,10 @@ impl fmt::Display for ErrorKind {
             ),
         }
     }
+}
+
+/// Whole seconds in which the time is over, as `Retry-After` has them (RFC 9110
+/// §10.2.3): at least one.
+pub(crate) fn seconds_up(time: Duration) -> u64 {
+    u64::try_from(time.as_millis().div_ceil(1000).max(1)).unwrap_or(u64::MAX)
 }

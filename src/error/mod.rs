@@ -13,10 +13,9 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 
-pub(crate) use self::kind::Class;
+pub(crate) use self::kind::{Class, seconds_up};
 pub use self::{
     config::ConfigError,
     fetch::{FetchError, FetchErrorKind},
@@ -174,12 +173,6 @@ impl Error {
     }
 }
 
-/// Whole seconds in which the time is over, as `Retry-After` has them (RFC 9110
-/// §10.2.3): at least one.
-pub(crate) fn seconds_up(time: Duration) -> u64 {
-    u64::try_from(time.as_millis().div_ceil(1000).max(1)).unwrap_or(u64::MAX)
-}
-
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.kind().fmt(f)
@@ -209,6 +202,8 @@ impl From<ErrorKind> for Error {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

@@ -66,6 +66,16 @@ pub struct VerifierBuilder<C = RegisteredClaims> {
     cache: Cache,
 }
 
+impl Verifier {
+    /// A builder. It needs at least a key, an issuer and an audience.
+    ///
+    /// The verifier reads the registered claims;
+    /// [`.claims::<User>()`](VerifierBuilder::claims) reads a type of the application too.
+    pub fn builder() -> VerifierBuilder {
+        VerifierBuilder::new()
+    }
+}
+
 impl VerifierBuilder {
     /// Reads the claims as a `C` too: a type of the application that implements
     /// [`Deserialize`](serde::Deserialize) for a JSON object, such as a struct or a map. A token

@@ -169,16 +169,6 @@ impl<C> EngineRef<'_, C> {
     }
 }
 
-impl Verifier {
-    /// A builder. It needs at least a key, an issuer and an audience.
-    ///
-    /// The verifier reads the registered claims;
-    /// [`.claims::<User>()`](VerifierBuilder::claims) reads a type of the application too.
-    pub fn builder() -> VerifierBuilder {
-        VerifierBuilder::new()
-    }
-}
-
 impl<C> Verifier<C> {
     fn new(engines: Engines<C>, cache: Cache) -> Self {
         Self(Arc::new(VerifierInner { engines, cache: cache.start() }))

@@ -1,0 +1,28 @@
+//! The trait of all policies.
+
+use crate::{error::Error, verifier::Claims};
+
+/// A decision on verified claims.
+///
+/// Closures `Fn(&Claims<C>) -> bool` are policies too.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a policy for `Claims<{C}>`",
+    note = "a closure needs its argument's type: `|claims: &Claims<{C}>| …`; for a type of your \
+            own, use `RequireLayer::for_claims(|user: &Claims<User>| …)`"
+)]
+pub trait Policy<C> {
+    /// Whether the claims allow the request.
+    ///
+    /// # Errors
+    ///
+    /// They do not. The kind of the error is
+    /// [`ErrorKind::InsufficientScope`](crate::ErrorKind::InsufficientScope) or
+    /// [`ErrorKind::Forbidden`](crate::ErrorKind::Forbidden).
+    fn authorize(&self, claims: &Claims<C>) -> Result<(), Error>;
+}
+
+impl<C, F: Fn(&Claims<C>) -> bool> Policy<C> for F {
+    fn authorize(&self, claims: &Claims<C>) -> Result<(), Error> {
+        if self(claims) { Ok(()) } else { Err(Error::forbidden("a condition of the application")) }
+    }
+}
