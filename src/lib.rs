@@ -60,19 +60,19 @@
 //! |---|---|---|
 //! | [`verifier`] | the checks, their order, claims, rules, the cache | |
 //! | [`keys`] | public keys, secrets and key sets | |
-//! | [`keys::remote`] | keys that are fetched from an identity provider | `remote` |
+//! | [`keys::remote`][remote module] | keys that are fetched from an identity provider | `remote` |
 //! | [`layer`] | the layers and their services | |
 //! | [`source`] | where the token is read from, and the check against cross-site requests | |
-//! | [`extract`] | extractors for axum | `axum` |
+//! | [`extract`][extract module] | extractors for axum | `axum` |
 //! | [`authorize`] | scopes, roles and conditions | |
 //! | [`response`] | the answer to a refused request | |
 //! | [`error`] | why a request was refused, and errors of configuration | |
-//! | [`settings`] | a verifier and a layer from settings | `remote` |
+//! | [`settings`][settings module] | a verifier and a layer from settings | `remote` |
 //! | [`revocation`] | denylists | |
-//! | [`sessions`] | login, refresh and logout | `issue` |
-//! | [`issue`] | access tokens, signing keys and cookies | `issue` |
-//! | [`refresh`] | refresh tokens and their stores | `issue` |
-//! | [`redis`] | stores in Redis or Valkey | `redis` |
+//! | [`sessions`][sessions module] | login, refresh and logout | `issue` |
+//! | [`issue`][issue module] | access tokens, signing keys and cookies | `issue` |
+//! | [`refresh`][refresh module] | refresh tokens and their stores | `issue` |
+//! | [`redis`][redis module] | stores in Redis or Valkey | `redis` |
 //! | [`alg`], [`claims`], [`clock`], [`maybe_ready`] | algorithms, registered claims, time, answers of stores | |
 //!
 //! # Features
@@ -109,13 +109,14 @@
 //! [`MemoryDenylist`]: revocation::MemoryDenylist
 //! [`Clock`]: clock::Clock
 // Links to what a feature enables. Without the feature, they lead to the table of features, so
-// that the text is the same whatever the features.
+// that the text is the same whatever the features. Labels of links ignore case, so a module's label
+// must differ from that of its type: `sessions` and `Sessions`.
 #![cfg_attr(
     feature = "axum",
     doc = "
 [`Subject`]: extract::Subject
 [`Authorized`]: extract::Authorized
-[`extract`]: mod@extract
+[extract module]: mod@extract
 "
 )]
 #![cfg_attr(
@@ -123,7 +124,7 @@
     doc = "
 [`Subject`]: #features
 [`Authorized`]: #features
-[`extract`]: #features
+[extract module]: #features
 "
 )]
 #![cfg_attr(
@@ -131,10 +132,10 @@
     doc = "
 [`Verifier::discover`]: Verifier::discover
 [`RemoteKeys`]: RemoteKeys
-[`keys::remote`]: mod@keys::remote
+[remote module]: mod@keys::remote
 [`Issuers`]: verifier::Issuers
 [`Settings`]: settings::Settings
-[`settings`]: mod@settings
+[settings module]: mod@settings
 "
 )]
 #![cfg_attr(
@@ -142,10 +143,10 @@
     doc = "
 [`Verifier::discover`]: #features
 [`RemoteKeys`]: #features
-[`keys::remote`]: #features
+[remote module]: #features
 [`Issuers`]: #features
 [`Settings`]: #features
-[`settings`]: #features
+[settings module]: #features
 "
 )]
 #![cfg_attr(
@@ -155,9 +156,9 @@
 [`TokenIssuer`]: issue::TokenIssuer
 [`RefreshTokens`]: refresh::RefreshTokens
 [`RefreshStore`]: refresh::RefreshStore
-[`sessions`]: mod@sessions
-[`issue`]: mod@issue
-[`refresh`]: mod@refresh
+[sessions module]: mod@sessions
+[issue module]: mod@issue
+[refresh module]: mod@refresh
 "
 )]
 #![cfg_attr(
@@ -167,23 +168,23 @@
 [`TokenIssuer`]: #features
 [`RefreshTokens`]: #features
 [`RefreshStore`]: #features
-[`sessions`]: #features
-[`issue`]: #features
-[`refresh`]: #features
+[sessions module]: #features
+[issue module]: #features
+[refresh module]: #features
 "
 )]
 #![cfg_attr(
     feature = "redis",
     doc = "
 [`Redis`]: redis::Redis
-[`redis`]: mod@redis
+[redis module]: mod@redis
 "
 )]
 #![cfg_attr(
     not(feature = "redis"),
     doc = "
 [`Redis`]: #features
-[`redis`]: #features
+[redis module]: #features
 "
 )]
 #![cfg_attr(docsrs, feature(doc_cfg))]
