@@ -203,7 +203,6 @@ pub mod claims;
 pub mod clock;
 mod csrf;
 pub mod error;
-#[cfg(feature = "remote")]
 mod expiring;
 #[cfg(feature = "axum")]
 pub mod extract;

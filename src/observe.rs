@@ -139,7 +139,6 @@ impl Outage {
     }
 
     /// Reports that the application's resolver has failed, with its own text as the cause.
-    #[cfg(feature = "remote")]
     pub(crate) fn not_resolved(&self, cause: &(dyn StdError + 'static)) {
         if let Some(more) = self.count(Instant::now()) {
             event!(warn, cause = %cause, more, "an issuer cannot be resolved");
@@ -147,7 +146,6 @@ impl Outage {
     }
 
     /// Reports that there is no room for an issuer that was resolved.
-    #[cfg(feature = "remote")]
     pub(crate) fn no_room(&self, max_resolved: usize) {
         if let Some(more) = self.count(Instant::now()) {
             event!(

@@ -101,7 +101,6 @@ impl<C: DeserializeOwned + 'static> Engine<C> {
     }
 }
 
-#[cfg(feature = "remote")]
 impl<C> Engine<C> {
     /// The trusted issuers; `None` if every issuer is trusted.
     pub(super) fn issuers(&self) -> Option<&[Arc<str>]> {

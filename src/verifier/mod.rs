@@ -80,7 +80,6 @@ mod builder;
 mod cache;
 mod claims;
 mod engine;
-#[cfg(feature = "remote")]
 mod issuers;
 #[cfg(feature = "remote")]
 mod key_lookup;
@@ -92,12 +91,13 @@ mod verification;
 use std::{fmt, sync::Arc};
 
 use serde::de::DeserializeOwned;
-#[cfg(feature = "remote")]
 use zeroize::Zeroizing;
 
 pub(crate) use self::any_claims::{Missing, find as find_claims};
-#[cfg(feature = "remote")]
+use self::issuers::{IssuerEngines, LoadedEngine};
 pub use self::issuers::{IssuerPattern, Issuers, IssuersBuilder};
+#[cfg(feature = "remote")]
+use self::key_lookup::KeyLookup;
 pub use self::{
     builder::{DangerousVerifierBuilder, VerifierBuilder},
     cache::Cache,
@@ -108,11 +108,6 @@ pub use self::{
 use self::{
     cache::CachedToken,
     engine::{Engine, Failure},
-};
-#[cfg(feature = "remote")]
-use self::{
-    issuers::{IssuerEngines, LoadedEngine},
-    key_lookup::KeyLookup,
 };
 #[cfg(feature = "remote")]
 use crate::keys::remote::RemoteKeys;
@@ -147,14 +142,12 @@ enum Engines<C> {
     /// One for all tokens.
     One(Arc<Engine<C>>),
     /// One for each issuer.
-    #[cfg(feature = "remote")]
     ByIssuer(Arc<IssuerEngines<C>>),
 }
 
 /// The engine for a token, as it was at one moment.
 enum EngineRef<'v, C> {
     One(&'v Arc<Engine<C>>),
-    #[cfg(feature = "remote")]
     ByIssuer(LoadedEngine<C>),
 }
 
@@ -163,7 +156,6 @@ impl<C> EngineRef<'_, C> {
     fn get(&self) -> &Arc<Engine<C>> {
         match self {
             Self::One(engine) => engine,
-            #[cfg(feature = "remote")]
             Self::ByIssuer(loaded) => loaded.engine(),
         }
     }
@@ -223,9 +215,8 @@ impl Verifier {
 
 #[cfg(feature = "remote")]
 impl<C> Verifier<C> {
-    /// The keys that are fetched, such as for a health page: none where all are given
-    /// once, and none for the verifier of [`Issuers`], for there each verifier has its own:
-    /// [`Issuers::get`].
+    /// The keys that are fetched, such as for a health page. It is empty for static keys, and for
+    /// the verifier of [`Issuers`]: there, each issuer has its own, see [`Issuers::get`].
     #[must_use]
     pub fn remote_keys(&self) -> &[RemoteKeys] {
         match &self.0.engines {
@@ -233,7 +224,9 @@ impl<C> Verifier<C> {
             Engines::ByIssuer(_) => &[],
         }
     }
+}
 
+impl<C> Verifier<C> {
     /// The engine; `None` if each issuer has its own.
     fn engine(&self) -> Option<&Arc<Engine<C>>> {
         match &self.0.engines {
@@ -279,7 +272,6 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         let token = token.text()?;
         match &self.0.engines {
             Engines::One(engine) => self.verify_new(engine, token, place),
-            #[cfg(feature = "remote")]
             Engines::ByIssuer(engines) => {
                 let issuer = engines.issuer_of(token)?;
                 match engines.load(&issuer) {
@@ -347,7 +339,6 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         let may_pass = |engine: &Engine<C>| cached.is_by(engine.id) && !engine.is_over(cached);
         match &self.0.engines {
             Engines::One(engine) => !may_pass(engine),
-            #[cfg(feature = "remote")]
             Engines::ByIssuer(engines) => {
                 let engine = cached.registered().issuer().and_then(|issuer| engines.get(issuer));
                 !engine.is_some_and(|engine| may_pass(&engine))
@@ -357,11 +348,9 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
 
     /// The engine that verifies the tokens of this one's issuer now.
     #[inline]
-    #[cfg_attr(not(feature = "remote"), expect(unused_variables, reason = "there is only one"))]
     fn engine_of(&self, cached: &CachedToken<C>) -> Option<EngineRef<'_, C>> {
         match &self.0.engines {
             Engines::One(engine) => Some(EngineRef::One(engine)),
-            #[cfg(feature = "remote")]
             Engines::ByIssuer(engines) => {
                 engines.load(cached.registered().issuer()?).map(EngineRef::ByIssuer)
             }
@@ -369,7 +358,6 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     }
 
     /// Asks for the engine of an issuer that is not known, and then verifies its token.
-    #[cfg(feature = "remote")]
     #[cold]
     fn resolve(
         &self,
@@ -402,7 +390,6 @@ impl<C> fmt::Debug for Verifier<C> {
                 .field("rules", &engine.checks.rules)
                 .field("max_token_len", &engine.max_token_len)
                 .finish_non_exhaustive(),
-            #[cfg(feature = "remote")]
             Engines::ByIssuer(engines) => f.debug_tuple("Verifier").field(engines).finish(),
         }
     }
