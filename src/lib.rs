@@ -27,6 +27,8 @@ mod expiring;
 #[cfg(feature = "axum")]
 pub mod extract;
 mod few;
+#[cfg(all(any(doc, doctest), feature = "axum", feature = "remote", feature = "redis"))]
+pub mod guides;
 #[cfg(feature = "issue")]
 pub mod issue;
 mod json;
