@@ -38,7 +38,7 @@ struct User {
 fn guarded(key: Key) -> Result<Router, ConfigError> {
     let verifier =
         Verifier::builder().claims::<User>().issuer(ISSUER).audience(AUDIENCE).keys(key).build()?;
-    let auth = JwtAuthLayer::new(verifier).source(TokenSource::cookie("access_token"));
+    let auth = JwtAuthLayer::new(verifier).source(TokenSource::cookie("access_token").build()?);
 
     Ok(Router::new()
         .route("/admin", get(admin))

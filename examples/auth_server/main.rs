@@ -126,13 +126,13 @@ fn signing_key() -> Result<SigningKey, Box<dyn Error>> {
 
 fn cookies(public_url: &str) -> Result<TokenCookies, Box<dyn Error>> {
     let cookies = match variable("DEVELOPMENT_COOKIES")?.as_deref() {
-        None | Some("0") => TokenCookies::new().public_origin(public_url),
-        Some("1") => TokenCookies::development(public_url),
+        None | Some("0") => TokenCookies::builder().public_origin(public_url),
+        Some("1") => TokenCookies::builder().development(public_url),
         Some(other) => {
             return Err(format!("DEVELOPMENT_COOKIES is 0 or 1 and not {other:?}").into());
         }
     };
-    Ok(cookies.map_err(|error| format!("PUBLIC_URL={public_url}: {error}"))?)
+    Ok(cookies.build().map_err(|error| format!("PUBLIC_URL={public_url}: {error}"))?)
 }
 
 async fn app(public_url: &str) -> Result<App, Box<dyn Error>> {

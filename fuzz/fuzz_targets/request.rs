@@ -38,7 +38,7 @@ static GATE: LazyLock<JwtAuth<Secret, RegisteredClaims>> = LazyLock::new(|| {
     let verifier =
         Verifier::builder().any_issuer().any_audience().keys(Key::hs256([7; 32])).build();
     JwtAuthLayer::new(verifier.expect("a verifier"))
-        .source(TokenSource::cookie("at").trusted_origin("https://a.example").expect("an origin"))
+        .source(TokenSource::cookie("at").trusted_origin("https://a.example").build().expect("an origin"))
         .source(TokenSource::header(HeaderName::from_static("x-token")))
         .source(TokenSource::query())
         .source(TokenSource::websocket_protocol("bearer"))

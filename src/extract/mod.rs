@@ -23,7 +23,7 @@
 //! ```
 //! use axum::{Router, routing::get};
 //! use tower_jwt_auth::{Claims, JwtAuthLayer};
-//! # use tower_jwt_auth::{Key, RegisteredClaims, Verifier};
+//! # use tower_jwt_auth::{Key, Verifier};
 //! # let verifier = Verifier::builder()
 //! #     .any_issuer().any_audience().keys(Key::hs256([7; 32])).build()?;
 //!

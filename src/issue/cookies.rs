@@ -23,7 +23,8 @@ use crate::{
 /// | `Max-Age` | the time until the token expires | the time until the idle session ends | the same |
 ///
 /// All are `HttpOnly` and `Secure`, and have no `Domain`. Requests that are not safe
-/// (`POST` and the like) must come from the same origin: see [`CookieSource`].
+/// (`POST` and the like) must come from the same origin: see
+/// [`CookieSourceBuilder`](crate::source::CookieSourceBuilder).
 ///
 /// A sibling subdomain can set a cookie of the name `__Secure-rt`, but not one that begins with
 /// `__Host-`. So a refresh token counts only together with the id of its own session. A planted
@@ -32,10 +33,10 @@ use crate::{
 /// # Example: a layer that accepts the cookie
 /// ```
 /// use tower_jwt_auth::{JwtAuthLayer, issue::TokenCookies};
-/// # use tower_jwt_auth::{Key, RegisteredClaims, Verifier};
+/// # use tower_jwt_auth::{Key, Verifier};
 /// # let verifier = Verifier::builder()
 /// #     .any_issuer().any_audience().keys(Key::hs256([7; 32])).build()?;
-/// let cookies = TokenCookies::new().public_origin("https://app.example.com")?;
+/// let cookies = TokenCookies::builder().public_origin("https://app.example.com").build()?;
 /// let layer = JwtAuthLayer::new(verifier).source(cookies.source());
 /// # Ok::<(), tower_jwt_auth::ConfigError>(())
 /// ```
@@ -49,81 +50,38 @@ pub struct TokenCookies {
 }
 
 impl TokenCookies {
-    /// Cookies for HTTPS. Most browsers also accept them from `http://localhost` and
-    /// `http://127.0.0.1`. For the others, see [`development`](Self::development).
+    /// Cookies for HTTPS, with all defaults. Most browsers also accept them from
+    /// `http://localhost` and `http://127.0.0.1`. For the others, see
+    /// [`development`](TokenCookiesBuilder::development).
     #[must_use]
     pub fn new() -> Self {
         Self::named("__Host-at", "__Secure-rt", "__Host-sid", true)
     }
 
-    /// Cookies for plain HTTP, to try things out: named `at`, `rt` and `sid`, and without
-    /// `Secure`. They are set only for requests to a loopback address.
-    ///
-    /// # Errors
-    ///
-    /// The origin is not `http`, a loopback host (`localhost`, `127.0.0.1`, `[::1]`) and
-    /// maybe a port.
-    pub fn development(origin: &str) -> Result<Self, ConfigError> {
-        if !csrf::Origin::of_a_service(origin)?.is_loopback() {
-            return Err(ConfigError::InvalidName(
-                "cookies without `Secure` are only for a loopback origin, such as \
-                 `http://127.0.0.1:3000`; for other origins, call `TokenCookies::new()` and serve \
-                 HTTPS",
-            ));
-        }
-        Self::named("at", "rt", "sid", false).public_origin(origin)
+    /// Starts to build cookies for HTTPS.
+    pub fn builder() -> TokenCookiesBuilder {
+        TokenCookiesBuilder(Ok(Self::new()))
     }
 
     fn named(access: &str, refresh: &str, session: &str, secure: bool) -> Self {
         Self {
-            access: TokenSource::cookie(access),
-            refresh: TokenSource::cookie(refresh).below("/auth"),
-            session: TokenSource::cookie(session),
+            access: CookieSource::new(access),
+            refresh: CookieSource::new(refresh).below("/auth"),
+            session: CookieSource::new(session),
             secure,
         }
     }
 
-    /// Sets the path below which browsers send the refresh token: the path of the routes that
-    /// refresh and log out. Default: `/auth`.
-    ///
-    /// # Errors
-    ///
-    /// The text is not an absolute path.
-    pub fn refresh_path(mut self, path: impl Into<String>) -> Result<Self, ConfigError> {
-        self.refresh = self.refresh.path(&path.into())?;
-        Ok(self)
-    }
-
-    /// Names the origin of this service as browsers see it: see
-    /// [`CookieSource::public_origin`].
-    ///
-    /// # Errors
-    ///
-    /// The text is not an origin: `https` or `http`, a host and maybe a port.
-    pub fn public_origin(mut self, origin: &str) -> Result<Self, ConfigError> {
-        self.access = self.access.public_origin(origin)?;
-        self.refresh = self.refresh.public_origin(origin)?;
-        Ok(self)
-    }
-
-    /// Lets pages of this origin send requests with the cookies: see
-    /// [`CookieSource::trusted_origin`]. It must be of the same site, because browsers do not
-    /// send these cookies from another site.
-    ///
-    /// # Errors
-    ///
-    /// The text is not an origin: a scheme, a host and maybe a port.
-    pub fn trusted_origin(mut self, origin: &str) -> Result<Self, ConfigError> {
-        self.access = self.access.trusted_origin(origin)?;
-        self.refresh = self.refresh.trusted_origin(origin)?;
-        Ok(self)
+    fn set_public_origin(&mut self, origin: &str) -> Result<(), ConfigError> {
+        self.access.set_public_origin(origin)?;
+        self.refresh.set_public_origin(origin)
     }
 
     /// The cookie of the access token, for
     /// [`JwtAuthLayer::source`](crate::JwtAuthLayer::source).
     #[must_use]
-    pub fn source(&self) -> CookieSource {
-        self.access.clone()
+    pub fn source(&self) -> TokenSource {
+        self.access.clone().into()
     }
 
     /// Adds the cookies of a session to the headers of a response. The refresh token lasts
@@ -248,6 +206,82 @@ fn append(headers: &mut HeaderMap, cookie: String) -> Result<(), Error> {
     value.set_sensitive(true);
     headers.append(header::SET_COOKIE, value);
     Ok(())
+}
+
+/// Builds [`TokenCookies`].
+///
+/// # Defaults
+///
+/// - for HTTPS, with the names, paths and attributes that [`TokenCookies`] lists
+/// - public origin: that of the host that the request was sent to
+/// - trusted origins: none
+#[derive(Debug)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct TokenCookiesBuilder(Result<TokenCookies, ConfigError>);
+
+impl TokenCookiesBuilder {
+    /// Makes the cookies work over plain HTTP, to try things out: their names are `at`, `rt` and
+    /// `sid`, and they are not `Secure`. They are set only for requests to `origin`, which must be
+    /// `http`, a loopback host (`localhost`, `127.0.0.1`, `[::1]`) and maybe a port.
+    pub fn development(self, origin: &str) -> Self {
+        self.set(|cookies| {
+            if !csrf::Origin::of_a_service(origin)?.is_loopback() {
+                return Err(ConfigError::InvalidName(
+                    "cookies without `Secure` are only for a loopback origin, such as \
+                     `http://127.0.0.1:3000`; for other origins, leave out `.development(…)` and \
+                     serve HTTPS",
+                ));
+            }
+            let all = [
+                (&mut cookies.access, "at"),
+                (&mut cookies.refresh, "rt"),
+                (&mut cookies.session, "sid"),
+            ];
+            for (cookie, name) in all {
+                cookie.rename(name);
+            }
+            cookies.secure = false;
+            cookies.set_public_origin(origin)
+        })
+    }
+
+    /// Sets the path below which browsers send the refresh token: the path of the routes that
+    /// refresh and log out. It must be absolute. Default: `/auth`.
+    pub fn refresh_path(self, path: &str) -> Self {
+        self.set(|cookies| cookies.refresh.set_path(path))
+    }
+
+    /// Sets the origin of this service as browsers see it: see
+    /// [`CookieSourceBuilder::public_origin`](crate::source::CookieSourceBuilder::public_origin).
+    pub fn public_origin(self, origin: &str) -> Self {
+        self.set(|cookies| cookies.set_public_origin(origin))
+    }
+
+    /// Adds an origin whose pages may send requests with the cookies: see
+    /// [`CookieSourceBuilder::trusted_origin`](crate::source::CookieSourceBuilder::trusted_origin). It must be of the same site, because browsers do
+    /// not send these cookies from another site.
+    pub fn trusted_origin(self, origin: &str) -> Self {
+        self.set(|cookies| {
+            cookies.access.add_trusted_origin(origin)?;
+            cookies.refresh.add_trusted_origin(origin)
+        })
+    }
+
+    /// The cookies.
+    ///
+    /// # Errors
+    ///
+    /// The first setting that is not valid: a path or an origin.
+    pub fn build(self) -> Result<TokenCookies, ConfigError> {
+        self.0
+    }
+
+    fn set(self, set: impl FnOnce(&mut TokenCookies) -> Result<(), ConfigError>) -> Self {
+        Self(self.0.and_then(|mut cookies| {
+            set(&mut cookies)?;
+            Ok(cookies)
+        }))
+    }
 }
 
 impl Default for TokenCookies {

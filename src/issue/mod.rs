@@ -68,7 +68,7 @@ pub use self::{
     access::{AccessToken, TokenIssuer},
     body::Body,
     builder::TokenIssuerBuilder,
-    cookies::TokenCookies,
+    cookies::{TokenCookies, TokenCookiesBuilder},
     grant::Grant,
     jwks::JwksService,
     signing::SigningKey,

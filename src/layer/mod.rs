@@ -41,11 +41,11 @@
 //! # Example: a browser's cookie, guests welcome, errors in JSON
 //! ```
 //! use tower_jwt_auth::{JwtAuthLayer, TokenSource, response::ProblemJson};
-//! # use tower_jwt_auth::{Key, RegisteredClaims, Verifier};
+//! # use tower_jwt_auth::{Key, Verifier};
 //! # let verifier = Verifier::builder()
 //! #     .any_issuer().any_audience().keys(Key::hs256([7; 32])).build()?;
 //! let layer = JwtAuthLayer::new(verifier)
-//!     .source(TokenSource::cookie("__Host-at"))
+//!     .source(TokenSource::cookie("__Host-at").build()?)
 //!     .optional()
 //!     .strip_token()
 //!     .realm("example")
@@ -120,8 +120,8 @@ impl<C> JwtAuthLayer<C> {
 
 impl<C, R> JwtAuthLayer<C, R> {
     /// Looks for the token in this place too.
-    pub fn source(self, source: impl Into<TokenSource>) -> Self {
-        self.with(|gate| gate.sources.add(source.into()))
+    pub fn source(self, source: TokenSource) -> Self {
+        self.with(|gate| gate.sources.add(source))
     }
 
     /// Does not look at `Authorization`.
@@ -136,8 +136,8 @@ impl<C, R> JwtAuthLayer<C, R> {
     /// invalid. The reason is a [`Rejection`] in the request's extensions. If the token can never
     /// verify again (it is malformed or revoked), the answer removes the cookie and is
     /// `Cache-Control: no-store`, unless the service sets that cookie itself. See
-    /// [`CookieSource::path`](crate::source::CookieSource::path) and
-    /// [`domain`](crate::source::CookieSource::domain) for a cookie that was set with others than
+    /// [`CookieSourceBuilder::path`](crate::source::CookieSourceBuilder::path) and
+    /// [`domain`](crate::source::CookieSourceBuilder::domain) for a cookie that was set with others than
     /// the defaults.
     ///
     /// These are still refused: a bad token that is not in a cookie (401, 400), a cookie on a

@@ -17,7 +17,6 @@ use crate::error::ConfigError;
 ///   lets requests pile up when the server is slow
 /// - time-out of a connection: 1 s. It takes several round trips, and more with TLS
 /// - TLS with a `rediss://` address: the system's certificate authorities, no client certificate
-/// - not lazy: `build` fails if the server does not answer
 #[must_use = "a builder does nothing until it is built"]
 pub struct RedisBuilder {
     url: String,
@@ -25,7 +24,6 @@ pub struct RedisBuilder {
     tls: TlsSettings,
     timeout: Duration,
     connect_timeout: Duration,
-    lazy: bool,
 }
 
 impl Redis {
@@ -38,7 +36,6 @@ impl Redis {
             tls: TlsSettings::default(),
             timeout: Duration::from_millis(250),
             connect_timeout: Duration::from_secs(1),
-            lazy: false,
         }
     }
 }
@@ -83,20 +80,26 @@ impl RedisBuilder {
         self
     }
 
-    /// Starts even if the server does not answer, and connects at the first use.
-    pub fn lazy(mut self) -> Self {
-        self.lazy = true;
-        self
-    }
-
-    /// Connects, unless it is [`lazy`](Self::lazy), and tries every script of the refresh tokens
-    /// once, on separate keys that it deletes again.
+    /// Connects, and tries every script of the refresh tokens once, on separate keys that it
+    /// deletes again. To start even if the server does not answer, call [`lazy`](Self::lazy)
+    /// instead.
     ///
     /// # Errors
     ///
     /// The address, a certificate or a number is wrong; the server does not answer, or is a
     /// cluster node, a Sentinel or a replica; or its user lacks a right.
     pub async fn build(self) -> Result<Redis, ConfigError> {
+        let redis = self.lazy()?;
+        redis.refresh().tried().await.map_err(unusable)?;
+        Ok(redis)
+    }
+
+    /// Does not connect before the first use.
+    ///
+    /// # Errors
+    ///
+    /// The address, a certificate or a number is wrong.
+    pub fn lazy(self) -> Result<Redis, ConfigError> {
         let in_prefix = |c: char| c.is_ascii_alphanumeric() || "._-:".contains(c);
         if self.prefix.is_empty() || self.prefix.len() > 100 || !self.prefix.chars().all(in_prefix)
         {
@@ -112,11 +115,7 @@ impl RedisBuilder {
         }
         let connection = Connection::new(&self.url, &self.tls, self.timeout, self.connect_timeout)?;
         let (prefix, tried) = (self.prefix.into(), OnceCell::new());
-        let redis = Redis(Arc::new(RedisInner { connection, prefix, tried }));
-        if !self.lazy {
-            redis.refresh().tried().await.map_err(unusable)?;
-        }
-        Ok(redis)
+        Ok(Redis(Arc::new(RedisInner { connection, prefix, tried })))
     }
 }
 
@@ -126,7 +125,6 @@ impl fmt::Debug for RedisBuilder {
             .field("prefix", &self.prefix)
             .field("timeout", &self.timeout)
             .field("connect_timeout", &self.connect_timeout)
-            .field("lazy", &self.lazy)
             .finish_non_exhaustive()
     }
 }
@@ -140,24 +138,24 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_wrong_is_refused() {
-        let build = async |builder: RedisBuilder| builder.lazy().build().await;
+        let build = RedisBuilder::lazy;
         let good = || Redis::builder("redis://:hunter2@127.0.0.1:1");
         for prefix in ["", "a b", "{a}", "ä", &"a".repeat(101)] {
-            let error = build(good().prefix(prefix)).await.unwrap_err();
+            let error = build(good().prefix(prefix)).unwrap_err();
             assert!(matches!(error, ConfigError::InvalidName(_)), "{prefix}");
         }
         for timeout in [Duration::ZERO, Duration::from_secs(11)] {
-            assert!(build(good().timeout(timeout)).await.is_err());
-            assert!(build(good().connect_timeout(timeout)).await.is_err());
+            assert!(build(good().timeout(timeout)).is_err());
+            assert!(build(good().connect_timeout(timeout)).is_err());
         }
         for url in ["", "http://:hunter2@host", "redis://:hunter2@host:99999", "redis://h/hunter2"]
         {
-            let error = build(Redis::builder(url)).await.unwrap_err().to_string();
+            let error = build(Redis::builder(url)).unwrap_err().to_string();
             assert!(error.contains("write `redis://") && !error.contains("hunter2"), "{error}");
         }
         let error = good().build().await.unwrap_err().to_string();
         assert!(error.contains("`.lazy()`") && !error.contains("hunter2"), "{error}");
-        let redis = build(good()).await.unwrap();
+        let redis = build(good()).unwrap();
         assert!(!format!("{redis:?} {:?}", good()).contains("hunter2"));
     }
 }

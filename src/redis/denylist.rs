@@ -63,6 +63,12 @@ struct DenylistInner {
 }
 
 impl RedisDenylist {
+    fn new(copy: Arc<LocalCopy>, follower: Option<Follower>) -> Self {
+        let held = DenylistInner { copy, task: Mutex::new(None) };
+        held.tend(follower);
+        Self(Arc::new(held))
+    }
+
     /// Whether the copy has been updated lately enough to answer by itself.
     #[must_use]
     #[inline]
@@ -195,14 +201,12 @@ impl fmt::Debug for RedisDenylist {
 /// - stale after: 5 s without an answer from the store
 /// - capacity: 1,000,000 revocations, of about 150 bytes each. A full copy is stale: the store
 ///   is asked
-/// - not lazy: `build` fails if the store does not answer
 /// - clock: the system clock
 #[must_use = "a builder does nothing until it is built"]
 pub struct RedisDenylistBuilder {
     redis: Redis,
     stale_after: Duration,
     capacity: usize,
-    lazy: bool,
     clock: Arc<dyn Clock>,
 }
 
@@ -213,7 +217,6 @@ impl Redis {
             redis: self.clone(),
             stale_after: Duration::from_secs(5),
             capacity: 1_000_000,
-            lazy: false,
             clock: Arc::new(SystemClock),
         }
     }
@@ -234,12 +237,6 @@ impl RedisDenylistBuilder {
         self
     }
 
-    /// Starts even if the store does not answer. The copy is stale until it does.
-    pub fn lazy(mut self) -> Self {
-        self.lazy = true;
-        self
-    }
-
     /// Takes the time from this clock.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
@@ -248,7 +245,8 @@ impl RedisDenylistBuilder {
 
     /// Reads the list, and starts to follow it. The script and the commands are tried once, on
     /// separate keys that are deleted again. If the list is new or has lost its data, this waits
-    /// until it may be used: for one stale period, and until nobody writes back any more.
+    /// until it may be used: for one stale period, and until nobody writes back any more. To start
+    /// even if the store does not answer, call [`lazy`](Self::lazy) instead.
     ///
     /// # Errors
     ///
@@ -257,6 +255,29 @@ impl RedisDenylistBuilder {
     /// [`RedisBuilder::build`](super::RedisBuilder::build), or the caller is not on a tokio
     /// runtime.
     pub async fn build(self) -> Result<RedisDenylist, ConfigError> {
+        let copy = self.copy()?;
+        let mut follower = Follower::begin(&copy).await.map_err(unusable)?;
+        // A new list is ready when others have had time to write back.
+        while !copy.is_fresh() {
+            if copy.is_full() {
+                return Err(unusable(follow::FULL));
+            }
+            follower = follower.follow(&copy).await.map_err(unusable)?;
+        }
+        Ok(RedisDenylist::new(copy, Some(follower)))
+    }
+
+    /// Follows the list as soon as the store answers. Until then the copy is stale, and the store
+    /// is asked for each token.
+    ///
+    /// # Errors
+    ///
+    /// A number is out of range, or the caller is not on a tokio runtime.
+    pub fn lazy(self) -> Result<RedisDenylist, ConfigError> {
+        Ok(RedisDenylist::new(self.copy()?, None))
+    }
+
+    fn copy(self) -> Result<Arc<LocalCopy>, ConfigError> {
         if self.capacity == 0 {
             return Err(ConfigError::OutOfRange(
                 "the `capacity` of the denylist must be at least 1",
@@ -273,23 +294,7 @@ impl RedisDenylistBuilder {
             return Err(unusable(Failure::NoRuntime));
         }
         let copy = LocalCopy::new(self.redis, self.capacity, self.stale_after, self.clock);
-        let copy = Arc::new(copy);
-        let follower = if self.lazy {
-            None
-        } else {
-            let mut follower = Follower::begin(&copy).await.map_err(unusable)?;
-            // A new list is ready when others have had time to write back.
-            while !copy.is_fresh() {
-                if copy.is_full() {
-                    return Err(unusable(follow::FULL));
-                }
-                follower = follower.follow(&copy).await.map_err(unusable)?;
-            }
-            Some(follower)
-        };
-        let held = DenylistInner { copy, task: Mutex::new(None) };
-        held.tend(follower);
-        Ok(RedisDenylist(Arc::new(held)))
+        Ok(Arc::new(copy))
     }
 }
 
@@ -298,7 +303,6 @@ impl fmt::Debug for RedisDenylistBuilder {
         f.debug_struct("RedisDenylistBuilder")
             .field("stale_after", &self.stale_after)
             .field("capacity", &self.capacity)
-            .field("lazy", &self.lazy)
             .finish_non_exhaustive()
     }
 }

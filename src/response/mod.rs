@@ -20,7 +20,7 @@
 //! ```
 //! use http::Response;
 //! use tower_jwt_auth::{JwtAuthLayer, response::Rejection};
-//! # use tower_jwt_auth::{Key, RegisteredClaims, Verifier};
+//! # use tower_jwt_auth::{Key, Verifier};
 //! # let verifier = Verifier::builder()
 //! #     .any_issuer().any_audience().keys(Key::hs256([7; 32])).build()?;
 //! let layer = JwtAuthLayer::new(verifier)

@@ -116,7 +116,7 @@ impl SessionsBuilder {
             .denylist
             .unwrap_or_else(|| Arc::new(MemoryDenylist::with(MemoryDenylist::CAPACITY, clock)));
         let mut sources = TokenSources::new();
-        sources.add(self.cookies.source().into());
+        sources.add(self.cookies.source());
         Ok(Sessions(Arc::new(SessionsInner {
             verifier: verifier(&self.issuer, &denylist).build()?,
             issuer: self.issuer,

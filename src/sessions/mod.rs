@@ -74,13 +74,17 @@
 //! effect only on one machine. The feature `redis` has both stores.
 //!
 //! The refresh cookie is sent only below `/auth`. For routes elsewhere, set
-//! [`TokenCookies::refresh_path`]. Behind a proxy, set [`TokenCookies::public_origin`]. For plain
-//! HTTP on your own machine, use [`TokenCookies::development`].
+//! [`TokenCookiesBuilder::refresh_path`]. Behind a proxy, set [`TokenCookiesBuilder::public_origin`]. For plain
+//! HTTP on your own machine, use [`TokenCookiesBuilder::development`].
 //!
 //! The routes that refresh and log out wait 10 s for a body. Outside of a tokio runtime with a
 //! time driver, which `#[tokio::main]` makes, they do not limit the time. The server must limit
 //! the time for the head of a request and for idle connections: `axum::serve` does not, and
 //! `examples/serve` shows how to.
+//!
+//! [`TokenCookiesBuilder::refresh_path`]: crate::issue::TokenCookiesBuilder::refresh_path
+//! [`TokenCookiesBuilder::public_origin`]: crate::issue::TokenCookiesBuilder::public_origin
+//! [`TokenCookiesBuilder::development`]: crate::issue::TokenCookiesBuilder::development
 
 mod answer;
 mod builder;

@@ -46,7 +46,7 @@ enum Route {
 impl Sessions {
     /// Makes a service for `/auth/refresh`, which answers `POST` with the next tokens. For
     /// another path, set
-    /// [`TokenCookies::refresh_path`](crate::issue::TokenCookies::refresh_path).
+    /// [`TokenCookiesBuilder::refresh_path`](crate::issue::TokenCookiesBuilder::refresh_path).
     ///
     /// | request | answer |
     /// |---|---|

@@ -79,7 +79,6 @@ mod text;
 use std::{fmt, path::PathBuf};
 
 use base64_simd::URL_SAFE_NO_PAD;
-use http::HeaderName;
 use serde::{Deserialize, Deserializer};
 
 use self::text::{AsMap, List, SecretText, Span};
@@ -196,19 +195,17 @@ impl Settings {
         if let Some(realm) = &self.0.realm {
             layer = layer.realm(realm);
         }
-        let mut cookie = TokenSource::cookie(self.0.token_cookie.as_deref().unwrap_or_default());
+        // The origins are checked also where there is no cookie.
+        let name = self.0.token_cookie.as_deref();
+        let mut cookie = TokenSource::cookie(name.unwrap_or("at"));
         if let Some(url) = &self.0.public_url {
-            cookie = cookie.public_origin(url.strip_suffix('/').unwrap_or(url))?;
+            cookie = cookie.public_origin(url.strip_suffix('/').unwrap_or(url));
         }
         for origin in self.0.trusted_origin.iter() {
-            cookie = cookie.trusted_origin(origin)?;
+            cookie = cookie.trusted_origin(origin);
         }
-        let Some(name) = &self.0.token_cookie else { return Ok(layer) };
-        // The grammar is the same (RFC 6265 §4.1.1, RFC 9110 §5.6.2).
-        if HeaderName::from_bytes(name.as_bytes()).is_err() {
-            return Err(ConfigError::InvalidName("`token_cookie` is not a valid cookie name"));
-        }
-        Ok(layer.source(cookie))
+        let cookie = cookie.build()?;
+        Ok(if name.is_some() { layer.source(cookie) } else { layer })
     }
 
     /// Builds the verifier.

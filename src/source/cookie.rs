@@ -10,26 +10,9 @@ use crate::{
     error::{ConfigError, Error},
 };
 
-/// A cookie that may carry the token; made by
-/// [`TokenSource::cookie`](super::TokenSource::cookie).
-///
-/// On `GET`, `HEAD` and `OPTIONS` the cookie is enough. On every other method,
-/// and for a WebSocket handshake, the request must also be shown to be
-/// same-origin, by `Sec-Fetch-Site: same-origin` or by an `Origin` that is its
-/// own; if it is not, the answer is 403. A contradiction between the two, a
-/// repeated or `null` `Origin`, and the absence of both count as not shown.
-///
-/// # Deployment
-///
-/// The service takes its own origin from the host that the request was sent to. A proxy may
-/// change `Host`: behind one, set the origin that browsers see with
-/// [`public_origin`](Self::public_origin).
-///
-/// The check uses the method of the request that reaches this service. If a proxy sends it a
-/// `GET` for each request (forward authentication), the real method is hidden: then the check
-/// must be done where the real request arrives.
+/// A cookie that may carry the token.
 #[derive(Clone)]
-pub struct CookieSource {
+pub(crate) struct CookieSource {
     name: Box<str>,
     path: Box<str>,
     domain: Option<Box<str>>,
@@ -39,9 +22,9 @@ pub struct CookieSource {
 }
 
 impl CookieSource {
-    pub(super) fn new(name: String) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         Self {
-            name: name.into_boxed_str(),
+            name: name.into(),
             path: "/".into(),
             domain: None,
             public: None,
@@ -50,14 +33,7 @@ impl CookieSource {
         }
     }
 
-    /// Sets the `Path` that the cookie was set with. The layer needs it to remove the cookie: a
-    /// browser removes only the cookie of the same name, path and domain. Default: `/`.
-    ///
-    /// # Errors
-    ///
-    /// The text is not an absolute path, or the name begins with `__Host-` and the path is not
-    /// `/`.
-    pub fn path(mut self, path: &str) -> Result<Self, ConfigError> {
+    pub(crate) fn set_path(&mut self, path: &str) -> Result<(), ConfigError> {
         if !path.starts_with('/') || !path.bytes().all(is_of_an_attribute) {
             return Err(ConfigError::InvalidName(
                 "the path of a cookie must be absolute, such as `/app`",
@@ -69,16 +45,10 @@ impl CookieSource {
             ));
         }
         self.path = path.into();
-        Ok(self)
+        Ok(())
     }
 
-    /// Sets the `Domain` that the cookie was set with. The layer needs it to remove the cookie,
-    /// as for [`path`](Self::path). Default: none, a cookie of this host only.
-    ///
-    /// # Errors
-    ///
-    /// The text is not a domain name, or the cookie's name begins with `__Host-`.
-    pub fn domain(mut self, domain: &str) -> Result<Self, ConfigError> {
+    pub(super) fn set_domain(&mut self, domain: &str) -> Result<(), ConfigError> {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
         if domain.is_empty() || !domain.bytes().all(plain) {
             return Err(ConfigError::InvalidName(
@@ -91,35 +61,26 @@ impl CookieSource {
             ));
         }
         self.domain = Some(domain.into());
-        Ok(self)
+        Ok(())
     }
 
-    /// Names the origin of this service as browsers see it, such as
-    /// `https://api.example.com`. The host in the request then does not decide whether it comes
-    /// from the same origin.
-    ///
-    /// # Errors
-    ///
-    /// The text is not an origin: `https` or `http`, a host and maybe a port.
-    pub fn public_origin(mut self, origin: &str) -> Result<Self, ConfigError> {
+    #[cfg(feature = "issue")]
+    pub(crate) fn rename(&mut self, name: &str) {
+        self.name = name.into();
+    }
+
+    pub(super) fn remove_guard(&mut self) {
+        self.guarded = false;
+    }
+
+    pub(crate) fn set_public_origin(&mut self, origin: &str) -> Result<(), ConfigError> {
         self.public = Some(Origin::of_a_service(origin)?);
-        Ok(self)
+        Ok(())
     }
 
-    /// Lets pages of this origin, such as `https://app.example.com`, send
-    /// unsafe requests with the cookie.
-    ///
-    /// # Errors
-    ///
-    /// The text is not an origin: a scheme, a host and maybe a port.
-    pub fn trusted_origin(mut self, origin: &str) -> Result<Self, ConfigError> {
+    pub(crate) fn add_trusted_origin(&mut self, origin: &str) -> Result<(), ConfigError> {
         self.trusted.push(Origin::new(origin)?);
-        Ok(self)
-    }
-
-    /// Opens the settings that take protection away.
-    pub fn dangerous(self) -> DangerousCookieSource {
-        DangerousCookieSource(self)
+        Ok(())
     }
 
     /// Sets the path, which must be a valid one.
@@ -247,24 +208,6 @@ impl fmt::Debug for CookieSource {
     }
 }
 
-/// The settings of a [`CookieSource`] that take protection away.
-#[derive(Debug)]
-#[must_use = "call one of its methods"]
-pub struct DangerousCookieSource(CookieSource);
-
-impl DangerousCookieSource {
-    /// Accepts the cookie on every request, from any site.
-    ///
-    /// # Security
-    ///
-    /// Every site that a user visits can then act for them, unless `SameSite` stops it. Use
-    /// this only behind a check of your own.
-    #[must_use]
-    pub fn without_cross_site_check(self) -> CookieSource {
-        CookieSource { guarded: false, ..self.0 }
-    }
-}
-
 /// A cookie's value without the quotes around it.
 fn unquoted(value: &[u8]) -> &[u8] {
     match value {
@@ -332,7 +275,7 @@ mod tests {
     }
 
     fn find(values: &[&[u8]]) -> Result<Option<String>, ()> {
-        let cookie = CookieSource::new("at".into());
+        let cookie = CookieSource::new("at");
         cookie.find(&headers(values)).map(|found| found.map(str::to_owned)).map_err(drop)
     }
 
@@ -375,30 +318,31 @@ mod tests {
             ("__Hos", ""),
         ] {
             let expected = format!("{name}=; HttpOnly; SameSite=Lax{secure}; Path=/; {rest}");
-            assert_eq!(removal(CookieSource::new(name.into())), Some(expected));
+            assert_eq!(removal(CookieSource::new(name)), Some(expected));
         }
-        let cookie = CookieSource::new("at".into()).path("/app").unwrap();
-        let cookie = cookie.domain("example.com").unwrap();
+        let mut cookie = CookieSource::new("at");
+        cookie.set_path("/app").unwrap();
+        cookie.set_domain("example.com").unwrap();
         let expected =
             format!("at=; HttpOnly; SameSite=Lax; Path=/app; Domain=example.com; {rest}");
         assert_eq!(removal(cookie), Some(expected));
         for unnamed in ["", "a\u{0}", "a\nb"] {
-            assert_eq!(removal(CookieSource::new(unnamed.into())), None);
+            assert_eq!(removal(CookieSource::new(unnamed)), None);
         }
     }
 
     #[test]
     fn path_and_domain_are_checked() {
-        let cookie = |name: &str| CookieSource::new(name.into());
+        let cookie = |name: &str| CookieSource::new(name);
         for path in ["", "app", "/a;b", "/a b", "/\u{e4}"] {
-            assert!(cookie("at").path(path).is_err(), "{path}");
+            assert!(cookie("at").set_path(path).is_err(), "{path}");
         }
         for domain in ["", "a b", "a;b", "https://a.example"] {
-            assert!(cookie("at").domain(domain).is_err(), "{domain}");
+            assert!(cookie("at").set_domain(domain).is_err(), "{domain}");
         }
-        assert!(cookie("__Host-at").path("/").is_ok());
-        assert!(cookie("__Host-at").path("/app").is_err());
-        assert!(cookie("__Host-at").domain("example.com").is_err());
+        assert!(cookie("__Host-at").set_path("/").is_ok());
+        assert!(cookie("__Host-at").set_path("/app").is_err());
+        assert!(cookie("__Host-at").set_domain("example.com").is_err());
     }
 
     #[test]
@@ -412,7 +356,7 @@ mod tests {
     #[test]
     fn stripped_alone() {
         let mut headers = headers(&[b"a=1; at=x;b=2", b"at=y", b"c=3"]);
-        CookieSource::new("at".into()).strip(&mut headers);
+        CookieSource::new("at").strip(&mut headers);
         let left: Vec<_> = headers.get_all(header::COOKIE).iter().collect();
         assert_eq!(left, ["a=1; b=2", "c=3"]);
     }

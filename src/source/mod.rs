@@ -17,23 +17,23 @@
 //!    empty cookie is not a token. The same name with two different texts is refused,
 //!    because one of the two may be planted. With the same text it is one token.
 //! 5. A cookie counts on an unsafe method, or for a WebSocket, only if the
-//!    request is shown to be same-origin. See [`CookieSource`].
+//!    request is shown to be same-origin. See [`CookieSourceBuilder`].
 //! 6. The query and the WebSocket subprotocol are read only if they are configured,
 //!    because addresses end up in logs.
 //!
 //! # Example: a cookie beside the header
 //! ```
 //! use tower_jwt_auth::{JwtAuthLayer, TokenSource};
-//! # use tower_jwt_auth::{Key, RegisteredClaims, Verifier};
-//! # let verifier = Verifier::<RegisteredClaims>::builder()
+//! # use tower_jwt_auth::{Key, Verifier};
+//! # let verifier = Verifier::builder()
 //! #     .any_issuer().any_audience().keys(Key::hs256([7; 32])).build()?;
-//! let layer = JwtAuthLayer::new(verifier).source(
-//!     TokenSource::cookie("__Host-at").trusted_origin("https://app.example.com")?,
-//! );
+//! let cookie = TokenSource::cookie("__Host-at").trusted_origin("https://app.example.com");
+//! let layer = JwtAuthLayer::new(verifier).source(cookie.build()?);
 //! # Ok::<(), tower_jwt_auth::ConfigError>(())
 //! ```
 
 mod cookie;
+mod cookie_builder;
 mod header;
 mod malformed;
 mod query;
@@ -45,8 +45,9 @@ use std::{fmt, sync::Arc};
 
 use http::{HeaderMap, HeaderName, Method, Uri, header as names};
 
-pub use self::cookie::{CookieSource, DangerousCookieSource};
+pub use self::cookie_builder::{CookieSourceBuilder, DangerousCookieSourceBuilder};
 pub(crate) use self::{
+    cookie::CookieSource,
     raw::{Fault, RawToken, TokenLocation},
     sources::TokenSources,
 };
@@ -80,12 +81,6 @@ impl TokenSource {
         OtherSource::Authorization.into()
     }
 
-    /// A cookie of this name, guarded against requests from other sites.
-    #[must_use]
-    pub fn cookie(name: impl Into<String>) -> CookieSource {
-        CookieSource::new(name.into())
-    }
-
     /// Another header, whose value is the token, with or without `Bearer` in
     /// front of it.
     ///
@@ -97,7 +92,7 @@ impl TokenSource {
             return Self::authorization();
         }
         if name == names::COOKIE {
-            return Self::cookie("").into();
+            return CookieSource::new("").into();
         }
         OtherSource::Header(name).into()
     }

@@ -191,13 +191,13 @@ mod tests {
         sources.add(TokenSource::header(names::AUTHORIZATION));
         assert_eq!(sources.not_cookies.len(), 1);
         for _ in 0..2 {
-            sources.add(TokenSource::cookie("at").into());
+            sources.add(TokenSource::cookie("at").build().unwrap());
             sources.add(TokenSource::query());
             sources.add(TokenSource::header(HeaderName::from_static("x-token")));
             sources.add(TokenSource::websocket_protocol("bearer"));
         }
         assert_eq!((sources.not_cookies.len(), sources.cookies.len()), (4, 1));
-        sources.add(TokenSource::cookie("other").into());
+        sources.add(TokenSource::cookie("other").build().unwrap());
         assert_eq!((sources.not_cookies.len(), sources.cookies.len()), (4, 2));
     }
 }

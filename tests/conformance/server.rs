@@ -161,7 +161,8 @@ async fn t15_pipelined_requests_are_each_on_their_own() {
 #[tokio::test]
 async fn t14_split_cookie_headers_are_read_as_one() {
     let verifier: Verifier = builder().build().unwrap();
-    let layer = JwtAuthLayer::new(verifier).source(TokenSource::cookie("__Host-at"));
+    let layer =
+        JwtAuthLayer::new(verifier).source(TokenSource::cookie("__Host-at").build().unwrap());
     let address = serve(layer.layer(service_fn(who))).await;
     let ours = format!("__Host-at={}", token("alice"));
     for version in VERSIONS {

@@ -203,7 +203,7 @@ async fn a_401_without_a_challenge_is_given_one() {
         response
     };
     let layer = JwtAuthLayer::new(verifier())
-        .source(TokenSource::cookie("at"))
+        .source(TokenSource::cookie("at").build().unwrap())
         .realm("r")
         .respond_with(own);
     let service = layer.layer(service_fn(who::<String>));
@@ -368,7 +368,7 @@ async fn claims_of_a_layer_outside_do_not_stay() {
         let outer = JwtAuthLayer::new(verifier.clone());
         let cookie = JwtAuthLayer::new(verifier)
             .without_authorization_header()
-            .source(TokenSource::cookie("at"));
+            .source(TokenSource::cookie("at").build().unwrap());
         let (authorization, planted) = (bearer("alice"), format!("at={}", token("bob")));
         for (inner, without) in
             [(cookie.clone().optional(), NO_TOKEN), (cookie.pass_through(), NO_TOKEN)]
@@ -471,14 +471,19 @@ async fn the_token_alone_is_taken_out() {
             "/p\nx-token: x",
         ),
         (
-            TokenSource::cookie("at").into(),
+            TokenSource::cookie("at").build().unwrap(),
             "/p",
             &[(COOKIE, &in_cookie), (X_TOKEN, "x")],
             "/p\ncookie: a=1; b=2 !\nx-token: x",
         ),
-        (TokenSource::cookie("at").into(), "/p", &[(COOKIE, &format!("at={token}"))], "/p\n"),
         (
-            TokenSource::cookie("at").into(),
+            TokenSource::cookie("at").build().unwrap(),
+            "/p",
+            &[(COOKIE, &format!("at={token}"))],
+            "/p\n",
+        ),
+        (
+            TokenSource::cookie("at").build().unwrap(),
             "/p",
             &[(COOKIE, "a=1"), (COOKIE, &format!("at={token}")), (COOKIE, "b=2")],
             "/p\ncookie: a=1 !\ncookie: b=2 !",

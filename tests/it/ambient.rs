@@ -12,7 +12,6 @@ use tower_jwt_auth::{
     maybe_ready::MaybeReady,
     response::Rejection,
     revocation::{Denylist, MemoryDenylist, Revocation, TokenIds},
-    source::CookieSource,
     verifier::RuleError,
 };
 
@@ -49,13 +48,15 @@ fn t07_a_token_in_a_header_counts_alone() {
     let gates = [
         (cookie_gate(), "authorization", "Bearer "),
         (
-            &Gate::new(layer().source(TokenSource::cookie("at")).optional()),
+            &Gate::new(layer().source(TokenSource::cookie("at").build().unwrap()).optional()),
             "authorization",
             "bearer ",
         ),
         (
             &Gate::new(
-                layer().source(TokenSource::header(X_TOKEN)).source(TokenSource::cookie("at")),
+                layer()
+                    .source(TokenSource::header(X_TOKEN))
+                    .source(TokenSource::cookie("at").build().unwrap()),
             ),
             "x-token",
             "",
@@ -107,7 +108,8 @@ async fn t07_a_cookie_that_was_not_read_is_taken_out_too() {
         let authorization = request.headers().contains_key(header::AUTHORIZATION);
         Ok::<_, Infallible>(Response::new(format!("{cookies:?} {authorization}")))
     });
-    let service = layer().source(TokenSource::cookie("at")).strip_token().layer(inner);
+    let service =
+        layer().source(TokenSource::cookie("at").build().unwrap()).strip_token().layer(inner);
     let (bearer, cookie) = (format!("Bearer {}", good()), format!("a=1; at={}; b=2", other()));
     let headers = [("authorization", &*bearer), ("cookie", &cookie), ("cookie", "c=3; at=x")];
     let response = service.oneshot(request("GET", &headers)).await.unwrap();
@@ -145,9 +147,10 @@ fn t08_a_cookie_twice_is_one_token_or_none() {
 #[test]
 fn t08_the_answer_to_another_site_is_the_same_whatever_the_cookie_is_worth() {
     for cookie in ["at=x; at=y", "at=\u{e4}", "at=x", &format!("at={}", good())] {
-        for gate in
-            [cookie_gate(), &Gate::new(layer().source(TokenSource::cookie("at")).optional())]
-        {
+        for gate in [
+            cookie_gate(),
+            &Gate::new(layer().source(TokenSource::cookie("at").build().unwrap()).optional()),
+        ] {
             assert_eq!(gate.send(request("POST", &[("cookie", cookie)])), cross_site());
         }
     }
@@ -160,8 +163,8 @@ fn t18_two_sources_have_one_token_or_it_is_a_bad_request() {
         headers.get("x-custom").map(|value| value.to_str().unwrap().to_owned())
     };
     let layer = layer()
-        .source(TokenSource::cookie("at"))
-        .source(TokenSource::cookie("second"))
+        .source(TokenSource::cookie("at").build().unwrap())
+        .source(TokenSource::cookie("second").build().unwrap())
         .source(TokenSource::header(X_TOKEN))
         .source(TokenSource::query())
         .source(TokenSource::websocket_protocol("bearer"))
@@ -336,7 +339,7 @@ fn cookie_request(cookie: &str) -> Request<String> {
 #[tokio::test]
 async fn t17_a_bad_cookie_makes_a_guest_and_is_removed_if_it_is_dead() {
     for verifier in verifiers() {
-        let all = JwtAuthLayer::new(verifier).source(TokenSource::cookie("at"));
+        let all = JwtAuthLayer::new(verifier).source(TokenSource::cookie("at").build().unwrap());
         let optional = all.clone().optional().layer(service_fn(who));
         let report = all.clone().pass_through().layer(service_fn(who));
         let required = all.layer(service_fn(who));
@@ -387,7 +390,7 @@ async fn t17_a_bad_cookie_makes_a_guest_and_is_removed_if_it_is_dead() {
 async fn t17_a_refusal_that_is_not_of_the_cookie_stays() {
     for verifier in verifiers() {
         let service = JwtAuthLayer::new(verifier)
-            .source(TokenSource::cookie("at"))
+            .source(TokenSource::cookie("at").build().unwrap())
             .optional()
             .layer(service_fn(who));
         for (subject, status) in [("poor", 403), ("unknown", 503), ("broken", 500)] {
@@ -406,7 +409,7 @@ async fn t17_a_refusal_that_is_not_of_the_cookie_stays() {
 
 #[tokio::test]
 async fn t17_only_the_cookie_of_the_token_is_removed_and_not_the_one_that_a_login_sets() {
-    let dead = |cookie: CookieSource, inner: &'static [(&'static str, &'static str)]| async move {
+    let dead = |cookie: TokenSource, inner: &'static [(&'static str, &'static str)]| async move {
         let name = format!("{cookie:?}").contains("__Host-at").then_some("__Host-at");
         let handler = service_fn(move |_: Request<String>| async move {
             let mut response = Response::builder();
@@ -422,12 +425,12 @@ async fn t17_only_the_cookie_of_the_token_is_removed_and_not_the_one_that_a_logi
         let control: Vec<_> = control.map(|value| value.to_str().unwrap().to_owned()).collect();
         (set_cookies(&response).join("\n"), control.join(", "))
     };
-    let at = || TokenSource::cookie("at");
+    let at = || TokenSource::cookie("at").build().unwrap();
     let rest = "Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT";
-    let (removal, control) = dead(TokenSource::cookie("__Host-at"), &[]).await;
+    let (removal, control) = dead(TokenSource::cookie("__Host-at").build().unwrap(), &[]).await;
     assert_eq!(removal, format!("__Host-at=; HttpOnly; SameSite=Lax; Secure; Path=/; {rest}"));
     assert_eq!(control, "no-store");
-    let own = at().path("/app").unwrap().domain("example.com").unwrap();
+    let own = TokenSource::cookie("at").path("/app").domain("example.com").build().unwrap();
     let (removal, _) = dead(own, &[]).await;
     assert_eq!(
         removal,
@@ -453,7 +456,7 @@ async fn t17_handlers_see_a_guest_or_answer_401() {
         user.map_or_else(|why| format!("{:?}", why.error().kind()), |_| "user".into())
     }
     for verifier in verifiers() {
-        let layer = JwtAuthLayer::new(verifier).source(TokenSource::cookie("at"));
+        let layer = JwtAuthLayer::new(verifier).source(TokenSource::cookie("at").build().unwrap());
         let routes = || {
             let scopes = RequireLayer::scopes(["read"]);
             Router::new()
@@ -500,7 +503,8 @@ async fn t17_handlers_see_a_guest_or_answer_401() {
 #[tokio::test]
 async fn t17_requests_at_once_are_not_mixed() {
     let [_, verifier] = verifiers();
-    let layer = JwtAuthLayer::new(verifier).source(TokenSource::cookie("at")).optional();
+    let layer =
+        JwtAuthLayer::new(verifier).source(TokenSource::cookie("at").build().unwrap()).optional();
     let service = Arc::new(layer.layer(service_fn(who)));
     let dead = token_of(json!({"jti": "revoked"}));
     let good = token_of(json!({}));

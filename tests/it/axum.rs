@@ -321,7 +321,9 @@ async fn a_rejection_knows_its_request() {
         assert_eq!(response.status(), 200);
         (challenge(&response).map(str::to_owned), response.into_body())
     };
-    let layer = JwtAuthLayer::new(users()).source(TokenSource::cookie("at")).respond_with(shown);
+    let layer = JwtAuthLayer::new(users())
+        .source(TokenSource::cookie("at").build().unwrap())
+        .respond_with(shown);
     let app = Router::new()
         .route("/", on_get(async || "in"))
         .route(
@@ -351,7 +353,7 @@ async fn a_refusal_of_one_type_does_not_speak_for_another() {
     // The token for `User` is bad, the one for `RegisteredClaims` is missing.
     let inner = JwtAuthLayer::new(builder::<RegisteredClaims>().build().unwrap())
         .without_authorization_header()
-        .source(TokenSource::cookie("at"))
+        .source(TokenSource::cookie("at").build().unwrap())
         .optional();
     let app = handlers().layer(inner).layer(JwtAuthLayer::new(users()).pass_through());
     let bad = || get(&[(AUTHORIZATION, "Bearer x")]);

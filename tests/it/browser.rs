@@ -2,9 +2,7 @@
 //! where the page is shown to be one of ours.
 
 use http::Request;
-use tower_jwt_auth::{
-    Algorithm, JwtAuthLayer, RegisteredClaims, TokenSource, source::CookieSource,
-};
+use tower_jwt_auth::{Algorithm, JwtAuthLayer, RegisteredClaims, TokenSource};
 
 use crate::{
     gate::{
@@ -33,7 +31,7 @@ fn site(value: &str) -> (&str, &str) {
     ("sec-fetch-site", value)
 }
 
-fn gate_of(cookie: CookieSource) -> Gate {
+fn gate_of(cookie: TokenSource) -> Gate {
     Gate::new(JwtAuthLayer::new(builder::<RegisteredClaims>().build().unwrap()).source(cookie))
 }
 
@@ -197,8 +195,8 @@ fn w02_the_host_of_the_request_is_the_one_that_was_asked() {
 
 #[test]
 fn w02_trusted_origins_are_named_in_full() {
-    let cookie = TokenSource::cookie("at");
-    let gate = gate_of(cookie.trusted_origin("https://admin.example:8443").unwrap());
+    let cookie = TokenSource::cookie("at").trusted_origin("https://admin.example:8443");
+    let gate = gate_of(cookie.build().unwrap());
     let admin = ("origin", "https://admin.example:8443");
     for headers in [&[admin][..], &[site("cross-site"), admin], &[site("same-site"), admin], &[OWN]]
     {
@@ -219,7 +217,7 @@ fn w02_trusted_origins_are_named_in_full() {
         assert_eq!(with(&gate, "POST", headers), cross_site(), "{headers:?}");
     }
     for origin in ["", "*", "null", "admin.example", "https://*.example", "https://a.example/"] {
-        assert!(TokenSource::cookie("at").trusted_origin(origin).is_err(), "{origin:?}");
+        assert!(TokenSource::cookie("at").trusted_origin(origin).build().is_err(), "{origin:?}");
     }
 }
 
@@ -227,7 +225,7 @@ fn w02_trusted_origins_are_named_in_full() {
 fn w02_no_mode_of_the_layer_lets_it_pass() {
     let layer = || {
         JwtAuthLayer::new(builder::<RegisteredClaims>().build().unwrap())
-            .source(TokenSource::cookie("at"))
+            .source(TokenSource::cookie("at").build().unwrap())
     };
     let evil = [site("cross-site"), ("origin", "https://evil.example")];
     assert_eq!(with(&Gate::new(layer().optional()), "POST", &evil), cross_site());
@@ -240,7 +238,7 @@ fn w02_no_mode_of_the_layer_lets_it_pass() {
         let answer = cookie_gate().send(request("POST", &[("cookie", cookie)]));
         assert_eq!(answer, cross_site(), "{cookie}");
     }
-    let open = TokenSource::cookie("at").dangerous().without_cross_site_check();
+    let open = TokenSource::cookie("at").dangerous().without_cross_site_check().build().unwrap();
     assert_eq!(with(&gate_of(open), "POST", &evil), accepted(), "only by this name");
 }
 

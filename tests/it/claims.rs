@@ -507,7 +507,7 @@ fn c10_a_clock_far_off_is_no_panic() {
 #[test]
 fn c11_a_bound_token_is_no_bearer_token() {
     let cookies = JwtAuthLayer::new(builder::<RegisteredClaims>().build().unwrap())
-        .source(TokenSource::cookie("at"));
+        .source(TokenSource::cookie("at").build().unwrap());
     let cookies = Gate::new(cookies);
     let ignoring = Gate::of(builder::<RegisteredClaims>().dangerous().ignore_confirmation());
     for cnf in [

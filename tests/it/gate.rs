@@ -187,7 +187,7 @@ pub(crate) fn gate() -> &'static Gate {
 pub(crate) fn cookie_gate() -> &'static Gate {
     static GATE: LazyLock<Gate> = LazyLock::new(|| {
         let layer = JwtAuthLayer::new(builder::<RegisteredClaims>().build().unwrap());
-        Gate::new(layer.source(tower_jwt_auth::TokenSource::cookie("at")))
+        Gate::new(layer.source(tower_jwt_auth::TokenSource::cookie("at").build().unwrap()))
     });
     &GATE
 }

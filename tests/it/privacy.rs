@@ -111,7 +111,7 @@ impl<'de> Deserialize<'de> for Talkative {
 fn layer<C: Send + Sync + 'static>() -> JwtAuthLayer<C> {
     let verifier = trusting(Key::hs256(MARKER).unwrap().with_kid("HS256")).build().unwrap();
     JwtAuthLayer::new(verifier)
-        .source(TokenSource::cookie("at"))
+        .source(TokenSource::cookie("at").build().unwrap())
         .source(TokenSource::query())
         .source(TokenSource::header(HeaderName::from_static("x-at")))
         .source(TokenSource::websocket_protocol("bearer"))
@@ -261,7 +261,7 @@ fn p01_no_debug_shows_a_token_or_a_key() {
     let jwk = json!({"kty": "oct", "alg": "HS256", "k": b64(MARKER), "kid": "one"});
     let verifier: Verifier = trusting(secret()).build().unwrap();
     let layer = layer::<RegisteredClaims>();
-    let cookie = || TokenSource::cookie("at").trusted_origin("https://a.example").unwrap();
+    let cookie = || TokenSource::cookie("at").trusted_origin("https://a.example").build().unwrap();
     let rejection = {
         let seen = Arc::new(Mutex::new(None));
         let kept = Arc::clone(&seen);
@@ -300,7 +300,8 @@ fn p01_no_debug_shows_a_token_or_a_key() {
         &RequireLayer::scopes(["a"]),
         &RequireLayer::scopes(["a"]).layer(()),
         &cookie(),
-        &cookie().dangerous(),
+        &TokenSource::cookie("at"),
+        &TokenSource::cookie("at").dangerous(),
         &TokenSource::custom(move |_, _, _| Some(token.clone())),
         &DefaultRespond,
         &ProblemJson,

@@ -34,7 +34,7 @@ static GOOD: LazyLock<Vec<String>> =
 /// A layer that looks everywhere.
 fn layer() -> JwtAuthLayer<RegisteredClaims> {
     JwtAuthLayer::new(builder().build().unwrap())
-        .source(TokenSource::cookie("at"))
+        .source(TokenSource::cookie("at").build().unwrap())
         .source(TokenSource::query())
         .source(TokenSource::header(HeaderName::from_static("x-at")))
         .source(TokenSource::websocket_protocol("bearer"))

@@ -19,7 +19,7 @@ use tower_jwt_auth::{
     layer::{JwtAuth, Require, RequireFuture, ResponseFuture},
     maybe_ready::{MaybeReady, MaybeReadyFuture},
     response::{DefaultRespond, ProblemJson, Rejection},
-    source::{CookieSource, DangerousCookieSource},
+    source::{CookieSourceBuilder, DangerousCookieSourceBuilder},
     verifier::{DangerousVerifierBuilder, RuleError, VerifierBuilder},
 };
 
@@ -70,8 +70,8 @@ fn traits() {
     shared::<Require<Inner, User>>();
 
     shared::<TokenSource>();
-    shared::<CookieSource>();
-    data::<DangerousCookieSource>();
+    shared::<CookieSourceBuilder>();
+    data::<DangerousCookieSourceBuilder>();
     shared::<Key>();
     shared::<KeySet>();
     data::<SkippedKey>();

@@ -299,7 +299,8 @@ fn t15_a_request_is_not_known_by_the_one_before_it() {
 #[test]
 fn t15_claims_of_an_outer_layer_do_not_pass_as_those_of_an_inner_one() {
     let good = format!("at={}", good());
-    let cookies = layer().without_authorization_header().source(TokenSource::cookie("at"));
+    let cookies =
+        layer().without_authorization_header().source(TokenSource::cookie("at").build().unwrap());
     for inner in [layer().optional(), layer().pass_through(), layer().allow_preflight().optional()]
     {
         let nested = tower::Layer::layer(&inner, crate::gate::handler::<RegisteredClaims>());

@@ -150,16 +150,16 @@ async fn a_client_shows_its_certificate() {
 
 #[tokio::test]
 async fn what_is_no_certificate_is_refused_when_it_is_configured() {
-    let builder = || Redis::builder("rediss://:hunter2@localhost:1").lazy();
+    let builder = || Redis::builder("rediss://:hunter2@localhost:1");
     for wrong in ["", "nonsense", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"] {
         let error = told(builder().root_certificates(wrong)).await;
         assert!(error.contains("root certificate") && !error.contains("hunter2"), "{error}");
         let error = told(builder().client_certificate(wrong, wrong)).await;
         assert!(error.contains("for Redis") && !error.contains("hunter2"), "{error}");
     }
-    let error = told(Redis::builder("redis://localhost:1").lazy().root_certificates("")).await;
+    let error = told(Redis::builder("redis://localhost:1").root_certificates("")).await;
     assert!(error.contains("rediss://"), "{error}");
-    let error = told(Redis::builder("rediss://localhost:1#insecure").lazy()).await;
+    let error = told(Redis::builder("rediss://localhost:1#insecure")).await;
     assert!(error.contains("certificates are always checked"), "{error}");
-    builder().build().await.unwrap();
+    builder().lazy().unwrap();
 }

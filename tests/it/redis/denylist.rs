@@ -64,7 +64,7 @@ async fn of_two_revocations_that_differ_the_later_times_stay() {
     until("both are seen", 1, || revoked(10)).await;
     assert!(!revoked(11));
     // The store itself says the same, where it is asked.
-    let lazy = connect(&server).await.denylist().lazy().build().await.unwrap();
+    let lazy = connect(&server).await.denylist().lazy().unwrap();
     assert!(lazy.is_revoked(TokenIds::new(&issued(10))).await.unwrap());
     assert!(!lazy.is_revoked(TokenIds::new(&issued(11))).await.unwrap());
     let unknown: RegisteredClaims = serde_json::from_str(r#"{"iss":"i","sub":"s"}"#).unwrap();
@@ -244,7 +244,7 @@ async fn v04_redis_a_list_is_not_whole_before_all_is_written_back() {
     // All of it is lost, and the machine that knows it cannot write for a while: for longer than
     // a new list is waited for.
     let redis = connect(&server).await;
-    let kept = redis.denylist().stale_after(Duration::from_secs(1)).lazy().build().await.unwrap();
+    let kept = redis.denylist().stale_after(Duration::from_secs(1)).lazy().unwrap();
     let there = || server.ask::<usize>(&["HLEN", "{test:deny}:entries"]);
     server.ask::<String>(&["FLUSHALL"]);
     until("the loss is noticed", 3, || server.ask(&["EXISTS", "{test:deny}:since"])).await;

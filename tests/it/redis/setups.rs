@@ -19,7 +19,7 @@ async fn refused(server: &Server) -> String {
 async fn told_late(server: &Server) -> Vec<String> {
     use std::error::Error as _;
 
-    let redis = Redis::builder(server.url()).prefix("test").lazy().build().await.unwrap();
+    let redis = Redis::builder(server.url()).prefix("test").lazy().unwrap();
     let refresh = RefreshTokens::builder(redis.refresh()).build().unwrap();
     let error = refresh.open(Login::new("alice")).await.unwrap_err();
     let list = redis.denylist().build().await.unwrap_err();
@@ -265,7 +265,7 @@ async fn v04_an_empty_store_is_not_ready_before_it_is_written_back() {
         server.ask::<String>(&["FLUSHALL"]);
         let begin = Instant::now();
         let redis = Redis::builder(server.url()).prefix("test").build().await.unwrap();
-        let lazy = redis.denylist().stale_after(stale).lazy().build().await.unwrap();
+        let lazy = redis.denylist().stale_after(stale).lazy().unwrap();
         let building = tokio::spawn({
             let redis = redis.clone();
             async move { redis.denylist().stale_after(stale).build().await.unwrap() }

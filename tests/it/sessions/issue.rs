@@ -223,7 +223,7 @@ async fn cookies_are_out_of_reach() {
         ]
     );
     assert_eq!(
-        set(&TokenCookies::development("http://127.0.0.1:3000").unwrap()),
+        set(&TokenCookies::builder().development("http://127.0.0.1:3000").build().unwrap()),
         [
             format!("at={at}; HttpOnly; SameSite=Lax; Path=/; Max-Age=900"),
             format!("rt={rt}; HttpOnly; SameSite=Strict; Path=/auth; Max-Age=77"),
@@ -231,7 +231,7 @@ async fn cookies_are_out_of_reach() {
         ]
     );
     for origin in ["http://app.example.com", "https://localhost.example.com", "nonsense"] {
-        assert!(TokenCookies::development(origin).is_err(), "{origin}");
+        assert!(TokenCookies::builder().development(origin).build().is_err(), "{origin}");
     }
     let mut headers = HeaderMap::new();
     TokenCookies::new().clear(&mut headers);
@@ -240,7 +240,7 @@ async fn cookies_are_out_of_reach() {
         assert!(text.contains("=; ") && text.contains("; Max-Age=0"), "{text}");
     }
     for path in ["auth", "", "/a;b", "/a b", "/ä"] {
-        assert!(TokenCookies::new().refresh_path(path).is_err(), "{path}");
+        assert!(TokenCookies::builder().refresh_path(path).build().is_err(), "{path}");
     }
     // Browsers drop what is too long, and do not say so.
     let issuer = issuer(&clock).build().unwrap();

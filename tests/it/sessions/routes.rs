@@ -25,7 +25,8 @@ fn builder() -> SessionsBuilder {
         .key(SigningKey::generate(Algorithm::EdDSA).unwrap())
         .build()
         .unwrap();
-    Sessions::builder(issuer).cookies(TokenCookies::new().public_origin(ORIGIN).unwrap())
+    Sessions::builder(issuer)
+        .cookies(TokenCookies::builder().public_origin(ORIGIN).build().unwrap())
 }
 
 fn app(sessions: &Sessions) -> Router {
@@ -582,12 +583,12 @@ async fn users_end_their_own_sessions_and_all_of_them() {
 async fn w03_development_cookies_are_for_loopback_alone() {
     for origin in ["https://app.example.com", "http://example.com", "http://127.0.0.1.example.com"]
     {
-        assert!(TokenCookies::development(origin).is_err(), "{origin}");
+        assert!(TokenCookies::builder().development(origin).build().is_err(), "{origin}");
     }
     for origin in ["http://localhost:3000", "http://127.0.0.1", "http://[::1]:8080"] {
-        assert!(TokenCookies::development(origin).is_ok(), "{origin}");
+        assert!(TokenCookies::builder().development(origin).build().is_ok(), "{origin}");
     }
-    let cookies = TokenCookies::development("http://127.0.0.1:3000").unwrap();
+    let cookies = TokenCookies::builder().development("http://127.0.0.1:3000").build().unwrap();
     let client = Client(app(&builder().cookies(cookies).build().unwrap()));
     let here = [("host", "127.0.0.1:3000"), ("origin", "http://127.0.0.1:3000")];
     let login = client.post("/auth/login", &here, json!({})).await;
