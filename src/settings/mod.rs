@@ -55,7 +55,7 @@
 //! ```
 //!
 //! Proxies from the environment are not used, and the system's certificate authorities are
-//! trusted. For others, build the [`RemoteKeys`] with your own client.
+//! trusted. For others, set them on a [`RemoteKeys`] of your own.
 //!
 //! # Example: with a rule of your own
 //! ```no_run

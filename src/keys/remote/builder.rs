@@ -2,9 +2,17 @@
 
 use std::{fmt, ops::RangeInclusive, sync::Arc, time::Duration};
 
-use reqwest::Client;
+use zeroize::Zeroizing;
 
-use super::{RemoteKeys, fetch::Fetcher, policy::Policy, provider::Location, refresher::Refresher};
+use super::{
+    RemoteKeys,
+    fetch::Fetcher,
+    http::HttpClient,
+    own_client::{ClientSettings, OwnClient},
+    policy::Policy,
+    provider::Location,
+    refresher::Refresher,
+};
 use crate::{
     clock::{Clock, SystemClock},
     error::ConfigError,
@@ -29,7 +37,8 @@ pub struct RemoteKeysBuilder {
     location: Result<Location, ConfigError>,
     issuer: Option<Box<str>>,
     policy: Policy,
-    client: Option<Client>,
+    client: Option<Box<dyn HttpClient>>,
+    client_settings: ClientSettings,
     clock: Box<dyn Clock>,
 }
 
@@ -40,6 +49,7 @@ impl RemoteKeysBuilder {
             issuer,
             policy: Policy::default(),
             client: None,
+            client_settings: ClientSettings::default(),
             clock: Box::new(SystemClock),
         }
     }
@@ -60,19 +70,58 @@ impl RemoteKeysBuilder {
         self
     }
 
-    /// Fetches with this client. Use it for a proxy, your own certificate authority or a
-    /// client certificate.
+    /// Fetches through this HTTP proxy, such as `http://proxy.example.com:3128`. A user and a
+    /// password in the URL authenticate to it. Default: no proxy, whatever the environment says.
     ///
-    /// [`Self::timeout`] applies to every client. [`Self::connect_timeout`] does not: set
-    /// it on the client.
+    /// # Example
+    /// ```no_run
+    /// # async fn start() -> Result<(), tower_jwt_auth::ConfigError> {
+    /// use tower_jwt_auth::RemoteKeys;
     ///
-    /// # Security
+    /// let keys = RemoteKeys::discover("https://login.example.com")
+    ///     .proxy("http://proxy.example.com:3128")
+    ///     .build()
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn proxy(mut self, url: impl Into<String>) -> Self {
+        self.client_settings.proxy = Some(url.into());
+        self
+    }
+
+    /// Trusts only these certificate authorities (PEM, RFC 7468), instead of those of the
+    /// system. A second call replaces the first.
     ///
-    /// Build the client with
-    /// [`redirect::Policy::none`](reqwest::redirect::Policy::none). The answer of a
-    /// redirect's target is refused, but the client would have sent a request to it.
-    pub fn client(mut self, client: Client) -> Self {
-        self.client = Some(client);
+    /// # Example: a private authority
+    /// ```no_run
+    /// # async fn start() -> Result<(), Box<dyn std::error::Error>> {
+    /// use tower_jwt_auth::RemoteKeys;
+    ///
+    /// let keys = RemoteKeys::discover("https://login.internal.example")
+    ///     .root_certificates(std::fs::read("/etc/ssl/internal-ca.pem")?)
+    ///     .build()
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.client_settings.root_certificates = Some(pem.into());
+        self
+    }
+
+    /// Authenticates to the provider with this certificate chain, the client's own certificate
+    /// first, and its private key. Both are PEM (RFC 7468). Default: none.
+    pub fn client_certificate(mut self, chain: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Self {
+        let pem = [chain.as_ref(), b"\n", key.as_ref()].concat();
+        self.client_settings.client_certificate = Some(Zeroizing::new(pem));
+        self
+    }
+
+    /// Fetches with an HTTP client of your own: see [`HttpClient`].
+    ///
+    /// [`Self::timeout`] and [`Self::max_body`] apply to every client.
+    /// [`Self::connect_timeout`] does not: set it on the client.
+    pub fn client(mut self, client: impl HttpClient) -> Self {
+        self.client = Some(Box::new(client));
         self
     }
 
@@ -198,7 +247,21 @@ impl RemoteKeysBuilder {
             ));
         }
         self.policy.check()?;
-        let fetcher = Fetcher::new(self.client, location.url(), &self.policy)?;
+        let client = match self.client {
+            Some(_) if !self.client_settings.are_default() => {
+                return Err(ConfigError::Settings(
+                    "`.client(…)` replaces the built-in HTTP client, set the proxy and the \
+                     certificates on it, or leave it out"
+                        .into(),
+                ));
+            }
+            Some(client) => client,
+            None => {
+                let timeouts = (self.policy.connect_timeout, self.policy.timeout);
+                Box::new(OwnClient::new(&self.client_settings, location.url(), timeouts)?)
+            }
+        };
+        let fetcher = Fetcher::new(client, self.policy.max_body);
         Ok(Refresher::new(location, self.issuer, self.policy, fetcher, self.clock))
     }
 }

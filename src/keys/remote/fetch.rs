@@ -1,22 +1,26 @@
 //! One bounded `GET`.
 
 use std::{
-    error::Error as _,
+    pin::pin,
     time::{Duration, SystemTime},
 };
 
+use bytes::Bytes;
 use headers::{Age, CacheControl, Date, Expires, HeaderMapExt};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
-use reqwest::{Client, ClientBuilder, redirect};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
+use http_body::Body;
+use http_body_util::BodyExt;
 use url::Url;
 
-use super::policy::Policy;
-use crate::error::{ConfigError, FetchError, FetchErrorKind};
+use super::{
+    http::{BoxError, HttpClient},
+    own_client::{cause, is_timeout},
+};
+use crate::error::{FetchError, FetchErrorKind};
 
 /// Fetches documents.
-#[derive(Debug)]
 pub(super) struct Fetcher {
-    client: Client,
+    client: Box<dyn HttpClient>,
     max_body: usize,
 }
 
@@ -29,28 +33,9 @@ pub(super) enum Fetched {
 }
 
 impl Fetcher {
-    /// A fetcher for documents at this URL or below it.
-    pub(super) fn new(
-        client: Option<Client>,
-        url: &Url,
-        policy: &Policy,
-    ) -> Result<Self, ConfigError> {
-        let client = match client {
-            Some(client) => Ok(client),
-            // Loopback has no TLS, so it needs no certificates.
-            None => own_client(policy).build().or_else(|error| match url.scheme() {
-                "http" => own_client(policy).tls_certs_only([]).build(),
-                _ => Err(error),
-            }),
-        };
-        let client = client.map_err(|error| {
-            ConfigError::Settings(format!(
-                "no HTTPS client can be made, install the system's CA certificates or hand over a \
-                 client of your own: {}",
-                cause(&error)
-            ))
-        })?;
-        Ok(Self { client, max_body: policy.max_body })
+    /// A fetcher of documents of at most `max_body` bytes.
+    pub(super) fn new(client: Box<dyn HttpClient>, max_body: usize) -> Self {
+        Self { client, max_body }
     }
 
     /// Gets a document, or learns that it is still that of `etag`. The caller sets the
@@ -68,17 +53,18 @@ impl Fetcher {
         url: &Url,
         etag: Option<&HeaderValue>,
     ) -> Result<Fetched, FetchErrorKind> {
-        let mut request = self.client.get(url.clone()).header(header::ACCEPT, ACCEPTED);
+        // The parsers of `url` and `http` may differ about a URL that metadata names.
+        let uri: Uri = url.as_str().parse().map_err(|_| failure("the URL is malformed".into()))?;
+        let mut request = Request::new(Bytes::new());
+        *request.uri_mut() = uri;
+        let headers = request.headers_mut();
+        headers.insert(header::ACCEPT, HeaderValue::from_static(ACCEPTED));
         // Without this header, the server may use any coding (RFC 9110 §12.5.3).
-        request = request.header(header::ACCEPT_ENCODING, "identity");
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         if let Some(etag) = etag {
-            request = request.header(header::IF_NONE_MATCH, etag);
+            headers.insert(header::IF_NONE_MATCH, etag.clone());
         }
-        let mut response = request.send().await.map_err(failure)?;
-        // The application's own client may follow redirects.
-        if response.url() != url {
-            return Err(FetchErrorKind::Redirect);
-        }
+        let response = self.client.send(request).await.map_err(failure)?;
         match response.status() {
             StatusCode::OK => {}
             StatusCode::NOT_MODIFIED if etag.is_some() => {
@@ -98,12 +84,14 @@ impl Fetcher {
         let etag = headers.get(header::ETAG).filter(|etag| etag.len() <= LONGEST_ETAG).cloned();
 
         let too_large = FetchErrorKind::TooLarge { limit: self.max_body };
-        let announced = response.content_length().unwrap_or_default();
-        if announced > self.max_body as u64 {
+        let mut stream = pin!(response.into_body());
+        if stream.size_hint().lower() > self.max_body as u64 {
             return Err(too_large);
         }
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failure)? {
+        while let Some(frame) = stream.frame().await {
+            // Trailers are of no interest.
+            let Ok(chunk) = frame.map_err(failure)?.into_data() else { continue };
             if body.len().saturating_add(chunk.len()) > self.max_body {
                 return Err(too_large);
             }
@@ -144,46 +132,13 @@ pub(super) fn shown(url: &Url) -> String {
     text
 }
 
-/// A client without extras: no redirects, no proxy from the environment, no compression, no
-/// retries, no idle connections.
-fn own_client(policy: &Policy) -> ClientBuilder {
-    Client::builder()
-        // Other features of the build may offer another backend.
-        .tls_backend_rustls()
-        .connect_timeout(policy.connect_timeout)
-        .timeout(policy.timeout)
-        .redirect(redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .no_proxy()
-        .no_gzip()
-        .no_brotli()
-        .no_zstd()
-        .no_deflate()
-        .referer(false)
-        .pool_max_idle_per_host(0)
-        .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
-}
-
 #[cold]
-fn failure(error: reqwest::Error) -> FetchErrorKind {
-    if error.is_timeout() {
+fn failure(error: BoxError) -> FetchErrorKind {
+    if is_timeout(&error) {
         FetchErrorKind::Timeout
     } else {
-        FetchErrorKind::Transport(cause(&error).into())
+        FetchErrorKind::Transport(cause(&*error).into())
     }
-}
-
-/// The innermost cause of an error, such as "connection refused". The outer ones repeat the
-/// address.
-fn cause(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    if cause.source().is_none() && error.source().is_none() {
-        return "the request failed".into();
-    }
-    cause.to_string().chars().take(200).collect()
 }
 
 /// The freshness lifetime that the response states (RFC 9111 §4.2.1).

@@ -75,6 +75,8 @@
 mod builder;
 mod discover;
 mod fetch;
+mod http;
+mod own_client;
 mod policy;
 mod provider;
 mod refresher;
@@ -95,6 +97,7 @@ pub(super) use self::refresher::LoadedKeys;
 use self::refresher::{FetchTicket, Refresher};
 pub use self::{
     builder::RemoteKeysBuilder,
+    http::{BoxError, HttpClient, ResponseBody},
     status::{KeyState, KeyStatus},
 };
 use crate::error::{FetchError, FetchErrorKind};

@@ -1,6 +1,6 @@
 //! From the issuer to its keys.
 
-use tower_jwt_auth::{ConfigError, error::FetchErrorKind};
+use tower_jwt_auth::{ConfigError, error::FetchErrorKind, keys::remote::RemoteKeysBuilder};
 
 use super::{
     provider::{Answer, Provider},
@@ -144,16 +144,79 @@ async fn keys_and_verifier_agree_on_the_issuer() {
 #[tokio::test]
 async fn a_client_of_ones_own_is_used() {
     let provider = Provider::new([key(Algorithm::ES256)]);
-    let client = reqwest::Client::builder().user_agent("mine/1").build().unwrap();
-    let keys = provider.remote().client(client).timeout(ms(300)).build().await.unwrap();
+    let own = reqwest::Client::builder()
+        .user_agent("mine/1")
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap();
+    let client = move |request: http::Request<bytes::Bytes>| {
+        let own = own.clone();
+        async move {
+            let response = own.execute(request.try_into()?).await?;
+            Ok::<_, reqwest::Error>(http::Response::<reqwest::Body>::from(response))
+        }
+    };
+    let keys = provider.remote().client(client.clone()).timeout(ms(300)).build().await.unwrap();
     assert!(provider.last_request().contains(&"user-agent: mine/1".into()));
-    // It follows redirects; what it comes back with is refused.
     let other = Provider::new([key(Algorithm::EdDSA)]);
     provider.answer(Answer::Redirect(other.jwks_url()));
     assert_eq!(*keys.refresh().await.unwrap_err().kind(), FetchErrorKind::Redirect);
+    assert_eq!(other.fetches(), 0);
+    // What is limited is limited with every client.
+    provider.answer(Answer::Endless);
+    let error = keys.refresh().await.unwrap_err();
+    assert!(matches!(error.kind(), FetchErrorKind::TooLarge { .. }), "{error}");
     provider.answer(Answer::Hang);
     assert_eq!(*keys.refresh().await.unwrap_err().kind(), FetchErrorKind::Timeout);
     assert_eq!(keys.status().ids, ["ES256"]);
+}
+
+#[tokio::test]
+async fn a_proxy_is_one_line() {
+    let provider = Provider::new([key(Algorithm::ES256)]);
+    let target = provider.issuer().trim_start_matches("http://").to_owned();
+    let proxy = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = proxy.local_addr().unwrap();
+    let count = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = count.clone();
+    tokio::spawn(async move {
+        loop {
+            let (mut from, _) = proxy.accept().await.unwrap();
+            let mut to = tokio::net::TcpStream::connect(&target).await.unwrap();
+            counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut from, &mut to).await });
+        }
+    });
+    let keys =
+        provider.remote().proxy(format!("http://user:pass@{address}")).build().await.unwrap();
+    assert_eq!(keys.status().ids, ["ES256"]);
+    assert_eq!(count.load(std::sync::atomic::Ordering::Relaxed), 1);
+    let request = provider.last_request();
+    assert!(request.contains(&"proxy-authorization: basic dxnlcjpwyxnz".into()), "{request:?}");
+}
+
+#[tokio::test]
+async fn what_the_built_in_client_cannot_use_is_refused() {
+    type Set = fn(RemoteKeysBuilder) -> RemoteKeysBuilder;
+    let wrong: [(Set, &str); 5] = [
+        (|keys| keys.proxy("hunter2"), "`proxy` must be"),
+        (|keys| keys.root_certificates(""), "`root_certificates`"),
+        (|keys| keys.root_certificates("hunter2"), "`root_certificates`"),
+        (|keys| keys.client_certificate("hunter2", "hunter2"), "`client_certificate`"),
+        (
+            |keys| {
+                keys.proxy("http://127.0.0.1:1").client(|_| async {
+                    Ok::<_, std::io::Error>(http::Response::new(http_body_util::Empty::new()))
+                })
+            },
+            "replaces the built-in HTTP client",
+        ),
+    ];
+    for (set, part) in wrong {
+        let error = set(RemoteKeys::at("https://keys.example.com/")).lazy().unwrap_err();
+        let error = error.to_string();
+        assert!(error.contains(part) && !error.contains("hunter2"), "{error}");
+    }
 }
 
 #[tokio::test]
@@ -165,7 +228,7 @@ async fn keys_that_have_moved_are_found_again() {
         Answer::Drip,
     ] {
         let provider = Provider::new([key(Algorithm::ES256)]);
-        let keys = RemoteKeys::discover(provider.issuer()).client(reqwest::Client::new());
+        let keys = RemoteKeys::discover(provider.issuer());
         let keys = keys.timeout(ms(300)).build().await.unwrap();
         provider.answer_at("/jwks", gone.clone());
         keys.refresh().await.unwrap_err();

@@ -12,6 +12,7 @@ mod process;
 pub(crate) mod provider;
 mod rotation;
 mod settings;
+mod tls;
 #[cfg(feature = "tracing")]
 mod told;
 

@@ -196,7 +196,11 @@ impl Shared {
             }
         }
         let path = lines[0].split(' ').nth(1).unwrap_or_default().to_owned();
-        let path = path.split('?').next().unwrap_or_default().to_owned();
+        let path = path.split('?').next().unwrap_or_default();
+        // A proxy is sent the whole URL (RFC 9112 §3.2.2).
+        let behind =
+            path.strip_prefix("http://").and_then(|rest| rest.find('/').map(|at| &rest[at..]));
+        let path = behind.unwrap_or(path).to_owned();
         let mut state = self.state.lock().unwrap();
         *state.hits.entry(path.clone()).or_default() += 1;
         state.last.clone_from(&lines);

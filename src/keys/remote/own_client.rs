@@ -1,0 +1,132 @@
+//! The built-in HTTP client.
+
+use std::{future::Future, pin::Pin, time::Duration};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use reqwest::{Certificate, Client, ClientBuilder, Identity, Proxy, redirect};
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::http::{BoxError, HttpClient, ResponseBody};
+use crate::error::ConfigError;
+
+/// The settings of the built-in client.
+#[derive(Default)]
+pub(super) struct ClientSettings {
+    pub(super) proxy: Option<String>,
+    pub(super) root_certificates: Option<Vec<u8>>,
+    /// The certificate chain, then the key.
+    pub(super) client_certificate: Option<Zeroizing<Vec<u8>>>,
+}
+
+impl ClientSettings {
+    pub(super) fn are_default(&self) -> bool {
+        self.proxy.is_none()
+            && self.root_certificates.is_none()
+            && self.client_certificate.is_none()
+    }
+}
+
+/// A client that sends one request and does no more: it follows no redirects, uses no proxy of
+/// the environment, does not decompress or retry, and keeps no connection.
+pub(super) struct OwnClient(Client);
+
+impl OwnClient {
+    /// Makes a client for documents at or behind this URL.
+    pub(super) fn new(
+        settings: &ClientSettings,
+        url: &Url,
+        (connect_timeout, timeout): (Duration, Duration),
+    ) -> Result<Self, ConfigError> {
+        let builder = || -> Result<ClientBuilder, ConfigError> {
+            let mut builder = bare(connect_timeout, timeout);
+            if let Some(proxy) = &settings.proxy {
+                let is_http = |url: &Url| matches!(url.scheme(), "http" | "https");
+                let url = Url::parse(proxy).ok().filter(is_http);
+                builder = builder.proxy(url.and_then(|url| Proxy::all(url).ok()).ok_or(
+                    ConfigError::Settings(
+                        "`proxy` must be a URL such as `http://proxy.example.com:3128`".into(),
+                    ),
+                )?);
+            }
+            if let Some(pem) = &settings.root_certificates {
+                let certificates = Certificate::from_pem_bundle(pem);
+                let certificates = certificates.ok().filter(|all| !all.is_empty());
+                builder = builder.tls_certs_only(certificates.ok_or(ConfigError::MalformedKey(
+                    "`root_certificates` must be PEM certificates",
+                ))?);
+            }
+            if let Some(pem) = &settings.client_certificate {
+                builder = builder.identity(Identity::from_pem(pem).map_err(|_| {
+                    ConfigError::MalformedKey(
+                        "`client_certificate` must be a PEM certificate chain and its private key",
+                    )
+                })?);
+            }
+            Ok(builder)
+        };
+        // On loopback there is no TLS, and so no need of certificates.
+        let client = builder()?.build().or_else(|error| match url.scheme() {
+            "http" => bare(connect_timeout, timeout).tls_certs_only([]).build(),
+            _ => Err(error),
+        });
+        client.map(Self).map_err(|error| {
+            ConfigError::Settings(format!(
+                "no HTTPS client can be made, install the system's CA certificates or set \
+                 `root_certificates`: {}",
+                cause(&error)
+            ))
+        })
+    }
+}
+
+impl HttpClient for OwnClient {
+    fn send(
+        &self,
+        request: Request<Bytes>,
+    ) -> Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, BoxError>> + Send>> {
+        let client = self.0.clone();
+        Box::pin(async move {
+            let response = client.execute(request.try_into()?).await?;
+            Ok(Response::<reqwest::Body>::from(response).map(ResponseBody::new))
+        })
+    }
+}
+
+fn bare(connect_timeout: Duration, timeout: Duration) -> ClientBuilder {
+    Client::builder()
+        // Whatever else the features of the build offer.
+        .tls_backend_rustls()
+        .connect_timeout(connect_timeout)
+        .timeout(timeout)
+        .redirect(redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .no_proxy()
+        .no_gzip()
+        .no_brotli()
+        .no_zstd()
+        .no_deflate()
+        .referer(false)
+        .pool_max_idle_per_host(0)
+        .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+}
+
+/// Whether a request of this client took too long.
+pub(super) fn is_timeout(error: &BoxError) -> bool {
+    error.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_timeout)
+}
+
+/// The deepest cause of an error, such as "connection refused". The errors above it repeat the
+/// URL.
+pub(super) fn cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    // The text of this client's own error has the URL.
+    if cause.downcast_ref::<reqwest::Error>().is_some() {
+        return "the request failed".into();
+    }
+    cause.to_string().chars().take(200).collect()
+}
