@@ -1,5 +1,5 @@
-//! Who is logged in, and may they? FastAPI's article "OAuth2 with Password (and
-//! hashing), Bearer with JWT tokens", in Rust.
+//! For users of FastAPI: its article "OAuth2 with Password (and hashing), Bearer with JWT
+//! tokens" in Rust. A user logs in, and handlers get the current user.
 //!
 //! ```sh
 //! cargo run --example current_user

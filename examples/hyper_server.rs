@@ -1,4 +1,4 @@
-//! The layer without axum: hyper, tower, and one service.
+//! For users of hyper, or of any Tower service without axum: the layer around one service.
 //!
 //! ```sh
 //! cargo run --example hyper_server

@@ -1,4 +1,4 @@
-//! An axum application with public and protected routes, which needs no set-up:
+//! For users of axum: an application with public and protected routes. It needs no set-up.
 //!
 //! ```sh
 //! cargo run --example quickstart

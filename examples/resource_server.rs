@@ -1,5 +1,5 @@
-//! A resource server for the tokens of your identity provider, set by the
-//! environment: the one to copy for a service of your own.
+//! For services whose tokens come from an identity provider: a resource server that is
+//! configured by its environment. Copy it for a service of your own.
 //!
 //! ```sh
 //! ISSUER=https://login.example.com AUDIENCE=https://api.example.com LOG=info \

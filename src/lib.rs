@@ -1,10 +1,191 @@
+//! A Tower layer that verifies bearer JSON Web Tokens (JWT) and passes their claims to your
+//! handlers as a type of your own. It works with axum, hyper and any other HTTP
+//! `tower::Service`. A request with a valid token reaches the inner service. Every other request
+//! is answered with the status and the challenge of RFC 6750, and the inner service does not see
+//! it.
+//!
+//! # Example: protect an axum router
+//! ```
+//! # #[cfg(feature = "axum")] {
+//! use axum::{Router, routing::get};
+//! use tower_jwt_auth::{ConfigError, JwtAuthLayer, Key, Verifier, extract::Subject};
+//!
+//! fn app(public_key: &str) -> Result<Router, ConfigError> {
+//!     let verifier = Verifier::builder()
+//!         .issuer("https://login.example.com")
+//!         .audience("https://api.example.com")
+//!         .keys(Key::from_pem(public_key))
+//!         .build()?;
+//!     Ok(Router::new().route("/me", get(me)).layer(JwtAuthLayer::new(verifier)))
+//! }
+//!
+//! async fn me(subject: Subject) -> String {
+//!     format!("hello {subject}")
+//! }
+//! # assert!(app("not a key").is_err());
+//! # }
+//! ```
+//!
+//! With the feature `remote`, [`Verifier::discover`] needs only an issuer and an audience. It
+//! finds the keys of your identity provider, fetches them, and follows their rotation.
+//!
+//! # I want to …
+//!
+//! | I want to … | use |
+//! |---|---|
+//! | protect routes | [`JwtAuthLayer`] |
+//! | verify with a public key or a shared secret | [`Key::from_pem`], [`Key::hs256`], [`KeySet`] |
+//! | verify tokens of my identity provider | [`Verifier::discover`], [`RemoteKeys`] |
+//! | read the claims in a handler | [`Claims`], [`Subject`] |
+//! | have the claims in my own type | [`VerifierBuilder::claims`] |
+//! | let requests without a token pass | [`JwtAuthLayer::optional`], `Option<Claims>` |
+//! | require scopes, roles or a condition | [`RequireLayer`], [`Authorized`], [`Scopes`], [`Roles`], [`Policy`] |
+//! | take the token from a cookie, another header, the query or a WebSocket | [`TokenSource`] |
+//! | refuse tokens by a rule of my own | [`VerifierBuilder::rule`], [`VerifierBuilder::async_rule`] |
+//! | answer in my own error format | [`JwtAuthLayer::respond_with`], [`ProblemJson`], [`Respond`] |
+//! | know why a request was refused | [`Rejection`] in the response's extensions, [`ErrorKind`] |
+//! | accept several issuers or tenants | [`Issuers`] |
+//! | configure it from a file or the environment | [`Settings`] |
+//! | verify a token without HTTP | [`Verifier::verify`] |
+//! | revoke tokens before they expire | [`Denylist`], [`MemoryDenylist`] |
+//! | log users in, refresh and log out | [`Sessions`] |
+//! | issue access tokens and refresh tokens | [`TokenIssuer`], [`RefreshTokens`] |
+//! | share sessions and revocations between machines | [`Redis`] |
+//! | keep them in another database | [`RefreshStore`], [`Denylist`] |
+//! | set the time in a test | [`Clock`] |
+//!
+//! # Modules
+//!
+//! | module | contains | feature |
+//! |---|---|---|
+//! | [`verifier`] | the checks, their order, claims, rules, the cache | |
+//! | [`keys`] | public keys, secrets and key sets | |
+//! | [`keys::remote`][remote module] | keys that are fetched from an identity provider | `remote` |
+//! | [`layer`] | the layers and their services | |
+//! | [`source`] | where the token is read from, and the check against cross-site requests | |
+//! | [`extract`][extract module] | extractors for axum | `axum` |
+//! | [`authorize`] | scopes, roles and conditions | |
+//! | [`response`] | the answer to a refused request | |
+//! | [`error`] | why a request was refused, and errors of configuration | |
+//! | [`settings`][settings module] | a verifier and a layer from settings | `remote` |
+//! | [`revocation`] | denylists | |
+//! | [`sessions`][sessions module] | login, refresh and logout | `issue` |
+//! | [`issue`][issue module] | access tokens, signing keys and cookies | `issue` |
+//! | [`refresh`][refresh module] | refresh tokens and their stores | `issue` |
+//! | [`redis`][redis module] | stores in Redis or Valkey | `redis` |
+//! | [`alg`], [`claims`], [`clock`], [`maybe_ready`] | algorithms, registered claims, time, answers of stores | |
+//!
+//! # Features
+//!
+//! | feature | default | enables |
+//! |---|---|---|
+//! | `aws_lc_rs` | yes | cryptography by aws-lc-rs |
+//! | `rust_crypto` | | cryptography by RustCrypto: pure Rust, without ES512 |
+//! | `axum` | yes | the extractors for axum 0.8 |
+//! | `tracing` | yes | an event for each refused request |
+//! | `remote` | | keys of an identity provider, several issuers, settings; requires tokio |
+//! | `issue` | | sessions, access tokens, refresh tokens, cookies; requires tokio; includes `aws_lc_rs` |
+//! | `redis` | | refresh tokens and the denylist in Redis or Valkey; includes `issue` |
+//!
+//! One of `aws_lc_rs` and `rust_crypto` is required. If both are enabled, also by another crate of
+//! the build, aws-lc-rs verifies.
+//!
+//! # Security
+//!
+//! An issuer and an audience are required, and so are `exp` and `sub`. A method that weakens a
+//! check has a name that says so (`any_…`, `without_…`) or is behind `dangerous()`. The
+//! repository's `SECURITY.md` has the threat model.
+//!
+//! [`VerifierBuilder::claims`]: verifier::VerifierBuilder::claims
+//! [`VerifierBuilder::rule`]: verifier::VerifierBuilder::rule
+//! [`VerifierBuilder::async_rule`]: verifier::VerifierBuilder::async_rule
+//! [`Scopes`]: authorize::Scopes
+//! [`Roles`]: authorize::Roles
+//! [`Policy`]: authorize::Policy
+//! [`ProblemJson`]: response::ProblemJson
+//! [`Respond`]: response::Respond
+//! [`Rejection`]: response::Rejection
+//! [`Denylist`]: revocation::Denylist
+//! [`MemoryDenylist`]: revocation::MemoryDenylist
+//! [`Clock`]: clock::Clock
+// Links to what a feature enables. Without the feature, they lead to the table of features, so
+// that the text is the same whatever the features. Labels of links ignore case, so a module's label
+// must differ from that of its type: `sessions` and `Sessions`.
 #![cfg_attr(
-    all(feature = "axum", feature = "remote", feature = "redis"),
-    doc = include_str!("../README.md")
+    feature = "axum",
+    doc = "
+[`Subject`]: extract::Subject
+[`Authorized`]: extract::Authorized
+[extract module]: mod@extract
+"
 )]
 #![cfg_attr(
-    not(all(feature = "axum", feature = "remote", feature = "redis")),
-    doc = "JWT bearer authentication for every Tower service."
+    not(feature = "axum"),
+    doc = "
+[`Subject`]: #features
+[`Authorized`]: #features
+[extract module]: #features
+"
+)]
+#![cfg_attr(
+    feature = "remote",
+    doc = "
+[`Verifier::discover`]: Verifier::discover
+[`RemoteKeys`]: RemoteKeys
+[remote module]: mod@keys::remote
+[`Issuers`]: verifier::Issuers
+[`Settings`]: settings::Settings
+[settings module]: mod@settings
+"
+)]
+#![cfg_attr(
+    not(feature = "remote"),
+    doc = "
+[`Verifier::discover`]: #features
+[`RemoteKeys`]: #features
+[remote module]: #features
+[`Issuers`]: #features
+[`Settings`]: #features
+[settings module]: #features
+"
+)]
+#![cfg_attr(
+    feature = "issue",
+    doc = "
+[`Sessions`]: sessions::Sessions
+[`TokenIssuer`]: issue::TokenIssuer
+[`RefreshTokens`]: refresh::RefreshTokens
+[`RefreshStore`]: refresh::RefreshStore
+[sessions module]: mod@sessions
+[issue module]: mod@issue
+[refresh module]: mod@refresh
+"
+)]
+#![cfg_attr(
+    not(feature = "issue"),
+    doc = "
+[`Sessions`]: #features
+[`TokenIssuer`]: #features
+[`RefreshTokens`]: #features
+[`RefreshStore`]: #features
+[sessions module]: #features
+[issue module]: #features
+[refresh module]: #features
+"
+)]
+#![cfg_attr(
+    feature = "redis",
+    doc = "
+[`Redis`]: redis::Redis
+[redis module]: mod@redis
+"
+)]
+#![cfg_attr(
+    not(feature = "redis"),
+    doc = "
+[`Redis`]: #features
+[redis module]: #features
+"
 )]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
@@ -56,6 +237,11 @@ pub mod source;
 mod token;
 mod token_cache;
 pub mod verifier;
+
+/// Tests the examples of the README.
+#[cfg(all(doctest, feature = "axum", feature = "remote", feature = "redis"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 // The paved path: what most applications name. All else has one path in its
 // module.

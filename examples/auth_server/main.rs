@@ -1,5 +1,5 @@
-//! A whole small application: users who register, log in, stay logged in, see their
-//! sessions and end them; in a browser and from other clients.
+//! For services with users of their own: a complete small application. Users register, log in,
+//! stay logged in, see their sessions and end them, in a browser and from other clients.
 //!
 //! ```sh
 //! cargo run --example auth_server --features redis

@@ -1,4 +1,5 @@
-//! Sessions that outlive the process: refresh tokens and revocations in SQLite.
+//! For services that keep sessions in their own database: refresh tokens and revocations in
+//! SQLite. The sessions outlive the process.
 //!
 //! ```sh
 //! cargo run --package sqlite_sessions

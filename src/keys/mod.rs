@@ -51,6 +51,8 @@
 
 mod der;
 mod index;
+#[cfg(feature = "jsonwebtoken")]
+mod jsonwebtoken;
 mod jwk;
 mod key;
 #[cfg(feature = "issue")]

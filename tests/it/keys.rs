@@ -529,3 +529,50 @@ fn c04_the_keys_of_one_issuer_do_not_sign_for_another() {
         assert_eq!(gate.bearer(&one.token(&claims_with(claims))), answer);
     }
 }
+
+/// Keys of jsonwebtoken verify what they verify there, and what is refused here is refused.
+#[cfg(feature = "jsonwebtoken")]
+#[test]
+fn keys_of_jsonwebtoken_are_keys() {
+    use jsonwebtoken::{
+        DecodingKey,
+        jwk::{Jwk, JwkSet},
+    };
+    let accepted = |source: &dyn Fn() -> Verifier, algorithm| {
+        let token = key(algorithm).token(&claims());
+        source().verify(&token).now().unwrap().is_ok()
+    };
+    for algorithm in
+        [Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::ES384, Algorithm::EdDSA]
+    {
+        let jwk: Jwk = serde_json::from_value(key(algorithm).jwk()).unwrap();
+        let set = JwkSet { keys: vec![jwk.clone()] };
+        assert!(accepted(&|| trusting(set.clone()).build().unwrap(), algorithm), "{algorithm}");
+        assert_eq!(Key::try_from(&jwk).unwrap().kid(), jwk.common.key_id.as_deref());
+        let from_jwk = DecodingKey::from_jwk(&jwk).unwrap();
+        assert!(
+            accepted(&|| trusting(from_jwk.clone()).build().unwrap(), algorithm),
+            "{algorithm}"
+        );
+    }
+    let secret = DecodingKey::from_secret(&[7; 32]);
+    assert_eq!(
+        Key::try_from(&secret).unwrap().algorithms().collect::<Vec<_>>(),
+        [Algorithm::HS256]
+    );
+    let short = Key::try_from(&DecodingKey::from_secret(b"secret")).unwrap_err();
+    assert!(matches!(short, ConfigError::SecretTooShort { .. }), "{short}");
+    let shared: Jwk = serde_json::from_value(json!({"kty": "oct", "k": b64([7; 32])})).unwrap();
+    assert!(Key::try_from(&shared).is_err());
+    assert!(trusting::<RegisteredClaims>(JwkSet { keys: vec![shared] }).build().is_err());
+    for (key, part) in [
+        (DecodingKey::from_rsa_raw_components(&[1; 64], &[1, 0, 1]), "2048 bits"),
+        (DecodingKey::from_ec_der(b"x"), ""),
+        (DecodingKey::from_ec_der(&[4; 65]), ""),
+        (DecodingKey::from_ed_der(&[]), ""),
+        (DecodingKey::from_rsa_der(&[]), ""),
+    ] {
+        let error = Key::try_from(&key).unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+    }
+}
