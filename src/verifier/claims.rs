@@ -130,7 +130,7 @@ impl<C> Claims<C> {
     }
 
     /// The subject (`sub`, RFC 7519 §4.1.2), which is unique within its issuer. It is never
-    /// empty. In axum, [`Subject`](crate::extract::Subject) gives it without an `Option`.
+    /// empty. In axum, the extractor `extract::Subject` gives it without an `Option`.
     #[must_use]
     pub fn subject(&self) -> Option<&str> {
         self.registered().subject()
