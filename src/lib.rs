@@ -43,7 +43,7 @@
 //! | take the token from a cookie, another header, the query or a WebSocket | [`TokenSource`] |
 //! | refuse tokens by a rule of my own | [`VerifierBuilder::rule`], [`VerifierBuilder::async_rule`] |
 //! | answer in my own error format | [`JwtAuthLayer::respond_with`], [`ProblemJson`], [`Respond`] |
-//! | know why a request was refused | [`Rejection`] in the response's extensions, [`ErrorKind`] |
+//! | know why a request was refused | [`Error`] in the response's extensions, [`ErrorKind`] |
 //! | accept several issuers or tenants | [`Issuers`] |
 //! | configure it from a file or the environment | [`Settings`] |
 //! | verify a token without HTTP | [`Verifier::verify`] |
@@ -53,6 +53,11 @@
 //! | share sessions and revocations between machines | [`Redis`] |
 //! | keep them in another database | [`RefreshStore`], [`Denylist`] |
 //! | set the time in a test | [`Clock`] |
+//!
+//! # Guides
+//!
+//! The [guides][guides module] show how the parts work together: identity providers, sessions,
+//! tower-http, tenants, errors, migrating from other crates, security, recipes and deployment.
 //!
 //! # Modules
 //!
@@ -104,13 +109,24 @@
 //! [`Policy`]: authorize::Policy
 //! [`ProblemJson`]: response::ProblemJson
 //! [`Respond`]: response::Respond
-//! [`Rejection`]: response::Rejection
 //! [`Denylist`]: revocation::Denylist
 //! [`MemoryDenylist`]: revocation::MemoryDenylist
 //! [`Clock`]: clock::Clock
 // Links to what a feature enables. Without the feature, they lead to the table of features, so
 // that the text is the same whatever the features. Labels of links ignore case, so a module's label
 // must differ from that of its type: `sessions` and `Sessions`.
+#![cfg_attr(
+    all(feature = "axum", feature = "remote", feature = "redis"),
+    doc = "
+[guides module]: mod@guides
+"
+)]
+#![cfg_attr(
+    not(all(feature = "axum", feature = "remote", feature = "redis")),
+    doc = "
+[guides module]: #features
+"
+)]
 #![cfg_attr(
     feature = "axum",
     doc = "
@@ -207,6 +223,8 @@ mod expiring;
 #[cfg(feature = "axum")]
 pub mod extract;
 mod few;
+#[cfg(all(any(doc, doctest), feature = "axum", feature = "remote", feature = "redis"))]
+pub mod guides;
 #[cfg(feature = "issue")]
 pub mod issue;
 mod json;

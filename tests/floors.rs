@@ -18,7 +18,7 @@ const FLOORS: [&[&str]; 9] = [
     &["verifier"],
     &["authorize"],
     &["extract", "layer"],
-    &["redis", "sessions", "settings"],
+    &["guides", "redis", "sessions", "settings"],
 ];
 
 fn floor(module: &str) -> usize {

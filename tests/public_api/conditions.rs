@@ -10,7 +10,7 @@ use syn::{Attribute, Meta, Token, punctuated::Punctuated};
 pub struct Conditions(BTreeSet<String>);
 
 impl Conditions {
-    /// Adds the `cfg` attributes. Returns `None` if they hold in tests only.
+    /// Adds the `cfg` attributes. Returns `None` if they hold only in tests or documentation.
     pub fn with(&self, attributes: &[Attribute]) -> Option<Self> {
         let mut all = self.clone();
         for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")) {
@@ -43,7 +43,7 @@ impl Conditions {
     }
 }
 
-/// A predicate, evaluated for a build without tests.
+/// A predicate, evaluated for a build without tests and documentation.
 enum Value {
     Always,
     Never,
@@ -60,7 +60,7 @@ fn conjuncts(predicate: Meta) -> Vec<Meta> {
 
 fn evaluate(predicate: &Meta) -> Value {
     let path = predicate.path();
-    if path.is_ident("test") || path.is_ident("doctest") {
+    if ["test", "doc", "doctest"].iter().any(|name| path.is_ident(name)) {
         return Value::Never;
     }
     if path.is_ident("not") {

@@ -1,0 +1,34 @@
+//! Guides: how to use the parts of this crate together.
+//!
+//! | guide | read it to |
+//! |---|---|
+//! | [`providers`] | accept the tokens of Keycloak, Auth0, Entra ID, Okta, Cognito, Google or Zitadel |
+//! | [`sessions`] | log users in with your own login, refresh their tokens and log them out |
+//! | [`tower_http`] | put CORS, trace, timeout and compression around the layer in the right order |
+//! | [`tenants`] | trust several issuers, or one for each customer |
+//! | [`errors`] | answer refusals in your own format, and read why a request was refused |
+//! | [`migrating`] | move from jsonwebtoken, jwt-authorizer, axum-jwt-auth or tower-oauth2-resource-server |
+//! | [`security`] | know what is checked and what is not, and go through a list for production |
+//! | [`recipes`] | find the short answer to one question |
+//! | [`deployment`] | run it behind a proxy, on several machines, and watch it |
+//!
+//! This module has only documentation. It is left out of a build of the crate.
+
+#[doc = include_str!("../docs/guides/deployment.md")]
+pub mod deployment {}
+#[doc = include_str!("../docs/guides/errors.md")]
+pub mod errors {}
+#[doc = include_str!("../docs/guides/migrating.md")]
+pub mod migrating {}
+#[doc = include_str!("../docs/guides/providers.md")]
+pub mod providers {}
+#[doc = include_str!("../docs/guides/recipes.md")]
+pub mod recipes {}
+#[doc = include_str!("../docs/guides/security.md")]
+pub mod security {}
+#[doc = include_str!("../docs/guides/sessions.md")]
+pub mod sessions {}
+#[doc = include_str!("../docs/guides/tenants.md")]
+pub mod tenants {}
+#[doc = include_str!("../docs/guides/tower-http.md")]
+pub mod tower_http {}
