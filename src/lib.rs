@@ -44,7 +44,7 @@
 //! | refuse tokens by a rule of my own | [`VerifierBuilder::rule`], [`VerifierBuilder::async_rule`] |
 //! | answer in my own error format | [`JwtAuthLayer::respond_with`], [`ProblemJson`], [`Respond`] |
 //! | know why a request was refused | [`Error`] in the response's extensions, [`ErrorKind`] |
-//! | accept several issuers or tenants | [`Issuers`] |
+//! | accept several issuers or tenants | [`Issuers`](verifier::Issuers) |
 //! | configure it from a file or the environment | [`Settings`] |
 //! | verify a token without HTTP | [`Verifier::verify`] |
 //! | revoke tokens before they expire | [`Denylist`], [`MemoryDenylist`] |
@@ -88,9 +88,10 @@
 //! | `rust_crypto` | | cryptography by RustCrypto: pure Rust, without ES512 |
 //! | `axum` | yes | the extractors for axum 0.8 |
 //! | `tracing` | yes | an event for each refused request |
-//! | `remote` | | keys of an identity provider, several issuers, settings; requires tokio |
-//! | `issue` | | sessions, access tokens, refresh tokens, cookies; requires tokio; includes `aws_lc_rs` |
+//! | `remote` | | keys of an identity provider that rotate, settings |
+//! | `issue` | | sessions, access tokens, refresh tokens, cookies; includes `aws_lc_rs` |
 //! | `redis` | | refresh tokens and the denylist in Redis or Valkey; includes `issue` |
+//! | `jsonwebtoken` | | keys and key sets of jsonwebtoken as keys of this crate |
 //!
 //! One of `aws_lc_rs` and `rust_crypto` is required. If both are enabled, also by another crate of
 //! the build, aws-lc-rs verifies.
@@ -149,7 +150,6 @@
 [`Verifier::discover`]: Verifier::discover
 [`RemoteKeys`]: RemoteKeys
 [remote module]: mod@keys::remote
-[`Issuers`]: verifier::Issuers
 [`Settings`]: settings::Settings
 [settings module]: mod@settings
 "
@@ -160,7 +160,6 @@
 [`Verifier::discover`]: #features
 [`RemoteKeys`]: #features
 [remote module]: #features
-[`Issuers`]: #features
 [`Settings`]: #features
 [settings module]: #features
 "

@@ -67,7 +67,7 @@ struct RefreshInner {
     idle: i64,
     absolute: i64,
     grace: i64,
-    most_sessions: usize,
+    max_sessions: usize,
     clock: Box<dyn Clock>,
     outage: Outage,
 }
@@ -80,7 +80,7 @@ impl RefreshTokens {
             idle: Duration::from_secs(14 * DAY),
             absolute: Duration::from_secs(90 * DAY),
             grace: Duration::from_secs(10),
-            most_sessions: 100,
+            max_sessions: 100,
             clock: Box::new(SystemClock),
         }
     }
@@ -142,7 +142,7 @@ impl RefreshTokens {
     /// Call it after the session was created: of many logins at once, the last one then sees
     /// all of them.
     pub(crate) async fn find_displaced(&self, new: &Session) -> Result<Vec<Session>, Error> {
-        let most = self.0.most_sessions.max(1);
+        let most = self.0.max_sessions.max(1);
         let displaced = self.0.store.displace(&new.subject, most, self.now());
         if let Some(displaced) = self.wait_for(displaced).await? {
             return Ok(displaced);
@@ -394,7 +394,7 @@ impl IssuedToken {
     }
 
     /// The sessions that ended because the subject had too many
-    /// ([`most_sessions`](RefreshTokensBuilder::most_sessions)).
+    /// ([`max_sessions`](RefreshTokensBuilder::max_sessions)).
     ///
     /// Their access tokens are valid until they expire, unless they are
     /// [revoked](crate::revocation::Revocation::session):
@@ -420,7 +420,7 @@ pub struct RefreshTokensBuilder {
     idle: Duration,
     absolute: Duration,
     grace: Duration,
-    most_sessions: usize,
+    max_sessions: usize,
     clock: Box<dyn Clock>,
 }
 
@@ -446,8 +446,8 @@ impl RefreshTokensBuilder {
 
     /// Limits the sessions that a subject may have at once. At the next login, its oldest one
     /// ends. Default: 100.
-    pub fn most_sessions(mut self, most: usize) -> Self {
-        self.most_sessions = most;
+    pub fn max_sessions(mut self, most: usize) -> Self {
+        self.max_sessions = most;
         self
     }
 
@@ -479,7 +479,7 @@ impl RefreshTokensBuilder {
             idle: seconds(self.idle),
             absolute: seconds(self.absolute),
             grace: seconds(self.grace),
-            most_sessions: self.most_sessions,
+            max_sessions: self.max_sessions,
             clock: self.clock,
             outage: Outage::default(),
         })))

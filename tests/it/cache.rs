@@ -19,9 +19,7 @@ use tower_jwt_auth::{
     verifier::{Cache, RuleError, VerifierBuilder},
 };
 
-#[cfg(any(feature = "issue", feature = "remote"))]
-use crate::support::AUDIENCE;
-use crate::support::{FixedClock, ISSUER, NOW, builder, claims_with, key, trusting};
+use crate::support::{AUDIENCE, FixedClock, ISSUER, NOW, builder, claims_with, key, trusting};
 
 fn at(second: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(second)
@@ -258,7 +256,6 @@ fn a_token_goes_with_its_key() {
     assert_eq!(refused(&verifier, token.as_str()), ErrorKind::UnknownKey);
 }
 
-#[cfg(feature = "remote")]
 mod several {
     use tower_jwt_auth::verifier::Issuers;
 

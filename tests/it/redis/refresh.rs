@@ -26,7 +26,7 @@ fn tokens(store: impl RefreshStore, grace: u64, clock: &FixedClock) -> RefreshTo
         .idle_lifetime(Duration::from_secs(100))
         .absolute_lifetime(Duration::from_secs(300))
         .grace(Duration::from_secs(grace))
-        .most_sessions(200)
+        .max_sessions(200)
         .clock(clock.clone())
         .build()
         .unwrap()
@@ -222,7 +222,7 @@ async fn v07_redis_the_cap_holds_under_many_logins_at_once() {
         // A machine that does much else may be slow to answer.
         let redis = Redis::builder(server.url()).prefix("test").timeout(Duration::from_secs(5));
         let store = redis.build().await.unwrap().refresh();
-        machines.push(RefreshTokens::builder(store).most_sessions(10).build().unwrap());
+        machines.push(RefreshTokens::builder(store).max_sessions(10).build().unwrap());
     }
     let begin = std::time::Instant::now();
     let tasks: Vec<_> = (0..400)

@@ -63,7 +63,7 @@ async fn the_documented_user_has_all_rights_that_it_needs_and_misses_each() {
     };
     set_user(&rights);
     let (redis, list) = start().await.unwrap();
-    let refresh = RefreshTokens::builder(redis.refresh()).most_sessions(2).build().unwrap();
+    let refresh = RefreshTokens::builder(redis.refresh()).max_sessions(2).build().unwrap();
     for _ in 0..4 {
         let opened = refresh.open(Login::new("alice")).await.unwrap();
         refresh.rotate(opened.token().as_str()).await.unwrap();

@@ -234,7 +234,7 @@ async fn r05_a_session_ends_idle_or_old() {
 async fn nobody_has_more_sessions_than_there_may_be() {
     let clock = FixedClock::default();
     let builder = RefreshTokens::builder(MemoryRefresh::new()).clock(clock.clone());
-    let tokens = builder.most_sessions(2).build().unwrap();
+    let tokens = builder.max_sessions(2).build().unwrap();
     let other = tokens.open(Login::new("grace")).await.unwrap();
     let mut opened = Vec::new();
     for second in 0..4 {

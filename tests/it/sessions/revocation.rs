@@ -115,7 +115,7 @@ async fn v02_nobody_passes_while_the_list_cannot_be_asked() {
 async fn v07_a_session_that_the_cap_ends_has_no_token_left() {
     let clock = FixedClock::default();
     let refresh = RefreshTokens::builder(MemoryRefresh::new()).clock(clock.clone());
-    let refresh = refresh.most_sessions(2).build().unwrap();
+    let refresh = refresh.max_sessions(2).build().unwrap();
     let issuer = issuer(&clock).build().unwrap();
     let sessions = Sessions::builder(issuer).refresh_tokens(refresh).build().unwrap();
     // All in one second: a revocation of the subject does not tell them apart.
@@ -141,7 +141,7 @@ async fn v07_a_session_that_the_cap_ends_has_no_token_left() {
 async fn v07_a_login_that_is_refused_ends_no_other_session() {
     let clock = FixedClock::default();
     let refresh = RefreshTokens::builder(MemoryRefresh::new()).clock(clock.clone());
-    let refresh = refresh.most_sessions(1).build().unwrap();
+    let refresh = refresh.max_sessions(1).build().unwrap();
     let builder = Sessions::builder(issuer(&clock).build().unwrap()).refresh_tokens(refresh);
     let asked = Arc::new(AtomicUsize::new(0));
     let sessions = builder.grant(move |session| {
@@ -174,7 +174,7 @@ async fn v07_a_login_that_is_refused_ends_no_other_session() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn v07_the_cap_holds_under_many_logins_at_once() {
-    let builder = RefreshTokens::builder(MemoryRefresh::new()).most_sessions(10);
+    let builder = RefreshTokens::builder(MemoryRefresh::new()).max_sessions(10);
     let refresh = builder.build().unwrap();
     let tasks: Vec<_> = (0..400)
         .map(|_| {
@@ -323,7 +323,7 @@ async fn v07_one_revocation_that_fails_keeps_no_other_from_being_made() {
     let store = MemoryRefresh::new();
     let sessions = |most| {
         let refresh = RefreshTokens::builder(store.clone()).clock(clock.clone());
-        let refresh = refresh.most_sessions(most).build().unwrap();
+        let refresh = refresh.max_sessions(most).build().unwrap();
         let builder = Sessions::builder(issuer(&clock).build().unwrap()).refresh_tokens(refresh);
         builder.denylist(list.clone()).build().unwrap()
     };
