@@ -63,17 +63,16 @@ use crate::{claims::RegisteredClaims, error::ConfigError};
 ///
 /// # Example: one issuer for each customer
 /// ```
-/// use tower_jwt_auth::{RegisteredClaims, RemoteKeys, Verifier, verifier::Issuers};
+/// use tower_jwt_auth::{Key, RegisteredClaims, Verifier, verifier::Issuers};
 ///
-/// # async fn is_customer(_: &str) -> Result<bool, std::io::Error> { Ok(true) }
+/// # async fn public_key(_: &str) -> Result<Option<String>, std::io::Error> { Ok(None) }
 /// type Error = Box<dyn std::error::Error + Send + Sync>;
 ///
+/// // With the feature `remote`, the keys can be `RemoteKeys::discover(&issuer).build().await?`.
 /// async fn resolve(issuer: String) -> Result<Option<Verifier<RegisteredClaims>>, Error> {
-///     if !is_customer(&issuer).await? {
-///         return Ok(None);
-///     }
-///     let keys = RemoteKeys::discover(&issuer).build().await?;
-///     Ok(Some(Verifier::builder().audience("my-client-id").keys(keys).build()?))
+///     let Some(pem) = public_key(&issuer).await? else { return Ok(None) };
+///     let builder = Verifier::builder().issuer(issuer).audience("my-client-id");
+///     Ok(Some(builder.keys(Key::from_pem(pem)).build()?))
 /// }
 ///
 /// let issuers = Issuers::<RegisteredClaims>::builder()
