@@ -1,7 +1,7 @@
 //! JSON read strictly (RFC 8259): where a careless reader lets two meanings
 //! pass, this one refuses.
 //!
-//! - A member name stands once in its object, at every level, also when one of
+//! - A member name is unique in its object, at every level, also when one of
 //!   the two is written with escapes (RFC 7515 §4 and RFC 7519 §4 allow just
 //!   this or the last one; two readers that differ are an attack).
 //! - Members that nobody asks for are checked like the others: numbers have a
@@ -211,9 +211,8 @@ impl<'de> Visitor<'de> for TextVisitor {
 
 /// The member names of one object, each once.
 ///
-/// The first few stand in place and are compared one by one. What does not fit
-/// there, and names with escapes, go into a hash set with a secret seed, so that
-/// no choice of names costs more than linear time.
+/// The first few are in place and are compared one by one. The others, and names with escapes, go
+/// into a hash set with a secret seed, so that no choice of names costs more than linear time.
 struct MemberNames<'a> {
     few: [&'a str; FEW],
     count: usize,
@@ -276,8 +275,7 @@ const FEW: usize = 16;
 /// its feature `arbitrary_precision`: as an object with this name.
 const ARBITRARY_NUMBER: &str = "$serde_json::private::Number";
 
-/// What `serde_json` with `raw_value`, which this crate turns on, takes for a
-/// sign that a string is JSON.
+/// The name by which `serde_json` marks a string that is JSON, with its feature `raw_value`.
 const RAW_JSON: &str = "$serde_json::private::RawValue";
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::{
     few::Few,
 };
 
-/// What a token's claims must be.
+/// The rules for a token's claims.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
     /// The issuers that are trusted; `None` for any.
@@ -27,7 +27,7 @@ pub(crate) struct Rules {
     pub(crate) required: Box<[Box<str>]>,
 }
 
-/// Which `typ` a header may have.
+/// The `typ` values that a header may have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Types {
     /// None, `JWT` or `at+jwt`.

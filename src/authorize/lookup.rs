@@ -7,7 +7,7 @@ use crate::{
     verifier::{Claims, Missing, find_claims},
 };
 
-/// The claims of a request, or why there are none.
+/// The claims of a request, or the refusal of a request without claims.
 #[inline]
 pub(crate) fn claims<C: Send + Sync + 'static>(
     request: RequestHead<'_>,

@@ -1,5 +1,4 @@
-//! What verified claims allow: pure questions, for the layer, the extractor
-//! and handlers alike.
+//! Policies on verified claims, for a layer, an extractor or a handler.
 //!
 //! # Rules
 //!

@@ -47,7 +47,7 @@ impl fmt::Debug for Audience<'_> {
     }
 }
 
-/// What is kept of an `aud` claim.
+/// An `aud` claim that is kept.
 #[derive(Clone)]
 pub(super) enum KeptAudience {
     None,
@@ -67,7 +67,7 @@ impl KeptAudience {
     }
 }
 
-/// An `aud` claim as it stands in the payload.
+/// An `aud` claim as the payload has it.
 pub(crate) enum RawAudience<'a> {
     One(Cow<'a, str>),
     Many(Vec<Text<'a>>),

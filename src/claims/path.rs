@@ -1,4 +1,4 @@
-//! Where in a token a claim stands.
+//! The path of a claim in a token.
 
 use std::fmt;
 
@@ -48,7 +48,7 @@ impl fmt::Display for ClaimPath {
     }
 }
 
-/// Goes down to a value, and takes it as it stands.
+/// Goes down to a value, and reads it.
 struct Seek<'p>(&'p [Box<str>]);
 
 impl<'de> DeserializeSeed<'de> for Seek<'_> {
@@ -75,7 +75,7 @@ impl<'de> Visitor<'de> for Seek<'_> {
         let mut found = None;
         while let Some(Text(name)) = map.next_key()? {
             match self.0.split_first() {
-                // The payload was read strictly: the name stands once.
+                // The payload was read strictly: the name is there once.
                 Some((first, rest)) if **first == *name => {
                     found = map.next_value_seed(Seek(rest))?;
                 }

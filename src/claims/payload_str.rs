@@ -2,8 +2,7 @@
 
 use std::ptr;
 
-/// A string that stands in the payload: as its place there, or, when it was
-/// written with escapes, as a string of its own.
+/// A string of the payload: its place there, or a copy if it was written with escapes.
 #[derive(Clone)]
 pub(super) enum PayloadStr {
     At { start: usize, end: usize },

@@ -5,7 +5,7 @@ use serde::de::MapAccess;
 use super::{audience::RawAudience, scope::RawScope, time::Times};
 use crate::json::{self, Checked, Object, Text, once};
 
-/// The claims of RFC 7519 §4.1 and RFC 9068 §2.2 that stand in a payload.
+/// The claims of RFC 7519 §4.1 and RFC 9068 §2.2 in a payload.
 #[derive(Default)]
 pub(crate) struct RawClaims<'a> {
     pub(crate) iss: Option<Text<'a>>,
@@ -21,8 +21,7 @@ pub(crate) struct RawClaims<'a> {
     pub(crate) cnf: bool,
     /// Whether there are security events (RFC 8417 §2.2), of whatever kind.
     pub(crate) events: bool,
-    /// Which of the names that were asked for are there and not `null`, a bit
-    /// each.
+    /// One bit for each name that was asked for: it is there and not `null`.
     pub(crate) found: u64,
 }
 

@@ -1,4 +1,4 @@
-//! The registered claims of a verified token, for the application.
+//! The registered claims of a verified token.
 
 use std::fmt;
 
@@ -18,9 +18,7 @@ use crate::json::Text;
 /// The claims that RFC 7519 §4.1 and RFC 9068 §2.2 give a meaning to, and the
 /// way to all others.
 ///
-/// Strings are shared with the payload, which is kept: reading them allocates
-/// nothing. Where an application needs no more than these, it is a type for
-/// [`Verifier`](crate::Verifier) too: `Verifier::builder()`.
+/// Strings are shared with the payload, which is kept: reading them allocates nothing.
 /// It reads a payload as a whole, so it cannot be a `#[serde(flatten)]` field of
 /// another type, nor need it be:
 /// [`Claims::registered`](crate::Claims::registered) has it beside every type.
@@ -101,8 +99,8 @@ impl RegisteredClaims {
         ScopeSet { payload: &self.payload, claims: [&self.scope, &self.scp] }
     }
 
-    /// The claim at `path` as a `T`, or `None` where the token has none or it
-    /// does not fit. Reads the payload anew at each call.
+    /// The claim at `path` as a `T`, or `None` if the token does not have it or it does not fit.
+    /// Each call reads the payload again.
     ///
     /// # Example: roles as Keycloak writes them
     /// ```
@@ -153,7 +151,7 @@ impl RegisteredClaims {
         self.times
     }
 
-    /// What they were read from.
+    /// The payload that they were read from.
     pub(crate) fn payload(&self) -> &str {
         &self.payload
     }

@@ -20,7 +20,7 @@ pub struct ScopeSet<'a> {
 }
 
 impl<'a> ScopeSet<'a> {
-    /// The scopes, `scope` before `scp`; a scope that stands in both comes twice.
+    /// The scopes, `scope` before `scp`; a scope in both comes twice.
     pub fn iter(self) -> impl Iterator<Item = &'a str> {
         self.claims.into_iter().flat_map(move |claim| claim.iter(self.payload))
     }
@@ -49,7 +49,7 @@ impl fmt::Debug for ScopeSet<'_> {
     }
 }
 
-/// What is kept of a `scope` or `scp` claim.
+/// A `scope` or `scp` claim that is kept.
 #[derive(Clone)]
 pub(super) enum KeptScope {
     None,
@@ -81,7 +81,7 @@ impl KeptScope {
     }
 }
 
-/// A `scope` or `scp` claim as it stands in the payload. A wrong type is an
+/// A `scope` or `scp` claim as the payload has it. A wrong type is an
 /// error only where somebody asks for scopes.
 pub(crate) enum RawScope<'a> {
     Words(Cow<'a, str>),

@@ -7,7 +7,7 @@ use std::{
 
 use serde::de::{self, Deserialize, Deserializer, Unexpected, Visitor};
 
-/// A point in time as it stands in a claim (RFC 7519 §2): seconds since
+/// A point in time as a claim has it (RFC 7519 §2): seconds since
 /// 1970-01-01T00:00:00Z, without leap seconds.
 ///
 /// A token may give a fraction of a second. It is not kept to the last digit:

@@ -1,4 +1,4 @@
-//! What is refused before any request is served, and how to mend it.
+//! Errors of the configuration, before any request is served.
 
 use std::{error::Error as StdError, fmt};
 
@@ -7,8 +7,8 @@ use super::FetchError;
 /// A configuration that is wrong or not safe.
 ///
 /// `Display` says what is wrong and what to write instead; it never has key
-/// material in it. `Debug` is the same text, for a `main` that returns the error
-/// prints that.
+/// material in it. `Debug` is the same text, because a `main` that returns the error
+/// prints it.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigError {

@@ -13,7 +13,7 @@ pub struct FetchError {
     kind: FetchErrorKind,
 }
 
-/// What went wrong, as plain data.
+/// The kind of a [`FetchError`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FetchErrorKind {
@@ -78,7 +78,7 @@ impl FetchError {
         }
     }
 
-    /// What went wrong.
+    /// The kind of the error.
     #[must_use]
     pub fn kind(&self) -> &FetchErrorKind {
         &self.kind

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, time::Duration};
 
-/// What happened, as plain data.
+/// The kind of an [`Error`](super::Error).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -67,7 +67,7 @@ pub enum ErrorKind {
     /// The claims do not fit the type of the application.
     #[non_exhaustive]
     ClaimsType {
-        /// What did not fit, without any value of the token.
+        /// The part that did not fit, without any value of the token.
         detail: Box<str>,
     },
     /// A rule of the application refused the token.
@@ -81,7 +81,7 @@ pub enum ErrorKind {
     Revoked,
 
     // ----- the refresh token (RFC 6749 §5.2: `invalid_grant`)
-    /// The refresh token is none, or its session has ended.
+    /// The text is not a refresh token, or its session has ended.
     RefreshToken,
     /// The refresh token was spent before: somebody has a copy of it, and its session is
     /// ended.
@@ -162,7 +162,7 @@ pub enum InvalidRequest {
     LateBody,
 }
 
-/// What an error means to the client; each kind belongs to one class.
+/// The meaning of an error to the client. Each kind belongs to one class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
     /// No token: a challenge without a code.

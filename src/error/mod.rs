@@ -115,7 +115,7 @@ impl Error {
         Self::new(ErrorKind::Forbidden { policy: policy.into() })
     }
 
-    /// What happened.
+    /// The kind of the error.
     #[must_use]
     pub fn kind(&self) -> &ErrorKind {
         self.0.as_ref().map_or(&MISSING, |inner| &inner.kind)

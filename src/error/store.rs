@@ -12,7 +12,7 @@ use super::{Error, ErrorKind};
 pub struct StoreError(Box<dyn StdError + Send + Sync>);
 
 impl StoreError {
-    /// What is wrong, in words.
+    /// The message.
     pub fn new(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self(cause.into())
     }

@@ -32,7 +32,7 @@ pub(super) enum Verifier {
     Ed25519(ParsedPublicKey),
 }
 
-/// What the message is hashed with. Hashed here, it takes less time than within AWS-LC's
+/// The hash of the message. Hashed here, it takes less time than within AWS-LC's
 /// verification of a message, which makes a context of its own for that.
 type Digest = &'static digest::Algorithm;
 

@@ -1,4 +1,4 @@
-//! Where the keys of a large set are that a token may be tried with.
+//! An index of a large key set.
 
 use std::{
     collections::HashMap,
@@ -18,7 +18,7 @@ pub(super) struct Index {
     hasher: RandomState,
 }
 
-/// Which keys a token may be tried with, by their ids.
+/// The keys that a token may be tried with, by their ids.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 pub(super) enum Named<'k> {
     /// Those of this id.

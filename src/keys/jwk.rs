@@ -17,7 +17,7 @@ use crate::{
     json,
 };
 
-/// What a JWK says of itself.
+/// The members of a JWK.
 pub(super) struct Jwk {
     pub(super) material: Material,
     pub(super) kid: Option<String>,

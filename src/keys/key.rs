@@ -92,8 +92,8 @@ impl Key {
     ///
     /// # Security
     ///
-    /// For keys from your own configuration only. Whoever can change the
-    /// document can sign tokens.
+    /// Use it only for keys from your own configuration. Anybody who can change the document can
+    /// sign tokens.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What a key is made of, whatever form it came in.
+//! The parts of a key, whatever its form was.
 
 use crate::{
     alg::{Algorithm, Family},
@@ -20,7 +20,7 @@ pub(super) enum Material {
     Ed25519([u8; 32]),
 }
 
-/// What an RSA key may be used for (RFC 4055 §1.2).
+/// The uses of an RSA key (RFC 4055 §1.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RsaScheme {
     /// PKCS #1 v1.5 and PSS.

@@ -11,7 +11,7 @@
 //! 3. A token's `kid` selects the keys of that id. Where no key has it, the
 //!    keys without an id are tried, since a key file has none; where the token
 //!    has no `kid`, all whose algorithms fit. At most four are tried.
-//! 4. RSA has 2048 to 8192 bits (4096 with `rust_crypto` alone) and an odd
+//! 4. RSA has 2048 to 8192 bits (4096 with only `rust_crypto`) and an odd
 //!    exponent of at least 3; an HMAC secret is at least as long as its hash
 //!    (RFC 7518 §3.2, §3.3); an EC point lies on its curve; an Ed25519 key is in
 //!    canonical form and not of small order.

@@ -48,7 +48,7 @@ pin_project! {
     }
 }
 
-/// What waits for the verification. One box, so that the future is no larger
+/// The request that waits for its verification. It is in a box, so that the future is no larger
 /// for the requests that need not wait.
 type Parked<S, C, R, ReqBody> = Box<ParkedRequest<S, C, R, ReqBody>>;
 

@@ -1,4 +1,4 @@
-//! What is decided of a request: whether it passes, with claims or without.
+//! The decision on a request: whether it passes, with claims or without.
 
 use std::{fmt, mem};
 
@@ -15,7 +15,7 @@ use crate::{
     verifier::{Claims, Verifier},
 };
 
-/// What is decided once for all requests.
+/// The settings of a layer.
 pub(super) struct Gate<C> {
     pub(super) verifier: Verifier<C>,
     pub(super) sources: TokenSources,
@@ -27,7 +27,7 @@ pub(super) struct Gate<C> {
     pub(super) own_challenge: bool,
 }
 
-/// What becomes of requests without claims.
+/// The answer to requests without claims.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
     /// They are refused.
@@ -57,7 +57,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
         }
     }
 
-    /// Makes the request ready to be passed on, or says why it is not.
+    /// Prepares the request to be passed on, or refuses it.
     #[inline]
     pub(super) fn admit<B>(
         &self,
@@ -110,7 +110,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
         }
     }
 
-    /// Takes away claims that stood there before, and says why there are none.
+    /// Removes claims of an outer layer, and leaves the reason why there are none.
     #[cold]
     fn leave_without_claims<B>(&self, rejection: Rejection, request: &mut Request<B>) {
         observe::passed(rejection.error());
@@ -118,7 +118,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
         ClaimsAbsent::<C>::leave(rejection, request.extensions_mut());
     }
 
-    /// What every request goes through that is passed on.
+    /// Prepares a request that is passed on.
     #[inline]
     fn hand_over<B>(&self, request: &mut Request<B>) {
         if self.own_challenge {

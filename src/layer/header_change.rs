@@ -1,4 +1,4 @@
-//! What a request changes in the headers of its answer.
+//! The change of the response's headers that a request causes.
 
 use std::mem;
 
@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, Response, header};
 
 use crate::source::TokenLocation;
 
-/// What a request that was passed on changes in the headers of its answer.
+/// The change of the response's headers that a request causes.
 #[derive(Debug, Default)]
 pub(super) enum HeaderChange {
     /// Nothing.
@@ -51,7 +51,7 @@ impl HeaderChange {
                     return;
                 }
                 headers.append(header::SET_COOKIE, *removal);
-                // Whatever it was: it is an answer to this one browser now.
+                // It is a response to this one browser now.
                 headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
             }
         }

@@ -5,9 +5,9 @@
 //! 1. The token is looked for where [`source`](crate::source) says, verified as
 //!    [`verifier`](crate::verifier) says, and refused as
 //!    [`response`](crate::response) says.
-//! 2. The claims stand in the request's extensions as a
-//!    [`Claims<C>`](crate::Claims). Claims
-//!    that stood there before are gone, whether the request passes or not.
+//! 2. The claims are put into the request's extensions as a
+//!    [`Claims<C>`](crate::Claims). Claims of an outer layer of the same type are removed,
+//!    whether the request passes or not.
 //! 3. `Authorization` and `Cookie` are marked sensitive in what is passed on.
 //! 4. Nothing is spawned and nothing is locked. The inner service is called in
 //!    place, the one that was polled ready; it is cloned only where a rule has
@@ -55,7 +55,7 @@
 //!
 //! # Security
 //!
-//! The layer guards what it stands around. In axum, `Router::layer` covers the
+//! The layer protects only the routes that it wraps. In axum, `Router::layer` covers the
 //! routes that are there when it is called, and their fallback;
 //! `Router::route_layer` leaves the fallback out. A nested router that has no
 //! fallback of its own answers with the one outside, which its layers do not
@@ -96,7 +96,7 @@ use crate::{
 /// - realm: none
 /// - body of a refusal: empty
 /// - token in the request that is passed on: left there, marked sensitive
-#[must_use = "a layer does nothing until it stands around a service"]
+#[must_use = "a layer does nothing until it wraps a service"]
 pub struct JwtAuthLayer<C = RegisteredClaims, R = DefaultRespond> {
     gate: Arc<Gate<C>>,
     respond: R,
@@ -163,16 +163,16 @@ impl<C, R> JwtAuthLayer<C, R> {
     }
 
     /// Lets CORS preflights pass, without claims: `OPTIONS` with `Origin` and
-    /// `Access-Control-Request-Method` (Fetch, CORS protocol). Not needed where the
-    /// CORS layer stands outside of this one, which is better.
+    /// `Access-Control-Request-Method` (Fetch, CORS protocol). Not needed if a
+    /// CORS layer is outside of this one, which is better.
     pub fn allow_preflight(self) -> Self {
         self.with(|gate| gate.preflight = true)
     }
 
     /// Takes the token out of the request before it is passed on, from all
     /// sources but [`TokenSource::custom`]. A cookie that was not read, because a header has a
-    /// token, is taken out too. What outer layers or axum's `OriginalUri` have copied before is
-    /// not reached.
+    /// token, is taken out too. Copies that outer layers or axum's `OriginalUri` have made
+    /// before remain.
     pub fn strip_token(self) -> Self {
         self.with(|gate| gate.strip = true)
     }

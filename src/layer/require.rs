@@ -58,7 +58,7 @@ use crate::{
 /// let layer = RequireLayer::for_claims(|user: &Claims<User>| user.verified);
 /// # let _: RequireLayer<User> = layer;
 /// ```
-#[must_use = "a layer does nothing until it stands around a service"]
+#[must_use = "a layer does nothing until it wraps a service"]
 pub struct RequireLayer<C = RegisteredClaims, R = DefaultRespond> {
     policy: Arc<dyn Policy<C> + Send + Sync>,
     respond: R,

@@ -64,8 +64,8 @@ where
                 }
             }
             MaybeReady::Pending(verification) => {
-                // What `poll_ready` made ready goes into the future; its clone
-                // stays behind, to be polled before it is called.
+                // The service that `poll_ready` made ready goes into the future. Its clone
+                // stays, and is polled before it is called.
                 let clone = self.inner.clone();
                 let ready = mem::replace(&mut self.inner, clone);
                 let gate = Arc::clone(&self.gate);

@@ -6,8 +6,7 @@ use http::HeaderValue;
 
 use crate::error::{Class, ErrorKind};
 
-/// What is the same in all challenges of a layer. The frequent ones are
-/// written once.
+/// The challenges of a layer. The frequent ones are written once.
 #[derive(Clone, Debug)]
 pub(crate) struct Challenge(Arc<Written>);
 
@@ -20,8 +19,8 @@ struct Written {
 }
 
 impl Challenge {
-    /// Challenges with this realm (RFC 9110 §11.5). What cannot stand in a
-    /// header is replaced by a question mark.
+    /// Challenges with this realm (RFC 9110 §11.5). Characters that a header cannot have are
+    /// replaced by question marks.
     pub(crate) fn new(realm: Option<&str>) -> Self {
         let mut bare = String::from("Bearer");
         if let Some(realm) = realm {
@@ -43,8 +42,8 @@ impl Challenge {
     /// The challenge for an error, or `None` if the client's token is not at fault.
     pub(super) fn header(&self, class: Class, kind: &ErrorKind) -> Option<HeaderValue> {
         match class {
-            // Of RFC 6749, which has no challenge: a 401 has one nevertheless (RFC 9110
-            // §15.5.2), and the code stands in the body.
+            // RFC 6749 has no challenge. A 401 needs one (RFC 9110 §15.5.2), and the code is in
+            // the body.
             Class::NoToken | Class::InvalidGrant => Some(self.bare()),
             Class::InvalidRequest => Some(self.0.invalid_request.clone()),
             Class::InvalidToken => Some(self.0.invalid_token.clone()),
@@ -63,7 +62,7 @@ impl Challenge {
     }
 }
 
-/// What the client is told.
+/// The description for the client.
 pub(super) fn description(class: Class) -> &'static str {
     match class {
         Class::NoToken => "this resource needs an access token",
@@ -103,7 +102,7 @@ fn write_parameter(text: &mut String, name: &str, value: &str) {
 }
 
 fn value(text: String) -> HeaderValue {
-    // `write_parameter` lets visible ASCII pass alone.
+    // `write_parameter` writes only visible ASCII.
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("Bearer"))
 }
 

@@ -16,7 +16,8 @@ pub(crate) struct ClaimsAbsent<C> {
 }
 
 impl<C: 'static> ClaimsAbsent<C> {
-    /// Leaves a refusal, for what is of this crate and, as it is, for others.
+    /// Inserts the refusal twice: as `ClaimsAbsent<C>` for this crate, as [`Rejection`] for the
+    /// application.
     pub(crate) fn leave(rejection: Rejection, extensions: &mut Extensions) {
         extensions.insert(rejection.clone());
         extensions.insert(Self { rejection, claims: PhantomData });

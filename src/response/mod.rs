@@ -1,4 +1,4 @@
-//! What a refused client is answered (RFC 6750 §3).
+//! The response to a refused request (RFC 6750 §3).
 //!
 //! | what happened | status | `WWW-Authenticate` |
 //! |---|---|---|
@@ -12,9 +12,8 @@
 //! | something needed cannot be reached now | 503, `Retry-After` | none |
 //! | a fault of the server | 500 | none |
 //!
-//! The description is fixed for each row: which check failed, the client does
-//! not learn. The [`Error`] stands in the response's extensions for the layers
-//! outside, and in a `tracing` event.
+//! The description is fixed for each row. The client is not told which check failed: the [`Error`]
+//! is in the response's extensions for outer layers, and in a `tracing` event.
 //!
 //! # Example: an answer of your own
 //! ```
@@ -76,8 +75,8 @@ impl<B, F: Fn(&Rejection) -> Response<B>> Respond<B> for F {
 
 /// A refusal: the reason, and the challenge that answers it.
 ///
-/// In a request's extensions it says that the layer let the request pass
-/// without claims, as `.optional()` and `.pass_through()` have it.
+/// A rejection in a request's extensions means that an `.optional()` or `.pass_through()` layer
+/// let the request pass without claims.
 #[derive(Clone, Debug)]
 pub struct Rejection {
     error: Error,
@@ -125,7 +124,7 @@ impl Rejection {
         self.of_a_guest || self.error.is_missing_token()
     }
 
-    /// What the refusal means to the client. A guest whose cookie does not count has no token.
+    /// The meaning of the refusal to the client. A guest with a bad cookie has no token.
     fn class(&self) -> Class {
         match self.error.kind().class() {
             Class::InvalidRequest if self.of_a_guest => Class::NoToken,
@@ -193,7 +192,7 @@ impl Rejection {
         }
     }
 
-    /// What the client is told: fixed for each error code.
+    /// The description for the client, which is fixed for each error code.
     #[must_use]
     pub fn description(&self) -> &'static str {
         challenge::description(self.class())

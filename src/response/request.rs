@@ -26,7 +26,7 @@ impl<'r> From<&'r Parts> for RequestHead<'r> {
     }
 }
 
-/// What a [`Rejection`](super::Rejection) knows of its request.
+/// The part of a request that its [`Rejection`](super::Rejection) shows.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RequestFacts {
     pub(super) version: Option<Version>,

@@ -104,7 +104,7 @@ impl<V> TokenCache<V> {
         Position { index: hash as usize, tag: (hash >> 32) as u32 | 1 }
     }
 
-    /// What all of it takes now, in bytes.
+    /// Its present size in bytes.
     #[cfg(test)]
     pub(crate) fn bytes(&self) -> usize {
         self.table.get().map_or(0, |table| table.counters.bytes.load(Relaxed))
@@ -164,10 +164,10 @@ struct Table<V> {
     counters: Counters,
 }
 
-/// What is written by all who put something in: by itself, away from what all read.
+/// The counters that writers change. They are apart from the data that all threads read.
 #[repr(align(128))]
 struct Counters {
-    /// What all entries take, and the table itself.
+    /// The size of all entries and of the table.
     bytes: AtomicUsize,
     /// The slot that is looked at next for what is over.
     hand: AtomicUsize,
@@ -210,7 +210,7 @@ impl<V> Table<V> {
         self.sets.get(index & self.mask)
     }
 
-    /// Where a text may come in that comes now.
+    /// Decides whether a text may come in now.
     fn admit(&self, position: Position, text: &[u8], most: usize) -> Option<Admission> {
         let own = self.set(position.index)?;
         if let Some(same) = own.slot_of(position.tag, text) {
@@ -229,7 +229,7 @@ impl<V> Table<V> {
         self.counters.turn.store(replace_at.wrapping_add(1), Relaxed);
         match self.set(position.index)?.note_miss(position.tag, replace_at) {
             0 => None,
-            // The counts of what is used all the time do not come down by halves alone.
+            // Halving does not bring down the counts of values that are used all the time.
             MOST_MISSES.. => Some(Admission::EvictAny),
             _ => Some(Admission::EvictUnused),
         }
@@ -344,9 +344,8 @@ const MOST_SETS: usize = 4;
 /// How many bytes of a text decide where it belongs: 96 bits of a signature in base64url.
 const DECIDING: usize = 16;
 
-/// What an entry is expected to take at the least, in bytes: there is one slot for as
-/// many.
+/// The smallest expected size of an entry in bytes. The table has one slot for each.
 const USUAL: usize = 1024;
 
-/// What an entry takes besides its text and its value.
+/// The size of an entry besides its text and its value.
 const OVERHEAD: usize = 96;

@@ -153,9 +153,9 @@ pub(super) const MOST_MISSES: u32 = 15;
 /// The tag of a slot that holds nothing.
 const FREE: u32 = 0;
 
-/// What one counts that was not used yet.
+/// The count of a value that was not used yet.
 const NEW: u8 = 1;
 
-/// What a use counts: it is forgotten after four halves, and many of them after seven.
+/// The count of one use. Four halvings forget it, and seven forget many.
 const USE: u8 = 8;
 const MOST_USES: u8 = 64;

@@ -1,4 +1,4 @@
-//! What is configured once, and refused here if it is not safe.
+//! The builder of a verifier. It refuses settings that are not safe.
 
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
@@ -183,15 +183,14 @@ impl<C> VerifierBuilder<C> {
         self
     }
 
-    /// Names this service: `aud` is then required and has this member, byte
-    /// for byte (RFC 7519 §4.1.3). Called again, it adds another name, any of
-    /// which will do.
+    /// Names this service: `aud` is then required and must have this member, byte
+    /// for byte (RFC 7519 §4.1.3). A second call adds another name. One of them is enough.
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audiences.add(audience.into());
         self
     }
 
-    /// Takes tokens for every audience, and tokens without `aud`.
+    /// Accepts tokens for every audience, and tokens without `aud`.
     ///
     /// # Security
     ///
@@ -202,8 +201,8 @@ impl<C> VerifierBuilder<C> {
         self
     }
 
-    /// Takes tokens of this client alone. Called again, it adds another one, any of
-    /// which will do. Default: of all.
+    /// Accepts only tokens of this client. A second call adds another client. Default: all
+    /// clients.
     ///
     /// The client is read from `client_id` (RFC 9068 §2.2), or where that is not there,
     /// from `azp` (OpenID Connect Core 1.0 §2), `cid` or `appid`, as some providers call
@@ -238,8 +237,8 @@ impl<C> VerifierBuilder<C> {
         self
     }
 
-    /// Takes access tokens of RFC 9068 alone: `typ` is `at+jwt`, and `iss`,
-    /// `exp`, `aud`, `sub`, `client_id`, `iat` and `jti` are there (§2.2, §4).
+    /// Accepts only access tokens of RFC 9068: `typ` is `at+jwt`, and `iss`,
+    /// `exp`, `aud`, `sub`, `client_id`, `iat` and `jti` are present (§2.2, §4).
     /// An ID token is then refused whatever its claims say.
     pub fn access_tokens_only(mut self) -> Self {
         self.types = Types::Only(Box::new(["at+jwt".into()]));
@@ -250,7 +249,7 @@ impl<C> VerifierBuilder<C> {
         self
     }
 
-    /// Takes tokens with one of these `typ` values alone, and none without
+    /// Accepts only tokens with one of these `typ` values, which is then required
     /// (RFC 8725 §3.11). Case and a leading `application/` do not matter. Of this
     /// and [`Self::access_tokens_only`], the last call counts for `typ`.
     pub fn token_types<T: Into<String>>(mut self, types: impl IntoIterator<Item = T>) -> Self {
@@ -259,7 +258,7 @@ impl<C> VerifierBuilder<C> {
         self
     }
 
-    /// Takes tokens without a subject.
+    /// Accepts tokens without a subject.
     pub fn without_subject(mut self) -> Self {
         self.subject = false;
         self
@@ -346,23 +345,23 @@ impl<C> VerifierBuilder<C> {
         self
     }
 
-    /// With a denylist, takes tokens without `jti` nevertheless.
+    /// With a denylist, accepts tokens without `jti` nevertheless.
     ///
     /// # Security
     ///
-    /// Such a token can be revoked with its session or its subject alone.
+    /// Such a token can only be revoked with its session or its subject.
     pub fn without_token_id(mut self) -> Self {
         self.token_id = false;
         self
     }
 
-    /// Takes tokens with the claim `events` too: logout tokens and other security events (RFC
+    /// Accepts tokens with the claim `events` too: logout tokens and other security events (RFC
     /// 8417). Default: they are refused.
     ///
     /// # Security
     ///
     /// Providers send such tokens to other parties, with the same key and often with the type
-    /// `JWT`. Whoever gets one could use it here as an access token.
+    /// `JWT`. A party that receives one could use it here as an access token.
     pub fn any_events(mut self) -> Self {
         self.events = true;
         self
@@ -386,7 +385,7 @@ impl<C> VerifierBuilder<C> {
         DangerousVerifierBuilder(self)
     }
 
-    /// Each name once, for a token has it once.
+    /// Adds a required claim, once.
     fn require(&mut self, name: String) {
         if !self.required.contains(&name) {
             self.required.push(name);
@@ -399,8 +398,8 @@ impl<C: Send + Sync + 'static> VerifierBuilder<C> {
     ///
     /// # Errors
     ///
-    /// What is missing, contradicts itself or is not safe, and what to write
-    /// instead.
+    /// A setting is missing, contradicts another one or is not safe. The message says what to
+    /// write instead.
     pub fn build(mut self) -> Result<Verifier<C>, ConfigError> {
         if self.revocations.is_configured() && self.token_id {
             self.require("jti".into());
@@ -509,7 +508,7 @@ impl<C> DangerousVerifierBuilder<C> {
     ///
     /// # Security
     ///
-    /// Who can keep the list from being asked is logged out no more. Each such request is
+    /// A client that can keep the list from answering is then never logged out. Each such request is
     /// an event of the level `error`.
     pub fn fail_open(mut self) -> VerifierBuilder<C> {
         self.0.revocations.fail_open();

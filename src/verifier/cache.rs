@@ -1,5 +1,5 @@
-//! Tokens that were verified a moment ago: neither the signature nor the claims need be
-//! read again, while all that may have changed since is asked again.
+//! Tokens that were verified a moment ago. Their signature and claims are not read again, and
+//! anything that can change is rechecked.
 
 use std::{
     ops::RangeInclusive,
@@ -17,8 +17,8 @@ use crate::{
 ///
 /// # Rules
 ///
-/// 1. Only a token comes in that passed every check, but for those that have to be waited
-///    for. It is found again by its whole text.
+/// 1. Only a token that passed every check that needs no wait is cached. It is found again by its
+///    whole text.
 /// 2. Each time it comes, its times, the keys that vouch for it, the denylist and the
 ///    application's rules are asked again; what is saved is the signature, and reading the
 ///    claims. All its requests have the same claims: a `C` with state inside shares it, and
@@ -26,13 +26,13 @@ use crate::{
 /// 3. It counts no more when it expires, when its key set changes, or when it was revoked.
 ///    Its memory is given back when it comes again, or as others come.
 /// 4. It comes in at its first request, as long as those that came in are used again; of
-///    tokens of which none is, some 1,000 do, and others at their second request. Where
-///    there is no room, a token must come twice to take the place of one that is used less:
-///    a flood of tokens that come once pushes none out.
+///    tokens of which none is, some 1,000 do, and others at their second request. Without room,
+///    a token must come twice to evict one that is used less: a flood of tokens that come once
+///    evicts none.
 /// 5. Its text is wiped when it goes; the claims, with which nobody can log in, are not.
 ///
-/// What counts are the token, twice its payload, what its claims take if each is kept as a
-/// `serde_json::Value` is, and some 500 bytes. Nothing is taken before the first token
+/// The size of an entry is the token, twice its payload, its claims as if each were a
+/// `serde_json::Value`, and some 500 bytes. Nothing is taken before the first token
 /// comes.
 ///
 /// # Example: half as much, and none
@@ -136,7 +136,7 @@ impl<C> CachedToken<C> {
         engine == self.by
     }
 
-    /// What it takes, in bytes.
+    /// Its size in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.claims.bytes()
     }

@@ -55,7 +55,7 @@ pub(super) struct UnreleasedClaims<C>(Arc<ClaimsInner<C>>);
 pub(super) struct CachedClaims<C>(Arc<ClaimsInner<C>>);
 
 impl<C> UnreleasedClaims<C> {
-    /// Wants the evidence of every other check, by value: without one of them this does not
+    /// Takes the evidence of every other check by value: without one of them this does not
     /// compile.
     #[inline]
     pub(super) fn new(
@@ -68,7 +68,7 @@ impl<C> UnreleasedClaims<C> {
         Self(Arc::new(ClaimsInner { registered: Arc::new(registered), custom }))
     }
 
-    /// What the denylist is asked for.
+    /// The claims that the denylist is asked about.
     pub(super) fn registered(&self) -> &RegisteredClaims {
         &self.0.registered
     }
@@ -78,7 +78,7 @@ impl<C> UnreleasedClaims<C> {
         CachedClaims(Arc::clone(&self.0))
     }
 
-    /// Wants the last evidence.
+    /// Takes the last evidence.
     pub(super) fn into_claims(self, _: NotRevoked) -> Claims<C> {
         Claims(self.0)
     }
@@ -89,13 +89,13 @@ impl<C> CachedClaims<C> {
         &self.0.registered
     }
 
-    /// Wants evidence of what may have changed since, but for the last one.
+    /// Takes evidence of everything that can change, except the denylist.
     pub(super) fn revalidate(&self, _: StillTrusted, _: WithinRules) -> UnreleasedClaims<C> {
         UnreleasedClaims(Arc::clone(&self.0))
     }
 
-    /// How many bytes they take at the most. What is in a `C` is not known; it counts as if
-    /// each value were kept, as a `serde_json::Value` keeps it.
+    /// Their largest possible size in bytes. The size of a `C` is not known: it counts as if each
+    /// value were kept as a `serde_json::Value`.
     pub(super) fn bytes(&self) -> usize {
         let payload = self.0.registered.payload().as_bytes();
         let each = [(b'{', OBJECT), (b'[', ARRAY), (b':', MEMBER), (b',', ELEMENT)];
@@ -110,7 +110,7 @@ impl<C> CachedClaims<C> {
     }
 }
 
-// What a map or a list takes for itself, and for each that is in it.
+// The size of a map or a list, and of each value in it.
 const OBJECT: usize = 640;
 const ARRAY: usize = 128;
 const MEMBER: usize = 96;
@@ -245,8 +245,8 @@ impl<C> Clone for Claims<C> {
     }
 }
 
-/// Shows the registered claims alone: the application's type may hold what is not
-/// for a log, and need not be `Debug`.
+/// Shows only the registered claims: the application's type may have data that must not be logged,
+/// and need not be `Debug`.
 impl<C> fmt::Debug for Claims<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Claims").field("registered", &self.0.registered).finish_non_exhaustive()

@@ -1,5 +1,4 @@
-//! What verifies the tokens of one issuer, or of several that share keys and rules: straight
-//! down, from a token's text to its claims.
+//! Verifies the tokens of one issuer, or of several that share keys and rules.
 
 use std::sync::Arc;
 

@@ -2,9 +2,8 @@
 //!
 //! # Rules
 //!
-//! A token is checked in this order, and the first failure ends it. Nothing of its
-//! claims speaks for it before its signature is verified; against it they may speak: for
-//! a key that is not known, nothing is fetched if they show that the token is refused
+//! A token is checked in this order, and the first failure ends the check. Until the signature is
+//! verified, claims can only cause a rejection: no key is fetched for a token that is refused
 //! anyway.
 //!
 //! 1. Size and shape: at most [`max_token_len`](VerifierBuilder::max_token_len)
@@ -23,9 +22,8 @@
 //! 8. The [denylist](crate::revocation), if there is one.
 //! 9. The application's rules, then its asynchronous rules.
 //!
-//! A token that passed is [kept](Cache) for a while: when it comes again, its times, 8 and
-//! 9 are checked again, and so is that its keys are still trusted. All else is the same for
-//! the same token.
+//! A token that passed is [cached](Cache). On a cache hit, its times, its keys, 8 and 9 are
+//! rechecked.
 //!
 //! # Example: a token without any HTTP
 //! ```
@@ -121,9 +119,8 @@ use crate::{
 
 /// Verifies tokens and gives their claims as a `C`; cheap to clone.
 ///
-/// `C` is read from the claims as an object: a struct or a map. Where the
-/// application has no type of its own, [`RegisteredClaims`] is one; `()` is none,
-/// and no token fits it.
+/// `C` is read from the claims, which are an object: it is a struct or a map. Without a type of
+/// one's own, it is [`RegisteredClaims`]. No token fits `()`.
 ///
 /// See the [module docs](self) for what is checked, and when.
 pub struct Verifier<C = RegisteredClaims>(Arc<VerifierInner<C>>);
@@ -249,7 +246,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         Verification::new(self.verify_raw(&RawToken::of_text(token)))
     }
 
-    /// Verifies a token as it stands in a request.
+    /// Verifies a token that was found in a request.
     #[inline]
     pub(crate) fn verify_raw(&self, token: &RawToken<'_>) -> MaybeReady<Result<Claims<C>, Error>> {
         let place = self.0.cache.as_ref().map(|cache| cache.place(token.as_bytes()));

@@ -17,7 +17,7 @@ use crate::{
     token::{Compact, DecodeBuf, Header},
 };
 
-/// What a token must satisfy besides its signature.
+/// The checks of a token besides its signature.
 pub(super) struct Checks {
     pub(super) algorithms: AlgorithmSet,
     pub(super) rules: Rules,
