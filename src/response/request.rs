@@ -37,11 +37,17 @@ pub(super) struct RequestFacts {
 impl From<RequestHead<'_>> for RequestFacts {
     #[cold]
     fn from(head: RequestHead<'_>) -> Self {
-        Self {
-            version: Some(head.version),
-            content_type: head.headers.get(header::CONTENT_TYPE).cloned(),
-            scheme: head.headers.get(header::AUTHORIZATION).and_then(scheme),
+        let mut facts = Self { version: Some(head.version), content_type: None, scheme: None };
+        // Fewer comparisons than it takes to hash two names, unless there are very many. Of several
+        // values, the first counts.
+        for (name, value) in head.headers {
+            if *name == header::CONTENT_TYPE && facts.content_type.is_none() {
+                facts.content_type = Some(value.clone());
+            } else if *name == header::AUTHORIZATION && facts.scheme.is_none() {
+                facts.scheme = scheme(value);
+            }
         }
+        facts
     }
 }
 
