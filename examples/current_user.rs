@@ -59,8 +59,8 @@ struct User {
 
 struct App {
     users: HashMap<&'static str, User>,
-    /// What the passwords of unknown users are compared with, so that they take
-    /// as long as those of known ones.
+    /// The hash that the passwords of unknown users are compared with, so that
+    /// they take as long as those of known ones.
     nobody: String,
     hashing: Hashing<()>,
     key: EncodingKey,

@@ -34,7 +34,7 @@ use tokio::{net::TcpListener, signal, time};
 use tower::{Layer, service_fn};
 use tower_jwt_auth::{Claims, JwtAuthLayer, Key, Verifier};
 
-/// What the service wants to know of a token.
+/// The claims that the service reads from a token.
 #[derive(Deserialize)]
 struct User {
     sub: String,

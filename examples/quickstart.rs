@@ -29,7 +29,7 @@ use tower_jwt_auth::{Claims, ConfigError, JwtAuthLayer, Key, RequireLayer, Token
 const ISSUER: &str = "https://login.example.com";
 const AUDIENCE: &str = "https://api.example.com";
 
-/// What the handlers want to know of a token, beside the registered claims.
+/// The claims that the handlers read from a token, beside the registered claims.
 #[derive(Deserialize)]
 struct User {
     name: String,
@@ -45,7 +45,7 @@ fn guarded(key: Key) -> Result<Router, ConfigError> {
         .route_layer(RequireLayer::scopes(["admin"]))
         .route("/me", get(me))
         .route_layer(auth)
-        // A `route_layer` stands around the routes above it: this one is public.
+        // A `route_layer` wraps only the routes above it: this one is public.
         .route("/", get(async || "hello, whoever you are\n")))
 }
 
@@ -70,7 +70,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What an identity provider does: signs claims.
+/// Signs claims, as an identity provider does.
 fn token(pair: &Ed25519KeyPair, scope: &str, expires_in: i64) -> Result<String, Box<dyn Error>> {
     let claims = json!({
         "iss": ISSUER,

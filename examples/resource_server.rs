@@ -32,7 +32,7 @@
 //! | `GET /` | 200, without a token |
 //! | `GET`, `POST /me` | who the token speaks of |
 //! | `GET /admin` | the same, with the scope `admin` |
-//! | `GET /health` | how the keys are: 200, or 503 if there are none |
+//! | `GET /health` | how the keys are: 200, or 503 without keys |
 
 #[path = "serve/mod.rs"]
 mod serve;
@@ -58,8 +58,8 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::serve::serve;
 
-/// The names of the environment, those of the settings, and the unit where there is
-/// none.
+/// The names of the environment, those of the settings, and the unit that is added to a
+/// value.
 const VARIABLES: [(&str, &str, &str); 14] = [
     ("ISSUER", "issuer", ""),
     ("AUDIENCE", "audience", ""),
@@ -77,7 +77,7 @@ const VARIABLES: [(&str, &str, &str); 14] = [
     ("JWKS_MAX_STALE_SECS", "jwks_max_stale", "s"),
 ];
 
-/// What comes with a later version, and does nothing here: not even that is left unsaid.
+/// Settings of a later version. The server does not start with them, so none is ignored silently.
 const NOT_BUILT: [&str; 10] = [
     "CLIENT_ID",
     "CLIENT_SECRET",
@@ -109,7 +109,7 @@ fn switch(name: &str) -> Result<Option<bool>, Box<dyn Error>> {
     }
 }
 
-/// The settings that stand in the environment. A service with a file of settings
+/// The settings that are in the environment. A service with a file of settings
 /// needs no more than `toml::from_str`.
 fn settings() -> Result<Settings, Box<dyn Error>> {
     if let Some(argument) = env::args_os().nth(1) {
@@ -146,7 +146,7 @@ fn settings() -> Result<Settings, Box<dyn Error>> {
     }
     // A challenge has at least one parameter (RFC 6750 §3).
     settings.entry("realm").or_insert_with(|| "resource_server".into());
-    // What the contract of this server allows, and no identity provider needs.
+    // The contract of this server allows this, but no identity provider needs it.
     settings.insert("jwks_max_body".into(), (2 * 1024 * 1024).into());
     Ok(serde_json::from_value(Value::Object(settings))?)
 }
@@ -161,7 +161,7 @@ async fn me(claims: Claims) -> ([(HeaderName, &'static str); 1], Json<Value>) {
         "scope": scopes.join(" "),
         "client_id": claims.client_id(),
     });
-    // An answer for one client alone.
+    // An answer for one client only.
     ([(header::CACHE_CONTROL, "no-store")], Json(me))
 }
 

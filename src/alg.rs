@@ -80,7 +80,7 @@ impl Algorithm {
         })
     }
 
-    /// The name as it stands in a token's `alg` header.
+    /// The name as written in a token's `alg` header.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -172,7 +172,7 @@ impl fmt::Display for UnknownAlgorithm {
 
 impl std::error::Error for UnknownAlgorithm {}
 
-/// What a key must be for an algorithm.
+/// The kind of key that an algorithm requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Family {
     Hmac,

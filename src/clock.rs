@@ -1,4 +1,4 @@
-//! Where the time comes from: the only file that asks the system for it.
+//! The source of the time: the only file that asks the system for it.
 
 use std::{
     sync::Arc,

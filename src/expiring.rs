@@ -6,8 +6,8 @@ use std::{
     hash::Hash,
 };
 
-/// A bounded map with deadlines, in seconds since 1970; `now` is an argument. Where it
-/// is full, the entry goes first whose time is over first.
+/// A bounded map with deadlines, in seconds since 1970; `now` is an argument. If it
+/// is full, the entry that expires first is evicted first.
 #[derive(Debug)]
 pub(crate) struct ExpiringMap<K, V> {
     entries: HashMap<K, (V, ExpiryKey)>,

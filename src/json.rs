@@ -134,8 +134,8 @@ impl<'de> Object<'de> for Checked {
     }
 }
 
-/// The text of a number, as `serde_json` itself hands it on: a `String`. What an object of the
-/// sender has behind the same name is never handed on in that way.
+/// The text of a number, as `serde_json` itself hands it on: a `String`. The value that an
+/// object of the sender has under the same name is never handed on in that way.
 struct Number;
 
 impl<'de> Deserialize<'de> for Number {
@@ -244,8 +244,8 @@ impl<'a> MemberNames<'a> {
     }
 }
 
-/// A document without the byte order mark that some servers put before it. JSON has none, and a
-/// reader may skip it (RFC 8259 §8.1). Tokens are read without this.
+/// A document without the byte order mark that some servers put before it. JSON has no such mark,
+/// and a reader may skip it (RFC 8259 §8.1). Tokens are read without this.
 #[cfg(feature = "remote")]
 pub(crate) fn without_mark(document: &[u8]) -> &[u8] {
     document.strip_prefix(b"\xef\xbb\xbf").unwrap_or(document)

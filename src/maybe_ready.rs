@@ -35,8 +35,8 @@ use std::{
 
 /// An answer that is ready, or a future of it.
 ///
-/// Most checks need no I/O and are [`Ready`](Self::Ready): the caller goes on in place, without
-/// a box, a clone or a wait. `.await` takes the answer in both cases.
+/// Most checks need no I/O and are [`Ready`](Self::Ready): the caller continues in place,
+/// without a box, a clone or a wait. `.await` takes the answer in both cases.
 ///
 /// # Cancel safety
 ///

@@ -247,7 +247,7 @@ pub(crate) fn refresh_token_reused(session: &str) {
     event!(warn, session, "a spent refresh token was used, its session is ended");
 }
 
-/// Reports that keys were fetched, for the first time or after a fetch that `failed_before`.
+/// Reports that keys were fetched: the first time, or after a fetch that `failed_before`.
 #[cfg(feature = "remote")]
 pub(crate) fn keys_fetched(from: &str, failed_before: bool) {
     if failed_before {

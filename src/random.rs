@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind};
 ///
 /// # Errors
 ///
-/// The system has none.
+/// The system has no random bytes.
 pub(super) fn random<const N: usize>() -> Result<[u8; N], Error> {
     let mut bytes = [0; N];
     rand::fill(&mut bytes)

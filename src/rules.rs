@@ -36,15 +36,15 @@ pub(crate) enum Types {
     Only(Box<[Box<str>]>),
 }
 
-/// Evidence that the rules hold, made by [`Rules::check`] and [`Rules::check_again`]
-/// alone.
+/// Evidence that the rules hold, made only by [`Rules::check`] and
+/// [`Rules::check_again`].
 #[derive(Debug)]
 pub(crate) struct WithinRules(());
 
 impl Rules {
     pub(crate) const MOST_REQUIRED: usize = u64::BITS as usize;
 
-    /// Rules that every issuer's tokens satisfy: `exp`, `nbf` and `iat` alone.
+    /// Rules that every issuer's tokens satisfy: only `exp`, `nbf` and `iat`.
     pub(crate) fn of_anybody(leeway: i64) -> Self {
         Self {
             issuers: None,
@@ -99,8 +99,8 @@ impl Rules {
         Ok(WithinRules(()))
     }
 
-    /// Checks claims again that have passed these rules before: what may have changed since
-    /// is the time.
+    /// Checks claims again that have passed these rules before. Only the time can have
+    /// changed.
     #[inline]
     pub(crate) fn check_again(
         &self,

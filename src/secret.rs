@@ -13,7 +13,7 @@ impl Secret {
         Self(Zeroizing::new(bytes.into()))
     }
 
-    /// The bytes, for the cryptography alone.
+    /// The bytes. Only cryptography uses them.
     pub(crate) fn expose(&self) -> &[u8] {
         &self.0
     }

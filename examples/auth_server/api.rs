@@ -1,4 +1,4 @@
-//! What the server answers.
+//! The answers of the server.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -22,7 +22,7 @@ use crate::{
     users::User,
 };
 
-/// What an access token says of a user, beside the registered claims.
+/// The claims about a user in an access token, beside the registered claims.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Profile {
     pub(crate) email: String,
@@ -175,8 +175,8 @@ fn random_id() -> Result<String, Problem> {
     Ok(id.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// What a user may recognize a session by, such as `Firefox on Linux`. It is what the
-/// client says of itself, and proves nothing.
+/// A label by which a user may recognize a session, such as `Firefox on Linux`. The client
+/// says it of itself, so it proves nothing.
 fn label(headers: &HeaderMap) -> String {
     let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     let agent = agent.unwrap_or_default();

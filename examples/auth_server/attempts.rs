@@ -116,7 +116,7 @@ impl<K: Clone + Hash + Eq> Drop for Counted<K> {
     }
 }
 
-/// What counts as one address: of IPv6, the /64 that a single customer has at the least.
+/// The addresses that count as one: of IPv6, the /64 that a single customer has at the least.
 #[derive(Clone, Copy, Hash, PartialEq, Eq)]
 pub(crate) enum Network {
     V4([u8; 4]),

@@ -214,7 +214,7 @@ fn router(app: App) -> Result<Router, Box<dyn Error>> {
         .with_state(app))
 }
 
-/// What every answer says to a browser.
+/// Adds the headers that every answer has for a browser.
 async fn guard(mut response: Response) -> Response {
     const HEADERS: [(HeaderName, &str); 3] = [
         (
@@ -229,7 +229,7 @@ async fn guard(mut response: Response) -> Response {
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    // The public keys alone may be kept.
+    // A client may keep only the public keys.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
 }

@@ -91,7 +91,7 @@ impl Problem {
     }
 }
 
-/// A body of JSON. A form of another site cannot send one, for it has no such type.
+/// A body of JSON. A form of another site cannot send one, because it has no such type.
 pub(crate) struct Body<T>(pub(crate) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {

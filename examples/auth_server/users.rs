@@ -1,4 +1,4 @@
-//! Who has registered, and how a password is checked.
+//! The registered users, and the check of a password.
 
 use std::{
     collections::HashMap,
@@ -27,7 +27,7 @@ pub(crate) struct User {
     pub(crate) password: String,
 }
 
-/// Where the users are kept. A database is another variant: nobody else knows which it is.
+/// The store of the users. A database is another variant: nobody else knows which it is.
 pub(crate) enum Users {
     Memory(Mutex<Memory>),
     /// For several processes: the users by id, and the ids by email.
@@ -157,8 +157,8 @@ fn email_key(email: &str) -> String {
 /// The passwords of users.
 pub(crate) struct Passwords {
     hashing: Hashing<Network>,
-    /// What the passwords of unknown users are compared with, so that they take as long
-    /// as those of known ones.
+    /// The hash that the passwords of unknown users are compared with, so that they take
+    /// as long as those of known ones.
     nobody: String,
 }
 

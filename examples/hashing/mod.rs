@@ -3,7 +3,7 @@
 //! One hash takes 19 MiB and a core for some 20 ms. So only as many run at once as there are
 //! cores, each in memory that is allocated once and used again: allocated for each hash, such
 //! large blocks are scattered over the arenas of the allocator, and the process keeps hundreds of
-//! MiB. Only a few may wait; the others are told so. Where clients are told apart, one of them
+//! MiB. Only a few may wait; the others are told so. If clients are told apart, one of them
 //! has half of the places at the most, also for hashes that it does not wait for any more.
 
 use std::{

@@ -102,7 +102,7 @@ fn service(
                 Ok(Err(never)) => match never {},
                 Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
             };
-            // The request goes on until the body of its answer has been taken over.
+            // The request is under way until the body of its answer has been taken over.
             Ok(response.map(|body| match body.is_end_stream() {
                 true => body,
                 false => Body::new(body.map_frame(move |frame| {
@@ -114,7 +114,7 @@ fn service(
     })
 }
 
-/// What a connection does.
+/// The requests of a connection.
 struct Activity(Mutex<State>);
 
 struct State {
@@ -122,7 +122,7 @@ struct State {
     under_way: BTreeSet<(Instant, u64)>,
     /// How many there were.
     count: u64,
-    /// Since when there is no request, if there is none.
+    /// If no request is under way: since when.
     since: Instant,
 }
 

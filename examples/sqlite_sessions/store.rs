@@ -21,7 +21,7 @@ use tower_jwt_auth::{
     revocation::{Denylist, Revocation, TokenIds},
 };
 
-/// What a lookup needs stands in columns of its own; the family itself is JSON.
+/// The values that a lookup needs have columns of their own; the family itself is JSON.
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS families (
         id TEXT PRIMARY KEY, subject TEXT NOT NULL, until INTEGER NOT NULL, family TEXT NOT NULL
@@ -45,7 +45,7 @@ impl SqliteStore {
             .filename(file)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
-            // What was revoked is revoked after a power failure, too.
+            // A revocation survives a power failure, too.
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(5));
         // A request that waits for longer is answered 503.
@@ -68,7 +68,7 @@ impl SqliteStore {
 
     async fn rotate(&self, rotation: Rotation) -> Result<Rotated, StoreError> {
         // `IMMEDIATE` takes the lock before the read, so that of two requests at once one
-        // waits for the other. Whoever drops the future rolls it back.
+        // waits for the other. Dropping the future rolls it back.
         let mut transaction = self.0.begin_with("BEGIN IMMEDIATE").await?;
         let found: Option<String> = sqlx::query_scalar("SELECT family FROM families WHERE id = ?")
             .bind(rotation.id())
@@ -165,7 +165,7 @@ fn sessions(families: Vec<String>) -> Result<Vec<Session>, StoreError> {
     families.iter().map(session).collect()
 }
 
-/// Each request with a token asks the database here, and waits for it. Where that is too
+/// Each request with a token asks the database here, and waits for it. If that is too
 /// slow, keep a `MemoryDenylist` in each process and have it follow this table.
 impl Denylist for SqliteStore {
     fn revoke(&self, revocation: Revocation) -> MaybeReady<Result<(), StoreError>> {
@@ -188,7 +188,7 @@ impl Denylist for SqliteStore {
     fn is_revoked(&self, token: TokenIds<'_>) -> MaybeReady<Result<bool, StoreError>> {
         let pool = self.0.clone();
         let (mut keys, issued_at) = (token.keys(), token.issued_at());
-        // A key that is `NULL` is none of the table's.
+        // A key that is `NULL` is not in the table.
         let keys = [keys.next(), keys.next(), keys.next()];
         MaybeReady::pending(async move {
             // A subject's tokens are revoked up to a time; one without a time counts as old.

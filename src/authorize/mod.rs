@@ -1,4 +1,4 @@
-//! Policies on verified claims, for a layer, an extractor or a handler.
+//! Policies on verified claims, to use in a layer, an extractor or a handler.
 //!
 //! # Rules
 //!

@@ -81,9 +81,9 @@ impl Wanted {
         Self { path, roles: roles.into_iter().map(Into::into).collect() }
     }
 
-    /// The roles of a token. A claim that is there in no form that is known is
-    /// not the absence of roles, for a policy may ask for that: it is a refusal
-    /// with a cause, which `Not` does not turn round.
+    /// The roles of a token. A claim of an unknown form does not mean that there
+    /// are no roles, because a policy may require their absence. It is a refusal
+    /// with a cause, which `Not` does not invert.
     fn held(&self, claims: &RegisteredClaims) -> Result<Vec<String>, Error> {
         match claims.at(&self.path) {
             Some(ClaimedRoles::One(role)) => Ok(vec![role]),

@@ -58,7 +58,7 @@ impl<'de> DeserializeSeed<'de> for Seek<'_> {
         if self.0.is_empty() {
             serde::Deserialize::deserialize(deserializer).map(Some)
         } else {
-            // Where no object is, the error says as much as `None` would.
+            // If there is no object, the error says as much as `None` would.
             deserializer.deserialize_map(self)
         }
     }

@@ -103,7 +103,7 @@ pub enum ErrorKind {
     /// The token is good, and does not allow this.
     #[non_exhaustive]
     Forbidden {
-        /// What was asked of it.
+        /// The policy that the token does not satisfy.
         policy: Cow<'static, str>,
     },
 
@@ -133,7 +133,7 @@ pub enum ErrorKind {
     /// A token cannot be issued as it was asked for.
     #[non_exhaustive]
     Issue {
-        /// What is wrong with it, and the way out.
+        /// The problem, and how to fix it.
         reason: Cow<'static, str>,
     },
     /// The clock of this machine is before 1970.

@@ -14,8 +14,8 @@ use crate::{
 
 /// Claims that the policy `P` allows; anything else is answered 401 or 403.
 ///
-/// `P` is a type of the application with a [`Default`], so that what a handler
-/// needs stands in its signature. It derefs to the [`Claims`].
+/// `P` is a type of the application with a [`Default`], so that a handler's
+/// signature shows the policy that it requires. It derefs to the [`Claims`].
 ///
 /// # Example: administrators only
 /// ```

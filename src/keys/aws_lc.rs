@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn two_numbers_in_der() {
         assert_eq!(der(&[1, 2, 3, 4], 2).unwrap(), [0x30, 8, 2, 2, 1, 2, 2, 2, 3, 4]);
-        // The sign bit takes a byte of its own; zeros in front are none of the number.
+        // The sign bit takes a byte of its own; zeros in front are not part of the number.
         assert_eq!(der(&[0x80, 0, 0, 0x7f], 2).unwrap(), [0x30, 8, 2, 3, 0, 0x80, 0, 2, 1, 0x7f]);
         assert_eq!(der(&[0, 0, 0, 0x80], 2).unwrap(), [0x30, 7, 2, 1, 0, 2, 2, 0, 0x80]);
         let longest = der(&[0xff; 132], 66).unwrap();

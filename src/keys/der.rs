@@ -106,9 +106,9 @@ fn from_pkcs1(bytes: &[u8], scheme: RsaScheme) -> Result<Material, ConfigError> 
     Material::rsa(n.as_bytes(), e.as_bytes(), scheme)
 }
 
-/// What the parameters of an RSA-PSS key bind it to (RFC 4055 §3.1): without
-/// any, to PSS; else to one hash, with a salt of its length as RFC 7518 §3.5 has
-/// it.
+/// The scheme that the parameters of an RSA-PSS key bind it to (RFC 4055 §3.1):
+/// without parameters, PSS; else one hash, with a salt of its length as RFC 7518
+/// §3.5 requires.
 fn pss_scheme(spki: &SubjectPublicKeyInfoOwned) -> Result<RsaScheme, ConfigError> {
     let Some(parameters) = &spki.algorithm.parameters else { return Ok(RsaScheme::Pss) };
     let read = || {

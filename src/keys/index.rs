@@ -23,7 +23,7 @@ pub(super) struct Index {
 pub(super) enum Named<'k> {
     /// Those of this id.
     Id(&'k str),
-    /// Those that have none.
+    /// Those without an id.
     None,
     /// All of them.
     Any,

@@ -70,8 +70,8 @@ impl Key {
     ///
     /// # Errors
     ///
-    /// The bytes are none of them, or a private key, or a key that is weak or
-    /// not supported.
+    /// The bytes have another form, or are a private key, or a key that is weak
+    /// or not supported.
     pub fn from_der(bytes: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
         Self::from_material(&der::from_der(bytes.as_ref())?)
     }
@@ -97,7 +97,7 @@ impl Key {
     ///
     /// # Errors
     ///
-    /// As for [`Key::from_jwk`], but for the secrets.
+    /// As for [`Key::from_jwk`], except that secrets are accepted.
     pub fn from_private_jwk(text: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
         Self::read_jwk(text.as_ref(), Trust::Private)
     }

@@ -28,8 +28,8 @@ impl LiveKeys {
         Self { plan: Arc::new(ArcSwap::from_pointee(plan)), issuer: issuer.into(), clock }
     }
 
-    /// Other keys, and those that take their place at later times, the first time first. What
-    /// was learned of the former ones goes with them.
+    /// Other keys, and those that take their place at later times, the first time first. Anything
+    /// that was learned of the former ones is dropped with them.
     pub(crate) fn set(&self, keys: KeySet, later: Vec<(i64, KeySet)>) {
         let later = later.into_iter().map(|(from, keys)| (from, Trusted::new(keys))).collect();
         self.plan.store(Arc::new(Plan { now: Trusted::new(keys), later }));

@@ -8,17 +8,18 @@
 //!    [`Key::with_algorithms`] narrows it.
 //! 2. `use` and `key_ops` are honoured (RFC 7517 §4.2, §4.3): a key that is not
 //!    for verifying signatures is refused.
-//! 3. A token's `kid` selects the keys of that id. Where no key has it, the
-//!    keys without an id are tried, since a key file has none; where the token
-//!    has no `kid`, all whose algorithms fit. At most four are tried.
+//! 3. A token's `kid` selects the keys of that id. If no key has that
+//!    id, the keys without an id are tried, because a key file has no id. If the
+//!    token has no `kid`, all keys whose algorithms fit are tried. At most four
+//!    are tried.
 //! 4. RSA has 2048 to 8192 bits (4096 with only `rust_crypto`) and an odd
 //!    exponent of at least 3; an HMAC secret is at least as long as its hash
 //!    (RFC 7518 §3.2, §3.3); an EC point lies on its curve; an Ed25519 key is in
 //!    canonical form and not of small order.
 //! 5. A shared secret or a private key never comes from a document of public
 //!    keys, unless it is read by a name that says so.
-//! 6. A key that is bound to an issuer ([`Key::with_issuer`]) verifies tokens of
-//!    that issuer alone (RFC 8725 §3.8).
+//! 6. A key that is bound to an issuer ([`Key::with_issuer`]) verifies only
+//!    tokens of that issuer (RFC 8725 §3.8).
 //!
 //! # Example: one key
 //! ```

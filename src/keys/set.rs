@@ -40,7 +40,7 @@ impl KeySet {
     ///
     /// Each key stands for itself: one that cannot be used is left out, with
     /// its reason in [`KeySet::skipped`]. Private keys and shared secrets are
-    /// left out too, for they have no place in a published document.
+    /// left out too, because they have no place in a published document.
     ///
     /// # Errors
     ///
@@ -54,7 +54,7 @@ impl KeySet {
     ///
     /// # Security
     ///
-    /// For documents from your own configuration only. Whoever can change the
+    /// For documents from your own configuration only. Anybody who can change the
     /// document can sign tokens.
     ///
     /// # Errors
@@ -201,7 +201,7 @@ impl KeySet {
     }
 }
 
-/// Which keys a token with this id is tried with.
+/// The keys that a token with this id is tried with.
 #[inline]
 fn named(kid: Option<&str>, is_named: bool) -> Named<'_> {
     match kid {
@@ -239,7 +239,7 @@ fn try_each<'s>(
     Err(Miss { error, may_be_published: !is_named && !algorithm.is_symmetric() })
 }
 
-/// The keys of a JWK set, each as it stands.
+/// The keys of a JWK set, each as its JSON text.
 fn documents_keys(document: &[u8]) -> Result<Vec<&RawValue>, ConfigError> {
     #[derive(Deserialize)]
     struct Document<'a> {
@@ -269,8 +269,8 @@ impl FromIterator<Key> for KeySet {
 #[derive(Debug)]
 pub(crate) struct Miss {
     pub(crate) error: Error,
-    /// Whether a published set may have the key one day: this one has none that the
-    /// token names, and it is one that is published.
+    /// Whether a published set may have the key one day: this one is
+    /// published, and has no key that the token names.
     #[cfg_attr(not(feature = "remote"), expect(dead_code, reason = "others are not fetched"))]
     pub(crate) may_be_published: bool,
 }
@@ -323,7 +323,7 @@ mod tests {
 
     use super::*;
 
-    /// Which keys a token is tried with, as the rules of the module say it.
+    /// The keys that a token is tried with, as the rules of the module say it.
     fn defined<'s>(set: &'s KeySet, kid: Option<&str>, algorithm: Algorithm) -> Vec<&'s Key> {
         let named = kid.filter(|kid| set.iter().any(|key| key.kid() == Some(kid)));
         let all = set.iter();

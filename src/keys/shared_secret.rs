@@ -47,8 +47,8 @@ fn is_text_of_key(bytes: &[u8]) -> bool {
         || (lower.trim_ascii_start().starts_with(b"{") && has(b"\"kty\""))
 }
 
-/// The text without what stands around or between its digits in files and variables: blanks,
-/// quotes, line ends that are written as `\n`, padding.
+/// The text without the marks that files and variables have around or between its digits:
+/// blanks, quotes, line ends that are written as `\n`, padding.
 fn without_marks(text: &[u8]) -> Zeroizing<Vec<u8>> {
     let mut plain = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut bytes = text.iter();

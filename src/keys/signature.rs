@@ -12,7 +12,7 @@ pub(super) struct Prepared {
 }
 
 /// Evidence that a signature over some bytes is that of a configured key; made
-/// by [`Prepared::verify`] alone.
+/// only by [`Prepared::verify`].
 #[derive(Debug)]
 pub(crate) struct Authentic(());
 

@@ -17,8 +17,8 @@ pub(crate) struct Trusted {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Generation(u64);
 
-/// Evidence that the keys which once vouched for a token are still trusted; made by
-/// [`Trusted::is_still`] alone.
+/// Evidence that the keys which once vouched for a token are still trusted; made
+/// only by [`Trusted::is_still`].
 #[derive(Debug)]
 pub(crate) struct StillTrusted(());
 

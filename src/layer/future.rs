@@ -24,7 +24,7 @@ pin_project! {
     /// # Cancel safety
     ///
     /// Dropping it before it is done drops the verification, or the inner
-    /// service's response: nothing goes on without it.
+    /// service's response: nothing continues without it.
     #[must_use = "a future does nothing unless it is polled"]
     pub struct ResponseFuture<S, C, R, ReqBody, ResBody>
     where

@@ -110,7 +110,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
         }
     }
 
-    /// Removes claims of an outer layer, and leaves the reason why there are none.
+    /// Removes claims of an outer layer, and leaves the reason for their absence.
     #[cold]
     fn leave_without_claims<B>(&self, rejection: Rejection, request: &mut Request<B>) {
         observe::passed(rejection.error());

@@ -70,7 +70,8 @@ impl RequireLayer {
     ///
     /// The [`JwtAuthLayer`](super::JwtAuthLayer) outside may read any type of claims. If several
     /// layers around it have claims of different types, those of a layer without a type of its
-    /// own count; if there is none, the answer is 500: use [`for_claims`](Self::for_claims).
+    /// own count. If there is no such layer, the answer is 500: use
+    /// [`for_claims`](Self::for_claims).
     pub fn new(policy: impl Policy<RegisteredClaims> + Send + Sync + 'static) -> Self {
         Self::for_claims(policy)
     }

@@ -267,8 +267,8 @@ impl RedisDenylistBuilder {
         Ok(RedisDenylist::new(copy, Some(follower)))
     }
 
-    /// Follows the list as soon as the store answers. Until then the copy is stale, and the store
-    /// is asked for each token.
+    /// Follows the list as soon as the store answers. Until then the copy is stale, and each
+    /// token is looked up in the store.
     ///
     /// # Errors
     ///

@@ -341,8 +341,8 @@ const TRIED_AGAIN: Duration = Duration::from_secs(10);
 /// The number of changes that are read at a time.
 const PAGE: usize = 1000;
 
-/// The number of entries that the server is asked for at a time. It does nothing else while it
-/// looks for them, and its reply is read in one piece.
+/// The number of entries that are requested from the server at a time. The server does nothing
+/// else while it looks for them, and its reply is read in one piece.
 const SCANNED: usize = 250;
 
 /// The number of entries that are added or written at a time.

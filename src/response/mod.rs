@@ -132,7 +132,7 @@ impl Rejection {
         }
     }
 
-    /// The error code of RFC 6750 §3.1 or RFC 6749 §5.2, or `None` if the answer has none.
+    /// The error code of RFC 6750 §3.1 or RFC 6749 §5.2, or `None` if the answer has no code.
     #[must_use]
     pub fn code(&self) -> Option<&'static str> {
         self.class().code()

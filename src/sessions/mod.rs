@@ -167,7 +167,7 @@ impl Sessions {
         answer
     }
 
-    /// Opens a session, for an application that makes the answer itself.
+    /// Opens a session. Use it if the application makes the answer itself.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What is configured of a cookie that carries the token.
+//! The configuration of a cookie that carries the token.
 
 use std::fmt;
 
@@ -73,8 +73,8 @@ impl CookieSourceBuilder {
     }
 
     /// Sets the `Domain` that the cookie was set with. The layer needs it to remove the cookie,
-    /// as for [`path`](Self::path). A cookie whose name begins with `__Host-` has none. Default:
-    /// none, a cookie of this host only.
+    /// as for [`path`](Self::path). A cookie whose name begins with `__Host-` has no `Domain`.
+    /// Default: none, a cookie of this host only.
     pub fn domain(self, domain: &str) -> Self {
         self.set(|cookie| cookie.set_domain(domain))
     }

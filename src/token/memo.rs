@@ -23,10 +23,10 @@ pub(crate) struct HeaderMemo {
     others: OnceLock<Box<[OnceLock<KnownHeader>; MOST - 1]>>,
 }
 
-/// What was read of a header.
+/// The values that were read from a header.
 pub(crate) struct KnownHeader {
-    /// The header as it stands in the token, then its type and its key's id, if it has them:
-    /// one text, since texts that are apart are apart in memory. Keys without an id have the
+    /// The header as written in the token, then its type and its key's id, if it has them:
+    /// one text, because texts that are apart are apart in memory. Keys without an id have the
     /// same header, whoever they belong to.
     texts: Arc<str>,
     header: usize,
@@ -86,7 +86,7 @@ impl KnownHeader {
         self.texts.get(..self.header) == Some(token.header)
     }
 
-    /// What was read, as if it were read now.
+    /// The values that were read, as if they were read now.
     #[inline]
     pub(crate) fn header(&self) -> Header<'_> {
         let rest = self.texts.get(self.header..).unwrap_or_default();

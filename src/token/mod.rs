@@ -43,7 +43,7 @@ impl<'a> Compact<'a> {
         Ok(Self { signing_input, header, payload, signature })
     }
 
-    /// What the signature is made over (RFC 7515 §5.1).
+    /// The bytes that the signature is made over (RFC 7515 §5.1).
     pub(crate) fn signing_input(self) -> &'a [u8] {
         self.signing_input.as_bytes()
     }
@@ -69,7 +69,7 @@ impl<'a> Compact<'a> {
     }
 }
 
-/// What is before the first dot, and what is behind it.
+/// The text before the first dot, and the text behind it.
 #[inline]
 fn cut(text: &str) -> Option<(&str, &str)> {
     let (front, rest) = text.split_at_checked(memchr(b'.', text.as_bytes())?)?;

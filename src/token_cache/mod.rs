@@ -9,8 +9,8 @@
 //! reuse of one gives two back. Without credit, or without room, a text is admitted when it comes
 //! again. So texts that come once evict nothing, and many of them take neither time nor memory.
 //! Without room, a text takes the slot of a value in its own set or the next ones that was not
-//! used lately; if there is none, it halves their counts. So it gets in after a few times,
-//! whatever was used before.
+//! used lately; if there is no such slot, it halves their counts. So the text gets in after
+//! a few times, whatever was used before.
 
 mod slots;
 #[cfg(test)]

@@ -150,7 +150,7 @@ fn the_sum_is_right_in_the_end() {
     );
 }
 
-/// Whatever was used before: it gets in after a few times.
+/// A text gets in after a few times, whatever was used before.
 #[test]
 fn what_was_used_long_ago_makes_room_for_what_is_used_now() {
     let set = TokenCache::new(MOST);

@@ -257,7 +257,7 @@ mod tests {
 
     use super::*;
 
-    /// What is said of a payload that does not fit a `C`.
+    /// The error text for a payload that does not fit a `C`.
     fn detail<C: DeserializeOwned>(payload: &str) -> String {
         match misfit(&serde_json::from_str::<C>(payload).err().unwrap()).kind() {
             ErrorKind::ClaimsType { detail } => detail.to_string(),

@@ -13,7 +13,7 @@ use crate::{
 ///
 /// Every [`std::error::Error`] becomes one by `?`, and means that the rule
 /// could not decide: the client is answered 503 with `Retry-After`, not 401,
-/// for a client that sees 401 throws its token away. An [`Error`] of this crate,
+/// because a client that sees 401 throws its token away. An [`Error`] of this crate,
 /// such as the refusal of a [policy](crate::authorize::Policy), keeps its meaning.
 #[derive(Debug)]
 pub struct RuleError(Why);

@@ -42,7 +42,7 @@ use crate::{
 ///
 /// # Cancel safety
 ///
-/// Dropping it stops the verification. A fetch of keys that others wait for goes on.
+/// Dropping it stops the verification. A fetch of keys that others wait for continues.
 #[must_use = "a future does nothing unless it is polled"]
 pub struct Verification<C = RegisteredClaims>(MaybeReadyFuture<Result<Claims<C>, Error>>);
 

@@ -50,7 +50,7 @@ async fn revocations_in_sqlite() {
     assert!(store.is_revoked(TokenIds::new(&claims)).await.unwrap());
 }
 
-/// A folder for databases, which goes with this.
+/// A folder for databases, which is removed when this is dropped.
 struct Folder(PathBuf);
 
 impl Folder {

@@ -137,7 +137,7 @@ impl RemoteKeys {
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the fetch goes on.
+    /// If the future is dropped, the fetch continues.
     pub async fn refresh(&self) -> Result<(), FetchError> {
         self.outcome(self.refresher().demand()).await
     }

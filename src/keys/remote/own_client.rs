@@ -96,7 +96,7 @@ impl HttpClient for OwnClient {
 
 fn bare(connect_timeout: Duration, timeout: Duration) -> ClientBuilder {
     Client::builder()
-        // Whatever else the features of the build offer.
+        // Rustls, even if the features of the build offer another.
         .tls_backend_rustls()
         .connect_timeout(connect_timeout)
         .timeout(timeout)

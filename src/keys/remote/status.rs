@@ -1,4 +1,4 @@
-//! The state of the keys, for a health page.
+//! The state of the keys, to show on a health page.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -131,7 +131,7 @@ impl Table {
     /// Adds a revocation that is not in the table. Only the writer may call it.
     pub(super) fn insert(&self, name: Name<'_>, issuer: Arc<str>, until: i64, before: i64) {
         let (Some(part), view) = (self.part(name.hash), self.view()) else { return };
-        // Before the entry, because readers do not look for a kind of which there are none.
+        // Before the entry, because readers do not look for a kind whose count is zero.
         if let Some(count) = self.count(name.kind) {
             count.fetch_add(1, Relaxed);
         }

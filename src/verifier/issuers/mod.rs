@@ -110,7 +110,7 @@ impl<C> Issuers<C> {
     }
 
     /// Removes an issuer, and returns whether it was present. Its tokens are then refused,
-    /// unless there is a resolver: then the resolver is asked again.
+    /// unless there is a resolver, which is then called again.
     pub fn remove(&self, issuer: &str) -> bool {
         self.engines.remove(issuer)
     }
@@ -129,7 +129,7 @@ impl<C> Issuers<C> {
         Some(Verifier::new(Engines::One(engine), Cache::off()))
     }
 
-    /// Returns one verifier for all issuers, for a [`JwtAuthLayer`](crate::JwtAuthLayer).
+    /// Returns one verifier for all issuers, to pass to a [`JwtAuthLayer`](crate::JwtAuthLayer).
     /// Issuers that are added or removed later take effect in it, too.
     #[must_use]
     pub fn verifier(&self) -> Verifier<C> {

@@ -301,7 +301,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(super) const SOON: Duration = Duration::from_secs(1);
 /// Seconds for which an unknown issuer is not asked for again.
 const FORGET: i64 = 60;
-/// Seconds after a failure until the resolver is asked again.
+/// Seconds after a failure until the resolver is called again.
 const PAUSE: i64 = 5;
 /// How many issuers are resolved at a time that are not in the table, and how many that are.
 const MOST_UNDER_WAY: usize = 16;

@@ -12,8 +12,8 @@ use crate::{
     token::Compact,
 };
 
-/// A token's payload, if its form, its header and its signature are good. What
-/// the payload says is not looked at: those of the vectors are no claims sets.
+/// A token's payload, if its form, its header and its signature are good. The
+/// contents of the payload are not checked: those of the vectors are no claims sets.
 fn open(keys: &KeySet, token: &str) -> Result<Vec<u8>, Error> {
     let token = Compact::parse(token, LONGEST)?;
     let algorithms = Algorithm::ALL.iter().copied().collect();

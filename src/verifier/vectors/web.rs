@@ -152,7 +152,7 @@ fn signatures_of_the_oldest_set() {
     assert_eq!(tally, Tally { verified: 4, refused: 42, unlike: 3, encrypted: 34 });
 }
 
-/// The tokens that are refused for their empty payload alone have a good
+/// The tokens that are refused only for their empty payload have a good
 /// signature.
 #[test]
 fn signatures_over_nothing() {
