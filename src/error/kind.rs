@@ -369,10 +369,9 @@ impl fmt::Display for ErrorKind {
             Self::Failed => f.write_str("a rule for tokens has failed"),
             Self::Issue { reason } => write!(f, "the token cannot be issued: {reason}"),
             Self::Clock => f.write_str("the clock of this machine is before 1970, set it"),
-            Self::MissingLayer { layer, claims } => write!(
-                f,
-                "no `{layer}` for the claims `{claims}` stands around this service, add it"
-            ),
+            Self::MissingLayer { layer, claims } => {
+                write!(f, "no `{layer}` for the claims `{claims}` wraps this service, add it")
+            }
         }
     }
 }

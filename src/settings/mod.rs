@@ -198,6 +198,10 @@ impl Settings {
         // The origins are checked also where there is no cookie.
         let name = self.0.token_cookie.as_deref();
         let mut cookie = TokenSource::cookie(name.unwrap_or("at"));
+        cookie
+            .clone()
+            .build()
+            .map_err(|_| ConfigError::InvalidName("`token_cookie` is not a valid cookie name"))?;
         if let Some(url) = &self.0.public_url {
             cookie = cookie.public_origin(url.strip_suffix('/').unwrap_or(url));
         }
