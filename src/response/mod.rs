@@ -26,7 +26,6 @@
 //!     .respond_with(|rejection: &Rejection| rejection.to_response(String::from("go away")));
 //! # Ok::<(), tower_jwt_auth::ConfigError>(())
 //! ```
-
 //!
 //! # Example: JSON for an API, a page for a browser
 //! ```

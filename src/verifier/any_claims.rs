@@ -30,7 +30,7 @@ struct Finder {
 }
 
 /// Makes claims of this type known. Each type is added once.
-pub(super) fn register<C: Send + Sync + 'static>() {
+pub(crate) fn register<C: Send + Sync + 'static>() {
     let of = TypeId::of::<C>();
     let is_known = |finders: &[Finder]| finders.iter().any(|finder| finder.of == of);
     if of == TypeId::of::<RegisteredClaims>() || is_known(&FINDERS.load()) {

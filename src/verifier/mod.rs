@@ -91,7 +91,7 @@ use std::{fmt, sync::Arc};
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
-pub(crate) use self::any_claims::{Missing, find as find_claims};
+pub(crate) use self::any_claims::{Missing, find as find_claims, register as register_claims};
 use self::issuers::{IssuerEngines, LoadedEngine};
 pub use self::issuers::{IssuerPattern, Issuers, IssuersBuilder};
 #[cfg(feature = "remote")]

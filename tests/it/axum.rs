@@ -282,6 +282,20 @@ async fn registered_claims_are_those_of_any_layer() {
     }
 }
 
+/// Also before a verifier for the type was built.
+#[tokio::test]
+async fn a_guest_of_issuers_that_are_not_resolved_is_a_guest() {
+    #[derive(Deserialize)]
+    struct Fresh {}
+    let issuers = tower_jwt_auth::verifier::Issuers::<Fresh>::new();
+    let app = Router::new()
+        .route("/", on_get(async |claims: Option<Claims>| format!("{}", claims.is_some())))
+        .route("/subject", on_get(async |subject: Subject| subject.to_string()))
+        .layer(JwtAuthLayer::new(issuers.verifier()).optional());
+    assert_eq!(ask(&app, "/", get(&[])).await.body(), "false");
+    assert_eq!(ask(&app, "/subject", get(&[])).await.status(), 401);
+}
+
 #[tokio::test]
 async fn a_token_without_a_subject_has_none_to_give() {
     let app = Router::new()

@@ -5,7 +5,7 @@ use std::{future::Future, pin::Pin, time::Duration};
 use bytes::Bytes;
 use http::{Request, Response};
 use reqwest::{Certificate, Client, ClientBuilder, Identity, Proxy, redirect};
-use url::Url;
+use url::{Host, Url};
 use zeroize::Zeroizing;
 
 use super::http::{BoxError, HttpClient, ResponseBody};
@@ -43,12 +43,20 @@ impl OwnClient {
             let mut builder = bare(connect_timeout, timeout);
             if let Some(proxy) = &settings.proxy {
                 let is_http = |url: &Url| matches!(url.scheme(), "http" | "https");
-                let url = Url::parse(proxy).ok().filter(is_http);
-                builder = builder.proxy(url.and_then(|url| Proxy::all(url).ok()).ok_or(
-                    ConfigError::Settings(
-                        "`proxy` must be a URL such as `http://proxy.example.com:3128`".into(),
-                    ),
-                )?);
+                let proxy_url = Url::parse(proxy).ok().filter(is_http);
+                if url.scheme() == "http"
+                    && proxy_url.as_ref().is_some_and(|proxy| !is_loopback(proxy))
+                {
+                    return Err(ConfigError::Settings(
+                        "a proxy would see and could change keys that are fetched by `http`, use \
+                         `https` or leave out the proxy"
+                            .into(),
+                    ));
+                }
+                let proxy = proxy_url.and_then(|url| Proxy::all(url).ok());
+                builder = builder.proxy(proxy.ok_or(ConfigError::Settings(
+                    "`proxy` must be a URL such as `http://proxy.example.com:3128`".into(),
+                ))?);
             }
             if let Some(pem) = &settings.root_certificates {
                 let certificates = Certificate::from_pem_bundle(pem);
@@ -68,7 +76,9 @@ impl OwnClient {
         };
         // On loopback there is no TLS, and so no need of certificates.
         let client = builder()?.build().or_else(|error| match url.scheme() {
-            "http" => bare(connect_timeout, timeout).tls_certs_only([]).build(),
+            "http" if settings.are_default() => {
+                bare(connect_timeout, timeout).tls_certs_only([]).build()
+            }
             _ => Err(error),
         });
         client.map(Self).map_err(|error| {
@@ -110,6 +120,15 @@ fn bare(connect_timeout: Duration, timeout: Duration) -> ClientBuilder {
         .referer(false)
         .pool_max_idle_per_host(0)
         .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
 }
 
 /// Whether a request of this client took too long.

@@ -198,6 +198,8 @@ async fn a_proxy_is_one_line() {
 #[tokio::test]
 async fn what_the_built_in_client_cannot_use_is_refused() {
     type Set = fn(RemoteKeysBuilder) -> RemoteKeysBuilder;
+    let cleartext = RemoteKeys::at("http://localhost:1/").proxy("http://proxy.example.com:3128");
+    assert!(cleartext.lazy().unwrap_err().to_string().contains("use `https`"));
     let wrong: [(Set, &str); 5] = [
         (|keys| keys.proxy("hunter2"), "`proxy` must be"),
         (|keys| keys.root_certificates(""), "`root_certificates`"),
