@@ -9,9 +9,9 @@
 //!    [`Claims<C>`](crate::Claims). Claims of an outer layer of the same type are removed,
 //!    whether the request passes or not.
 //! 3. `Authorization` and `Cookie` are marked sensitive in what is passed on.
-//! 4. Nothing is spawned and nothing is locked. The inner service is called in
-//!    place, the one that was polled ready; it is cloned only where a rule has
-//!    to wait.
+//! 4. If the token's key and issuer are known, nothing is spawned and nothing is locked. The inner
+//!    service is called in place, the one that was polled ready. It is cloned only if the answer
+//!    has to be waited for.
 //!
 //! # Example: a service of any kind
 //! ```
