@@ -1,5 +1,7 @@
 //! The claims that a layer has left for a request.
 
+use std::borrow::Cow;
+
 use crate::{
     error::Error,
     observe,
@@ -11,10 +13,10 @@ use crate::{
 #[inline]
 pub(crate) fn claims<C: Send + Sync + 'static>(
     request: RequestHead<'_>,
-) -> Result<Claims<C>, Rejection> {
+) -> Result<Cow<'_, Claims<C>>, Rejection> {
     find_claims(request.extensions).map_err(|missing| match missing {
         Missing::Absent(rejection) => rejection,
-        Missing::Layer(error) => refuse(error, request),
+        Missing::Layer => refuse(Error::missing_layer::<C>(), request),
     })
 }
 

@@ -69,7 +69,7 @@ where
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
-        let claims = authorize::claims((&*parts).into())?;
+        let claims = authorize::claims::<C>((&*parts).into())?.into_owned();
         match P::default().authorize(&claims) {
             Ok(()) => Ok(Self { claims, policy: PhantomData }),
             Err(error) => Err(authorize::refuse(error, (&*parts).into())),

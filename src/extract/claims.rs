@@ -1,5 +1,7 @@
 //! `Claims<C>` and `Option<Claims<C>>` as arguments of a handler.
 
+use std::borrow::Cow;
+
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::request::Parts;
 
@@ -13,7 +15,7 @@ where
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
-        authorize::claims((&*parts).into())
+        authorize::claims((&*parts).into()).map(Cow::into_owned)
     }
 }
 
@@ -25,8 +27,8 @@ where
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Rejection> {
-        match authorize::claims((&*parts).into()) {
-            Ok(claims) => Ok(Some(claims)),
+        match authorize::claims::<C>((&*parts).into()) {
+            Ok(claims) => Ok(Some(claims.into_owned())),
             Err(rejection) if rejection.is_of_a_guest() => Ok(None),
             Err(rejection) => Err(rejection),
         }

@@ -82,7 +82,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Subject {
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
-        let claims = authorize::claims::<RegisteredClaims>((&*parts).into())?;
+        let claims = authorize::claims::<RegisteredClaims>((&*parts).into())?.into_owned();
         if claims.subject().is_none() {
             return Err(authorize::refuse(Error::missing_claim("sub"), (&*parts).into()));
         }

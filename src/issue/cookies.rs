@@ -55,21 +55,17 @@ impl TokenCookies {
     /// [`development`](TokenCookiesBuilder::development).
     #[must_use]
     pub fn new() -> Self {
-        Self::named("__Host-at", "__Secure-rt", "__Host-sid", true)
+        Self {
+            access: CookieSource::new("__Host-at"),
+            refresh: CookieSource::new("__Secure-rt").below("/auth"),
+            session: CookieSource::new("__Host-sid"),
+            secure: true,
+        }
     }
 
     /// Starts to build cookies for HTTPS.
     pub fn builder() -> TokenCookiesBuilder {
         TokenCookiesBuilder(Ok(Self::new()))
-    }
-
-    fn named(access: &str, refresh: &str, session: &str, secure: bool) -> Self {
-        Self {
-            access: CookieSource::new(access),
-            refresh: CookieSource::new(refresh).below("/auth"),
-            session: CookieSource::new(session),
-            secure,
-        }
     }
 
     fn set_public_origin(&mut self, origin: &str) -> Result<(), ConfigError> {

@@ -12,7 +12,7 @@ use crate::{
     observe,
     response::{Challenge, ClaimsAbsent, Rejection},
     source::{Fault, TokenLocation, TokenSources},
-    verifier::{Claims, Verifier, register_claims},
+    verifier::{Claims, Verifier},
 };
 
 /// The settings of a layer.
@@ -115,8 +115,6 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
     fn leave_without_claims<B>(&self, rejection: Rejection, request: &mut Request<B>) {
         observe::passed(rejection.error());
         request.extensions_mut().remove::<Claims<C>>();
-        // A resolver may not have built a verifier for this type so far.
-        register_claims::<C>();
         ClaimsAbsent::<C>::leave(rejection, request.extensions_mut());
     }
 

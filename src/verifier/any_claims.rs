@@ -2,6 +2,7 @@
 
 use std::{
     any::{Any, TypeId},
+    borrow::Cow,
     sync::LazyLock,
 };
 
@@ -11,7 +12,6 @@ use http::Extensions;
 use super::claims::Claims;
 use crate::{
     claims::RegisteredClaims,
-    error::Error,
     response::{ClaimsAbsent, Rejection},
 };
 
@@ -30,7 +30,7 @@ struct Finder {
 }
 
 /// Makes claims of this type known. Each type is added once.
-pub(crate) fn register<C: Send + Sync + 'static>() {
+pub(super) fn register<C: Send + Sync + 'static>() {
     let of = TypeId::of::<C>();
     let is_known = |finders: &[Finder]| finders.iter().any(|finder| finder.of == of);
     if of == TypeId::of::<RegisteredClaims>() || is_known(&FINDERS.load()) {
@@ -61,9 +61,9 @@ fn find_registered<C: Send + Sync + 'static>(
 #[inline]
 pub(crate) fn find<C: Send + Sync + 'static>(
     extensions: &Extensions,
-) -> Result<Claims<C>, Missing> {
+) -> Result<Cow<'_, Claims<C>>, Missing> {
     if let Some(claims) = extensions.get::<Claims<C>>() {
-        return Ok(claims.clone());
+        return Ok(Cow::Borrowed(claims));
     }
     if let Some(rejection) = ClaimsAbsent::<C>::find(extensions) {
         return Err(Missing::Absent(rejection.clone()));
@@ -72,18 +72,18 @@ pub(crate) fn find<C: Send + Sync + 'static>(
         let mut found = Some(find_any(extensions)?);
         let found: &mut dyn Any = &mut found;
         if let Some(claims) = found.downcast_mut::<Option<Claims<C>>>().and_then(Option::take) {
-            return Ok(claims);
+            return Ok(Cow::Owned(claims));
         }
     }
-    Err(Missing::Layer(Error::missing_layer::<C>()))
+    Err(Missing::Layer)
 }
 
 /// Why a request has no claims of a type.
 pub(crate) enum Missing {
     /// The layer let the request pass without claims, and has logged why.
     Absent(Rejection),
-    /// No layer has left any.
-    Layer(Error),
+    /// No layer has left any, or several layers have and nobody can say which one is meant.
+    Layer,
 }
 
 fn find_any(extensions: &Extensions) -> Result<Claims, Missing> {
@@ -91,17 +91,11 @@ fn find_any(extensions: &Extensions) -> Result<Claims, Missing> {
     let mut absent = None;
     for finder in FINDERS.load().iter() {
         match (finder.find)(extensions) {
-            Some(Ok(_)) if claims.is_some() => {
-                return Err(Missing::Layer(Error::missing_layer::<RegisteredClaims>()));
-            }
+            Some(Ok(_)) if claims.is_some() => return Err(Missing::Layer),
             Some(Ok(found)) => claims = Some(found),
             Some(Err(rejection)) => absent = Some(rejection),
             None => {}
         }
     }
-    match (claims, absent) {
-        (Some(claims), _) => Ok(claims),
-        (None, Some(rejection)) => Err(Missing::Absent(rejection)),
-        (None, None) => Err(Missing::Layer(Error::missing_layer::<RegisteredClaims>())),
-    }
+    claims.ok_or_else(|| absent.map_or(Missing::Layer, Missing::Absent))
 }

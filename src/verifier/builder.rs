@@ -5,7 +5,6 @@ use std::{fmt, future::Future, sync::Arc, time::Duration};
 use super::{
     Cache, Claims, Engines, RuleError, Verifier,
     allowed_values::AllowedValues,
-    any_claims,
     binding::Bindings,
     cache::EngineId,
     engine::Engine,
@@ -471,7 +470,6 @@ impl<C: Send + Sync + 'static> VerifierBuilder<C> {
             max_token_len: self.max_token_len,
             is_cached: self.cache.is_on(),
         };
-        any_claims::register::<C>();
         Ok(Verifier::new(Engines::One(Arc::new(engine)), self.cache))
     }
 }

@@ -91,7 +91,7 @@ use std::{fmt, sync::Arc};
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
-pub(crate) use self::any_claims::{Missing, find as find_claims, register as register_claims};
+pub(crate) use self::any_claims::{Missing, find as find_claims};
 use self::issuers::{IssuerEngines, LoadedEngine};
 pub use self::issuers::{IssuerPattern, Issuers, IssuersBuilder};
 #[cfg(feature = "remote")]
@@ -158,8 +158,9 @@ impl<C> EngineRef<'_, C> {
     }
 }
 
-impl<C> Verifier<C> {
+impl<C: Send + Sync + 'static> Verifier<C> {
     fn new(engines: Engines<C>, cache: Cache) -> Self {
+        any_claims::register::<C>();
         Self(Arc::new(VerifierInner { engines, cache: cache.start() }))
     }
 }

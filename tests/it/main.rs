@@ -6,6 +6,8 @@ mod ambient;
 mod axum;
 mod browser;
 mod cache;
+#[cfg(feature = "remote")]
+mod certificates;
 mod claims;
 #[cfg(all(feature = "axum", feature = "redis", feature = "remote"))]
 mod examples;

@@ -3,22 +3,18 @@
 
 #![cfg(test)]
 
+#[path = "../it/certificates.rs"]
+mod certificates;
 #[allow(dead_code, reason = "a part of it is for other tests")]
 #[path = "../it/redis/server.rs"]
 mod server;
 
-use std::{
-    fs,
-    net::TcpListener,
-    path::{Path, PathBuf},
-    process::Command,
-    time::Duration,
-};
+use std::{fs, net::TcpListener, path::PathBuf, time::Duration};
 
 use server::Server;
 use tower_jwt_auth::{
-    refresh::{Login, RefreshTokens},
     redis::{Redis, RedisBuilder},
+    refresh::{Login, RefreshTokens},
     revocation::{Denylist, Revocation},
 };
 
@@ -34,7 +30,7 @@ impl Setup {
     fn start(name: &str, clients: bool) -> Self {
         let folder = std::env::temp_dir().join(format!("redis-tls-{}-{name}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        certificates(&folder);
+        certificates::make(&folder);
         // One that was free a moment ago.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let file = |name: &str| folder.join(name).to_str().unwrap().to_owned();
@@ -60,26 +56,6 @@ impl Setup {
 impl Drop for Setup {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.folder);
-    }
-}
-
-/// An authority, and one certificate each for `localhost`, for another name and for a client.
-fn certificates(folder: &Path) {
-    let openssl = |arguments: &str| {
-        let mut command = Command::new("openssl");
-        let done = command.args(arguments.split(' ')).current_dir(folder).output().unwrap();
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    };
-    let new = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
-    openssl(&format!("req -x509 {new} -keyout ca.key -out ca.pem -subj /CN=test -days 2"));
-    openssl(&format!("req -x509 {new} -keyout other.key -out other.pem -subj /CN=x -days 2"));
-    for (name, host) in [("server", "localhost"), ("client", "client.example.com")] {
-        fs::write(folder.join("names"), format!("subjectAltName=DNS:{host}")).unwrap();
-        openssl(&format!("req {new} -keyout {name}.key -out {name}.csr -subj /CN={name}"));
-        openssl(&format!(
-            "x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -extfile names \
-             -out {name}.pem -days 2"
-        ));
     }
 }
 

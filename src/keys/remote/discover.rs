@@ -13,15 +13,12 @@ use crate::{
 /// without a user, a password or a fragment.
 pub(super) fn address(text: &str) -> Result<Url, &'static str> {
     let url = Url::parse(text).map_err(|_| "it is no URL, write it as `https://…`")?;
-    let loopback = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => return Err("it has no host"),
-    };
+    if url.host().is_none() {
+        return Err("it has no host");
+    }
     match url.scheme() {
         "https" => {}
-        "http" if loopback => {}
+        "http" if is_loopback(&url) => {}
         "http" => return Err("`http` is for loopback alone, use `https`"),
         _ => return Err("its scheme is not `https`"),
     }
@@ -32,6 +29,16 @@ pub(super) fn address(text: &str) -> Result<Url, &'static str> {
         return Err("it has a fragment");
     }
     Ok(url)
+}
+
+/// Whether what is sent to this URL stays on this machine.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
 }
 
 /// Parses an issuer as the URL that its metadata is found by.

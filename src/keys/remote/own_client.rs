@@ -5,10 +5,13 @@ use std::{future::Future, pin::Pin, time::Duration};
 use bytes::Bytes;
 use http::{Request, Response};
 use reqwest::{Certificate, Client, ClientBuilder, Identity, Proxy, redirect};
-use url::{Host, Url};
+use url::Url;
 use zeroize::Zeroizing;
 
-use super::http::{BoxError, HttpClient, ResponseBody};
+use super::{
+    discover::is_loopback,
+    http::{BoxError, HttpClient, ResponseBody},
+};
 use crate::error::ConfigError;
 
 /// The settings of the built-in client.
@@ -26,6 +29,41 @@ impl ClientSettings {
             && self.root_certificates.is_none()
             && self.client_certificate.is_none()
     }
+
+    /// Sets them on the client that fetches from this URL.
+    fn apply(&self, mut builder: ClientBuilder, url: &Url) -> Result<ClientBuilder, ConfigError> {
+        if let Some(proxy) = &self.proxy {
+            let is_http = |url: &Url| matches!(url.scheme(), "http" | "https");
+            let proxy_url = Url::parse(proxy).ok().filter(is_http);
+            if url.scheme() == "http" && proxy_url.as_ref().is_some_and(|proxy| !is_loopback(proxy))
+            {
+                return Err(ConfigError::Settings(
+                    "a proxy would see and could change keys that are fetched by `http`, use \
+                     `https` or leave out the proxy"
+                        .into(),
+                ));
+            }
+            let proxy = proxy_url.and_then(|url| Proxy::all(url).ok());
+            builder = builder.proxy(proxy.ok_or(ConfigError::Settings(
+                "`proxy` must be a URL such as `http://proxy.example.com:3128`".into(),
+            ))?);
+        }
+        if let Some(pem) = &self.root_certificates {
+            let certificates = Certificate::from_pem_bundle(pem);
+            let certificates = certificates.ok().filter(|all| !all.is_empty());
+            builder = builder.tls_certs_only(certificates.ok_or(ConfigError::MalformedKey(
+                "`root_certificates` must be PEM certificates",
+            ))?);
+        }
+        if let Some(pem) = &self.client_certificate {
+            builder = builder.identity(Identity::from_pem(pem).map_err(|_| {
+                ConfigError::MalformedKey(
+                    "`client_certificate` must be a PEM certificate chain and its private key",
+                )
+            })?);
+        }
+        Ok(builder)
+    }
 }
 
 /// A client that sends one request and does no more: it follows no redirects, uses no proxy of
@@ -39,46 +77,10 @@ impl OwnClient {
         url: &Url,
         (connect_timeout, timeout): (Duration, Duration),
     ) -> Result<Self, ConfigError> {
-        let builder = || -> Result<ClientBuilder, ConfigError> {
-            let mut builder = bare(connect_timeout, timeout);
-            if let Some(proxy) = &settings.proxy {
-                let is_http = |url: &Url| matches!(url.scheme(), "http" | "https");
-                let proxy_url = Url::parse(proxy).ok().filter(is_http);
-                if url.scheme() == "http"
-                    && proxy_url.as_ref().is_some_and(|proxy| !is_loopback(proxy))
-                {
-                    return Err(ConfigError::Settings(
-                        "a proxy would see and could change keys that are fetched by `http`, use \
-                         `https` or leave out the proxy"
-                            .into(),
-                    ));
-                }
-                let proxy = proxy_url.and_then(|url| Proxy::all(url).ok());
-                builder = builder.proxy(proxy.ok_or(ConfigError::Settings(
-                    "`proxy` must be a URL such as `http://proxy.example.com:3128`".into(),
-                ))?);
-            }
-            if let Some(pem) = &settings.root_certificates {
-                let certificates = Certificate::from_pem_bundle(pem);
-                let certificates = certificates.ok().filter(|all| !all.is_empty());
-                builder = builder.tls_certs_only(certificates.ok_or(ConfigError::MalformedKey(
-                    "`root_certificates` must be PEM certificates",
-                ))?);
-            }
-            if let Some(pem) = &settings.client_certificate {
-                builder = builder.identity(Identity::from_pem(pem).map_err(|_| {
-                    ConfigError::MalformedKey(
-                        "`client_certificate` must be a PEM certificate chain and its private key",
-                    )
-                })?);
-            }
-            Ok(builder)
-        };
+        let bare = || bare(connect_timeout, timeout);
         // On loopback there is no TLS, and so no need of certificates.
-        let client = builder()?.build().or_else(|error| match url.scheme() {
-            "http" if settings.are_default() => {
-                bare(connect_timeout, timeout).tls_certs_only([]).build()
-            }
+        let client = settings.apply(bare(), url)?.build().or_else(|error| match url.scheme() {
+            "http" if settings.are_default() => bare().tls_certs_only([]).build(),
             _ => Err(error),
         });
         client.map(Self).map_err(|error| {
@@ -120,15 +122,6 @@ fn bare(connect_timeout: Duration, timeout: Duration) -> ClientBuilder {
         .referer(false)
         .pool_max_idle_per_host(0)
         .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }
 
 /// Whether a request of this client took too long.

@@ -143,7 +143,9 @@ impl<C> IssuersBuilder<C> {
         self.cache = cache;
         self
     }
+}
 
+impl<C: Send + Sync + 'static> IssuersBuilder<C> {
     /// Builds an empty table of issuers.
     ///
     /// # Errors
@@ -181,21 +183,23 @@ impl<C> IssuersBuilder<C> {
     }
 }
 
-impl<C> Issuers<C> {
+impl<C: Send + Sync + 'static> Issuers<C> {
     /// Creates an empty set of issuers.
     #[must_use]
     pub fn new() -> Self {
         let IssuersBuilder { max_token_len, clock, cache, .. } = IssuersBuilder::<C>::new();
         Self::with(IssuerEngines::new(None, max_token_len, clock), cache)
     }
+}
 
+impl<C> Issuers<C> {
     /// Returns a builder, for issuers that are resolved on demand.
     pub fn builder() -> IssuersBuilder<C> {
         IssuersBuilder::new()
     }
 }
 
-impl<C> Default for Issuers<C> {
+impl<C: Send + Sync + 'static> Default for Issuers<C> {
     fn default() -> Self {
         Self::new()
     }

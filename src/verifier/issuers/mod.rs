@@ -85,7 +85,7 @@ pub struct Issuers<C = RegisteredClaims> {
     verifier: Verifier<C>,
 }
 
-impl<C> Issuers<C> {
+impl<C: Send + Sync + 'static> Issuers<C> {
     fn with(engines: IssuerEngines<C>, cache: Cache) -> Self {
         let engines = Arc::new(engines);
         let verifier = Verifier::new(Engines::ByIssuer(Arc::clone(&engines)), cache);

@@ -4,14 +4,14 @@
 use std::{
     fs,
     net::{TcpListener, TcpStream},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, Stdio},
 };
 
 use tower_jwt_auth::{ConfigError, error::FetchErrorKind};
 
 use super::*;
-use crate::support::key;
+use crate::{certificates, support::key};
 
 /// `openssl s_server`, which serves the files of a folder.
 struct TlsServer {
@@ -24,7 +24,7 @@ impl TlsServer {
     fn start() -> Self {
         let folder = std::env::temp_dir().join(format!("jwks-tls-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        certificates(&folder);
+        certificates::make(&folder);
         fs::write(folder.join("jwks"), json!({"keys": [key(Algorithm::ES256).jwk()]}).to_string())
             .unwrap();
         // One that was free a moment ago.
@@ -58,26 +58,6 @@ impl Drop for TlsServer {
         let _ = self.child.kill();
         let _ = self.child.wait();
         let _ = fs::remove_dir_all(&self.folder);
-    }
-}
-
-/// An authority, one certificate each for `localhost` and for a client, and another authority.
-fn certificates(folder: &Path) {
-    let openssl = |arguments: &str| {
-        let mut command = Command::new("openssl");
-        let done = command.args(arguments.split(' ')).current_dir(folder).output().unwrap();
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    };
-    let new = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
-    openssl(&format!("req -x509 {new} -keyout ca.key -out ca.pem -subj /CN=test -days 2"));
-    openssl(&format!("req -x509 {new} -keyout other.key -out other.pem -subj /CN=x -days 2"));
-    for (name, host) in [("server", "localhost"), ("client", "client.example.com")] {
-        fs::write(folder.join("names"), format!("subjectAltName=DNS:{host}")).unwrap();
-        openssl(&format!("req {new} -keyout {name}.key -out {name}.csr -subj /CN={name}"));
-        openssl(&format!(
-            "x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -extfile names \
-             -out {name}.pem -days 2"
-        ));
     }
 }
 
