@@ -154,7 +154,7 @@ fn signer_less(token: &str, n: usize) -> String {
 fn latencies(verifier: &Verifier<User>, token: &str, calls: usize, times: &mut Vec<Duration>) {
     for _ in 0..calls {
         let begin = Instant::now();
-        let claims = verifier.verify(token).now().expect("a known key does not wait");
+        let claims = verifier.verify(token).now_or_never().expect("a known key does not wait");
         times.push(begin.elapsed());
         black_box(claims.expect("a good token").sub.len());
     }

@@ -74,7 +74,9 @@ fn ask(list: &impl Denylist, checks: u32) -> f64 {
         let begin = Instant::now();
         for _ in 0..checks / 5 {
             let answer = list.is_revoked(black_box(TokenIds::new(&claims)));
-            assert!(answer.now().is_some_and(|answer| answer.is_ok_and(|revoked| !revoked)));
+            assert!(
+                answer.now_or_never().is_some_and(|answer| answer.is_ok_and(|revoked| !revoked))
+            );
         }
         begin.elapsed().as_secs_f64() * 1e9 / f64::from(checks / 5)
     });

@@ -22,8 +22,8 @@
 //!     MaybeReady::pending(query(id.to_owned()))
 //! }
 //! # let memory = InMemory(Mutex::default());
-//! # assert_eq!(memory.contains("a").now(), Some(false));
-//! # assert_eq!(in_database("a").now(), None);
+//! # assert_eq!(memory.contains("a").now_or_never(), Some(false));
+//! # assert_eq!(in_database("a").now_or_never(), None);
 //! ```
 
 use std::{
@@ -57,7 +57,7 @@ impl<T> MaybeReady<T> {
     }
 
     /// The answer if it is ready, or `None`.
-    pub fn now(self) -> Option<T> {
+    pub fn now_or_never(self) -> Option<T> {
         match self {
             Self::Ready(answer) => Some(answer),
             Self::Pending(_) => None,

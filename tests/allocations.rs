@@ -165,7 +165,7 @@ fn a_flood_of_tokens_keeps_to_the_memory_and_pushes_out_none_that_is_used() {
         key(Algorithm::HS256).token(&claims_with(json!({"jti": number.to_string()})))
     };
     let verifier: Verifier = builder().cache(Cache::of_bytes(MOST)).build().unwrap();
-    let verify = |token: &str| verifier.verify(token).now().unwrap().unwrap();
+    let verify = |token: &str| verifier.verify(token).now_or_never().unwrap().unwrap();
     let hot: Vec<_> = (0..1_000).map(token).collect();
 
     let mut held = 0;
@@ -205,8 +205,10 @@ fn a_flood_of_tokens_keeps_to_the_memory_and_pushes_out_none_that_is_used() {
 #[test]
 fn types_are_read() {
     let token = key(Algorithm::HS256).token(&claims_with(json!({"admin": true, "name": "Alice"})));
-    let flag: Claims<Flag> = builder().build().unwrap().verify(&token).now().unwrap().unwrap();
-    let named: Claims<Named> = builder().build().unwrap().verify(&token).now().unwrap().unwrap();
+    let flag: Claims<Flag> =
+        builder().build().unwrap().verify(&token).now_or_never().unwrap().unwrap();
+    let named: Claims<Named> =
+        builder().build().unwrap().verify(&token).now_or_never().unwrap().unwrap();
     assert!(flag.admin && named.name == "Alice");
 }
 
@@ -228,7 +230,7 @@ fn claims_that_take_much_memory_count_as_much() {
         let mut claims = claims_with(claims(number));
         claims["jti"] = number.to_string().into();
         let token = key(Algorithm::HS256).token(&claims);
-        let info = measure(|| drop(verifier.verify(&token).now().unwrap().unwrap()));
+        let info = measure(|| drop(verifier.verify(&token).now_or_never().unwrap().unwrap()));
         held += info.bytes_current;
         assert!(usize::try_from(held).unwrap() <= MOST, "{held} of {MOST} bytes");
     }

@@ -161,7 +161,11 @@ fn look(list: &MemoryDenylist, claims: &[RegisteredClaims], revoked: bool) -> f6
 }
 
 fn filled(count: usize, clock: &Hand) -> MemoryDenylist {
-    let list = MemoryDenylist::with(100_000_000, clock.clone());
+    let list = MemoryDenylist::builder()
+        .max_revocations(100_000_000)
+        .clock(clock.clone())
+        .build()
+        .unwrap();
     (0..count).for_each(|number| list.insert(session(number)).unwrap());
     list
 }

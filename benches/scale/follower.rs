@@ -36,7 +36,7 @@ pub(crate) fn measure(table: &mut Table) {
         let _ = fs::write("/proc/self/clear_refs", "5");
         let begin = Instant::now();
         let redis = Redis::builder(server.url()).build().await.unwrap();
-        let denylist = redis.denylist().capacity(2 * count).build().await.unwrap();
+        let denylist = redis.denylist().max_revocations(2 * count).build().await.unwrap();
         let took = begin.elapsed();
         ticks.abort();
         let mut delays = DELAYS.lock().unwrap().clone();
@@ -93,7 +93,7 @@ fn fill(server: &Server, count: usize) {
         times.arg("{tower-jwt-auth:deny}:times");
         for number in page {
             let one = session(*number);
-            let (name, until) = (one.key(), one.until());
+            let (name, until) = (one.key(), one.keep_until());
             let json = serde_json::to_string(&one).unwrap();
             entries.arg(&name).arg(format!("{until} - {json}"));
             times.arg(until).arg(name);

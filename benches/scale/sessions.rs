@@ -5,7 +5,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use tower_jwt_auth::refresh::{IssuedToken, Login, MemoryRefresh, RefreshTokens};
+use tower_jwt_auth::refresh::{IssuedToken, Login, MemoryRefreshStore, RefreshTokens};
 
 use crate::table::{Table, each, resident};
 
@@ -65,7 +65,7 @@ pub(crate) fn memory(count: usize) -> f64 {
 }
 
 fn filled(count: usize) -> RefreshTokens {
-    let store = MemoryRefresh::with_capacity(2 * count);
+    let store = MemoryRefreshStore::builder().max_sessions(2 * count).build().unwrap();
     let tokens = RefreshTokens::builder(store).build().unwrap();
     (0..count).for_each(|number| drop(login(&tokens, number)));
     tokens

@@ -210,7 +210,7 @@ impl Signer {
 
 /// This crate without HTTP; whether the token is good.
 pub(crate) fn verify(verifier: &Verifier<User>, token: &str) -> bool {
-    let claims = verifier.verify(token).now().expect("no rule waits");
+    let claims = verifier.verify(token).now_or_never().expect("no rule waits");
     claims.is_ok_and(|claims| black_box(claims.sub.len()) > 0)
 }
 

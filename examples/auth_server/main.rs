@@ -155,7 +155,7 @@ async fn app(public_url: &str) -> Result<App, Box<dyn Error>> {
         Some(url) => {
             let redis = Redis::builder(&url).prefix("auth_server").build().await?;
             sessions = sessions
-                .refresh_tokens(RefreshTokens::builder(redis.refresh()).build()?)
+                .refresh_tokens(RefreshTokens::builder(redis.refresh_store()).build()?)
                 .denylist(redis.denylist().build().await?);
             // The address may have a password in it, and so may what is wrong with it.
             Users::in_redis(&url).await.map_err(|_| "REDIS_URL: the users cannot be had")?
@@ -184,7 +184,7 @@ async fn app(public_url: &str) -> Result<App, Box<dyn Error>> {
 
 fn router(app: App) -> Result<Router, Box<dyn Error>> {
     let sessions = app.sessions.clone();
-    let verifier = sessions.verifier().claims::<Profile>().build()?;
+    let verifier = sessions.verifier_builder().claims::<Profile>().build()?;
     let layer = sessions.layer_of(verifier).realm("auth_server").respond_with(ProblemJson);
     let file = |kind: &'static str, text: &'static str| {
         get(async move || ([(header::CONTENT_TYPE, kind)], text))

@@ -177,8 +177,8 @@ impl Denylist for SqliteStore {
                     before = max(before, excluded.before), until = max(until, excluded.until)";
             sqlx::query(sql)
                 .bind(revocation.key())
-                .bind(revocation.before())
-                .bind(revocation.until())
+                .bind(revocation.issued_until())
+                .bind(revocation.keep_until())
                 .execute(&pool)
                 .await?;
             Ok(())

@@ -33,10 +33,13 @@ pub enum ConfigError {
     Fetch(FetchError),
     /// A store cannot be used; the message says why.
     Store(String),
+    /// Two calls on a builder contradict each other; the message says which to leave out.
+    Conflict(&'static str),
     /// Settings contradict each other, or a file of theirs cannot be read; the
     /// message says which.
     Settings(String),
     /// An HMAC secret is shorter than its hash (RFC 7518 §3.2).
+    #[non_exhaustive]
     SecretTooShort {
         /// The algorithm that the secret is for.
         algorithm: &'static str,
@@ -91,7 +94,7 @@ impl fmt::Display for ConfigError {
                  or say `.any_audience()` if tokens for others are welcome too",
             ),
             Self::InvalidName(what) => write!(f, "{what}"),
-            Self::OutOfRange(what) => write!(f, "{what}"),
+            Self::OutOfRange(what) | Self::Conflict(what) => write!(f, "{what}"),
             Self::Fetch(error) => {
                 write!(f, "the keys cannot be fetched from {error}")?;
                 if error.may_pass() {

@@ -46,6 +46,7 @@ pub enum FetchErrorKind {
     NotMetadata,
     /// The metadata is that of another issuer (OpenID Connect Discovery §4.3,
     /// RFC 8414 §3.3).
+    #[non_exhaustive]
     Issuer {
         /// The issuer that it names, cut to 200 characters.
         found: Box<str>,

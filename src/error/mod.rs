@@ -23,6 +23,9 @@ pub use self::{
     store::StoreError,
 };
 
+/// Any error, in a box, as in tower.
+pub type BoxError = Box<dyn StdError + Send + Sync>;
+
 /// Why a request or a token was refused.
 ///
 /// One word in size and cheap to clone. [`Error::kind`] says what happened, and the `is_*`
@@ -45,7 +48,7 @@ static MISSING: ErrorKind = ErrorKind::MissingToken;
 
 struct ErrorInner {
     kind: ErrorKind,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<BoxError>,
     /// Whether the operator was told of its cause already.
     told: AtomicBool,
 }
@@ -64,10 +67,7 @@ impl Error {
     }
 
     #[cold]
-    pub(crate) fn with_source(
-        kind: ErrorKind,
-        source: impl Into<Box<dyn StdError + Send + Sync>>,
-    ) -> Self {
+    pub(crate) fn with_source(kind: ErrorKind, source: impl Into<BoxError>) -> Self {
         let (source, told) = (Some(source.into()), AtomicBool::new(false));
         Self(Some(Arc::new(ErrorInner { kind, source, told })))
     }

@@ -2,18 +2,18 @@
 
 use std::{error::Error as StdError, fmt, time::Duration};
 
-use super::{Error, ErrorKind};
+use super::{BoxError, Error, ErrorKind};
 
 /// A store did not answer, or not as it should; nothing is known then, and the client
 /// is answered 503.
 ///
 /// Every [`std::error::Error`] becomes one by `?`. Its text goes to the log and not to
 /// the client.
-pub struct StoreError(Box<dyn StdError + Send + Sync>);
+pub struct StoreError(BoxError);
 
 impl StoreError {
     /// The message.
-    pub fn new(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    pub fn new(cause: impl Into<BoxError>) -> Self {
         Self(cause.into())
     }
 }

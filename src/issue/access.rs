@@ -42,7 +42,7 @@ use crate::{
 ///     .build()?;
 /// let verifier = Verifier::builder().claims::<User>()
 ///     .audience("https://api.example.com")
-///     .keys(issuer.key_set()) // they bring the issuer's name along
+///     .keys(issuer.key_source()) // they bring the issuer's name along
 ///     .access_tokens_only()
 ///     .build()?;
 ///
@@ -134,7 +134,7 @@ impl TokenIssuer {
     /// The keys for a [`Verifier`](crate::Verifier) in the same process, bound to this issuer.
     /// They include shared secrets, and follow each rotation.
     #[must_use]
-    pub fn key_set(&self) -> KeySource {
+    pub fn key_source(&self) -> KeySource {
         KeySource::live(self.0.keys.live())
     }
 
@@ -185,7 +185,7 @@ impl TokenIssuer {
     /// subject need it.
     ///
     /// It is now plus the largest of the lifetime, one hour and
-    /// [`longest_lifetime`](super::TokenIssuerBuilder::longest_lifetime): tokens may have been
+    /// [`earlier_lifetime`](super::TokenIssuerBuilder::earlier_lifetime): tokens may have been
     /// issued before the lifetime was made shorter.
     #[must_use]
     pub fn last_expiry(&self) -> i64 {
@@ -304,5 +304,5 @@ impl fmt::Debug for AccessToken {
 /// accept a token for this time after its `exp`.
 const SLACK: i64 = 300;
 
-/// The longest lifetime of an access token without `long_lifetime`.
+/// The longest lifetime of an access token without `any_lifetime`.
 pub(super) const LONGEST: Duration = Duration::from_secs(60 * 60);

@@ -32,7 +32,7 @@ pub struct TokenIssuerBuilder {
     published: Vec<SigningKey>,
     lifetime: Duration,
     any_lifetime: bool,
-    longest_lifetime: Duration,
+    earlier_lifetime: Duration,
     publish_ahead: Duration,
     clock: Arc<dyn Clock>,
 }
@@ -54,7 +54,7 @@ impl TokenIssuerBuilder {
             published: Vec::new(),
             lifetime: Duration::from_secs(15 * 60),
             any_lifetime: false,
-            longest_lifetime: Duration::ZERO,
+            earlier_lifetime: Duration::ZERO,
             publish_ahead: Duration::from_secs(60 * 60),
             clock: Arc::new(SystemClock),
         }
@@ -104,18 +104,18 @@ impl TokenIssuerBuilder {
     /// # Security
     ///
     /// A thief can use a stolen token for this time, unless it is revoked.
-    pub fn long_lifetime(mut self, lifetime: Duration) -> Self {
+    pub fn any_lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self.any_lifetime = true;
         self
     }
 
-    /// Sets the longest lifetime that tokens of this issuer ever had, with an earlier
-    /// configuration or on another machine. A revocation is kept for this time, so that it also
-    /// covers those tokens. Set it only after a [`long_lifetime`](Self::long_lifetime) was made
-    /// shorter. Default: the [lifetime](Self::lifetime), and at least an hour.
-    pub fn longest_lifetime(mut self, lifetime: Duration) -> Self {
-        self.longest_lifetime = lifetime;
+    /// Sets a longer lifetime that tokens of this issuer had with an earlier configuration, or
+    /// have on another machine. A revocation is kept for this time, so that it also covers those
+    /// tokens. Set it only after an [`any_lifetime`](Self::any_lifetime) was made shorter.
+    /// Default: the [lifetime](Self::lifetime), and at least an hour.
+    pub fn earlier_lifetime(mut self, lifetime: Duration) -> Self {
+        self.earlier_lifetime = lifetime;
         self
     }
 
@@ -158,7 +158,7 @@ impl TokenIssuerBuilder {
         if self.lifetime > LONGEST && !self.any_lifetime {
             return Err(ConfigError::OutOfRange(
                 "the `lifetime` of an access token must be at most an hour: refresh the token, or \
-                 call `.long_lifetime(…)`",
+                 call `.any_lifetime(…)`",
             ));
         }
         let client_id = self.client_id.unwrap_or_else(|| self.issuer.clone());
@@ -171,7 +171,7 @@ impl TokenIssuerBuilder {
             audiences: self.audiences.into_iter().map(String::into_boxed_str).collect(),
             client_id: client_id.into(),
             lifetime: seconds(self.lifetime),
-            longest_lifetime: seconds(self.longest_lifetime.max(self.lifetime)),
+            longest_lifetime: seconds(self.earlier_lifetime.max(self.lifetime)),
             publish_ahead: seconds(self.publish_ahead),
             clock: self.clock,
         }))

@@ -5,7 +5,7 @@
 //!
 //! 1. An access token is a JWT of RFC 9068: signed, and for one or more named audiences. It
 //!    expires after 15 minutes by default. More than an hour requires
-//!    [`long_lifetime`](TokenIssuerBuilder::long_lifetime).
+//!    [`any_lifetime`](TokenIssuerBuilder::any_lifetime).
 //! 2. The id of its key is the key's thumbprint (RFC 7638). The next key is published before it
 //!    signs, and the last one until its tokens have expired. Private members and shared
 //!    secrets are never published.

@@ -60,6 +60,13 @@ impl TryFrom<&DecodingKey> for Key {
     }
 }
 
+/// With the feature `jsonwebtoken`: see `TryFrom<&Jwk>` for [`Key`].
+impl IntoKeySource for Jwk {
+    fn into_key_source(self) -> Result<KeySource, ConfigError> {
+        Key::try_from(&self).into_key_source()
+    }
+}
+
 /// With the feature `jsonwebtoken`: see `TryFrom<&JwkSet>` for [`KeySet`].
 impl IntoKeySource for JwkSet {
     fn into_key_source(self) -> Result<KeySource, ConfigError> {

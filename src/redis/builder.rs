@@ -51,20 +51,17 @@ impl RedisBuilder {
     /// Trusts only these certificate authorities (PEM, RFC 7468), instead of those of the
     /// system. A second call replaces the first. Requires a `rediss://` address. Default: the
     /// authorities that the system trusts.
-    pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.tls.roots = Some(pem.into());
+    pub fn root_certificates(mut self, pem: impl AsRef<[u8]>) -> Self {
+        self.tls.roots = Some(pem.as_ref().to_vec());
         self
     }
 
     /// Authenticates to the server with this certificate chain, the client's own certificate
     /// first, and its private key. Both are PEM (RFC 7468). Requires a `rediss://` address.
     /// Default: none.
-    pub fn client_certificate(
-        mut self,
-        chain_pem: impl Into<Vec<u8>>,
-        key_pem: impl Into<Vec<u8>>,
-    ) -> Self {
-        self.tls.client = Some((chain_pem.into(), Zeroizing::new(key_pem.into())));
+    pub fn client_certificate(mut self, chain: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Self {
+        let key = Zeroizing::new(key.as_ref().to_vec());
+        self.tls.client = Some((chain.as_ref().to_vec(), key));
         self
     }
 
@@ -90,7 +87,7 @@ impl RedisBuilder {
     /// cluster node, a Sentinel or a replica; or its user lacks a right.
     pub async fn build(self) -> Result<Redis, ConfigError> {
         let redis = self.lazy()?;
-        redis.refresh().tried().await.map_err(unusable)?;
+        redis.refresh_store().tried().await.map_err(unusable)?;
         Ok(redis)
     }
 

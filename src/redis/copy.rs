@@ -61,14 +61,14 @@ impl LocalCopy {
     /// An empty copy, which is stale.
     pub(super) fn new(
         redis: Redis,
-        capacity: usize,
+        max_revocations: usize,
         stale_after: Duration,
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
             keys: Keys::new(redis.prefix()),
             redis,
-            view: MemoryDenylist::with(capacity, Arc::clone(&clock)),
+            view: MemoryDenylist::with(max_revocations, Box::new(Arc::clone(&clock))),
             unsaved: Mutex::default(),
             read_again: AtomicBool::new(false),
             progress: Progress::default(),

@@ -111,7 +111,7 @@ impl RedisDenylist {
 impl Denylist for RedisDenylist {
     fn revoke(&self, revocation: Revocation) -> MaybeReady<Result<(), StoreError>> {
         let copy = Arc::clone(&self.0.copy);
-        if revocation.until() <= copy.now() {
+        if revocation.keep_until() <= copy.now() {
             return MaybeReady::Ready(Ok(()));
         }
         if copy.view.insert(revocation.clone()).is_err() {
@@ -199,14 +199,14 @@ impl fmt::Debug for RedisDenylist {
 /// # Defaults
 ///
 /// - stale after: 5 s without an answer from the store
-/// - capacity: 1,000,000 revocations, of about 150 bytes each. A full copy is stale: the store
-///   is asked
+/// - at most 1,000,000 revocations, of about 150 bytes each. A full copy is stale: the store is
+///   asked
 /// - clock: the system clock
 #[must_use = "a builder does nothing until it is built"]
 pub struct RedisDenylistBuilder {
     redis: Redis,
     stale_after: Duration,
-    capacity: usize,
+    max_revocations: usize,
     clock: Arc<dyn Clock>,
 }
 
@@ -216,7 +216,7 @@ impl Redis {
         RedisDenylistBuilder {
             redis: self.clone(),
             stale_after: Duration::from_secs(5),
-            capacity: 1_000_000,
+            max_revocations: 1_000_000,
             clock: Arc::new(SystemClock),
         }
     }
@@ -231,13 +231,13 @@ impl RedisDenylistBuilder {
         self
     }
 
-    /// Limits the number of revocations in the copy. Default: 1,000,000.
-    pub fn capacity(mut self, most: usize) -> Self {
-        self.capacity = most;
+    /// Sets the largest number of revocations in the copy. Default: 1,000,000.
+    pub fn max_revocations(mut self, most: usize) -> Self {
+        self.max_revocations = most;
         self
     }
 
-    /// Takes the time from this clock.
+    /// Sets the clock that says which revocations are over. Default: the system clock.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
@@ -278,9 +278,9 @@ impl RedisDenylistBuilder {
     }
 
     fn copy(self) -> Result<Arc<LocalCopy>, ConfigError> {
-        if self.capacity == 0 {
+        if self.max_revocations == 0 {
             return Err(ConfigError::OutOfRange(
-                "the `capacity` of the denylist must be at least 1",
+                "the `max_revocations` of the denylist must be at least 1",
             ));
         }
         let shortest = (self.redis.connection().timeout() + BLOCK).max(Duration::from_secs(1));
@@ -293,7 +293,7 @@ impl RedisDenylistBuilder {
         if Handle::try_current().is_err() {
             return Err(unusable(Failure::NoRuntime));
         }
-        let copy = LocalCopy::new(self.redis, self.capacity, self.stale_after, self.clock);
+        let copy = LocalCopy::new(self.redis, self.max_revocations, self.stale_after, self.clock);
         Ok(Arc::new(copy))
     }
 }
@@ -302,7 +302,7 @@ impl fmt::Debug for RedisDenylistBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisDenylistBuilder")
             .field("stale_after", &self.stale_after)
-            .field("capacity", &self.capacity)
+            .field("max_revocations", &self.max_revocations)
             .finish_non_exhaustive()
     }
 }

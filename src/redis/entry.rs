@@ -92,8 +92,8 @@ pub(super) static BEGIN: LazyLock<Script> = LazyLock::new(|| script(include_str!
 fn arguments(revocation: &Revocation, now: i64) -> Result<[String; 8], serde_json::Error> {
     Ok([
         revocation.key(),
-        revocation.until().to_string(),
-        revocation.before().map_or_else(|| NEVER.to_owned(), |before| before.to_string()),
+        revocation.keep_until().to_string(),
+        revocation.issued_until().map_or_else(|| NEVER.to_owned(), |before| before.to_string()),
         serde_json::to_string(revocation)?,
         now.to_string(),
         MOST_CHANGES.to_string(),
@@ -142,11 +142,11 @@ mod tests {
         let of_token = Revocation::token("i", "j j", 9);
         let json = serde_json::to_string(&of_token).unwrap();
         assert_eq!(read(&format!("309 - {json}")).unwrap(), of_token);
-        assert_eq!(read(&format!("310 - {json}")).unwrap().until(), 310);
+        assert_eq!(read(&format!("310 - {json}")).unwrap().keep_until(), 310);
         let of_subject = Revocation::subject("i", "s", 5, 9);
         let json = serde_json::to_string(&of_subject).unwrap();
         let merged = read(&format!("{} {} {json}", i64::MAX, i64::MIN)).unwrap();
-        assert_eq!((merged.until(), merged.before()), (i64::MAX, Some(i64::MIN)));
+        assert_eq!((merged.keep_until(), merged.issued_until()), (i64::MAX, Some(i64::MIN)));
         assert_eq!(merged.key(), of_subject.key());
         for wrong in ["", "1", "1 2", "1 - {}", "x - {}", "1 - []", "9 5 {\"token\":\"t\"}"] {
             assert!(read(wrong).is_err(), "{wrong}");

@@ -207,9 +207,9 @@ impl Follower {
         ask.arg(&copy.keys.entries).arg(names);
         let found: Vec<Option<String>> = ask.query_async(&mut self.connection).await?;
         let covers = |found: Option<&String>, one: &Revocation| {
-            found
-                .and_then(|entry| entry::read(entry).ok())
-                .is_some_and(|found| found.until() >= one.until() && found.before() >= one.before())
+            found.and_then(|entry| entry::read(entry).ok()).is_some_and(|found| {
+                found.keep_until() >= one.keep_until() && found.issued_until() >= one.issued_until()
+            })
         };
         let pairs = some.iter().zip(found.iter().map(Option::as_ref));
         let left = pairs.filter(|(one, found)| !covers(*found, one));
@@ -351,7 +351,7 @@ const AT_ONCE: usize = 100;
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 
 pub(super) const FULL: Failure = Failure::Foreign(
-    "the denylist in Redis has more revocations than the copy has room for: raise `capacity`",
+    "the denylist in Redis has more revocations than the copy has room for: raise `max_revocations`",
 );
 const UNREADABLE: Failure = Failure::Foreign(
     "a change of the denylist in Redis is malformed: nothing else may write to the keys of its \

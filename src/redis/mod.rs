@@ -1,7 +1,7 @@
 //! Stores that several machines share, in Redis 6.2 or newer, or Valkey. Requires the feature
 //! `redis`, which includes `issue`.
 //!
-//! - [`RedisRefresh`]: the families of refresh tokens. A rotation is one script.
+//! - [`RedisRefreshStore`]: the families of refresh tokens. A rotation is one script.
 //! - [`RedisDenylist`]: revocations. Each machine follows the changes and answers from its
 //!   memory, without I/O per request. A logout holds everywhere within milliseconds. On a
 //!   machine that has lost the store, it holds after
@@ -15,7 +15,7 @@
 //!
 //! # async fn start() -> Result<(), Box<dyn std::error::Error>> {
 //! let redis = Redis::builder("redis://127.0.0.1:6379").prefix("shop").build().await?;
-//! let refresh = RefreshTokens::builder(redis.refresh()).build()?;
+//! let refresh = RefreshTokens::builder(redis.refresh_store()).build()?;
 //! let verifier = Verifier::builder()
 //!     .issuer("https://login.example.com")
 //!     .audience("https://api.example.com")
@@ -112,7 +112,7 @@ use self::connection::Connection;
 pub use self::{
     builder::RedisBuilder,
     denylist::{RedisDenylist, RedisDenylistBuilder},
-    refresh::RedisRefresh,
+    refresh::RedisRefreshStore,
 };
 /// A connection to Redis or Valkey that the stores share; cheap to clone.
 ///
@@ -155,7 +155,7 @@ mod tests {
     fn traits() {
         fn check<T: Clone + Send + Sync + Unpin + fmt::Debug>() {}
         check::<Redis>();
-        check::<RedisRefresh>();
+        check::<RedisRefreshStore>();
         check::<RedisDenylist>();
     }
 }

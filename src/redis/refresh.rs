@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Keeps families of refresh tokens in Redis; cheap to clone. Made by
-/// [`Redis::refresh`].
+/// [`Redis::refresh_store`].
 ///
 /// # Rules
 ///
@@ -45,21 +45,21 @@ use crate::{
 ///
 /// # async fn start() -> Result<(), Box<dyn std::error::Error>> {
 /// let redis = Redis::builder("redis://127.0.0.1:6379").prefix("shop").build().await?;
-/// let refresh = RefreshTokens::builder(redis.refresh()).build()?;
+/// let refresh = RefreshTokens::builder(redis.refresh_store()).build()?;
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
-pub struct RedisRefresh(Redis);
+pub struct RedisRefreshStore(Redis);
 
 impl Redis {
     /// The store of refresh tokens.
     #[must_use]
-    pub fn refresh(&self) -> RedisRefresh {
-        RedisRefresh(self.clone())
+    pub fn refresh_store(&self) -> RedisRefreshStore {
+        RedisRefreshStore(self.clone())
     }
 }
 
-impl RedisRefresh {
+impl RedisRefreshStore {
     /// The key of a family.
     fn family(&self, id: &str) -> String {
         self.0.key(&format!("refresh:{id}"))
@@ -303,7 +303,7 @@ impl RedisRefresh {
     }
 }
 
-impl RefreshStore for RedisRefresh {
+impl RefreshStore for RedisRefreshStore {
     fn create(&self, family: Family, now: i64) -> MaybeReady<Result<(), StoreError>> {
         let store = self.clone();
         MaybeReady::pending(async move { store.tried().await?.create_family(family, now).await })
@@ -347,9 +347,9 @@ impl RefreshStore for RedisRefresh {
     }
 }
 
-impl fmt::Debug for RedisRefresh {
+impl fmt::Debug for RedisRefreshStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("RedisRefresh").field(&self.0).finish()
+        f.debug_tuple("RedisRefreshStore").field(&self.0).finish()
     }
 }
 

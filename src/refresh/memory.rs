@@ -9,7 +9,10 @@ use std::{
 };
 
 use super::store::{Family, RefreshStore, Rotated, Rotation, Session};
-use crate::{error::StoreError, maybe_ready::MaybeReady};
+use crate::{
+    error::{ConfigError, StoreError},
+    maybe_ready::MaybeReady,
+};
 
 /// Keeps families in the memory of one process; cheap to clone, and all clones share one store.
 ///
@@ -19,9 +22,10 @@ use crate::{error::StoreError, maybe_ready::MaybeReady};
 ///
 /// # Defaults
 ///
-/// - at most 1,000,000 families; if there are more, the one that would end first is removed
+/// - at most 1,000,000 families, one for each session; if there are more, the one that would end
+///   first is removed
 #[derive(Clone)]
-pub struct MemoryRefresh(Arc<Mutex<Families>>);
+pub struct MemoryRefreshStore(Arc<Mutex<Families>>);
 
 /// Families, each with a number, and the numbers in three orders.
 ///
@@ -49,16 +53,19 @@ struct OrderedFamily {
     order: u64,
 }
 
-impl MemoryRefresh {
-    /// An empty store.
+impl MemoryRefreshStore {
+    /// An empty store with the defaults.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_capacity(MOST)
+        Self::with_room_for(MOST)
     }
 
-    /// An empty store for this number of families, and for at least one.
-    #[must_use]
-    pub fn with_capacity(most: usize) -> Self {
+    /// Starts to build an empty store.
+    pub fn builder() -> MemoryRefreshStoreBuilder {
+        MemoryRefreshStoreBuilder { max_sessions: MOST }
+    }
+
+    fn with_room_for(most: usize) -> Self {
         Self(Arc::new(Mutex::new(Families {
             all: Vec::new(),
             count: 0,
@@ -67,7 +74,7 @@ impl MemoryRefresh {
             by_subject: BTreeSet::new(),
             by_end: BTreeSet::new(),
             hasher: RandomState::new(),
-            most: most.clamp(1, usize::try_from(u32::MAX).unwrap_or(usize::MAX)),
+            most,
         })))
     }
 
@@ -77,7 +84,7 @@ impl MemoryRefresh {
     }
 }
 
-impl RefreshStore for MemoryRefresh {
+impl RefreshStore for MemoryRefreshStore {
     fn create(&self, family: Family, now: i64) -> MaybeReady<Result<(), StoreError>> {
         let mut families = self.lock();
         if let Some(number) = families.find(family.session.id()) {
@@ -263,15 +270,45 @@ fn index(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-impl Default for MemoryRefresh {
+impl Default for MemoryRefreshStore {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl fmt::Debug for MemoryRefresh {
+impl fmt::Debug for MemoryRefreshStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryRefresh").finish_non_exhaustive()
+        f.debug_struct("MemoryRefreshStore").finish_non_exhaustive()
+    }
+}
+
+/// Builds a [`MemoryRefreshStore`].
+#[derive(Debug)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct MemoryRefreshStoreBuilder {
+    max_sessions: usize,
+}
+
+impl MemoryRefreshStoreBuilder {
+    /// Sets the largest number of sessions in the store. If there are more, the one that would
+    /// end first is removed. Default: 1,000,000.
+    pub fn max_sessions(mut self, most: usize) -> Self {
+        self.max_sessions = most;
+        self
+    }
+
+    /// Builds the store.
+    ///
+    /// # Errors
+    ///
+    /// The number of sessions is 0, or more than 4,294,967,295.
+    pub fn build(self) -> Result<MemoryRefreshStore, ConfigError> {
+        if self.max_sessions == 0 || u32::try_from(self.max_sessions).is_err() {
+            return Err(ConfigError::OutOfRange(
+                "a store of refresh tokens has room for 1 to 4294967295 sessions",
+            ));
+        }
+        Ok(MemoryRefreshStore::with_room_for(self.max_sessions))
     }
 }
 
@@ -304,19 +341,19 @@ mod tests {
         .unwrap()
     }
 
-    fn create(store: &MemoryRefresh, id: &str, subject: &str, ends_at: i64, now: i64) -> bool {
-        store.create(family(id, subject, ends_at), now).now().unwrap().is_ok()
+    fn create(store: &MemoryRefreshStore, id: &str, subject: &str, ends_at: i64, now: i64) -> bool {
+        store.create(family(id, subject, ends_at), now).now_or_never().unwrap().is_ok()
     }
 
-    fn ids(store: &MemoryRefresh, subject: &str, now: i64) -> Vec<String> {
-        let sessions = store.list(subject, now).now().unwrap().unwrap();
+    fn ids(store: &MemoryRefreshStore, subject: &str, now: i64) -> Vec<String> {
+        let sessions = store.list(subject, now).now_or_never().unwrap().unwrap();
         let mut ids: Vec<_> = sessions.into_iter().map(|session| session.id).collect();
         ids.sort();
         ids
     }
 
     /// That the numbers are in all three orders, and nothing else is.
-    fn check(store: &MemoryRefresh, len: usize) {
+    fn check(store: &MemoryRefreshStore, len: usize) {
         let families = store.lock();
         let there: Vec<u32> =
             (0..).zip(&families.all).filter(|(_, one)| one.is_some()).map(|(n, _)| n).collect();
@@ -335,7 +372,7 @@ mod tests {
 
     #[test]
     fn it_is_bounded_and_drops_what_ends_first() {
-        let store = MemoryRefresh::with_capacity(3);
+        let store = MemoryRefreshStore::builder().max_sessions(3).build().unwrap();
         for (id, ends_at) in [("a", 300), ("b", 100), ("c", 200), ("d", 400)] {
             assert!(create(&store, id, "s", ends_at, 0));
         }
@@ -355,7 +392,7 @@ mod tests {
                 UNIX_EPOCH + Duration::from_secs(self.0.load(Relaxed))
             }
         }
-        let (store, clock) = (MemoryRefresh::with_capacity(2), Hand::default());
+        let (store, clock) = (MemoryRefreshStore::with_room_for(2), Hand::default());
         let tokens = RefreshTokens::builder(store.clone())
             .idle_lifetime(Duration::from_secs(100))
             .grace(Duration::ZERO)
@@ -376,20 +413,20 @@ mod tests {
 
     #[test]
     fn a_number_is_used_again_for_another_subject() {
-        let store = MemoryRefresh::new();
+        let store = MemoryRefreshStore::new();
         assert!(create(&store, "a", "s", 100, 0) && !create(&store, "a", "t", 100, 50));
         assert!(create(&store, "a", "t", 300, 100), "the former one is over");
         assert!(ids(&store, "s", 0).is_empty());
         assert!(create(&store, "b", "s", 300, 100) && create(&store, "c", "s", 300, 100));
-        assert_eq!(store.end("b").now().unwrap().unwrap().unwrap().id, "b");
-        assert!(store.end("b").now().unwrap().unwrap().is_none());
+        assert_eq!(store.end("b").now_or_never().unwrap().unwrap().unwrap().id, "b");
+        assert!(store.end("b").now_or_never().unwrap().unwrap().is_none());
         assert!(create(&store, "d", "t", 300, 100));
         assert_eq!(
             (ids(&store, "s", 100), ids(&store, "t", 100)),
             (vec!["c".into()], vec!["a".into(), "d".into()])
         );
         check(&store, 3);
-        assert_eq!(store.end_all("t").now().unwrap().unwrap().len(), 2);
+        assert_eq!(store.end_all("t").now_or_never().unwrap().unwrap().len(), 2);
         check(&store, 1);
     }
 }

@@ -17,11 +17,11 @@
 //!
 //! # Example: log in, refresh, log out
 //! ```
-//! use tower_jwt_auth::refresh::{Login, MemoryRefresh, RefreshTokens};
+//! use tower_jwt_auth::refresh::{Login, MemoryRefreshStore, RefreshTokens};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let refresh = RefreshTokens::builder(MemoryRefresh::new()).build()?;
+//! let refresh = RefreshTokens::builder(MemoryRefreshStore::new()).build()?;
 //! let opened = refresh.open(Login::new("user-1").label("Firefox on Linux")).await?;
 //!
 //! let next = refresh.rotate(opened.token().as_str()).await?;
@@ -43,7 +43,7 @@ use std::{fmt, sync::Arc, time::Duration};
 pub(crate) use self::store::Previous;
 use self::token::Parts;
 pub use self::{
-    memory::MemoryRefresh,
+    memory::{MemoryRefreshStore, MemoryRefreshStoreBuilder},
     store::{Digest, Family, RefreshStore, Rotated, Rotation, Session},
     token::RefreshToken,
 };

@@ -205,7 +205,7 @@ impl Session {
 
     /// When it ends, however often it is refreshed.
     #[must_use]
-    pub fn ends_at(&self) -> i64 {
+    pub fn absolute_expires_at(&self) -> i64 {
         self.ends_at
     }
 }

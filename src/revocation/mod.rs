@@ -46,12 +46,12 @@ mod record;
 use std::{fmt, sync::Arc};
 
 pub use self::{
-    memory::MemoryDenylist,
+    memory::{MemoryDenylist, MemoryDenylistBuilder},
     record::{Revocation, TokenIds},
 };
 use crate::{
     claims::RegisteredClaims,
-    error::{Error, ErrorKind, StoreError},
+    error::{ConfigError, Error, ErrorKind, StoreError},
     maybe_ready::MaybeReady,
     observe::Outage,
 };
@@ -95,6 +95,7 @@ pub(crate) struct NotRevoked(());
 #[derive(Clone, Default)]
 pub(crate) struct Revocations {
     list: Option<Arc<dyn Denylist>>,
+    is_set_twice: bool,
     /// Accepts a token if the denylist does not answer.
     fail_open: bool,
     outage: Arc<Outage>,
@@ -102,7 +103,20 @@ pub(crate) struct Revocations {
 
 impl Revocations {
     pub(crate) fn set(&mut self, list: impl Denylist) {
-        self.list = Some(Arc::new(list));
+        self.is_set_twice = self.list.replace(Arc::new(list)).is_some();
+    }
+
+    /// # Errors
+    ///
+    /// A second list was set: the revocations of the first would be dropped without a word.
+    pub(crate) fn check_config(&self) -> Result<(), ConfigError> {
+        match self.is_set_twice {
+            true => Err(ConfigError::Conflict(
+                "the verifier has a denylist already, call `.denylist(…)` once; \
+                 `Sessions::verifier_builder` has set the one of the sessions",
+            )),
+            false => Ok(()),
+        }
     }
 
     pub(crate) fn fail_open(&mut self) {

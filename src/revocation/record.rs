@@ -46,15 +46,16 @@ impl Revocation {
         Self::new(Of::Session(session_id.into()), issuer, expires_at)
     }
 
-    /// Revokes all tokens with this `sub` that were issued at `before` or earlier, the last of
-    /// which expires at `expires_at`: after a change of the password, for example. A token
+    /// Revokes all tokens with this `sub` that were issued at `issued_until` or earlier, the last
+    /// of which expires at `expires_at`: after a change of the password, for example. A token
     /// without `iat` counts as issued earlier.
     ///
     /// `iat` has whole seconds, so a token that is issued later in the same second is revoked,
     /// too.
     #[must_use]
-    pub fn subject(issuer: &str, subject: &str, before: i64, expires_at: i64) -> Self {
-        Self::new(Of::Subject { subject: subject.into(), before }, issuer, expires_at)
+    pub fn subject(issuer: &str, subject: &str, issued_until: i64, expires_at: i64) -> Self {
+        let of = Of::Subject { subject: subject.into(), before: issued_until };
+        Self::new(of, issuer, expires_at)
     }
 
     /// Restores a revocation from its parts. `before` counts only for subjects.
@@ -78,16 +79,17 @@ impl Revocation {
         &self.issuer
     }
 
-    /// The time from which the revocation need not be kept.
+    /// The time from which a store need not keep the revocation: 5 minutes after the last of its
+    /// tokens has expired.
     #[must_use]
-    pub fn until(&self) -> i64 {
+    pub fn keep_until(&self) -> i64 {
         self.until
     }
 
-    /// The time for a revocation of a subject: it revokes the tokens that were issued then or
+    /// For a revocation of a subject: it revokes the tokens that were issued at this time or
     /// earlier.
     #[must_use]
-    pub fn before(&self) -> Option<i64> {
+    pub fn issued_until(&self) -> Option<i64> {
         match &self.of {
             Of::Subject { before, .. } => Some(*before),
             Of::Token(_) | Of::Session(_) => None,
@@ -105,7 +107,7 @@ impl Revocation {
     /// known.
     #[cfg(feature = "redis")]
     pub(crate) fn revokes(&self, issued_at: Option<i64>) -> bool {
-        self.before().is_none_or(|before| is_before(issued_at, before))
+        self.issued_until().is_none_or(|time| is_issued_until(issued_at, time))
     }
 
     pub(super) fn name(&self) -> (Kind, &str) {
@@ -167,8 +169,8 @@ impl<'a> TokenIds<'a> {
     }
 
     /// The [keys](Revocation::key) of the revocations that may name it. If a revocation has a
-    /// [`before`](Revocation::before), it names this token only if
-    /// [`is_before`](Self::is_before).
+    /// [time](Revocation::issued_until), it revokes this token only if the token
+    /// [was issued until then](Self::is_issued_until).
     pub fn keys(&self) -> impl Iterator<Item = String> {
         self.each().map(|(kind, name)| key(kind, self.issuer, name))
     }
@@ -176,8 +178,8 @@ impl<'a> TokenIds<'a> {
     /// Whether it was issued at this time or earlier. A token without `iat` counts as issued
     /// earlier.
     #[must_use]
-    pub fn is_before(&self, before: i64) -> bool {
-        is_before(self.issued_at(), before)
+    pub fn is_issued_until(&self, time: i64) -> bool {
+        is_issued_until(self.issued_at(), time)
     }
 
     pub(super) fn each(&self) -> impl Iterator<Item = (Kind, &'a str)> + use<'a> {
@@ -187,8 +189,8 @@ impl<'a> TokenIds<'a> {
 }
 
 /// Whether a token was issued at this time or earlier. An unknown time counts as earlier.
-fn is_before(issued_at: Option<i64>, before: i64) -> bool {
-    issued_at.is_none_or(|issued_at| issued_at <= before)
+fn is_issued_until(issued_at: Option<i64>, time: i64) -> bool {
+    issued_at.is_none_or(|issued_at| issued_at <= time)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -244,9 +246,9 @@ mod tests {
         let of_session = Revocation::session("i", "d", 9);
         let of_subject = Revocation::subject("i", "s", 5, 9);
         assert_eq!(keys, [of_token.key(), of_session.key(), of_subject.key()]);
-        assert_eq!((of_token.until(), of_subject.before()), (309, Some(5)));
+        assert_eq!((of_token.keep_until(), of_subject.issued_until()), (309, Some(5)));
         let presented = TokenIds::new(&claims);
-        assert!(presented.is_before(5) && !presented.is_before(4));
+        assert!(presented.is_issued_until(5) && !presented.is_issued_until(4));
     }
 
     #[test]

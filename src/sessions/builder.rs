@@ -8,7 +8,7 @@ use crate::{
     issue::{Grant, TokenCookies, TokenIssuer},
     maybe_ready::MaybeReady,
     observe::Outage,
-    refresh::{MemoryRefresh, RefreshTokens, Session},
+    refresh::{MemoryRefreshStore, RefreshTokens, Session},
     revocation::{Denylist, MemoryDenylist},
     source::TokenSources,
     verifier::RuleError,
@@ -110,11 +110,11 @@ impl SessionsBuilder {
         let clock = self.issuer.clock();
         let refresh = match self.refresh {
             Some(refresh) => refresh,
-            None => RefreshTokens::builder(MemoryRefresh::new()).clock(clock.clone()).build()?,
+            None => {
+                RefreshTokens::builder(MemoryRefreshStore::new()).clock(clock.clone()).build()?
+            }
         };
-        let denylist = self
-            .denylist
-            .unwrap_or_else(|| Arc::new(MemoryDenylist::with(MemoryDenylist::CAPACITY, clock)));
+        let denylist = self.denylist.unwrap_or_else(|| Arc::new(MemoryDenylist::with_clock(clock)));
         let mut sources = TokenSources::new();
         sources.add(self.cookies.source());
         Ok(Sessions(Arc::new(SessionsInner {

@@ -352,11 +352,11 @@ impl Sessions {
     ///
     /// See [`VerifierBuilder::build`].
     pub fn layer(&self) -> Result<JwtAuthLayer, ConfigError> {
-        Ok(self.layer_of(self.verifier().build()?))
+        Ok(self.layer_of(self.verifier_builder().build()?))
     }
 
     /// Makes the same layer with another verifier, which was made with
-    /// [`verifier`](Self::verifier): one with a type of claims or rules of your own.
+    /// [`verifier_builder`](Self::verifier_builder): one with a type of claims or rules of your own.
     ///
     /// # Example
     /// ```
@@ -367,7 +367,7 @@ impl Sessions {
     /// }
     ///
     /// # fn layer(sessions: &Sessions) -> Result<JwtAuthLayer<User>, ConfigError> {
-    /// let layer = sessions.layer_of(sessions.verifier().claims::<User>().build()?);
+    /// let layer = sessions.layer_of(sessions.verifier_builder().claims::<User>().build()?);
     /// # Ok(layer) }
     /// ```
     pub fn layer_of<C>(&self, verifier: Verifier<C>) -> JwtAuthLayer<C> {
@@ -376,7 +376,7 @@ impl Sessions {
 
     /// Starts to build a verifier for these sessions: with the issuer's keys, name and audience,
     /// and with the denylist. It accepts only access tokens (RFC 9068).
-    pub fn verifier(&self) -> VerifierBuilder {
+    pub fn verifier_builder(&self) -> VerifierBuilder {
         verifier(&self.0.issuer, &self.0.denylist)
     }
 
@@ -443,7 +443,7 @@ impl Sessions {
 fn verifier(issuer: &TokenIssuer, denylist: &Arc<dyn Denylist>) -> VerifierBuilder {
     let audiences = issuer.audiences();
     let builder = Verifier::builder()
-        .keys(issuer.key_set())
+        .keys(issuer.key_source())
         .access_tokens_only()
         .denylist(Arc::clone(denylist))
         .clock(issuer.clock());

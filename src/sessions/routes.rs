@@ -20,7 +20,7 @@ use super::{
     answer::{answer, is_json, refuse},
 };
 use crate::{
-    error::{Error, ErrorKind, InvalidRequest},
+    error::{BoxError, Error, ErrorKind, InvalidRequest},
     issue::{Body, method_not_allowed},
     json,
     maybe_ready::{MaybeReady, MaybeReadyFuture},
@@ -89,7 +89,7 @@ impl<B> Service<Request<B>> for SessionService
 where
     B: http_body::Body + Send + 'static,
     B::Data: Send,
-    B::Error: Into<Cause>,
+    B::Error: Into<BoxError>,
 {
     type Response = Response<Body>;
     type Error = Infallible;
@@ -116,7 +116,7 @@ where
 impl Sessions {
     async fn answer_refresh<B>(&self, parts: &Parts, body: B) -> Response<Body>
     where
-        B: http_body::Body<Error: Into<Cause>>,
+        B: http_body::Body<Error: Into<BoxError>>,
     {
         let presented = match self.presented_refresh(parts, body, false).await {
             Ok(Some(presented)) => presented,
@@ -140,7 +140,7 @@ impl Sessions {
 
     async fn answer_logout<B>(&self, parts: &Parts, body: B) -> Response<Body>
     where
-        B: http_body::Body<Error: Into<Cause>>,
+        B: http_body::Body<Error: Into<BoxError>>,
     {
         let (mut response, is_logged_out) = match self.log_out(parts, body).await {
             Ok(()) => (no_content(), true),
@@ -163,7 +163,7 @@ impl Sessions {
 
     async fn log_out<B>(&self, parts: &Parts, body: B) -> Result<(), Fault>
     where
-        B: http_body::Body<Error: Into<Cause>>,
+        B: http_body::Body<Error: Into<BoxError>>,
     {
         let Parts { method, uri, headers, .. } = parts;
         let found = self.0.sources.find(method, uri, headers);
@@ -215,7 +215,7 @@ impl Sessions {
         in_header: bool,
     ) -> Result<Option<PresentedRefresh>, Error>
     where
-        B: http_body::Body<Error: Into<Cause>>,
+        B: http_body::Body<Error: Into<BoxError>>,
     {
         let Parts { method, uri, headers, .. } = parts;
         let in_body = in_body(headers, body).await;
@@ -253,7 +253,7 @@ struct RefreshBody {
 /// connection can be used again only after the whole request was read.
 async fn in_body<B>(headers: &HeaderMap, body: B) -> Result<Option<Zeroizing<String>>, Error>
 where
-    B: http_body::Body<Error: Into<Cause>>,
+    B: http_body::Body<Error: Into<BoxError>>,
 {
     if body.is_end_stream() {
         return Ok(None);
@@ -304,9 +304,6 @@ fn never_stored(mut response: Response<Body>) -> Response<Body> {
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
-
-/// The error of a body.
-type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// The longest body in bytes: more than a refresh token in JSON needs.
 const LONGEST: usize = 16 * 1024;

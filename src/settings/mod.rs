@@ -239,7 +239,7 @@ impl Settings {
             builder = builder.any_audience();
         }
         for client in self.0.client.iter() {
-            builder = builder.client(client);
+            builder = builder.client_id(client);
         }
         if let Some(algorithms) = &self.0.algorithms {
             builder = builder.algorithms(algorithms.iter().copied());

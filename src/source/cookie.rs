@@ -69,6 +69,19 @@ impl CookieSource {
         self.name = name.into();
     }
 
+    /// # Errors
+    ///
+    /// An origin is set, which only the check needs.
+    pub(super) fn check_config(&self) -> Result<(), ConfigError> {
+        if !self.guarded && (self.public.is_some() || !self.trusted.is_empty()) {
+            return Err(ConfigError::Conflict(
+                "without the cross-site check, no origin counts: leave out `.public_origin(…)` \
+                 and `.trusted_origin(…)`, or keep the check",
+            ));
+        }
+        Ok(())
+    }
+
     pub(super) fn remove_guard(&mut self) {
         self.guarded = false;
     }

@@ -97,13 +97,16 @@ impl CookieSourceBuilder {
         DangerousCookieSourceBuilder(self)
     }
 
-    /// The source.
+    /// Builds the source.
     ///
     /// # Errors
     ///
-    /// The first setting that is not valid: the name, the path, the domain or an origin.
+    /// The first setting that is not valid: the name, the path, the domain or an origin. Or an
+    /// origin is set without the check that needs it.
     pub fn build(self) -> Result<TokenSource, ConfigError> {
-        self.0.map(TokenSource::from)
+        let cookie = self.0?;
+        cookie.check_config()?;
+        Ok(TokenSource::from(cookie))
     }
 
     fn set(self, set: impl FnOnce(&mut CookieSource) -> Result<(), ConfigError>) -> Self {
@@ -157,6 +160,10 @@ mod tests {
             (cookie().domain("example.com").path("app"), "must not have a domain"),
             (cookie().public_origin("a.example"), "origin"),
             (cookie().trusted_origin("https://a.example/b"), "origin"),
+            (
+                cookie().trusted_origin("https://a.example").dangerous().without_cross_site_check(),
+                "no origin counts",
+            ),
         ] {
             let error = wrong(cookie);
             assert!(error.contains(part), "{error}");

@@ -147,9 +147,9 @@ impl<C> VerifierBuilder<C> {
         }
     }
 
-    /// Trusts these keys: a [`Key`](crate::Key), several, a
+    /// Adds keys that are trusted: a [`Key`](crate::Key), several, a
     /// [`KeySet`](crate::KeySet), the `Result` of making one, or with the feature
-    /// `remote` a `RemoteKeys`. Called again, it adds to them.
+    /// `remote` a `RemoteKeys`.
     pub fn keys(mut self, keys: impl IntoKeySource) -> Self {
         self.keys = self.keys.and_then(|mut sources| {
             sources.push(keys.into_key_source()?);
@@ -158,9 +158,9 @@ impl<C> VerifierBuilder<C> {
         self
     }
 
-    /// Trusts this issuer: `iss` is then required, and equal to it byte for
-    /// byte (RFC 7519 §4.1.1). Called again, it adds another one. Keys that are all
-    /// bound to an issuer bring it along: it need not be named then.
+    /// Adds an issuer that is trusted: `iss` is then required, and equal to one of them byte for
+    /// byte (RFC 7519 §4.1.1). Keys that are all bound to an issuer bring it along: it need not
+    /// be named then.
     ///
     /// # Security
     ///
@@ -182,8 +182,8 @@ impl<C> VerifierBuilder<C> {
         self
     }
 
-    /// Names this service: `aud` is then required and must have this member, byte
-    /// for byte (RFC 7519 §4.1.3). A second call adds another name. One of them is enough.
+    /// Adds a name of this service: `aud` is then required, and must have one of the names as a
+    /// member, byte for byte (RFC 7519 §4.1.3).
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audiences.add(audience.into());
         self
@@ -200,7 +200,7 @@ impl<C> VerifierBuilder<C> {
         self
     }
 
-    /// Accepts only tokens of this client. A second call adds another client. Default: all
+    /// Adds a client: only tokens of the clients that are added are accepted. Default: all
     /// clients.
     ///
     /// The client is read from `client_id` (RFC 9068 §2.2), or where that is not there,
@@ -208,29 +208,28 @@ impl<C> VerifierBuilder<C> {
     /// it. A token without any is refused.
     ///
     /// With an issuer whose access tokens have no `aud`, this takes the place of the
-    /// audience: `.any_audience().client("my-app")`.
-    pub fn client(mut self, id: impl Into<String>) -> Self {
+    /// audience: `.any_audience().client_id("my-app")`.
+    pub fn client_id(mut self, id: impl Into<String>) -> Self {
         self.clients.push(id.into());
         self
     }
 
-    /// Allows these algorithms only, of those that the keys may verify (RFC
-    /// 8725 §3.1). Default: all of them.
+    /// Sets the only algorithms that are accepted, of those that the keys may verify (RFC 8725
+    /// §3.1). Default: all of them.
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         self.algorithms = Some(algorithms.into_iter().collect());
         self
     }
 
-    /// How far the clocks of the issuer and of this machine may differ, in
-    /// whole seconds, for `exp`, `nbf`, `iat` and the maximum age; at most 300 s.
+    /// Sets how far the clocks of the issuer and of this machine may differ, in whole seconds, for `exp`, `nbf`, `iat` and the maximum age; at most 300 s.
     /// Default: 60 s.
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
         self
     }
 
-    /// Refuses tokens that were issued longer ago than this, in whole seconds,
-    /// whatever their `exp`; `iat` is then required. Default: no limit.
+    /// Sets the maximum age of a token since it was issued, in whole seconds, whatever its `exp`;
+    /// `iat` is then required. Default: no limit.
     pub fn max_age(mut self, max_age: Duration) -> Self {
         self.max_age = Some(max_age);
         self
@@ -248,9 +247,9 @@ impl<C> VerifierBuilder<C> {
         self
     }
 
-    /// Accepts only tokens with one of these `typ` values, which is then required
-    /// (RFC 8725 §3.11). Case and a leading `application/` do not matter. Of this
-    /// and [`Self::access_tokens_only`], the last call counts for `typ`.
+    /// Sets the only `typ` values that are accepted; `typ` is then required (RFC 8725 §3.11). Case
+    /// and a leading `application/` do not matter. Of this and [`Self::access_tokens_only`], the
+    /// last call counts for `typ`.
     pub fn token_types<T: Into<String>>(mut self, types: impl IntoIterator<Item = T>) -> Self {
         let types = types.into_iter().map(|typ| Box::from(token::essence(&typ.into())));
         self.types = Types::Only(types.collect());
@@ -263,14 +262,14 @@ impl<C> VerifierBuilder<C> {
         self
     }
 
-    /// Refuses tokens without this claim, registered or not, and tokens where
-    /// it is `null`. At most 64 claims can be required.
+    /// Adds a claim that is required, registered or not. A token without it, or where it is
+    /// `null`, is refused. At most 64 claims can be required.
     pub fn required_claim(mut self, name: impl Into<String>) -> Self {
         self.require(name.into());
         self
     }
 
-    /// How long a token may be, in bytes. Default: 8192; at most 65536.
+    /// Sets the maximum length of a token, in bytes; at most 65536. Default: 8192.
     pub fn max_token_len(mut self, bytes: usize) -> Self {
         self.max_token_len = bytes;
         self
@@ -337,8 +336,8 @@ impl<C> VerifierBuilder<C> {
     }
 
     /// Asks this list, at each request, whether the token is revoked; see
-    /// [`revocation`](crate::revocation). A token without `jti` is then refused. Default:
-    /// no list, and a token is good until it expires.
+    /// [`revocation`](crate::revocation). A token without `jti` is then refused. A second list is
+    /// an error in [`build`](Self::build). Default: no list, and a token is good until it expires.
     pub fn denylist(mut self, list: impl Denylist) -> Self {
         self.revocations.set(list);
         self
@@ -366,20 +365,20 @@ impl<C> VerifierBuilder<C> {
         self
     }
 
-    /// Takes the time from this clock.
+    /// Sets the clock. Default: the system clock.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Box::new(clock);
         self
     }
 
-    /// How much memory is taken for tokens that were verified, or that none is; see
+    /// Sets how much memory is taken for tokens that were verified, or that none is; see
     /// [`Cache`]. Default: 16 MiB.
     pub fn cache(mut self, cache: Cache) -> Self {
         self.cache = cache;
         self
     }
 
-    /// Settings that take protection away.
+    /// Opens the settings that take protection away.
     pub fn dangerous(self) -> DangerousVerifierBuilder<C> {
         DangerousVerifierBuilder(self)
     }
@@ -393,13 +392,14 @@ impl<C> VerifierBuilder<C> {
 }
 
 impl<C: Send + Sync + 'static> VerifierBuilder<C> {
-    /// The verifier.
+    /// Builds the verifier.
     ///
     /// # Errors
     ///
     /// A setting is missing, contradicts another one or is not safe. The message says what to
     /// write instead.
     pub fn build(mut self) -> Result<Verifier<C>, ConfigError> {
+        self.revocations.check_config()?;
         if self.revocations.is_configured() && self.token_id {
             self.require("jti".into());
         }
@@ -420,7 +420,7 @@ impl<C: Send + Sync + 'static> VerifierBuilder<C> {
         )?;
         if self.clients.iter().any(String::is_empty) {
             return Err(ConfigError::InvalidName(
-                "the client is empty, give it the `client_id` of its tokens",
+                "the client id is empty, give it the `client_id` of its tokens",
             ));
         }
         if self.leeway > MOST_LEEWAY && !self.any_leeway {

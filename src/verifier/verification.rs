@@ -17,8 +17,8 @@ use crate::{
 /// The verification of one token: a future of its claims.
 ///
 /// Nearly always the answer is known when [`Verifier::verify`](super::Verifier::verify) returns:
-/// [`now`](Self::now) takes it without a runtime. Otherwise it waits for an asynchronous rule, a
-/// denylist that is asked elsewhere, or a key that is fetched.
+/// [`now_or_never`](Self::now_or_never) takes it without a runtime. Otherwise it waits for an
+/// asynchronous rule, a denylist that is asked elsewhere, or a key that is fetched.
 ///
 /// # Example: in a task of its own
 /// ```
@@ -35,7 +35,7 @@ use crate::{
 /// let task = tokio::spawn(verifier.verify("not.a.token"));
 /// assert!(task.await?.is_err());
 ///
-/// let answer = verifier.verify("not.a.token").now().expect("nothing to wait for");
+/// let answer = verifier.verify("not.a.token").now_or_never().expect("nothing to wait for");
 /// assert!(answer.is_err());
 /// # Ok(()) }
 /// ```
@@ -58,8 +58,8 @@ impl<C> Verification<C> {
     }
 
     /// The answer if it is known already, or `None` if something has to be waited for.
-    pub fn now(self) -> Option<Result<Claims<C>, Error>> {
-        MaybeReady::from(self).now()
+    pub fn now_or_never(self) -> Option<Result<Claims<C>, Error>> {
+        MaybeReady::from(self).now_or_never()
     }
 }
 

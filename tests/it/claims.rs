@@ -456,10 +456,10 @@ fn a_token_of_another_client_is_refused_before_it_is_read_as_a_type() {
         #[allow(dead_code, reason = "it is only read")]
         tenant: String,
     }
-    let verifier = builder::<Strict>().client("app").build().unwrap();
+    let verifier = builder::<Strict>().client_id("app").build().unwrap();
     let kind = |changes| {
         let token = key(Algorithm::ES256).token(&claims_with(changes));
-        verifier.verify(&token).now().unwrap().unwrap_err().kind().clone()
+        verifier.verify(&token).now_or_never().unwrap().unwrap_err().kind().clone()
     };
     assert_eq!(kind(json!({"client_id": "other"})), ErrorKind::Client);
     assert!(matches!(kind(json!({"client_id": "app"})), ErrorKind::ClaimsType { .. }));

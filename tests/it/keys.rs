@@ -74,9 +74,14 @@ fn k01_a_secret_is_as_long_as_its_hash() {
         for given in [0, 1, 16, 31, 32, 47, 63] {
             let (key, short) = (make(vec![0x5a; given]), given < needed);
             let jwk = json!({"kty": "oct", "alg": algorithm, "k": b64(vec![0x5a; given])});
-            let error = ConfigError::SecretTooShort { algorithm, needed, given };
             for key in [key, Key::from_private_jwk(jwk.to_string())] {
-                assert_eq!(key.as_ref().err(), short.then_some(&error), "{algorithm} {given}");
+                let error = key.as_ref().err().map(|error| match error {
+                    ConfigError::SecretTooShort { algorithm, needed, given, .. } => {
+                        (*algorithm, *needed, *given)
+                    }
+                    other => panic!("{other}"),
+                });
+                assert_eq!(error, short.then_some((algorithm, needed, given)));
                 assert_eq!(build(key).is_err(), short);
             }
             let set = KeySet::from_private_jwks(json!({"keys": [jwk]}).to_string()).unwrap();
@@ -540,7 +545,7 @@ fn keys_of_jsonwebtoken_are_keys() {
     };
     let accepted = |source: &dyn Fn() -> Verifier, algorithm| {
         let token = key(algorithm).token(&claims());
-        source().verify(&token).now().unwrap().is_ok()
+        source().verify(&token).now_or_never().unwrap().is_ok()
     };
     for algorithm in
         [Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::ES384, Algorithm::EdDSA]

@@ -213,8 +213,8 @@ fn p01_no_error_shows_a_token() {
     let registered: Verifier = trusting(Key::hs256(MARKER)).build().unwrap();
     let talkative: Verifier<Talkative> = trusting(Key::hs256(MARKER)).build().unwrap();
     for token in &tokens {
-        registered.verify(token).now().unwrap().err().iter().for_each(&mut say);
-        talkative.verify(token).now().unwrap().err().iter().for_each(&mut say);
+        registered.verify(token).now_or_never().unwrap().err().iter().for_each(&mut say);
+        talkative.verify(token).now_or_never().unwrap().err().iter().for_each(&mut say);
     }
     check(&said, &tokens);
 }
@@ -275,7 +275,7 @@ fn p01_no_debug_shows_a_token_or_a_key() {
     let mut service = layer.layer(handler::<RegisteredClaims>());
     let bearer = request("GET", &[("authorization", format!("Bearer {token}"))]);
     let future = tower::Service::call(&mut service, bearer);
-    let claims: Claims = verifier.verify(&token).now().unwrap().unwrap();
+    let claims: Claims = verifier.verify(&token).now_or_never().unwrap().unwrap();
     let policy = Scopes::any_of(["a"]).and(Roles::at("r").any_of(["x"])).or(Scopes::all_of(["b"]));
     let everything: &[&dyn fmt::Debug] = &[
         &secret(),

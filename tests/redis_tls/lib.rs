@@ -60,7 +60,7 @@ impl Drop for Setup {
 }
 
 async fn works(redis: &Redis) {
-    let refresh = RefreshTokens::builder(redis.refresh()).build().unwrap();
+    let refresh = RefreshTokens::builder(redis.refresh_store()).build().unwrap();
     let opened = refresh.open(Login::new("alice")).await.unwrap();
     refresh.rotate(opened.token().as_str()).await.unwrap();
     let (one, other) =

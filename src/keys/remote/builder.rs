@@ -103,8 +103,8 @@ impl RemoteKeysBuilder {
     ///     .await?;
     /// # Ok(()) }
     /// ```
-    pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.client_settings.root_certificates = Some(pem.into());
+    pub fn root_certificates(mut self, pem: impl AsRef<[u8]>) -> Self {
+        self.client_settings.root_certificates = Some(pem.as_ref().to_vec());
         self
     }
 
@@ -120,7 +120,7 @@ impl RemoteKeysBuilder {
     ///
     /// [`Self::timeout`] and [`Self::max_body`] apply to every client.
     /// [`Self::connect_timeout`] does not: set it on the client.
-    pub fn client(mut self, client: impl HttpClient) -> Self {
+    pub fn http_client(mut self, client: impl HttpClient) -> Self {
         self.client = Some(Box::new(client));
         self
     }
@@ -250,7 +250,7 @@ impl RemoteKeysBuilder {
         let client = match self.client {
             Some(_) if !self.client_settings.are_default() => {
                 return Err(ConfigError::Settings(
-                    "`.client(…)` replaces the built-in HTTP client, set the proxy and the \
+                    "`.http_client(…)` replaces the built-in HTTP client, set the proxy and the \
                      certificates on it, or leave it out"
                         .into(),
                 ));

@@ -13,10 +13,10 @@ use http_body_util::BodyExt;
 use url::Url;
 
 use super::{
-    http::{BoxError, HttpClient},
+    http::HttpClient,
     own_client::{cause, is_timeout},
 };
-use crate::error::{FetchError, FetchErrorKind};
+use crate::error::{BoxError, FetchError, FetchErrorKind};
 
 /// Fetches documents.
 pub(super) struct Fetcher {

@@ -1,7 +1,6 @@
 //! The HTTP client that fetches keys, as a trait.
 
 use std::{
-    error::Error as StdError,
     fmt,
     future::Future,
     pin::Pin,
@@ -12,8 +11,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 
-/// Any error of an HTTP client.
-pub type BoxError = Box<dyn StdError + Send + Sync>;
+use crate::error::BoxError;
 
 /// Sends the requests that fetch keys.
 ///
@@ -40,7 +38,7 @@ pub type BoxError = Box<dyn StdError + Send + Sync>;
 /// # }
 /// # async fn start() -> Result<(), ConfigError> {
 /// let keys = RemoteKeys::discover("https://login.example.com")
-///     .client(|mut request: Request<Bytes>| {
+///     .http_client(|mut request: Request<Bytes>| {
 ///         request.headers_mut().insert("x-team", http::HeaderValue::from_static("orders"));
 ///         send(request)
 ///     })

@@ -97,7 +97,7 @@ pub(super) use self::refresher::LoadedKeys;
 use self::refresher::{FetchTicket, Refresher};
 pub use self::{
     builder::RemoteKeysBuilder,
-    http::{BoxError, HttpClient, ResponseBody},
+    http::{HttpClient, ResponseBody},
     status::{KeyState, KeyStatus},
 };
 use crate::error::{FetchError, FetchErrorKind};

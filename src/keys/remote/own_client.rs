@@ -10,9 +10,9 @@ use zeroize::Zeroizing;
 
 use super::{
     discover::is_loopback,
-    http::{BoxError, HttpClient, ResponseBody},
+    http::{HttpClient, ResponseBody},
 };
-use crate::error::ConfigError;
+use crate::error::{BoxError, ConfigError};
 
 /// The settings of the built-in client.
 #[derive(Default)]

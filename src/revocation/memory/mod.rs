@@ -14,7 +14,7 @@ use self::{due::Due, table::Table};
 use super::{Denylist, Revocation, TokenIds};
 use crate::{
     clock::{Clock, SystemClock, unix_seconds},
-    error::StoreError,
+    error::{ConfigError, StoreError},
     maybe_ready::MaybeReady,
 };
 
@@ -30,8 +30,8 @@ use crate::{
 ///
 /// 1. A token is revoked if a revocation has the same issuer and the same `jti`, `sid` or
 ///    `sub`, compared as whole texts.
-/// 2. Of two revocations that name the same, the later `before` and the later `until` both
-///    hold.
+/// 2. Of two revocations that name the same, the later of each time
+///    holds.
 /// 3. A full list removes revocations that are over, and only as many as it needs. If there are
 ///    too few, [`insert`](Self::insert) fails, and the list stays as it was.
 ///
@@ -52,20 +52,25 @@ struct List {
 }
 
 impl MemoryDenylist {
-    /// The default limit of revocations.
-    pub const CAPACITY: usize = 1_000_000;
-
-    /// An empty list.
+    /// An empty list with the defaults.
     #[must_use]
     pub fn new() -> Self {
-        Self::with(Self::CAPACITY, SystemClock)
+        Self::with(MOST, Box::new(SystemClock))
     }
 
-    /// An empty list with room for `most` revocations, which takes the time from this clock.
-    #[must_use]
-    pub fn with(most: usize, clock: impl Clock) -> Self {
+    /// Starts to build an empty list.
+    pub fn builder() -> MemoryDenylistBuilder {
+        MemoryDenylistBuilder { max_revocations: MOST, clock: Box::new(SystemClock) }
+    }
+
+    #[cfg(feature = "issue")]
+    pub(crate) fn with_clock(clock: impl Clock) -> Self {
+        Self::with(MOST, Box::new(clock))
+    }
+
+    pub(crate) fn with(most: usize, clock: Box<dyn Clock>) -> Self {
         let (table, due) = (Table::new(), Mutex::default());
-        Self(Arc::new(List { table, due, most, clock: Box::new(clock) }))
+        Self(Arc::new(List { table, due, most, clock }))
     }
 
     /// The number of revocations.
@@ -88,7 +93,7 @@ impl MemoryDenylist {
     /// The list is full.
     pub fn insert(&self, revocation: Revocation) -> Result<(), StoreError> {
         let (mut due, now) = (self.0.due(), self.0.now());
-        if revocation.until() <= now {
+        if revocation.keep_until() <= now {
             return Ok(());
         }
         self.0.insert(&mut due, &revocation, now).map(drop)
@@ -102,7 +107,7 @@ impl MemoryDenylist {
     ) -> Result<(), StoreError> {
         let list = &*self.0;
         let (mut due, now) = (list.due(), list.now());
-        let all: Vec<_> = revocations.into_iter().filter(|one| one.until() > now).collect();
+        let all: Vec<_> = revocations.into_iter().filter(|one| one.keep_until() > now).collect();
         let names = all.iter().map(|one| list.table.name_of(one));
         let new: HashSet<u64> =
             names.filter(|name| !list.table.has(*name)).map(|name| name.hash).collect();
@@ -129,7 +134,7 @@ impl MemoryDenylist {
         let (mut due, now) = (list.due(), list.now());
         let mut done = Ok(());
         for one in page {
-            let says_all = one.until() <= now
+            let says_all = one.keep_until() <= now
                 || match list.insert(&mut due, &one, now) {
                     Ok(says_all) => says_all,
                     Err(full) => {
@@ -168,7 +173,7 @@ impl MemoryDenylist {
             }
             let view = view.get_or_insert_with(|| table.view());
             let name = table.name(kind, token.issuer(), text);
-            table.find(name, view).is_some_and(|times| token.is_before(times.before()))
+            table.find(name, view).is_some_and(|times| token.is_issued_until(times.before()))
         })
     }
 
@@ -215,7 +220,8 @@ impl List {
     /// name than this revocation.
     fn insert(&self, due: &mut Due, revocation: &Revocation, now: i64) -> Result<bool, StoreError> {
         let name = self.table.name_of(revocation);
-        let (until, before) = (revocation.until(), revocation.before().unwrap_or(i64::MAX));
+        let (until, before) =
+            (revocation.keep_until(), revocation.issued_until().unwrap_or(i64::MAX));
         // A few at a time, so that an insert is short: it adds only one.
         for _ in 0..AT_ONCE {
             if !due.remove_one(&self.table, now) {
@@ -235,11 +241,53 @@ impl List {
         while self.table.len().saturating_add(more) > self.most {
             if !due.remove_one(&self.table, now) {
                 return Err(StoreError::new(
-                    "the denylist is full: give `MemoryDenylist::with` more room",
+                    "the denylist is full: set a larger `max_revocations`",
                 ));
             }
         }
         Ok(())
+    }
+}
+
+/// Builds a [`MemoryDenylist`].
+#[must_use = "a builder does nothing until it is built"]
+pub struct MemoryDenylistBuilder {
+    max_revocations: usize,
+    clock: Box<dyn Clock>,
+}
+
+impl MemoryDenylistBuilder {
+    /// Sets the largest number of revocations in the list. If it is full, a logout fails with an
+    /// error. Default: 1,000,000.
+    pub fn max_revocations(mut self, most: usize) -> Self {
+        self.max_revocations = most;
+        self
+    }
+
+    /// Sets the clock that says which revocations are over. Default: the system clock.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Box::new(clock);
+        self
+    }
+
+    /// Builds the list.
+    ///
+    /// # Errors
+    ///
+    /// The number of revocations is 0.
+    pub fn build(self) -> Result<MemoryDenylist, ConfigError> {
+        if self.max_revocations == 0 {
+            return Err(ConfigError::OutOfRange("a denylist has room for at least one revocation"));
+        }
+        Ok(MemoryDenylist::with(self.max_revocations, self.clock))
+    }
+}
+
+impl fmt::Debug for MemoryDenylistBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryDenylistBuilder")
+            .field("max_revocations", &self.max_revocations)
+            .finish_non_exhaustive()
     }
 }
 
@@ -254,6 +302,9 @@ impl fmt::Debug for MemoryDenylist {
         f.debug_struct("MemoryDenylist").field("len", &self.len()).finish_non_exhaustive()
     }
 }
+
+/// The default limit of revocations.
+const MOST: usize = 1_000_000;
 
 /// The number of revocations that an insert removes if they are over.
 const AT_ONCE: usize = 8;

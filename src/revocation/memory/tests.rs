@@ -19,7 +19,7 @@ impl Clock for Hand {
 
 fn list(most: usize) -> (MemoryDenylist, Hand) {
     let clock = Hand::default();
-    (MemoryDenylist::with(most, clock.clone()), clock)
+    (MemoryDenylist::with(most, Box::new(clock.clone())), clock)
 }
 
 fn claims(json: &str) -> RegisteredClaims {
@@ -170,14 +170,14 @@ fn a_thousand_lists_of_random_changes_are_as_a_slow_one() {
             };
             list.insert(new.clone()).unwrap();
             let now = unix_seconds(clock.now());
-            slow.retain(|one| one.until() > now);
-            if new.until() > now {
+            slow.retain(|one| one.keep_until() > now);
+            if new.keep_until() > now {
                 match slow.iter_mut().find(|one| one.key() == new.key()) {
                     None => slow.push(new),
                     Some(old) => {
                         let (kind, name) = new.name();
-                        let until = old.until().max(new.until());
-                        let before = old.before().max(new.before()).unwrap_or(i64::MAX);
+                        let until = old.keep_until().max(new.keep_until());
+                        let before = old.issued_until().max(new.issued_until()).unwrap_or(i64::MAX);
                         *old = Revocation::of(kind, new.issuer(), name, until, before);
                     }
                 }

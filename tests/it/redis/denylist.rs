@@ -60,7 +60,8 @@ async fn of_two_revocations_that_differ_the_later_times_stay() {
     let issued = |at: i64| -> RegisteredClaims {
         serde_json::from_str(&format!(r#"{{"iss":"i","sub":"s","iat":{at}}}"#)).unwrap()
     };
-    let revoked = |at| other.is_revoked(TokenIds::new(&issued(at))).now().unwrap().unwrap();
+    let revoked =
+        |at| other.is_revoked(TokenIds::new(&issued(at))).now_or_never().unwrap().unwrap();
     until("both are seen", 1, || revoked(10)).await;
     assert!(!revoked(11));
     // The store itself says the same, where it is asked.
@@ -132,7 +133,7 @@ async fn a_copy_that_is_full_asks_the_store() {
     let one = follower(&server).await;
     let redis = connect(&server).await;
     let stale = Duration::from_secs(1);
-    let small = redis.denylist().capacity(2).stale_after(stale).build().await.unwrap();
+    let small = redis.denylist().max_revocations(2).stale_after(stale).build().await.unwrap();
     for id in ["a", "b", "c"] {
         assert!(revoke(&one, id).await);
     }
@@ -141,7 +142,7 @@ async fn a_copy_that_is_full_asks_the_store() {
         assert_eq!(is_revoked(&small, id).await, Some(true));
     }
     assert_eq!(is_revoked(&small, "d").await, Some(false));
-    assert!(redis.denylist().capacity(2).build().await.is_err());
+    assert!(redis.denylist().max_revocations(2).build().await.is_err());
 }
 
 #[tokio::test]
@@ -188,7 +189,7 @@ fn it_goes_on_in_another_runtime() {
 async fn a_copy_that_is_full_asks_and_holds_nobody_up() {
     let server = Server::start();
     let other = follower(&server).await;
-    let small = connect(&server).await.denylist().capacity(1).build().await.unwrap();
+    let small = connect(&server).await.denylist().max_revocations(1).build().await.unwrap();
     for id in ["a", "b"] {
         assert!(revoke(&small, id).await, "the store has room for it");
     }
@@ -198,7 +199,7 @@ async fn a_copy_that_is_full_asks_and_holds_nobody_up() {
     }
     until("both are seen", 1, || ["a", "b"].iter().all(|id| at_once(&other, id) == Some(true)))
         .await;
-    let refused = connect(&server).await.denylist().capacity(1).build().await.unwrap_err();
+    let refused = connect(&server).await.denylist().max_revocations(1).build().await.unwrap_err();
     assert!(refused.to_string().contains("has room for"), "{refused}");
 
     // What it can write back, it does; and it keeps others waiting only for a while.

@@ -39,7 +39,7 @@ async fn v02_redis_memory_answers_for_a_while_and_then_nobody_knows() {
     server.kill();
     let killed = Instant::now();
     assert_eq!(at_once(&other, "b"), Some(false));
-    verifier.verify(&token).now().unwrap().unwrap();
+    verifier.verify(&token).now_or_never().unwrap().unwrap();
     assert!(!revoke(&one, "while it is down").await, "nobody has acknowledged it");
     assert_eq!(at_once(&one, "while it is down"), Some(true));
     until("it is stale", 7, || at_once(&other, "b").is_none()).await;
@@ -174,7 +174,7 @@ async fn v04_redis_what_was_acknowledged_survives_crashes() {
 async fn v02_redis_a_server_that_stands_still_is_noticed() {
     let server = Server::start();
     let list = hasty(&server).await;
-    let refresh = RefreshTokens::builder(connect(&server).await.refresh()).build().unwrap();
+    let refresh = RefreshTokens::builder(connect(&server).await.refresh_store()).build().unwrap();
     let opened = refresh.open(Login::new("alice")).await.unwrap();
     server.freeze();
     until("it is stale", 3, || at_once(&list, "a").is_none()).await;

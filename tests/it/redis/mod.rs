@@ -49,7 +49,7 @@ async fn is_revoked(list: &RedisDenylist, id: &str) -> Option<bool> {
 
 /// The same, from memory; `None` if it would have to ask.
 fn at_once(list: &RedisDenylist, id: &str) -> Option<bool> {
-    list.is_revoked(TokenIds::new(&claims(id))).now()?.ok()
+    list.is_revoked(TokenIds::new(&claims(id))).now_or_never()?.ok()
 }
 
 fn now() -> i64 {

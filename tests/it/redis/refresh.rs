@@ -11,10 +11,10 @@ use tower_jwt_auth::{
     clock::Clock,
     error::StoreError,
     maybe_ready::MaybeReady,
-    redis::{Redis, RedisRefresh},
+    redis::{Redis, RedisRefreshStore},
     refresh::{
-        Family, IssuedToken, Login, MemoryRefresh, RefreshStore, RefreshTokens, Rotated, Rotation,
-        Session, TokenStatus,
+        Family, IssuedToken, Login, MemoryRefreshStore, RefreshStore, RefreshTokens, Rotated,
+        Rotation, Session, TokenStatus,
     },
 };
 
@@ -37,7 +37,7 @@ async fn hundred(server: &Server, grace: u64) -> (Vec<Result<IssuedToken, Error>
     let clock = FixedClock::default();
     let mut machines = Vec::new();
     for _ in 0..10 {
-        machines.push(tokens(connect(server).await.refresh(), grace, &clock));
+        machines.push(tokens(connect(server).await.refresh_store(), grace, &clock));
     }
     let opened = machines[0].open(Login::new("alice")).await.unwrap();
     let text = opened.token().as_str().to_owned();
@@ -85,7 +85,7 @@ async fn r02_redis_without_a_grace_one_wins_and_the_session_is_dead() {
 async fn sessions_are_listed_and_end() {
     let server = Server::start();
     let clock = FixedClock::default();
-    let refresh = tokens(connect(&server).await.refresh(), 10, &clock);
+    let refresh = tokens(connect(&server).await.refresh_store(), 10, &clock);
     let mut opened = Vec::new();
     for number in 0..150 {
         opened.push(refresh.open(Login::new("älice").label(format!("{number}"))).await.unwrap());
@@ -121,7 +121,7 @@ async fn sessions_are_listed_and_end() {
 async fn an_index_forgets_what_is_gone() {
     let server = Server::start();
     let clock = FixedClock::default();
-    let refresh = tokens(connect(&server).await.refresh(), 10, &clock);
+    let refresh = tokens(connect(&server).await.refresh_store(), 10, &clock);
     for _ in 0..50 {
         let opened = refresh.open(Login::new("alice")).await.unwrap();
         // As Redis does when their time is over.
@@ -137,7 +137,7 @@ async fn an_index_forgets_what_is_gone() {
 #[ignore = "needs REDIS_SERVER: the path of a redis-server or valkey-server"]
 async fn an_id_is_taken_once() {
     let server = Server::start();
-    let store = connect(&server).await.refresh();
+    let store = connect(&server).await.refresh_store();
     let digest = "A".repeat(43);
     let family = |subject: &str, ends_at: i64| {
         let json = serde_json::json!({
@@ -187,7 +187,8 @@ impl Clock for Ahead {
 async fn a_grace_is_the_same_on_machines_whose_clocks_differ() {
     let server = Server::start();
     let machine = async |ahead, grace| {
-        let builder = RefreshTokens::builder(connect(&server).await.refresh()).clock(Ahead(ahead));
+        let builder =
+            RefreshTokens::builder(connect(&server).await.refresh_store()).clock(Ahead(ahead));
         builder.grace(Duration::from_secs(grace)).build().unwrap()
     };
     for (one, other) in [(0, 10), (10, 0), (0, -10), (-60, 60)] {
@@ -221,7 +222,7 @@ async fn v07_redis_the_cap_holds_under_many_logins_at_once() {
     for _ in 0..4 {
         // A machine that does much else may be slow to answer.
         let redis = Redis::builder(server.url()).prefix("test").timeout(Duration::from_secs(5));
-        let store = redis.build().await.unwrap().refresh();
+        let store = redis.build().await.unwrap().refresh_store();
         machines.push(RefreshTokens::builder(store).max_sessions(10).build().unwrap());
     }
     let begin = std::time::Instant::now();
@@ -253,10 +254,10 @@ async fn v07_redis_the_cap_holds_under_many_logins_at_once() {
 
 /// A store in a Redis whose clock says what the caller's does.
 #[derive(Clone)]
-struct InTime(RedisRefresh, Arc<Server>);
+struct InTime(RedisRefreshStore, Arc<Server>);
 
 impl InTime {
-    fn at(&self, now: i64) -> &RedisRefresh {
+    fn at(&self, now: i64) -> &RedisRefreshStore {
         self.1.set_time(now.try_into().unwrap());
         &self.0
     }
@@ -435,8 +436,12 @@ async fn it_does_what_the_store_in_memory_does() {
         let redis = super::Redis::builder(server.url()).prefix(format!("seed-{seed}"));
         let grace = [0, 10][usize::try_from(seed % 2).unwrap()];
         let stores = [
-            tokens(InTime(redis.build().await.unwrap().refresh(), server.clone()), grace, &clock),
-            tokens(MemoryRefresh::new(), grace, &clock),
+            tokens(
+                InTime(redis.build().await.unwrap().refresh_store(), server.clone()),
+                grace,
+                &clock,
+            ),
+            tokens(MemoryRefreshStore::new(), grace, &clock),
         ];
         let random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let mut pair =
@@ -463,6 +468,6 @@ fn it_does_what_the_model_does() {
         count.set(count.get() + 1);
         let prefix = format!("model-{}", count.get());
         let redis = Redis::builder(server.url()).prefix(prefix).build().await.unwrap();
-        InTime(redis.refresh(), server.clone())
+        InTime(redis.refresh_store(), server.clone())
     });
 }

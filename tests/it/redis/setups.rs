@@ -20,7 +20,7 @@ async fn told_late(server: &Server) -> Vec<String> {
     use std::error::Error as _;
 
     let redis = Redis::builder(server.url()).prefix("test").lazy().unwrap();
-    let refresh = RefreshTokens::builder(redis.refresh()).build().unwrap();
+    let refresh = RefreshTokens::builder(redis.refresh_store()).build().unwrap();
     let error = refresh.open(Login::new("alice")).await.unwrap_err();
     let list = redis.denylist().build().await.unwrap_err();
     vec![error.source().unwrap().to_string(), list.to_string()]
@@ -63,7 +63,7 @@ async fn the_documented_user_has_all_rights_that_it_needs_and_misses_each() {
     };
     set_user(&rights);
     let (redis, list) = start().await.unwrap();
-    let refresh = RefreshTokens::builder(redis.refresh()).max_sessions(2).build().unwrap();
+    let refresh = RefreshTokens::builder(redis.refresh_store()).max_sessions(2).build().unwrap();
     for _ in 0..4 {
         let opened = refresh.open(Login::new("alice")).await.unwrap();
         refresh.rotate(opened.token().as_str()).await.unwrap();
@@ -144,7 +144,7 @@ async fn what_the_server_refuses_is_told_by_its_name() {
     let server = Server::start();
     server.establish("test");
     let redis = connect(&server).await;
-    let refresh = RefreshTokens::builder(redis.refresh()).build().unwrap();
+    let refresh = RefreshTokens::builder(redis.refresh_store()).build().unwrap();
     let list = redis.denylist().build().await.unwrap();
     let config = |name: &str, value: &str| server.ask::<String>(&["CONFIG", "SET", name, value]);
     use std::error::Error as _;
@@ -198,7 +198,7 @@ async fn v05_a_primary_that_becomes_a_replica_is_not_believed() {
             .await
             .unwrap(),
     ];
-    let refresh = RefreshTokens::builder(connect(&server).await.refresh()).build().unwrap();
+    let refresh = RefreshTokens::builder(connect(&server).await.refresh_store()).build().unwrap();
     let opened = refresh.open(Login::new("alice")).await.unwrap();
     for writable in ["no", "yes"] {
         let read_only = if writable == "yes" { "no" } else { "yes" };
@@ -334,7 +334,8 @@ fn an_outage_is_told_once_with_its_first_cause() {
         let builder = connect(&server).await.denylist().stale_after(Duration::from_secs(1));
         let list = builder.build().await.unwrap();
         let verifier: Verifier = trusting(es.key()).denylist(list).build().unwrap();
-        let refresh = RefreshTokens::builder(connect(&server).await.refresh()).build().unwrap();
+        let refresh =
+            RefreshTokens::builder(connect(&server).await.refresh_store()).build().unwrap();
         (verifier, refresh)
     });
     server.kill();

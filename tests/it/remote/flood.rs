@@ -92,7 +92,7 @@ async fn j01_an_id_is_refused_only_for_a_fetch_that_was_for_it() {
 
 /// Whether the token is accepted; if not, its key is pending.
 fn now_or_pending(verifier: &Verifier, token: &str) -> bool {
-    match verifier.verify(token).now() {
+    match verifier.verify(token).now_or_never() {
         Some(Ok(_)) => true,
         Some(Err(error)) => {
             assert!(matches!(error.kind(), ErrorKind::KeyPending { .. }), "{error}");
@@ -156,7 +156,7 @@ async fn j01_no_more_wait_than_can_be_served() {
     pending(now(&verifier, &unknown(1000)));
     // Who goes makes room.
     waiting.truncate(500);
-    assert!(verifier.verify(&unknown(1001)).now().is_none());
+    assert!(verifier.verify(&unknown(1001)).now_or_never().is_none());
 }
 
 #[tokio::test]

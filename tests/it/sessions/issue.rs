@@ -19,7 +19,7 @@ use crate::{
 };
 
 fn verifier(issuer: &TokenIssuer, clock: &FixedClock) -> Verifier {
-    let builder = Verifier::builder().audience(AUDIENCE).keys(issuer.key_set());
+    let builder = Verifier::builder().audience(AUDIENCE).keys(issuer.key_source());
     builder.access_tokens_only().clock(clock.clone()).build().unwrap()
 }
 
@@ -102,12 +102,12 @@ fn lifetimes_are_short_unless_it_is_said() {
     let clock = FixedClock::default();
     assert_eq!(issuer(&clock).build().unwrap().lifetime().as_secs(), 900);
     assert!(with(3600).build().is_ok());
-    assert!(with(3601).build().unwrap_err().to_string().contains("long_lifetime"));
+    assert!(with(3601).build().unwrap_err().to_string().contains("any_lifetime"));
     assert!(with(0).build().is_err());
     let day = Duration::from_secs(86400);
-    let long = issuer(&clock).long_lifetime(day).build().unwrap();
+    let long = issuer(&clock).any_lifetime(day).build().unwrap();
     assert_eq!(long.issue(Grant::new("ada")).unwrap().lifetime(), day);
-    assert!(issuer(&clock).long_lifetime(day).lifetime(day).build().is_err());
+    assert!(issuer(&clock).any_lifetime(day).lifetime(day).build().is_err());
     // A grant makes it shorter, and not longer.
     let lasts = |seconds| {
         let grant = Grant::new("ada").lifetime(Duration::from_secs(seconds));
@@ -201,7 +201,7 @@ async fn the_keys_are_served() {
 async fn cookies_are_out_of_reach() {
     let clock = FixedClock::default();
     let access = issuer(&clock).build().unwrap().issue(Grant::new("ada")).unwrap();
-    let opened = tokens(tower_jwt_auth::refresh::MemoryRefresh::new(), &clock)
+    let opened = tokens(tower_jwt_auth::refresh::MemoryRefreshStore::new(), &clock)
         .open(Login::new("ada"))
         .await
         .unwrap();
@@ -259,7 +259,7 @@ async fn no_debug_shows_what_is_issued() {
     let access = issuer.issue(grant()).unwrap();
     let sessions = sessions(&clock);
     let opened = sessions.open(Login::new("ada")).await.unwrap();
-    let refresh = tokens(tower_jwt_auth::refresh::MemoryRefresh::new(), &clock);
+    let refresh = tokens(tower_jwt_auth::refresh::MemoryRefreshStore::new(), &clock);
     let login = refresh.open(Login::new("ada")).await.unwrap();
     let everything: &[&dyn std::fmt::Debug] = &[
         &secret,
@@ -319,7 +319,7 @@ fn traits() {
     shared::<Rotation>();
     shared::<Rotated>();
     shared::<Digest>();
-    shared::<MemoryRefresh>();
+    shared::<MemoryRefreshStore>();
     shared::<MemoryDenylist>();
     shared::<Revocation>();
     shared::<Sessions>();

@@ -13,8 +13,12 @@ async fn works(key: SigningKey) {
     let clock = FixedClock::default();
     let algorithm = key.algorithm();
     let issuer = issuer(&clock).key(key).build().unwrap();
-    let verifier: Verifier =
-        Verifier::builder().audience(AUDIENCE).keys(issuer.key_set()).clock(clock).build().unwrap();
+    let verifier: Verifier = Verifier::builder()
+        .audience(AUDIENCE)
+        .keys(issuer.key_source())
+        .clock(clock)
+        .build()
+        .unwrap();
     let token = issuer.issue(Grant::new("ada")).unwrap();
     let claims = verifier.verify(token.as_str()).await;
     assert_eq!(claims.unwrap().subject(), Some("ada"), "{algorithm}");

@@ -14,7 +14,7 @@ pub(crate) fn now() -> i64 {
 }
 
 fn verifier(issuer: &TokenIssuer, list: impl Denylist, clock: &FixedClock) -> Verifier {
-    let keys = issuer.key_set();
+    let keys = issuer.key_source();
     let builder = Verifier::builder().audience(AUDIENCE).keys(keys).denylist(list);
     builder.clock(clock.clone()).build().unwrap()
 }

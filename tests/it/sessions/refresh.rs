@@ -13,7 +13,7 @@ use tower_jwt_auth::{
     error::{ErrorKind, StoreError},
     maybe_ready::MaybeReady,
     refresh::{
-        Family, Login, MemoryRefresh, RefreshStore, RefreshTokens, Rotated, Rotation, Session,
+        Family, Login, MemoryRefreshStore, RefreshStore, RefreshTokens, Rotated, Rotation, Session,
         TokenStatus,
     },
     revocation::{Denylist, MemoryDenylist, Revocation, TokenIds},
@@ -31,7 +31,7 @@ use crate::{
 };
 
 pub(super) fn sessions(clock: &FixedClock) -> Sessions {
-    let refresh = tokens(MemoryRefresh::new(), clock);
+    let refresh = tokens(MemoryRefreshStore::new(), clock);
     Sessions::builder(issuer(clock).build().unwrap()).refresh_tokens(refresh).build().unwrap()
 }
 
@@ -57,7 +57,7 @@ fn text(answer: &Answer, name: &str) -> String {
 
 #[test]
 fn families_in_memory() {
-    check_store(256, async || MemoryRefresh::new());
+    check_store(256, async || MemoryRefreshStore::new());
 }
 
 #[track_caller]
@@ -104,7 +104,7 @@ fn r01_a_token_that_is_used_again_ends_its_family() {
 #[tokio::test(flavor = "multi_thread")]
 async fn r02_one_token_a_hundred_times_at_once() {
     for _ in 0..10 {
-        check_race(MemoryRefresh::new()).await;
+        check_race(MemoryRefreshStore::new()).await;
     }
 }
 
@@ -123,7 +123,7 @@ async fn r03_neither_token_passes_for_the_other() {
 /// Notes all that a store is given.
 #[derive(Clone, Default)]
 struct Notes {
-    store: MemoryRefresh,
+    store: MemoryRefreshStore,
     seen: Arc<Mutex<String>>,
 }
 
@@ -206,7 +206,7 @@ async fn r04_guesses_are_refused_and_the_store_has_digests_alone() {
 
 #[tokio::test]
 async fn r05_a_session_ends_idle_or_old() {
-    let (clock, store) = (FixedClock::default(), MemoryRefresh::new());
+    let (clock, store) = (FixedClock::default(), MemoryRefreshStore::new());
     let tokens = tokens(store.clone(), &clock);
     let refused = async |token: &str| {
         let error = tokens.rotate(token).await.unwrap_err();
@@ -224,7 +224,7 @@ async fn r05_a_session_ends_idle_or_old() {
     for time in [280, 370, 460, 498] {
         set(&clock, time);
         old = tokens.rotate(old.token().as_str()).await.unwrap();
-        assert!(old.session().expires_at() <= old.session().ends_at());
+        assert!(old.session().expires_at() <= old.session().absolute_expires_at());
     }
     set(&clock, 499);
     refused(old.token().as_str()).await;
@@ -233,7 +233,7 @@ async fn r05_a_session_ends_idle_or_old() {
 #[tokio::test]
 async fn nobody_has_more_sessions_than_there_may_be() {
     let clock = FixedClock::default();
-    let builder = RefreshTokens::builder(MemoryRefresh::new()).clock(clock.clone());
+    let builder = RefreshTokens::builder(MemoryRefreshStore::new()).clock(clock.clone());
     let tokens = builder.max_sessions(2).build().unwrap();
     let other = tokens.open(Login::new("grace")).await.unwrap();
     let mut opened = Vec::new();
@@ -269,7 +269,7 @@ impl Denylist for Mute {
 async fn a_theft_that_is_seen_while_the_list_is_down_is_not_forgotten() {
     let clock = FixedClock::default();
     let list = Arc::new(Mute(MemoryDenylist::new(), false.into()));
-    let refresh = tokens(MemoryRefresh::new(), &clock);
+    let refresh = tokens(MemoryRefreshStore::new(), &clock);
     let sessions = Sessions::builder(issuer(&clock).build().unwrap())
         .refresh_tokens(refresh)
         .denylist(Arc::clone(&list))
@@ -284,7 +284,7 @@ async fn a_theft_that_is_seen_while_the_list_is_down_is_not_forgotten() {
     list.1.store(false, Ordering::Relaxed);
     let error = sessions.refresh(stolen.refresh()).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::RefreshTokenReused { .. }));
-    let verifier = sessions.verifier().claims::<serde_json::Value>().build().unwrap();
+    let verifier = sessions.verifier_builder().claims::<serde_json::Value>().build().unwrap();
     let error = verifier.verify(thief.access().as_str()).await.unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::Revoked);
 }

@@ -14,10 +14,10 @@ use http::{Request, Response};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_jwt_auth::{
     Algorithm, JwtAuthLayer, Verifier,
-    error::{ErrorKind, StoreError},
+    error::{ConfigError, ErrorKind, StoreError},
     issue::{Grant, SigningKey, TokenIssuerBuilder},
     maybe_ready::MaybeReady,
-    refresh::{Login, MemoryRefresh, RefreshTokens},
+    refresh::{Login, MemoryRefreshStore, RefreshTokens},
     revocation::{Denylist, MemoryDenylist, Revocation, TokenIds},
     sessions::Sessions,
     verifier::RuleError,
@@ -34,7 +34,11 @@ use crate::support::{AUDIENCE, FixedClock, ISSUER, claims_with, key, trusting};
 #[tokio::test]
 async fn v01_what_is_revoked_is_refused_at_once() {
     let clock = FixedClock::default();
-    check_list(MemoryDenylist::with(100, clock.clone()), &clock).await;
+    check_list(
+        MemoryDenylist::builder().max_revocations(100).clock(clock.clone()).build().unwrap(),
+        &clock,
+    )
+    .await;
 
     let sessions = sessions(&clock);
     let mine = sessions.open(Login::new("ada")).await.unwrap();
@@ -84,7 +88,7 @@ async fn v02_nobody_passes_while_the_list_cannot_be_asked() {
     let token = issuer.issue(Grant::new("ada")).unwrap();
     for at_once in [true, false] {
         for (open, status) in [(false, 503), (true, 200)] {
-            let keys = issuer.key_set();
+            let keys = issuer.key_source();
             let builder = Verifier::builder().audience(AUDIENCE).keys(keys);
             let mut builder = builder.clock(clock.clone()).denylist(Down(at_once));
             if open {
@@ -114,7 +118,7 @@ async fn v02_nobody_passes_while_the_list_cannot_be_asked() {
 #[tokio::test]
 async fn v07_a_session_that_the_cap_ends_has_no_token_left() {
     let clock = FixedClock::default();
-    let refresh = RefreshTokens::builder(MemoryRefresh::new()).clock(clock.clone());
+    let refresh = RefreshTokens::builder(MemoryRefreshStore::new()).clock(clock.clone());
     let refresh = refresh.max_sessions(2).build().unwrap();
     let issuer = issuer(&clock).build().unwrap();
     let sessions = Sessions::builder(issuer).refresh_tokens(refresh).build().unwrap();
@@ -140,7 +144,7 @@ async fn v07_a_session_that_the_cap_ends_has_no_token_left() {
 #[tokio::test]
 async fn v07_a_login_that_is_refused_ends_no_other_session() {
     let clock = FixedClock::default();
-    let refresh = RefreshTokens::builder(MemoryRefresh::new()).clock(clock.clone());
+    let refresh = RefreshTokens::builder(MemoryRefreshStore::new()).clock(clock.clone());
     let refresh = refresh.max_sessions(1).build().unwrap();
     let builder = Sessions::builder(issuer(&clock).build().unwrap()).refresh_tokens(refresh);
     let asked = Arc::new(AtomicUsize::new(0));
@@ -174,7 +178,7 @@ async fn v07_a_login_that_is_refused_ends_no_other_session() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn v07_the_cap_holds_under_many_logins_at_once() {
-    let builder = RefreshTokens::builder(MemoryRefresh::new()).max_sessions(10);
+    let builder = RefreshTokens::builder(MemoryRefreshStore::new()).max_sessions(10);
     let refresh = builder.build().unwrap();
     let tasks: Vec<_> = (0..400)
         .map(|_| {
@@ -196,14 +200,15 @@ async fn v07_a_logout_holds_for_tokens_of_a_longer_lifetime() {
         let clock = FixedClock::default();
         let key = SigningKey::generate(Algorithm::ES256).unwrap();
         let made = |builder: TokenIssuerBuilder| builder.key(key.clone()).build().unwrap();
-        let old = made(issuer(&clock).long_lifetime(minutes(before)));
+        let old = made(issuer(&clock).any_lifetime(minutes(before)));
         let new = issuer(&clock).lifetime(minutes(5));
         let new = made(match longest {
-            Some(longest) => new.longest_lifetime(minutes(longest)),
+            Some(longest) => new.earlier_lifetime(minutes(longest)),
             None => new,
         });
         assert_eq!(new.last_expiry(), now() + 60 * i64::try_from(before).unwrap());
-        let list = MemoryDenylist::with(100, clock.clone());
+        let list =
+            MemoryDenylist::builder().max_revocations(100).clock(clock.clone()).build().unwrap();
         let sessions = Sessions::builder(new).denylist(list.clone()).build().unwrap();
         let [by_session, by_subject, other] = ["one", "two", "three"].map(|session| {
             let subject = if session == "two" { "grace" } else { "ada" };
@@ -225,13 +230,27 @@ async fn v07_a_logout_holds_for_tokens_of_a_longer_lifetime() {
 }
 
 #[tokio::test]
+async fn a_builder_takes_one_denylist_with_room_for_something() {
+    let sessions = Sessions::builder(issuer(&FixedClock::default()).build().unwrap());
+    let builder = sessions.build().unwrap().verifier_builder();
+    // It would replace the list of the sessions, and no logout would hold any more.
+    let error = builder.denylist(MemoryDenylist::new()).build().unwrap_err();
+    assert!(matches!(error, ConfigError::Conflict(_)), "{error}");
+    for none in [MemoryDenylist::builder().max_revocations(0).build().err(), {
+        MemoryRefreshStore::builder().max_sessions(0).build().err()
+    }] {
+        assert!(matches!(none, Some(ConfigError::OutOfRange(_))), "{none:?}");
+    }
+}
+
+#[tokio::test]
 async fn v08_a_key_that_is_retired_is_refused_though_nothing_was_issued_since() {
     let clock = FixedClock::default();
     let builder = issuer(&clock).publish_ahead(Duration::from_secs(100));
     let issuer = builder.lifetime(Duration::from_secs(600)).build().unwrap();
     // An hour is the leeway of a verifier that is told so: only the key decides.
     let builder = Verifier::builder().audience(AUDIENCE);
-    let builder = builder.keys(issuer.key_set()).clock(clock.clone());
+    let builder = builder.keys(issuer.key_source()).clock(clock.clone());
     let verifier = builder.dangerous().any_leeway(Duration::from_secs(3600)).build().unwrap();
     let old = issuer.issue(Grant::new("ada")).unwrap();
     let taken = async || {
@@ -257,7 +276,8 @@ async fn v08_a_key_that_is_retired_is_refused_though_nothing_was_issued_since() 
 #[tokio::test]
 async fn an_empty_id_is_the_id_of_nothing() {
     let es = key(Algorithm::ES256);
-    let list = MemoryDenylist::with(10, FixedClock::default());
+    let list =
+        MemoryDenylist::builder().max_revocations(10).clock(FixedClock::default()).build().unwrap();
     let builder = || trusting(es.key()).denylist(list.clone());
     let strict: Verifier = builder().build().unwrap();
     let loose: Verifier = builder().without_token_id().build().unwrap();
@@ -279,7 +299,7 @@ async fn an_empty_id_is_the_id_of_nothing() {
 #[tokio::test]
 async fn an_access_token_ends_with_the_idle_session() {
     let clock = FixedClock::default();
-    let refresh = RefreshTokens::builder(MemoryRefresh::new()).clock(clock.clone());
+    let refresh = RefreshTokens::builder(MemoryRefreshStore::new()).clock(clock.clone());
     let refresh = refresh.idle_lifetime(Duration::from_secs(120));
     let refresh = refresh.absolute_lifetime(Duration::from_secs(300)).build().unwrap();
     let issuer = issuer(&clock).build().unwrap();
@@ -319,8 +339,11 @@ impl Denylist for Stubborn {
 #[tokio::test]
 async fn v07_one_revocation_that_fails_keeps_no_other_from_being_made() {
     let clock = FixedClock::default();
-    let list = Stubborn(MemoryDenylist::with(100, clock.clone()), std::sync::Arc::default());
-    let store = MemoryRefresh::new();
+    let list = Stubborn(
+        MemoryDenylist::builder().max_revocations(100).clock(clock.clone()).build().unwrap(),
+        std::sync::Arc::default(),
+    );
+    let store = MemoryRefreshStore::new();
     let sessions = |most| {
         let refresh = RefreshTokens::builder(store.clone()).clock(clock.clone());
         let refresh = refresh.max_sessions(most).build().unwrap();

@@ -524,8 +524,14 @@ async fn the_application_says_what_a_token_says_and_may_end_a_session() {
         .unwrap();
     let client = Client(app(&sessions));
     let (access, refresh) = client.tokens().await;
-    let claims =
-        sessions.verifier().claims::<Value>().build().unwrap().verify(&access).await.unwrap();
+    let claims = sessions
+        .verifier_builder()
+        .claims::<Value>()
+        .build()
+        .unwrap()
+        .verify(&access)
+        .await
+        .unwrap();
     assert_eq!(claims["role"], "admin");
 
     // Nothing is spent where the answer is 503.
