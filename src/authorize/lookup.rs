@@ -17,6 +17,7 @@ pub(crate) fn claims<C: Send + Sync + 'static>(
     find_claims(request.extensions).map_err(|missing| match missing {
         Missing::Absent(rejection) => rejection,
         Missing::Layer => refuse(Error::missing_layer::<C>(), request),
+        Missing::Several => refuse(Error::several_layers::<C>(), request),
     })
 }
 

@@ -15,7 +15,8 @@
 //! `Claims` without a type, and `Subject`, work with a [`JwtAuthLayer`] for any type of claims.
 //! `Claims<C>` needs one for the same `C`. Without it, the answer is 500, and the log says which
 //! layer is missing. If several layers around a handler are for different types, `Claims` are
-//! those of the layer without a type of its own; if there is no such layer, the answer is 500.
+//! those of the layer without a type of its own; if there is no such layer, the answer is 500, to
+//! guests as well.
 //!
 //! [`JwtAuthLayer`]: crate::JwtAuthLayer
 //!
