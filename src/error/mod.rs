@@ -80,8 +80,19 @@ impl Error {
     /// A service that asks for the claims `C` without the layer for them.
     #[cold]
     pub(crate) fn missing_layer<C>() -> Self {
-        let claims = std::any::type_name::<C>();
-        Self::new(ErrorKind::MissingLayer { layer: "JwtAuthLayer", claims })
+        Self::new(Self::no_layer_for::<C>())
+    }
+
+    /// A service that asks for the claims `C`, which several layers have and none is for.
+    #[cold]
+    pub(crate) fn several_layers<C>() -> Self {
+        let cause = "several layers for different types of claims wrap this service: ask for the \
+                     type of one, as in `Claims<User>` or `RequireLayer::for_claims`";
+        Self::with_source(Self::no_layer_for::<C>(), cause)
+    }
+
+    fn no_layer_for<C>() -> ErrorKind {
+        ErrorKind::MissingLayer { layer: "JwtAuthLayer", claims: std::any::type_name::<C>() }
     }
 
     /// The operator knows of the cause: the requests that fail with it need no event each.

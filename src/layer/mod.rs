@@ -6,10 +6,14 @@
 //!    [`verifier`](crate::verifier) says, and refused as
 //!    [`response`](crate::response) says.
 //! 2. The claims are put into the request's extensions as a
-//!    [`Claims<C>`](crate::Claims). Claims of an outer layer of the same type are removed,
-//!    whether the request passes or not.
-//! 3. `Authorization` and `Cookie` are marked sensitive in what is passed on.
-//! 4. If the token's key and issuer are known, nothing is spawned and nothing is locked. The inner
+//!    [`Claims<C>`](crate::Claims). What an outer layer of the same type has left is removed:
+//!    its claims, or its [`Rejection`](crate::response::Rejection).
+//! 3. [`Claims`](crate::Claims) without a type, and policies on them, are those of a layer without
+//!    a type of its own. If there is none, they are those of the only layer of another type. If
+//!    several layers of different types wrap the service, nobody can say which one is meant: the
+//!    answer is 500, also if only one of them has let the request pass with claims.
+//! 4. `Authorization` and `Cookie` are marked sensitive in what is passed on.
+//! 5. If the token's key and issuer are known, nothing is spawned and nothing is locked. The inner
 //!    service is called in place, the one that was polled ready. It is cloned only if the answer
 //!    has to be waited for.
 //!

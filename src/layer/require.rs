@@ -69,9 +69,9 @@ impl RequireLayer {
     /// a function of `&Claims`.
     ///
     /// The [`JwtAuthLayer`](super::JwtAuthLayer) outside may read any type of claims. If several
-    /// layers around it have claims of different types, those of a layer without a type of its
-    /// own count. If there is no such layer, the answer is 500: use
-    /// [`for_claims`](Self::for_claims).
+    /// layers around it are for different types, those of a layer without a type of its
+    /// own count. If there is no such layer, the answer is 500, whether the request has claims of
+    /// one of them, of all or of none: use [`for_claims`](Self::for_claims).
     pub fn new(policy: impl Policy<RegisteredClaims> + Send + Sync + 'static) -> Self {
         Self::for_claims(policy)
     }

@@ -268,10 +268,34 @@ async fn registered_claims_are_those_of_any_layer() {
         }
         assert_eq!(ask(&app, "/roles", get_as("bob")).await.status(), 403);
     }
-    // Of two other types, nobody can say which one is meant.
-    let app = routes().layer(other()).layer(JwtAuthLayer::new(users()));
-    for (path, ..) in expected {
-        assert_eq!(ask(&app, path, get_as("alice")).await.status(), 500, "{path}");
+    // Of two other types, nobody can say which one is meant, whichever of them the request has.
+    let in_header = |layer: JwtAuthLayer<Other>, name| {
+        let source = TokenSource::header(HeaderName::from_static(name));
+        layer.without_authorization_header().source(source)
+    };
+    let outer = || JwtAuthLayer::new(users()).optional();
+    let inner = || in_header(other(), "x-inner").optional();
+    let bearer = bearer("alice");
+    let tokens = [(AUTHORIZATION, &*bearer), (HeaderName::from_static("x-inner"), &*bearer)];
+    for app in [routes().layer(inner()).layer(outer()), routes().layer(outer()).layer(inner())] {
+        for headers in [&tokens[..], &tokens[..1], &tokens[1..], &[]] {
+            for (path, ..) in expected {
+                assert_eq!(ask(&app, path, get(headers)).await.status(), 500, "{path} {headers:?}");
+            }
+        }
+    }
+    // Unless one of them is for registered claims.
+    let app = routes().layer(registered()).layer(outer());
+    let guests = routes().layer(registered().optional()).layer(outer());
+    for (path, status, body) in expected {
+        for app in [&app, &guests] {
+            let response = ask(app, path, get_as("alice")).await;
+            assert_eq!((response.status().as_u16(), &**response.body()), (status, body), "{path}");
+        }
+        assert_eq!(ask(&app, path, get(&[])).await.status(), 401, "{path}");
+        let (status, body) = if path == "/option" { (200, "false") } else { (401, "") };
+        let response = ask(&guests, path, get(&[])).await;
+        assert_eq!((response.status().as_u16(), &**response.body()), (status, body), "{path}");
     }
     // Why there are no claims is known, too.
     let app = routes().layer(JwtAuthLayer::new(users()).optional());

@@ -9,6 +9,8 @@ mod cache;
 #[cfg(feature = "remote")]
 mod certificates;
 mod claims;
+#[cfg(all(feature = "axum", feature = "tracing"))]
+mod events;
 #[cfg(all(feature = "axum", feature = "redis", feature = "remote"))]
 mod examples;
 #[allow(dead_code, reason = "not every feature set uses all of it")]
@@ -17,6 +19,8 @@ mod form;
 #[allow(dead_code, reason = "not every feature set uses all of it")]
 mod gate;
 mod keys;
+#[cfg(any(feature = "axum", feature = "remote"))]
+mod nested;
 mod privacy;
 mod properties;
 #[cfg(feature = "redis")]
