@@ -247,6 +247,7 @@ mod secret;
 pub mod sessions;
 #[cfg(feature = "remote")]
 pub mod settings;
+mod shown;
 pub mod source;
 mod token;
 mod token_cache;

@@ -112,7 +112,7 @@ impl fmt::Display for ConfigError {
             Self::SecretTooShort { algorithm, needed, given } => write!(
                 f,
                 "the secret for {algorithm} has {given} bytes, use at least {needed} random ones \
-                 (RFC 7518 §3.2)"
+                 (RFC 7518 §3.2); for an issuer that cannot be changed, see `Key::dangerous`"
             ),
             Self::SecretIsAKey => f.write_str(
                 "the HMAC secret is a key file, load it with `Key::from_pem`, `Key::from_der` or \

@@ -22,6 +22,7 @@ pub use self::{
     kind::{ErrorKind, InvalidRequest},
     store::StoreError,
 };
+pub use crate::json::JsonFault;
 
 /// Any error, in a box, as in tower.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -126,6 +127,16 @@ impl Error {
         Self::new(ErrorKind::Forbidden { policy: policy.into() })
     }
 
+    /// The error without names that the token has made up: nobody knows yet who has signed it.
+    pub(crate) fn without_names(self) -> Self {
+        match self.kind() {
+            ErrorKind::MalformedClaims { claim: Some(Cow::Owned(_)), fault } => {
+                Self::new(ErrorKind::MalformedClaims { claim: None, fault: *fault })
+            }
+            _ => self,
+        }
+    }
+
     /// The kind of the error.
     #[must_use]
     pub fn kind(&self) -> &ErrorKind {
@@ -157,7 +168,9 @@ impl Error {
             self.kind(),
             ErrorKind::InvalidRequest(InvalidRequest::MalformedCredentials)
                 | ErrorKind::MalformedToken
-                | ErrorKind::MalformedHeader
+                | ErrorKind::Encrypted
+                | ErrorKind::Unsigned
+                | ErrorKind::MalformedHeader { .. }
                 | ErrorKind::MalformedClaims { .. }
                 | ErrorKind::Revoked
         )

@@ -106,8 +106,8 @@ where
     Err(refusal.0)
 }
 
-/// Checks all that can be checked without a key, except the application's type, and returns the token's issuer and the name of
-/// its key. Neither is verified.
+/// Checks all that can be checked without a key, except the application's type, and returns the
+/// token's issuer and the name of its key. Neither is verified.
 fn precheck_without_key<C>(
     engine: &Engine<C>,
     whole: &str,
@@ -122,7 +122,8 @@ fn precheck_without_key<C>(
         Ok(header.kid().map(|kid| format!("id {kid}")))
     })?;
     // The issuers that the sources are bound to are compared later, one by one.
-    let checked = pipeline::check_claims(&engine.checks, payload, |_| Ok::<_, Error>(()))?;
+    let checked = pipeline::check_claims(&engine.checks, payload, |_| Ok::<_, Error>(()))
+        .map_err(Error::without_names)?;
     // Without an id, no key can be named, so each token asks for its own.
     let name = kid.unwrap_or_else(|| text_of_signature(whole));
     Ok((checked.registered.issuer().map(String::from), name))

@@ -573,10 +573,12 @@ async fn c09_a_malformed_scope_counts_only_where_scopes_do() {
         (json!({"scope": null, "scp": ["read"]}), 200, 200),
         (json!({"scope": "write", "scp": ["read"]}), 200, 200),
         (json!({"scope": null}), 403, 200),
-        (json!({"scope": 7}), 401, 401),
-        (json!({"scope": ["read"]}), 401, 401),
-        (json!({"scope": "read", "scp": {"read": true}}), 401, 401),
-        (json!({"scope": "read", "scp": ["read", 7]}), 401, 401),
+        (json!({"scope": 7}), 403, 403),
+        (json!({"scope": ["read"]}), 200, 200),
+        (json!({"scope": ["read", "admin"]}), 200, 403),
+        (json!({"scope": ["read", 7]}), 403, 403),
+        (json!({"scope": "read", "scp": {"read": true}}), 403, 403),
+        (json!({"scope": "read", "scp": ["read", 7]}), 403, 403),
     ] {
         let token = key(Algorithm::HS256).token(&claims_with(claims.clone()));
         let authorization = format!("Bearer {token}");

@@ -4,6 +4,8 @@ use super::{
     provider::{Answer, Provider},
     *,
 };
+use tower_jwt_auth::error::JsonFault;
+
 use crate::support::{FixedClock, NOW, key, secret_key};
 
 #[tokio::test]
@@ -176,7 +178,10 @@ async fn j01_what_fails_anyway_causes_no_fetch() {
         (with(json!({"iat": 1_900_000_000})), ErrorKind::IssuedInFuture),
         (with(json!({"sub": null})), ErrorKind::MissingClaim("sub".into())),
         (with(json!({"cnf": {"jkt": "x"}})), ErrorKind::SenderConstrained),
-        (with(json!({"exp": "soon"})), ErrorKind::MalformedClaims { claim: Some("exp") }),
+        (
+            with(json!({"exp": "soon"})),
+            ErrorKind::MalformedClaims { claim: Some("exp".into()), fault: JsonFault::WrongType },
+        ),
         (token(&hmac), ErrorKind::AlgorithmNotAllowed),
         (other.token_of(typed.to_string(), claims().to_string()), ErrorKind::TokenType),
         (
@@ -185,7 +190,7 @@ async fn j01_what_fails_anyway_causes_no_fetch() {
         ),
         (
             other.token_of(other.header().to_string(), "[]"),
-            ErrorKind::MalformedClaims { claim: None },
+            ErrorKind::MalformedClaims { claim: None, fault: JsonFault::Syntax },
         ),
         (format!("{front}.{signature}="), ErrorKind::MalformedToken),
         // The id is that of a key for another algorithm.
@@ -269,10 +274,20 @@ async fn j01_no_key_is_fetched_for_a_token_that_is_refused_anyway() {
     let missing = |name: &'static str| ErrorKind::MissingClaim(name.into());
     for (header, claims, kind) in [
         (header(json!({"typ": "JWT"})), with(json!({})), ErrorKind::TokenType),
-        (header(json!({"alg": "none"})), with(json!({})), ErrorKind::AlgorithmNotAllowed),
+        (header(json!({"alg": "none"})), with(json!({})), ErrorKind::Unsigned),
         (header(json!({"alg": "HS256"})), with(json!({})), ErrorKind::AlgorithmNotAllowed),
         (header(json!({"crit": ["x"]})), with(json!({})), ErrorKind::UnsupportedHeader("crit")),
-        (header(json!({})), "[]".into(), ErrorKind::MalformedClaims { claim: None }),
+        // A name that a stranger has made up is not shown.
+        (
+            header(json!({})),
+            r#"{"x":1,"x":1}"#.into(),
+            ErrorKind::MalformedClaims { claim: None, fault: JsonFault::Repeated },
+        ),
+        (
+            header(json!({})),
+            "[]".into(),
+            ErrorKind::MalformedClaims { claim: None, fault: JsonFault::Syntax },
+        ),
         (header(json!({})), with(json!({"iss": "https://b.example"})), ErrorKind::Issuer),
         (header(json!({})), with(json!({"aud": "other"})), ErrorKind::Audience),
         (header(json!({})), with(json!({"exp": NOW - 600})), ErrorKind::Expired),
