@@ -204,3 +204,14 @@ async fn the_origin_of_the_page_can_be_set() {
     let answer = preflight(&server, &server.page, "/me").await;
     assert_eq!(answer.header("access-control-allow-origin"), None);
 }
+
+#[test]
+fn the_guide_has_the_layers_of_the_example() {
+    let code = include_str!("../api.rs");
+    let guide = include_str!("../../../docs/guides/tower-http.md");
+    for begin in ["fn app(", "fn span(", "fn received(", "fn answered<"] {
+        let from = code.find(begin).unwrap();
+        let part = &code[from..from + code[from..].find("\n}\n").unwrap()];
+        assert!(guide.contains(part), "not in the guide:\n{part}");
+    }
+}
