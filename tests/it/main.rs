@@ -16,6 +16,7 @@ mod fixed;
 mod form;
 #[allow(dead_code, reason = "not every feature set uses all of it")]
 mod gate;
+mod issuers;
 mod keys;
 mod privacy;
 mod properties;
@@ -23,7 +24,6 @@ mod properties;
 mod redis;
 #[cfg(feature = "remote")]
 mod remote;
-#[cfg(any(feature = "axum", feature = "remote"))]
 #[allow(dead_code, reason = "not every feature set uses all of it")]
 mod requests;
 #[cfg(feature = "issue")]
@@ -36,6 +36,7 @@ mod support;
 mod tokens;
 mod traits;
 mod transport;
+mod verdicts;
 
 #[cfg(not(feature = "redis"))]
 #[test]
