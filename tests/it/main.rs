@@ -28,6 +28,9 @@ mod remote;
 mod requests;
 #[cfg(feature = "issue")]
 mod sessions;
+#[cfg(feature = "settings")]
+#[allow(dead_code, reason = "not every feature set uses all of it")]
+mod settings;
 mod signature;
 #[cfg(all(feature = "axum", feature = "redis", feature = "remote"))]
 mod slow_clients;
@@ -47,6 +50,11 @@ fn redis() {}
 #[test]
 #[ignore = "sessions are tested with `--features issue`, as tests/run does"]
 fn sessions() {}
+
+#[cfg(not(feature = "settings"))]
+#[test]
+#[ignore = "settings are tested with `--features settings`, as tests/run does"]
+fn settings() {}
 
 #[cfg(not(feature = "remote"))]
 #[test]

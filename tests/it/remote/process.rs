@@ -327,7 +327,7 @@ fn wrong_settings_are_told_in_one_line() {
         (vec![("MTLS_HEADER", "client-cert")], "MTLS_HEADER is not supported"),
         (vec![("INTROSPECTION_URL", &keys)], "INTROSPECTION_URL is not supported"),
         (vec![("METRICS", "127.0.0.1:0")], "METRICS is not supported"),
-        (vec![("HMAC_SECRET", "AAAA")], "set one at most"),
+        (vec![("HMAC_SECRET", "AAAA")], "set at most one"),
         (vec![("JWKS_URL", ""), ("HMAC_SECRET", &short)], "31 bytes"),
         (vec![("JWKS_URL", ""), ("KEY_PEM_FILE", "/nowhere.pem")], "/nowhere.pem"),
         (vec![("JWKS_URL", ""), ("KEY_PEM_FILE", private)], "private key"),
