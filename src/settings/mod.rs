@@ -94,6 +94,7 @@
 )]
 
 mod keys;
+mod number;
 mod table;
 mod text;
 
@@ -109,8 +110,9 @@ use std::fmt;
 use serde::{Deserialize, Deserializer};
 
 use self::{
+    number::Number,
     table::Table,
-    text::{AsMap, Span},
+    text::{AsMap, Span, Text},
 };
 use crate::{
     error::ConfigError,
@@ -166,11 +168,11 @@ impl Settings {
     /// The cookie's name or an origin is malformed.
     pub fn layer_of<C>(&self, verifier: Verifier<C>) -> Result<JwtAuthLayer<C>, ConfigError> {
         let mut layer = JwtAuthLayer::new(verifier);
-        if let Some(realm) = &self.0.realm {
+        if let Some(Text(realm)) = &self.0.realm {
             layer = layer.realm(realm);
         }
         // The origins are checked also where there is no cookie.
-        let name = self.0.token_cookie.as_deref();
+        let name = self.0.token_cookie.as_ref().map(|Text(name)| &**name);
         let mut cookie = TokenSource::cookie(name.unwrap_or("at"));
         cookie
             .clone()
@@ -206,7 +208,7 @@ impl Settings {
         for audience in self.0.audience.iter() {
             builder = builder.audience(audience);
         }
-        if self.0.any_audience {
+        if self.0.any_audience.0 {
             if !self.0.audience.is_empty() {
                 return contradiction("`audience` and `any_audience` are both set, leave one out");
             }
@@ -224,11 +226,11 @@ impl Settings {
         if let Some(Span(max_age)) = self.0.max_age {
             builder = builder.max_age(max_age);
         }
-        if self.0.without_subject {
+        if self.0.without_subject.0 {
             builder = builder.without_subject();
         }
-        if self.0.access_tokens_only {
-            if self.0.token_type.is_some() || self.0.without_subject {
+        if self.0.access_tokens_only.0 {
+            if self.0.token_type.is_some() || self.0.without_subject.0 {
                 return contradiction(
                     "`access_tokens_only` already requires a `typ` and a `sub`, leave out \
                      `token_type` and `without_subject`",
@@ -242,10 +244,10 @@ impl Settings {
         for claim in self.0.required_claim.iter() {
             builder = builder.required_claim(claim);
         }
-        if let Some(bytes) = self.0.max_token_len {
+        if let Some(Number(bytes)) = self.0.max_token_len {
             builder = builder.max_token_len(bytes);
         }
-        if let Some(bytes) = self.0.cache_bytes {
+        if let Some(Number(bytes)) = self.0.cache_bytes {
             builder = builder.cache(if bytes == 0 { Cache::off() } else { Cache::of_bytes(bytes) });
         }
         Ok(builder.keys(self.0.keys().await?))

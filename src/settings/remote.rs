@@ -1,6 +1,6 @@
 //! Settings of keys that are fetched.
 
-use super::{table::Table, text::Span};
+use super::{number::Number, table::Table, text::Span};
 use crate::{
     error::ConfigError,
     keys::{
@@ -20,7 +20,7 @@ pub(super) fn check(_: &Table) -> Result<(), ConfigError> {
 /// The keys from their address, or from where the issuer says that they are.
 pub(super) async fn keys(table: &Table) -> Result<KeySource, ConfigError> {
     let keys = builder(table);
-    if table.lazy { keys.lazy() } else { keys.build().await }.into_key_source()
+    if table.lazy.0 { keys.lazy() } else { keys.build().await }.into_key_source()
 }
 
 fn builder(table: &Table) -> RemoteKeysBuilder {
@@ -44,13 +44,13 @@ fn builder(table: &Table) -> RemoteKeysBuilder {
     if let Some(stale) = set(&table.jwks_max_stale) {
         keys = keys.max_stale(stale);
     }
-    if let Some(bytes) = table.jwks_max_body {
+    if let Some(Number(bytes)) = table.jwks_max_body {
         keys = keys.max_body(bytes);
     }
-    if let Some(most) = table.jwks_max_keys {
+    if let Some(Number(most)) = table.jwks_max_keys {
         keys = keys.max_keys(most);
     }
-    if let Some(part) = table.jwks_jitter {
+    if let Some(Number(part)) = table.jwks_jitter {
         keys = keys.jitter(part);
     }
     let (first, last) = (set(&table.jwks_min_retry), set(&table.jwks_max_retry));

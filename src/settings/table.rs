@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::text::{List, SecretText, Span};
+use super::{
+    number::{Flag, Number},
+    text::{List, SecretText, Span, Text},
+};
 use crate::alg::Algorithm;
 
 /// The settings by their names; each is described in the documentation of the module.
@@ -15,7 +18,7 @@ pub(super) struct Table {
     #[serde(default)]
     pub(super) audience: List,
     #[serde(default)]
-    pub(super) any_audience: bool,
+    pub(super) any_audience: Flag,
     #[serde(default)]
     pub(super) client: List,
     pub(super) jwks_url: Option<String>,
@@ -26,25 +29,25 @@ pub(super) struct Table {
     pub(super) leeway: Option<Span>,
     pub(super) max_age: Option<Span>,
     #[serde(default)]
-    pub(super) access_tokens_only: bool,
+    pub(super) access_tokens_only: Flag,
     pub(super) token_type: Option<List>,
     #[serde(default)]
     pub(super) required_claim: List,
     #[serde(default)]
-    pub(super) without_subject: bool,
-    pub(super) max_token_len: Option<usize>,
-    pub(super) cache_bytes: Option<usize>,
-    pub(super) token_cookie: Option<String>,
+    pub(super) without_subject: Flag,
+    pub(super) max_token_len: Option<Number<usize>>,
+    pub(super) cache_bytes: Option<Number<usize>>,
+    pub(super) token_cookie: Option<Text>,
     pub(super) public_url: Option<String>,
     #[serde(default)]
     pub(super) trusted_origin: List,
-    pub(super) realm: Option<String>,
+    pub(super) realm: Option<Text>,
     #[serde(default)]
-    pub(super) lazy: bool,
+    pub(super) lazy: Flag,
     pub(super) jwks_min_refresh: Option<Span>,
     pub(super) jwks_max_refresh: Option<Span>,
     pub(super) jwks_default_refresh: Option<Span>,
-    pub(super) jwks_jitter: Option<f64>,
+    pub(super) jwks_jitter: Option<Number<f64>>,
     pub(super) jwks_min_retry: Option<Span>,
     pub(super) jwks_max_retry: Option<Span>,
     pub(super) jwks_cooldown: Option<Span>,
@@ -52,6 +55,6 @@ pub(super) struct Table {
     pub(super) jwks_connect_timeout: Option<Span>,
     pub(super) jwks_max_wait: Option<Span>,
     pub(super) jwks_max_stale: Option<Span>,
-    pub(super) jwks_max_body: Option<usize>,
-    pub(super) jwks_max_keys: Option<usize>,
+    pub(super) jwks_max_body: Option<Number<usize>>,
+    pub(super) jwks_max_keys: Option<Number<usize>>,
 }

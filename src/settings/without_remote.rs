@@ -7,7 +7,7 @@ use crate::{error::ConfigError, keys::KeySource};
 pub(super) fn check(table: &Table) -> Result<(), ConfigError> {
     let settings = [
         ("jwks_url", table.jwks_url.is_some()),
-        ("lazy", table.lazy),
+        ("lazy", table.lazy.0),
         ("jwks_min_refresh", table.jwks_min_refresh.is_some()),
         ("jwks_max_refresh", table.jwks_max_refresh.is_some()),
         ("jwks_default_refresh", table.jwks_default_refresh.is_some()),

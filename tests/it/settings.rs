@@ -39,7 +39,9 @@ fn what_is_not_known_or_malformed_is_refused() {
         (json!({"algorithms": "RS256,none"}), "\"none\": unknown algorithm"),
         (json!({"audience": "a,,b"}), "empty"),
         (json!({"client": []}), "leave the setting out"),
-        (json!({"lazy": "maybe"}), "boolean"),
+        (json!({"cache_bytes": "1 MiB"}), "expected a whole number"),
+        (json!({"jwks_jitter": "some"}), "expected a number such as 0.1"),
+        (json!({"lazy": "maybe"}), "expected true or false"),
     ] {
         let error = settings(changes.clone()).unwrap_err().to_string();
         assert!(error.contains(said), "{changes}: {error}");
