@@ -1,8 +1,11 @@
 //! The keys that the settings name, or that they say where to find.
 
-use base64_simd::URL_SAFE_NO_PAD;
+use std::{fmt, fs::File, io::Read, path::Path};
 
-use super::{fetched, table::Table, text::SecretText};
+use base64_simd::URL_SAFE_NO_PAD;
+use zeroize::Zeroizing;
+
+use super::{fetched, table::Table};
 use crate::{
     alg::Algorithm,
     error::ConfigError,
@@ -17,11 +20,13 @@ impl Table {
             self.public_key.is_some(),
             self.public_key_file.is_some(),
             self.hmac_secret.is_some(),
+            self.hmac_secret_file.is_some(),
             self.jwks_url.is_some(),
         ];
         if sources.into_iter().filter(|set| *set).count() > 1 {
             return Err(ConfigError::Settings(
-                "set at most one of `jwks_url`, `public_key`, `public_key_file` and `hmac_secret`"
+                "set at most one of `jwks_url`, `public_key`, `public_key_file`, `hmac_secret` \
+                 and `hmac_secret_file`"
                     .into(),
             ));
         }
@@ -29,25 +34,29 @@ impl Table {
             return Key::from_pem(pem).into_key_source();
         }
         if let Some(file) = &self.public_key_file {
-            let pem = std::fs::read(file).map_err(|error| {
-                let file = file.display();
-                ConfigError::Settings(format!("the key file {file} cannot be read: {error}"))
-            })?;
-            return Key::from_pem(pem).into_key_source();
+            return Key::from_pem(&*read("public_key_file", file)?).into_key_source();
         }
         if let Some(secret) = &self.hmac_secret {
-            return self.secret_keys(secret)?.into_key_source();
+            let secret = secret.expose().as_bytes();
+            return self.secret_keys("hmac_secret", secret)?.into_key_source();
+        }
+        if let Some(file) = &self.hmac_secret_file {
+            let secret = read("hmac_secret_file", file)?;
+            return self
+                .secret_keys("hmac_secret_file", secret.trim_ascii_end())?
+                .into_key_source();
         }
         fetched::keys(self).await
     }
 
     /// The secret as a key of each allowed algorithm; of HS256 if `algorithms` is not set.
-    fn secret_keys(&self, secret: &SecretText) -> Result<Vec<Key>, ConfigError> {
-        let text = secret.expose().trim_end_matches('=');
+    fn secret_keys(&self, setting: &str, base64url: &[u8]) -> Result<Vec<Key>, ConfigError> {
+        let padding = base64url.iter().rev().take_while(|byte| **byte == b'=').count();
+        let base64url = &base64url[..base64url.len() - padding];
         let bytes = URL_SAFE_NO_PAD
-            .decode_to_vec(text)
-            .map(zeroize::Zeroizing::new)
-            .map_err(|_| ConfigError::Settings("`hmac_secret` is not base64url".into()))?;
+            .decode_to_vec(base64url)
+            .map(Zeroizing::new)
+            .map_err(|_| ConfigError::Settings(format!("`{setting}` is not base64url")))?;
         let named = self.algorithms.as_ref().map(|list| list.iter().copied().collect::<Vec<_>>());
         let keys: Result<Vec<_>, _> = named
             .unwrap_or_else(|| vec![Algorithm::HS256])
@@ -61,10 +70,29 @@ impl Table {
             })
             .collect();
         match keys {
-            Ok(keys) if keys.is_empty() => Err(ConfigError::Settings(
-                "no algorithm in `algorithms` uses `hmac_secret`, add HS256".into(),
-            )),
+            Ok(keys) if keys.is_empty() => Err(ConfigError::Settings(format!(
+                "no algorithm in `algorithms` uses `{setting}`, add HS256"
+            ))),
             keys => keys,
         }
     }
 }
+
+/// Reads the file that a setting names.
+fn read(setting: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
+    // With room for all of it, so that no part of a secret stays behind in memory.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MOST_OF_A_FILE + 1));
+    let refuse = |why: fmt::Arguments<'_>| {
+        let path = path.display();
+        Err(ConfigError::Settings(format!("`{setting}`: the file {path} {why}")))
+    };
+    let file = File::open(path);
+    match file.and_then(|file| file.take(MOST_OF_A_FILE as u64 + 1).read_to_end(&mut bytes)) {
+        Err(error) => refuse(format_args!("cannot be read: {error}")),
+        Ok(0) => refuse(format_args!("is empty")),
+        Ok(length) if length > MOST_OF_A_FILE => refuse(format_args!("is longer than 64 KiB")),
+        Ok(_) => Ok(bytes),
+    }
+}
+
+const MOST_OF_A_FILE: usize = 64 * 1024;

@@ -25,6 +25,7 @@ pub(super) struct Table {
     pub(super) public_key: Option<String>,
     pub(super) public_key_file: Option<PathBuf>,
     pub(super) hmac_secret: Option<SecretText>,
+    pub(super) hmac_secret_file: Option<PathBuf>,
     pub(super) algorithms: Option<List<Algorithm>>,
     pub(super) leeway: Option<Span>,
     pub(super) max_age: Option<Span>,

@@ -34,8 +34,8 @@ pub(super) fn check(table: &Table) -> Result<(), ConfigError> {
 /// There is no key without the feature.
 pub(super) async fn keys(_: &Table) -> Result<KeySource, ConfigError> {
     Err(ConfigError::Settings(
-        "no key is set, set `public_key`, `public_key_file` or `hmac_secret`; to fetch the keys of \
-         the issuer, enable the feature `remote` of tower-jwt-auth"
+        "no key is set, set `public_key_file` or `hmac_secret_file`; to fetch the keys of the \
+         issuer, enable the feature `remote` of tower-jwt-auth"
             .into(),
     ))
 }

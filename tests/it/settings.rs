@@ -1,6 +1,8 @@
 //! Settings, as an operator writes them (feature `settings`). `remote::settings` has those of keys
 //! that are fetched.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use http::Request;
 use serde_json::{Value, json};
 use tower::{Layer, ServiceExt, service_fn};
@@ -65,7 +67,8 @@ fn unknown_names_are_refused_wherever_it_stands() {
     assert_eq!(table(json!({"issuer": ISSUER})).unwrap().auth.issuer(), ISSUER);
     assert!(table(json!({"issuer": ISSUER, "acess_tokens_only": true})).is_err());
     let flat = |text: &str| serde_json::from_str::<Flat>(text);
-    let good = flat(r#"{"name":"api","issuer":"i","audience":"a,b","leeway":5}"#).unwrap();
+    let good = r#"{"name":"api","issuer":"i","audience":"a,b","leeway":5,"lazy":"0","realm":7}"#;
+    let good = flat(good).unwrap();
     assert_eq!((&*good.name, good.auth.audiences().count()), ("api", 2));
     let error = flat(r#"{"name":"api","issuer":"i","acess_tokens_only":true}"#).unwrap_err();
     assert!(error.to_string().contains("unknown field"), "{error}");
@@ -81,11 +84,39 @@ async fn keys_come_from_one_place() {
     let verifier = verifier_of(secret).await.unwrap();
     accepted(verifier.verify(&fresh_token(key(Algorithm::HS256), json!({}))).await);
 
-    let file = std::env::temp_dir().join(format!("key-{}.pem", std::process::id()));
-    std::fs::write(&file, es.pem().unwrap()).unwrap();
-    let from_file = verifier_of(json!({"public_key_file": file})).await;
-    std::fs::remove_file(&file).unwrap();
+    let from_file = with_file("public_key_file", es.pem().unwrap()).await;
     accepted(from_file.unwrap().verify(&fresh_token(es, json!({}))).await);
+    for end in ["", "\n", "\r\n", "=\n"] {
+        let from_file = with_file("hmac_secret_file", b64(hs) + end).await;
+        accepted(from_file.unwrap().verify(&fresh_token(key(Algorithm::HS256), json!({}))).await);
+    }
+}
+
+/// The verifier of a setting that names a file with this content.
+async fn with_file(setting: &str, content: impl AsRef<[u8]>) -> Result<Verifier, ConfigError> {
+    static FILES: AtomicUsize = AtomicUsize::new(0);
+
+    let number = FILES.fetch_add(1, Ordering::Relaxed);
+    let file = std::env::temp_dir().join(format!("setting-{}-{number}", std::process::id()));
+    std::fs::write(&file, content).unwrap();
+    let verifier = verifier_of(json!({setting: file})).await;
+    std::fs::remove_file(&file).unwrap();
+    verifier
+}
+
+#[tokio::test]
+async fn a_file_that_holds_no_key_is_told_without_its_content() {
+    for (setting, content, said) in [
+        ("hmac_secret_file", "hunter2 hunter2".to_owned(), "`hmac_secret_file` is not base64url"),
+        ("hmac_secret_file", "hunter22=".to_owned(), "6 bytes"),
+        ("hmac_secret_file", String::new(), "is empty"),
+        ("hmac_secret_file", "hunter2".repeat(10_000), "is longer than 64 KiB"),
+        ("public_key_file", "hunter2".repeat(10_000), "is longer than 64 KiB"),
+        ("public_key_file", "hunter2".to_owned(), "malformed"),
+    ] {
+        let error = with_file(setting, content).await.unwrap_err().to_string();
+        assert!(error.contains(said) && !error.contains("hunter2"), "{error}");
+    }
 }
 
 #[tokio::test]
@@ -94,6 +125,9 @@ async fn what_cannot_be_is_told() {
     for (changes, said) in [
         (json!({"public_key": es, "hmac_secret": "AA"}), "set at most one"),
         (json!({"public_key_file": "/nowhere.pem"}), "/nowhere.pem cannot be read"),
+        (json!({"hmac_secret_file": "/nowhere"}), "`hmac_secret_file`: the file /nowhere cannot"),
+        (json!({"hmac_secret_file": "/"}), "`hmac_secret_file`: the file / cannot be read"),
+        (json!({"hmac_secret": "AA", "hmac_secret_file": "/nowhere"}), "set at most one"),
         (json!({"public_key": "x"}), "malformed"),
         (json!({"hmac_secret": "not base64!"}), "base64url"),
         (json!({"hmac_secret": b64([1; 31])}), "31 bytes"),
