@@ -93,10 +93,13 @@
 "
 )]
 
+mod environment;
 mod keys;
+mod nearest;
 mod number;
 mod table;
 mod text;
+mod variables;
 
 #[cfg(feature = "remote")]
 #[path = "remote.rs"]

@@ -75,6 +75,30 @@ fn unknown_names_are_refused_wherever_it_stands() {
 }
 
 #[tokio::test]
+async fn variables_build_a_verifier() {
+    let pem = key(Algorithm::ES256).pem().unwrap();
+    let variables = [
+        ("API_ISSUER", ISSUER),
+        ("API_AUDIENCE", AUDIENCE),
+        ("API_PUBLIC_KEY", &pem),
+        ("API_HMAC_SECRET", ""),
+        ("API_MAX_TOKEN_LEN", "1000"),
+        ("HOME", "/"),
+    ];
+    let settings = Settings::from_variables("API_", variables).unwrap();
+    let verifier = settings.verifier().await.unwrap();
+    accepted(verifier.verify(&fresh_token(key(Algorithm::ES256), json!({}))).await);
+    let long = fresh_token(key(Algorithm::ES256), json!({"x": "x".repeat(1000)}));
+    refused(verifier.verify(&long).await, &ErrorKind::TokenTooLong { limit: 1000 });
+}
+
+#[test]
+fn the_environment_of_this_process_has_none() {
+    let error = Settings::from_env("TOWER_JWT_AUTH_TEST_").unwrap_err();
+    assert_eq!(error.to_string(), "`TOWER_JWT_AUTH_TEST_ISSUER` is not set");
+}
+
+#[tokio::test]
 async fn keys_come_from_one_place() {
     let (es, hs) = (key(Algorithm::ES256), [0x5a; 32]);
     let pem = json!({"public_key": es.pem().unwrap()});
