@@ -33,8 +33,8 @@ pub enum ConfigError {
     Fetch(FetchError),
     /// A store cannot be used; the message says why.
     Store(String),
-    /// Settings contradict each other, or a file of theirs cannot be read; the
-    /// message says which.
+    /// Settings contradict each other, a variable is unknown or malformed, or a file cannot be
+    /// read; the message says which.
     Settings(String),
     /// An HMAC secret is shorter than its hash (RFC 7518 §3.2).
     SecretTooShort {

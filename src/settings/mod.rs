@@ -14,7 +14,7 @@
 //! | *keys*: no setting | discovery from the issuer |
 //! | `jwks_url` | the address of the keys |
 //! | `public_key`, `public_key_file` | a key in PEM, or a file with it |
-//! | `hmac_secret` | a shared secret as base64url |
+//! | `hmac_secret`, `hmac_secret_file` | a shared secret as base64url, or a file with it |
 //! | `algorithms` | the only accepted algorithms |
 //! | `leeway`, `max_age` | durations |
 //! | `access_tokens_only`, `token_type` | only RFC 9068 access tokens; only these `typ` |
@@ -27,11 +27,41 @@
 //! | `jwks_min_refresh`, `jwks_max_refresh`, `jwks_default_refresh`, `jwks_min_retry`, `jwks_max_retry`, `jwks_cooldown`, `jwks_timeout`, `jwks_connect_timeout`, `jwks_max_wait`, `jwks_max_stale` | durations, as in [`RemoteKeysBuilder`] |
 //! | `jwks_max_body`, `jwks_max_keys`, `jwks_jitter` | numbers, as there |
 //!
-//! Discovery, `lazy` and the names that begin with `jwks_` require the feature `remote`. Without it,
-//! they are an error.
+//! - Set at most one source of keys. Discovery, `lazy` and the names that begin with `jwks_` require
+//!   the feature `remote`. Without it, they are an error.
+//! - A duration is a text, such as `"10m"` or `"1h 30m"`, or whole seconds.
+//! - Several values are a list, or one text with commas.
+//! - A flag is `true` or `false`, or 1 or 0. `any_audience`, `access_tokens_only`, `without_subject`
+//!   and `lazy` are flags, and `false` by default.
+//! - A number or a flag may also be a text, such as `"512"` or `"true"`. A whole number may be given
+//!   for a list, for `realm` and for `token_cookie`. So it does not matter whether a reader of the
+//!   environment guesses types.
+//! - A file has at most 64 KiB. White space at the end of a secret's file is ignored. The files are
+//!   read when a verifier is built.
 //!
-//! Durations are text, such as `"10m"` or `"1h 30m"`, or whole seconds. Several values are a
-//! list, or one text with commas.
+//! # Example: from the environment
+//!
+//! [`Settings::from_env`] reads variables. Their names are the names of the table in capitals, after
+//! a prefix of your choice:
+//!
+//! | setting | variable with the prefix `AUTH_` | value |
+//! |---|---|---|
+//! | `issuer` | `AUTH_ISSUER` | `https://login.example.com` |
+//! | `audience` | `AUTH_AUDIENCE` | `https://api.example.com,https://other.example.com` |
+//! | `leeway` | `AUTH_LEEWAY` | `30s` |
+//! | `access_tokens_only` | `AUTH_ACCESS_TOKENS_ONLY` | `true` |
+//! | `hmac_secret_file` | `AUTH_HMAC_SECRET_FILE` | `/run/secrets/jwt` |
+//! | any other | `AUTH_` and the name in capitals | |
+//!
+//! ```no_run
+//! use tower_jwt_auth::{ConfigError, JwtAuthLayer, settings::Settings};
+//!
+//! async fn layer() -> Result<JwtAuthLayer, ConfigError> {
+//!     Settings::from_env("AUTH_")?.layer().await
+//! }
+//! ```
+//!
+//! An unknown variable with the prefix is an error. So choose a prefix that no other variable has.
 //!
 //! # Example: from a file
 //!
@@ -44,7 +74,7 @@
 //! ```
 //!
 //! ```no_run
-//! use tower_jwt_auth::{JwtAuthLayer, RegisteredClaims, settings::Settings};
+//! use tower_jwt_auth::settings::Settings;
 //!
 //! #[derive(serde::Deserialize)]
 //! struct Config {
@@ -52,7 +82,7 @@
 //! }
 //!
 //! # async fn start(file: &str) -> Result<(), Box<dyn std::error::Error>> {
-//! // With `toml::from_str`, or whatever reads your files or your environment.
+//! // Or `toml::from_str`, or another reader of files.
 //! let config: Config = serde_json::from_str(file)?;
 //! let layer = config.auth.layer().await?;
 //! # Ok(()) }
@@ -60,6 +90,12 @@
 //!
 //! Proxies from the environment are not used, and the system's certificate authorities are
 //! trusted. For others, set them on [`RemoteKeys`] of your own.
+//!
+//! # Security
+//!
+//! Other processes of the same user can read the environment of a process, and crash reports often
+//! contain it. So prefer `hmac_secret_file` to `hmac_secret`. The secret is not in `Debug` and not
+//! in errors.
 //!
 //! # Example: with a rule of your own
 //! ```no_run
@@ -81,7 +117,7 @@
 #![cfg_attr(
     feature = "remote",
     doc = "
-[`RemoteKeys`]: crate::RemoteKeys
+[`RemoteKeys`]: crate::keys::remote::RemoteKeys
 [`RemoteKeysBuilder`]: crate::keys::remote::RemoteKeysBuilder
 "
 )]
@@ -126,7 +162,8 @@ use crate::{
 
 /// The settings of a verifier and a layer. See the [module docs](self) for the names.
 ///
-/// `Debug` does not show the secret.
+/// It is read from a file with [`Deserialize`], or from the environment with
+/// [`from_env`](Self::from_env). `Debug` does not show the secret.
 #[derive(Clone)]
 pub struct Settings(Table);
 
@@ -204,8 +241,8 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// Settings contradict each other, a key cannot be used, or the keys cannot be
-    /// fetched.
+    /// Returns an error if settings contradict each other, a setting requires the feature `remote`
+    /// and the build does not have it, a key cannot be used, or the keys cannot be fetched.
     pub async fn verifier_builder(&self) -> Result<VerifierBuilder, ConfigError> {
         let mut builder = Verifier::builder().issuer(&*self.0.issuer);
         for audience in self.0.audience.iter() {

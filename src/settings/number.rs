@@ -62,7 +62,7 @@ impl<'de, T: Numeric> Deserialize<'de> for Number<T> {
 
 /// A type of numbers. Each function returns `None` if the type does not have the number.
 pub(super) trait Numeric: Sized {
-    /// What a number of this type looks like.
+    /// The description of a number of this type, for errors.
     const EXPECTED: &'static str;
 
     fn from_whole(number: u64) -> Option<Self>;

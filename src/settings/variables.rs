@@ -94,7 +94,7 @@ enum Fault {
     Missing(&'static str),
     /// Two variables have the name of this setting.
     Twice(&'static str),
-    /// A name is none of these.
+    /// A name is not one of these.
     Unknown(&'static [&'static str]),
     Other(String),
 }

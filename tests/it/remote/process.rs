@@ -306,7 +306,7 @@ fn wrong_settings_are_told_in_one_line() {
         (vec![("ISSUER", "")], "set ISSUER"),
         (vec![("AUDIENCE", "")], "set AUDIENCE"),
         (vec![("BIND", "nonsense")], "BIND=nonsense"),
-        (vec![("ALGORITHMS", "none")], "unknown algorithm"),
+        (vec![("ALGORITHMS", "none")], "`algorithms`: \"none\": unknown algorithm"),
         (vec![("ALGORITHMS", "HS256")], "none of the keys"),
         (vec![("LEEWAY_SECS", "-1")], "LEEWAY_SECS is whole seconds"),
         (vec![("LEEWAY_SECS", "1000")], "300 s"),
