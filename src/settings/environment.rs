@@ -35,7 +35,7 @@ impl Settings {
     ///
     /// Returns [`ConfigError::Settings`], which names the variable, if
     ///
-    /// - the name is that of no setting; the error suggests a similar one,
+    /// - no setting has the name; the error suggests a similar one,
     /// - the value is malformed or not valid Unicode,
     /// - the variable occurs twice,
     /// - `ISSUER` is missing.
