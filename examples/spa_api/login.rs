@@ -35,7 +35,7 @@ pub(crate) fn issuer(lifetime: Duration) -> Result<TokenIssuer, ConfigError> {
 pub(crate) fn verifier(issuer: &TokenIssuer) -> Result<Verifier, ConfigError> {
     Verifier::builder()
         .audience(AUDIENCE)
-        .keys(issuer.key_set())
+        .keys(issuer.key_source())
         // Issuer and verifier have the same clock here. Keep the default for other issuers.
         .leeway(Duration::ZERO)
         .build()

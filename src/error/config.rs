@@ -35,8 +35,8 @@ pub enum ConfigError {
     Store(String),
     /// Two calls on a builder contradict each other; the message says which to leave out.
     Conflict(&'static str),
-    /// Settings contradict each other, or a file of theirs cannot be read; the
-    /// message says which.
+    /// Settings contradict each other, a variable is unknown or malformed, or a file cannot be
+    /// read; the message says which.
     Settings(String),
     /// An HMAC secret is shorter than its hash (RFC 7518 §3.2).
     #[non_exhaustive]
