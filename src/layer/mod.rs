@@ -6,8 +6,8 @@
 //!    [`verifier`](crate::verifier) says, and refused as
 //!    [`response`](crate::response) says.
 //! 2. The claims are put into the request's extensions as a
-//!    [`Claims<C>`](crate::Claims). Claims of an outer layer of the same type are removed,
-//!    whether the request passes or not.
+//!    [`Claims<C>`](crate::Claims). What an outer layer of the same type has left is removed:
+//!    its claims, or its [`Rejection`](crate::response::Rejection).
 //! 3. [`Claims`](crate::Claims) without a type, and policies on them, are those of a layer without
 //!    a type of its own. If there is none, they are those of the only layer of another type. If
 //!    several layers of different types wrap the service, nobody can say which one is meant: the

@@ -74,8 +74,8 @@ impl<B, F: Fn(&Rejection) -> Response<B>> Respond<B> for F {
 
 /// A refusal: the reason, and the challenge that answers it.
 ///
-/// A rejection in a request's extensions means that an `.optional()` or `.pass_through()` layer
-/// let the request pass without claims.
+/// A rejection in a request's extensions means that the innermost layer around the service is
+/// `.optional()` or `.pass_through()`, and let the request pass without claims.
 #[derive(Clone, Debug)]
 pub struct Rejection {
     error: Error,

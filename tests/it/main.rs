@@ -17,6 +17,8 @@ mod form;
 #[allow(dead_code, reason = "not every feature set uses all of it")]
 mod gate;
 mod keys;
+#[cfg(any(feature = "axum", feature = "remote"))]
+mod nested;
 mod privacy;
 mod properties;
 #[cfg(feature = "redis")]
