@@ -36,6 +36,8 @@ mod policy;
 mod roles;
 mod scopes;
 
+#[cfg(feature = "axum")]
+pub(crate) use self::lookup::claims_unless_guest;
 pub(crate) use self::lookup::{claims, refuse};
 pub use self::{
     combine::{And, Not, Or, PolicyExt},

@@ -82,7 +82,7 @@ pub(crate) fn find<C: Send + Sync + 'static>(
 
 /// Why a request has no claims of a type.
 pub(crate) enum Missing {
-    /// The layer let the request pass without claims, and has logged why.
+    /// The layer let the request pass without claims.
     Absent(Rejection),
     /// No layer has left any.
     Layer,

@@ -9,6 +9,8 @@ mod cache;
 #[cfg(feature = "remote")]
 mod certificates;
 mod claims;
+#[cfg(all(feature = "axum", feature = "tracing"))]
+mod events;
 #[cfg(all(feature = "axum", feature = "redis", feature = "remote"))]
 mod examples;
 #[allow(dead_code, reason = "not every feature set uses all of it")]
