@@ -5,7 +5,10 @@ use std::{any::TypeId, borrow::Cow};
 
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{binding::Bindings, claims::UnreleasedClaims};
+use super::{
+    binding::{Binding, Bindings},
+    claims::UnreleasedClaims,
+};
 use crate::{
     alg::AlgorithmSet,
     claims::{Malformed, RawClaims, RegisteredClaims},
@@ -13,7 +16,7 @@ use crate::{
     error::{Error, ErrorKind},
     json,
     keys::{Authentic, Miss, Trusted},
-    rules::Rules,
+    rules::{Rules, WithinRules},
     token::{Compact, DecodeBuf, Header},
 };
 
@@ -68,19 +71,41 @@ fn accept<C>(
 where
     C: DeserializeOwned + 'static,
 {
-    let payload = payload_text(token)?;
+    let bound_issuer = signed_by.bound_issuer;
+    let checked = check_claims(checks, payload_text(token)?, |raw| {
+        check_bound_issuer(raw, bound_issuer)
+    })?;
+    let CheckedClaims { within, binding, registered } = checked;
+    let custom = read_custom(&registered)?;
+    Ok(UnreleasedClaims::new(signed_by.evidence, within, binding, registered, custom))
+}
+
+/// Claims that have passed every check which needs no key. They are not verified.
+pub(super) struct CheckedClaims {
+    within: WithinRules,
+    binding: Binding,
+    pub(super) registered: RegisteredClaims,
+}
+
+/// All checks of claims that need no key, and in their place `check_issuer`, which may. The
+/// application's type is not among them: it sees only what is verified.
+#[inline]
+pub(super) fn check_claims<E: From<Error>>(
+    checks: &Checks,
+    payload: Box<str>,
+    check_issuer: impl FnOnce(&RawClaims<'_>) -> Result<(), E>,
+) -> Result<CheckedClaims, E> {
     let mut raw = RawClaims::default();
     read_claims(&payload, &checks.rules, &mut raw)?;
     let within = checks.rules.check(&raw, checks.now())?;
-    check_bound_issuer(&raw, signed_by.bound_issuer)?;
+    check_issuer(&raw)?;
     let binding = checks.bindings.check(&raw)?;
     let registered = RegisteredClaims::from_raw(&raw, &payload);
     // It borrows the payload, which is moved next.
     drop(raw);
     let registered = registered.with_payload(payload);
     check_client(&registered, &checks.clients)?;
-    let custom = read_custom(&registered)?;
-    Ok(UnreleasedClaims::new(signed_by.evidence, within, binding, registered, custom))
+    Ok(CheckedClaims { within, binding, registered })
 }
 
 /// Reads the application's type; none if that is the registered claims, which are there already.
@@ -207,9 +232,22 @@ fn check_client(claims: &RegisteredClaims, clients: &[String]) -> Result<(), Err
     }
 }
 
+/// Checks the form of a token whose key is not known, and its header by `check_header`. Returns what
+/// that returns, and the payload.
+#[cold]
+pub(super) fn check_form<T>(
+    token: Compact<'_>,
+    check_header: impl FnOnce(&Header<'_>) -> Result<T, Error>,
+) -> Result<(T, Box<str>), Error> {
+    let checked = check_header(&token.header(&mut DecodeBuf::new())?)?;
+    // A malformed signature is bad with every key.
+    token.signature(&mut DecodeBuf::new())?;
+    Ok((checked, payload_text(token)?))
+}
+
 /// The payload as the text that it must be.
 #[inline]
-pub(super) fn payload_text(token: Compact<'_>) -> Result<Box<str>, Error> {
+fn payload_text(token: Compact<'_>) -> Result<Box<str>, Error> {
     match String::from_utf8(token.payload()?) {
         Ok(text) => Ok(text.into_boxed_str()),
         Err(_) => Err(Error::new(ErrorKind::MalformedClaims { claim: None })),
