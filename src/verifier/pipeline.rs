@@ -72,9 +72,8 @@ where
     C: DeserializeOwned + 'static,
 {
     let bound_issuer = signed_by.bound_issuer;
-    let checked = check_claims(checks, payload_text(token)?, |raw| {
-        check_bound_issuer(raw, bound_issuer)
-    })?;
+    let checked =
+        check_claims(checks, payload_text(token)?, |raw| check_bound_issuer(raw, bound_issuer))?;
     let CheckedClaims { within, binding, registered } = checked;
     let custom = read_custom(&registered)?;
     Ok(UnreleasedClaims::new(signed_by.evidence, within, binding, registered, custom))

@@ -32,7 +32,8 @@ fn told(app: &Router, path: &str, headers: &[(&str, &str)]) -> (u16, Vec<String>
         status = response.status().as_u16();
     });
     let brief = |line: &str| {
-        let (front, rest) = line.split_once(" tower_jwt_auth::observe: ").expect("an event of ours");
+        let (front, rest) =
+            line.split_once(" tower_jwt_auth::observe: ").expect("an event of ours");
         let level = front.rsplit(' ').next().unwrap();
         let (text, rest) = rest.split_once(" kind=\"").expect("it has a kind");
         let kind = rest.split('"').next().unwrap();
