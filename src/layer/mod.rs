@@ -6,12 +6,12 @@
 //!    [`verifier`](crate::verifier) says, and refused as
 //!    [`response`](crate::response) says.
 //! 2. The claims are put into the request's extensions as a
-//!    [`Claims<C>`](crate::Claims). What an outer layer of the same type has left is removed:
-//!    its claims, or its [`Rejection`](crate::response::Rejection).
+//!    [`Claims<C>`](crate::Claims). It removes the claims of an outer layer of the same type,
+//!    and the [`Rejection`](crate::response::Rejection) of an outer layer.
 //! 3. [`Claims`](crate::Claims) without a type, and policies on them, are those of a layer without
-//!    a type of its own. If there is none, they are those of the only layer of another type. If
-//!    several layers of different types wrap the service, nobody can say which one is meant: the
-//!    answer is 500, also if only one of them has let the request pass with claims.
+//!    a type of its own. Without such a layer, they are those of the only layer for another type.
+//!    With several layers for different types, nobody can say which one is meant: the answer is
+//!    500, also if only one of them has let the request pass with claims.
 //! 4. `Authorization` and `Cookie` are marked sensitive in what is passed on.
 //! 5. If the token's key and issuer are known, nothing is spawned and nothing is locked. The inner
 //!    service is called in place, the one that was polled ready. It is cloned only if the answer
@@ -125,11 +125,19 @@ impl<C> JwtAuthLayer<C> {
 
 impl<C, R> JwtAuthLayer<C, R> {
     /// Looks for the token in this place too.
+    ///
+    /// A second source for the same place replaces the first one with its settings: a cookie or a
+    /// header of the same name, the query, a WebSocket subprotocol with the same marker,
+    /// `Authorization`. Functions of [`TokenSource::custom`] are all asked.
     pub fn source(self, source: TokenSource) -> Self {
         self.with(|gate| gate.sources.add(source))
     }
 
     /// Does not look at `Authorization`.
+    ///
+    /// It removes the source that is there: a later [`source`](Self::source) with
+    /// [`TokenSource::authorization`] adds it again. [`strip_token`](Self::strip_token) does not
+    /// take a token out of a header that is not a source.
     pub fn without_authorization_header(self) -> Self {
         self.with(|gate| gate.sources.remove_authorization())
     }
