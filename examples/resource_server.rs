@@ -193,7 +193,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
 
     let app = Router::new()
         .route("/admin", get(me))
-        .route_layer(RequireLayer::scopes(["admin"]).respond_with(ProblemJson))
+        .route_layer(RequireLayer::scopes(["admin"]))
         .route("/me", on(MethodFilter::GET.or(MethodFilter::POST), me))
         .route_layer(layer)
         .route("/", get(async || "GET /me needs a token\n"))

@@ -43,7 +43,7 @@
 //! | take the token from a cookie, another header, the query or a WebSocket | [`TokenSource`] |
 //! | refuse tokens by a rule of my own | [`VerifierBuilder::rule`], [`VerifierBuilder::async_rule`] |
 //! | answer in my own error format | [`JwtAuthLayer::respond_with`], [`ProblemJson`], [`Respond`] |
-//! | know why a request was refused | [`Error`] in the response's extensions, [`ErrorKind`] |
+//! | know why a request was refused | [`Error`] and [`Rejection`](response::Rejection) in the response's extensions, [`ErrorKind`] |
 //! | accept several issuers or tenants | [`Issuers`](verifier::Issuers) |
 //! | configure it from a file or the environment | [`Settings`] |
 //! | verify a token without HTTP | [`Verifier::verify`] |

@@ -17,7 +17,7 @@ pub(crate) fn claims<C: Send + Sync + 'static>(
     find_claims(request.extensions).map_err(|missing| refuse_without_claims::<C>(missing, request))
 }
 
-/// The same where guests are welcome: they have none.
+/// The same for a handler that takes guests: `None` for a guest.
 #[cfg(feature = "axum")]
 pub(crate) fn claims_unless_guest<C: Send + Sync + 'static>(
     request: RequestHead<'_>,

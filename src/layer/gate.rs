@@ -25,6 +25,8 @@ pub(super) struct Gate<C> {
     pub(super) challenge: Challenge,
     /// Whether the challenge is not the default one.
     pub(super) own_challenge: bool,
+    /// Whether the format of refusals is not the default one.
+    pub(super) own_format: bool,
 }
 
 /// The answer to requests without claims.
@@ -184,6 +186,7 @@ impl<C> Clone for Gate<C> {
             strip: self.strip,
             challenge: self.challenge.clone(),
             own_challenge: self.own_challenge,
+            own_format: self.own_format,
         }
     }
 }

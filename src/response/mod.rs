@@ -12,8 +12,12 @@
 //! | something needed cannot be reached now | 503, `Retry-After` | none |
 //! | a fault of the server | 500 | none |
 //!
-//! The description is fixed for each row. The client is not told which check failed: the [`Error`]
-//! is in the response's extensions for outer layers, and in a `tracing` event.
+//! The description is fixed for each row. The client is not told which check failed: the
+//! [`Rejection`] and its [`Error`] are in the response's extensions for outer layers, and the error
+//! is in a `tracing` event.
+//!
+//! The body has the format that [`respond_with`](crate::JwtAuthLayer::respond_with) names. It is
+//! empty by default.
 //!
 //! # Example: an answer of your own
 //! ```
@@ -47,13 +51,19 @@
 mod body;
 mod challenge;
 mod claims_absent;
+mod inherited;
 mod request;
 
 use http::{HeaderValue, Response, StatusCode, Version, header};
 
 pub use self::body::{DefaultRespond, ProblemJson};
 use self::request::RequestFacts;
-pub(crate) use self::{challenge::Challenge, claims_absent::ClaimsAbsent, request::RequestHead};
+pub(crate) use self::{
+    challenge::Challenge,
+    claims_absent::ClaimsAbsent,
+    inherited::{with_format, without_format},
+    request::RequestHead,
+};
 use crate::error::{Class, Error, ErrorKind, InvalidRequest, seconds_up};
 
 /// Makes the response to a request that was refused.
@@ -61,8 +71,9 @@ use crate::error::{Class, Error, ErrorKind, InvalidRequest, seconds_up};
 /// It is implemented for [`DefaultRespond`], for [`ProblemJson`] and for
 /// functions from `&Rejection` to a response.
 pub trait Respond<B> {
-    /// The response. A 401 that lacks `WWW-Authenticate` is given it, and what
-    /// lacks `Cache-Control` is given `no-store`.
+    /// The response, of any status. A 401 that lacks `WWW-Authenticate` is given it, and what
+    /// lacks `Cache-Control` is given `no-store`. The rejection and its [`Error`] are put into its
+    /// extensions.
     fn respond(&self, rejection: &Rejection) -> Response<B>;
 }
 
@@ -75,7 +86,8 @@ impl<B, F: Fn(&Rejection) -> Response<B>> Respond<B> for F {
 /// A refusal: the reason, and the challenge that answers it.
 ///
 /// A rejection in a request's extensions means that the innermost layer around the service is
-/// `.optional()` or `.pass_through()`, and let the request pass without claims.
+/// `.optional()` or `.pass_through()`, and let the request pass without claims. One in a response's
+/// extensions says why the request was refused.
 #[derive(Clone, Debug)]
 pub struct Rejection {
     error: Error,
@@ -228,7 +240,8 @@ impl Rejection {
             let no_store = HeaderValue::from_static("no-store");
             response.headers_mut().insert(header::CACHE_CONTROL, no_store);
         }
-        response.extensions_mut().insert(self.error);
+        response.extensions_mut().insert(self.error.clone());
+        response.extensions_mut().insert(self);
         response
     }
 }

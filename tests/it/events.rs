@@ -138,3 +138,25 @@ fn a_fault_of_the_server_is_one_event_too() {
         }
     }
 }
+
+/// The operator is told how to say which layer is meant.
+#[test]
+fn the_log_tells_that_there_are_several_layers() {
+    #[derive(serde::Deserialize)]
+    struct One {}
+    #[derive(serde::Deserialize)]
+    struct Two {}
+    let app = routes()
+        .layer(JwtAuthLayer::new(builder::<One>().build().unwrap()))
+        .layer(JwtAuthLayer::new(builder::<Two>().build().unwrap()));
+    let alice = bearer("alice");
+    let request = Request::builder().uri("/claims").header("authorization", &alice);
+    let request = request.body(Body::empty()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let told = events(|| {
+        let response = runtime.block_on(app.oneshot(request)).unwrap();
+        assert_eq!(response.status(), 500);
+    });
+    assert_eq!(told.lines().count(), 1, "{told}");
+    assert!(told.contains("several layers") && told.contains("for_claims"), "{told}");
+}

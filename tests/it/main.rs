@@ -16,6 +16,8 @@ mod examples;
 #[allow(dead_code, reason = "not every feature set uses all of it")]
 mod fixed;
 mod form;
+#[cfg(feature = "axum")]
+mod formats;
 #[allow(dead_code, reason = "not every feature set uses all of it")]
 mod gate;
 mod issuers;
