@@ -69,7 +69,7 @@ const VARIABLES: [(&str, &str, &str); 14] = [
     ("KEY_PEM_FILE", "public_key_file", ""),
     ("ALGORITHMS", "algorithms", ""),
     ("TOKEN_COOKIE", "token_cookie", ""),
-    ("CLIENTS", "client", ""),
+    ("CLIENTS", "client_id", ""),
     ("LEEWAY_SECS", "leeway", "s"),
     ("JWKS_TTL_SECS", "jwks_max_refresh", "s"),
     ("JWKS_COOLDOWN_SECS", "jwks_cooldown", "s"),
@@ -189,7 +189,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         verifier = settings.verifier() => verifier?,
         () = stopped() => return Ok(()),
     };
-    let layer = settings.layer_of(verifier.clone())?.respond_with(ProblemJson);
+    let layer = settings.layer_with(verifier.clone())?.respond_with(ProblemJson);
 
     let app = Router::new()
         .route("/admin", get(me))

@@ -15,8 +15,6 @@ use std::{borrow::Cow, collections::HashSet, fmt, ops::Deref};
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use crate::shown::shown;
-
 /// Takes the members of an object, one by one.
 pub(crate) trait Object<'de> {
     /// Reads the value of a member. Returns whether the name is a known one, which [`once`]
@@ -41,7 +39,7 @@ pub enum JsonFault {
 /// The error of a name that is repeated.
 #[cold]
 pub(crate) fn repeated<E: de::Error>(name: &str) -> E {
-    E::custom(format_args!("{REPEATED}{}", shown(name)))
+    E::custom(format_args!("{REPEATED}{name}"))
 }
 
 /// Reads a text that is one object and nothing else.

@@ -198,7 +198,7 @@ mod tests {
             (r#"{"cnf":{"a":1,"a":1}}"#, Some("cnf"), "a"),
             (r#"{"role":1,"role":1}"#, None, "role"),
             (r#"{"x":[{"a at line 1":1,"\u0061 at line 1":1}]}"#, None, "a at line 1"),
-            ("{\"a\\n\":1,\"a\\n\":1}", None, "a\\n"),
+            ("{\"a\\n\":1,\"a\\n\":1}", None, "a\n"),
         ] {
             let malformed = read(payload, &[]).err().unwrap();
             assert_eq!(malformed.fault, JsonFault::Repeated, "{payload}");

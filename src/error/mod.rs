@@ -15,6 +15,8 @@ use std::{
     },
 };
 
+use http::StatusCode;
+
 pub(crate) use self::kind::{Class, seconds_up};
 pub use self::{
     config::ConfigError,
@@ -187,6 +189,28 @@ impl Error {
     #[must_use]
     pub fn is_server_fault(&self) -> bool {
         matches!(self.kind().class(), Class::Unavailable | Class::Failed)
+    }
+
+    /// The status that answers it, unless the request is one of a
+    /// [guest](crate::JwtAuthLayer::optional): see
+    /// [`Rejection::status`](crate::response::Rejection::status).
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status_as(self.kind().class())
+    }
+
+    /// The status where the error means this to the client.
+    pub(crate) fn status_as(&self, class: Class) -> StatusCode {
+        match class {
+            Class::NoToken | Class::InvalidToken | Class::InvalidGrant => StatusCode::UNAUTHORIZED,
+            Class::InvalidRequest => match self.kind() {
+                ErrorKind::InvalidRequest(InvalidRequest::LateBody) => StatusCode::REQUEST_TIMEOUT,
+                _ => StatusCode::BAD_REQUEST,
+            },
+            Class::InsufficientScope | Class::CrossSite => StatusCode::FORBIDDEN,
+            Class::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Class::Failed => StatusCode::INTERNAL_SERVER_ERROR,
+        }
     }
 
     /// The error code of RFC 6750 §3.1 or, of a refresh token, of RFC 6749 §5.2, if the

@@ -124,7 +124,7 @@ impl<C> JwtAuthLayer<C> {
 }
 
 impl<C, R> JwtAuthLayer<C, R> {
-    /// Looks for the token in this place too.
+    /// Adds a place where the token is looked for. Default: `Authorization`.
     ///
     /// A second source for the same place replaces the first one with its settings: a cookie or a
     /// header of the same name, the query, a WebSocket subprotocol with the same marker,
@@ -133,13 +133,26 @@ impl<C, R> JwtAuthLayer<C, R> {
         self.with(|gate| gate.sources.add(source))
     }
 
-    /// Does not look at `Authorization`.
+    /// Sets the only places where the token is looked for, in place of `Authorization` and of
+    /// what was added before. Without any, no request has a token.
     ///
-    /// It removes the source that is there: a later [`source`](Self::source) with
-    /// [`TokenSource::authorization`] adds it again. [`strip_token`](Self::strip_token) does not
-    /// take a token out of a header that is not a source.
-    pub fn without_authorization_header(self) -> Self {
-        self.with(|gate| gate.sources.remove_authorization())
+    /// [`strip_token`](Self::strip_token) does not take a token out of a place that is not a
+    /// source.
+    ///
+    /// # Example: a cookie, and not `Authorization`
+    /// ```
+    /// use tower_jwt_auth::{JwtAuthLayer, TokenSource};
+    /// # use tower_jwt_auth::{Key, Verifier};
+    /// # let verifier = Verifier::builder()
+    /// #     .any_issuer().any_audience().keys(Key::hs256([7; 32])).build()?;
+    /// let layer = JwtAuthLayer::new(verifier).sources([TokenSource::cookie("__Host-at").build()?]);
+    /// # Ok::<(), tower_jwt_auth::ConfigError>(())
+    /// ```
+    pub fn sources(self, sources: impl IntoIterator<Item = TokenSource>) -> Self {
+        self.with(|gate| {
+            gate.sources = TokenSources::none();
+            sources.into_iter().for_each(|source| gate.sources.add(source));
+        })
     }
 
     /// Lets requests without a token pass, without claims. Use it where guests are welcome.

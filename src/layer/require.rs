@@ -138,6 +138,13 @@ pub struct Require<S, C, R = DefaultRespond> {
     own_format: bool,
 }
 
+impl<S, C, R> Require<S, C, R> {
+    /// The service within.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+}
+
 impl<S, C, R> Require<S, C, R>
 where
     C: Send + Sync + 'static,

@@ -64,7 +64,7 @@ pub(crate) use self::{
     inherited::{with_format, without_format},
     request::RequestHead,
 };
-use crate::error::{Class, Error, ErrorKind, InvalidRequest, seconds_up};
+use crate::error::{Class, Error, ErrorKind, seconds_up};
 
 /// Makes the response to a request that was refused.
 ///
@@ -191,16 +191,7 @@ impl Rejection {
     /// The status that answers it.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        match self.class() {
-            Class::NoToken | Class::InvalidToken | Class::InvalidGrant => StatusCode::UNAUTHORIZED,
-            Class::InvalidRequest => match self.error.kind() {
-                ErrorKind::InvalidRequest(InvalidRequest::LateBody) => StatusCode::REQUEST_TIMEOUT,
-                _ => StatusCode::BAD_REQUEST,
-            },
-            Class::InsufficientScope | Class::CrossSite => StatusCode::FORBIDDEN,
-            Class::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Class::Failed => StatusCode::INTERNAL_SERVER_ERROR,
-        }
+        self.error.status_as(self.class())
     }
 
     /// The description for the client, which is fixed for each error code.

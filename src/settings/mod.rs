@@ -10,7 +10,7 @@
 //! |---|---|
 //! | `issuer` | the tokens' `iss`, compared exactly, including a final slash; required |
 //! | `audience` | one or several names of this service; required, unless `any_audience = true` |
-//! | `client` | one or several clients whose tokens are accepted |
+//! | `client_id` | one or several clients whose tokens are accepted |
 //! | *keys*: no setting | discovery from the issuer |
 //! | `jwks_url` | the address of the keys |
 //! | `public_key`, `public_key_file` | a key in PEM, or a file with it |
@@ -110,7 +110,7 @@
 //!         None => Err(RuleError::refuse("no session")),
 //!     })
 //!     .build()?;
-//! let layer = settings.layer_of(verifier)?;
+//! let layer = settings.layer_with(verifier)?;
 //! # Ok(()) }
 //! ```
 // Links to what `remote` enables. Without it, they lead to the table of features.
@@ -196,9 +196,9 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// See [`Self::verifier_builder`] and [`Self::layer_of`].
+    /// See [`Self::verifier_builder`] and [`Self::layer_with`].
     pub async fn layer(&self) -> Result<JwtAuthLayer, ConfigError> {
-        self.layer_of(self.verifier().await?)
+        self.layer_with(self.verifier().await?)
     }
 
     /// Builds the layer with another verifier, such as one with your own rules or type of claims.
@@ -206,7 +206,7 @@ impl Settings {
     /// # Errors
     ///
     /// The cookie's name or an origin is malformed.
-    pub fn layer_of<C>(&self, verifier: Verifier<C>) -> Result<JwtAuthLayer<C>, ConfigError> {
+    pub fn layer_with<C>(&self, verifier: Verifier<C>) -> Result<JwtAuthLayer<C>, ConfigError> {
         let mut layer = JwtAuthLayer::new(verifier);
         if let Some(Text(realm)) = &self.0.realm {
             layer = layer.realm(realm);
@@ -254,7 +254,7 @@ impl Settings {
             }
             builder = builder.any_audience();
         }
-        for client in self.0.client.iter() {
+        for client in self.0.client_id.iter() {
             builder = builder.client_id(client);
         }
         if let Some(algorithms) = &self.0.algorithms {

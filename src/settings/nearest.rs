@@ -47,10 +47,10 @@ mod tests {
 
     #[test]
     fn only_a_near_name_is_named() {
-        let known = ["audience", "client", "issuer", "access_tokens_only"];
+        let known = ["audience", "client_id", "issuer", "access_tokens_only"];
         assert_eq!(nearest("acess_token_only", &known), Some("access_tokens_only"));
         assert_eq!(nearest("audiences", &known), Some("audience"));
-        assert_eq!(nearest("client_id", &known), Some("client"));
+        assert_eq!(nearest("clientid", &known), Some("client_id"));
         for far in ["", "port", "xy", "database_url"] {
             assert_eq!(nearest(far, &known), None, "{far}");
         }

@@ -20,7 +20,7 @@ pub(super) struct Table {
     #[serde(default)]
     pub(super) any_audience: Flag,
     #[serde(default)]
-    pub(super) client: List,
+    pub(super) client_id: List,
     pub(super) jwks_url: Option<String>,
     pub(super) public_key: Option<String>,
     pub(super) public_key_file: Option<PathBuf>,

@@ -201,7 +201,7 @@ pub(super) fn read_claims<'a>(
     claims: &mut RawClaims<'a>,
 ) -> Result<(), Error> {
     claims.read(payload, rules.reading()).map_err(|Malformed { fault, claim, repeated }| {
-        let claim = repeated.map(|name| Cow::Owned(name.into())).or(claim.map(Cow::Borrowed));
+        let claim = repeated.map(|name| Cow::Owned(shown(&name))).or(claim.map(Cow::Borrowed));
         Error::new(ErrorKind::MalformedClaims { claim, fault })
     })
 }

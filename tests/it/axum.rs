@@ -271,7 +271,7 @@ async fn registered_claims_are_those_of_any_layer() {
     // Of two other types, nobody can say which one is meant, whichever of them the request has.
     let in_header = |layer: JwtAuthLayer<Other>, name| {
         let source = TokenSource::header(HeaderName::from_static(name));
-        layer.without_authorization_header().source(source)
+        layer.sources([source])
     };
     let outer = || JwtAuthLayer::new(users()).optional();
     let inner = || in_header(other(), "x-inner").optional();
@@ -390,8 +390,7 @@ async fn a_rejection_knows_its_request() {
 async fn a_refusal_of_one_type_does_not_speak_for_another() {
     // The token for `User` is bad, the one for `RegisteredClaims` is missing.
     let inner = JwtAuthLayer::new(builder::<RegisteredClaims>().build().unwrap())
-        .without_authorization_header()
-        .source(TokenSource::cookie("at").build().unwrap())
+        .sources([TokenSource::cookie("at").build().unwrap()])
         .optional();
     let app = handlers().layer(inner).layer(JwtAuthLayer::new(users()).pass_through());
     let bad = || get(&[(AUTHORIZATION, "Bearer x")]);

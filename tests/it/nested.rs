@@ -32,7 +32,7 @@ fn inner_token() -> HeaderName {
 }
 
 fn inside<C>(layer: JwtAuthLayer<C>) -> JwtAuthLayer<C> {
-    layer.without_authorization_header().source(TokenSource::header(inner_token()))
+    layer.sources([TokenSource::header(inner_token())])
 }
 
 #[tokio::test]

@@ -40,7 +40,7 @@ fn what_is_not_known_or_malformed_is_refused() {
         (json!({"leeway": "soon"}), "such as \"10m\""),
         (json!({"algorithms": "RS256,none"}), "\"none\": unknown algorithm"),
         (json!({"audience": "a,,b"}), "empty"),
-        (json!({"client": []}), "leave the setting out"),
+        (json!({"client_id": []}), "leave the setting out"),
         (json!({"cache_bytes": "1 MiB"}), "expected a whole number"),
         (json!({"jwks_jitter": "some"}), "expected a number such as 0.1"),
         (json!({"lazy": "maybe"}), "expected true or false"),
@@ -176,7 +176,7 @@ async fn rules_and_numbers_are_taken() {
     let es = key(Algorithm::ES256);
     let verifier = verifier_of(json!({
         "public_key": es.pem().unwrap(), "audience": ["https://x.example.com", AUDIENCE],
-        "client": "web, app", "required_claim": ["tenant"], "max_token_len": 1000,
+        "client_id": "web, app", "required_claim": ["tenant"], "max_token_len": 1000,
         "cache_bytes": 262144, "token_type": ["JWT"], "leeway": "1m",
     }))
     .await
@@ -251,7 +251,7 @@ fn names_of_cookies_and_origins_are_checked() {
         json!({"public_url": "api.example.com"}),
         json!({"token_cookie": "at", "trusted_origin": "https://a/b"}),
     ] {
-        let layer = settings(changes.clone()).unwrap().layer_of::<RegisteredClaims>(verifier());
+        let layer = settings(changes.clone()).unwrap().layer_with::<RegisteredClaims>(verifier());
         assert!(layer.is_err(), "{changes}");
     }
 }
