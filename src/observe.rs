@@ -43,7 +43,7 @@ use crate::error::{Error, ErrorKind, StoreError};
 #[cfg(feature = "tracing")]
 macro_rules! event {
     ($level:ident, $($field:ident $(= %$value:expr)?,)* $message:literal) => {
-        tracing::$level!($($field $(= %$value)?,)* $message)
+        tracing::$level!(target: "tower_jwt_auth", $($field $(= %$value)?,)* $message)
     };
 }
 
@@ -75,9 +75,45 @@ pub(crate) fn refused(error: &Error) {
     } else if error.is_missing_token() {
         event!(debug, kind, reason = %error, "request refused");
     } else {
-        event!(info, kind, reason = %error, "request refused");
+        let detail = error.detail();
+        let issuer = detail.and_then(|detail| detail.issuer.as_deref());
+        let expected = detail.and_then(|detail| detail.expected.as_deref());
+        let seen = detail.and_then(|detail| detail.seen.as_deref());
+        let late_by_s = detail.and_then(|detail| detail.late_by);
+        let early_by_s = detail.and_then(|detail| detail.early_by);
+        let subject = detail.and_then(|detail| detail.subject.as_deref());
+        match error.source() {
+            Some(cause) => event!(
+                info, kind, reason = %error, cause = %cause, issuer, expected, seen, late_by_s,
+                early_by_s, subject, "request refused"
+            ),
+            None => event!(
+                info, kind, reason = %error, issuer, expected, seen, late_by_s, early_by_s,
+                subject, "request refused"
+            ),
+        }
     }
 }
+
+/// Whether anybody listens to the events of refusals.
+#[cfg(feature = "tracing")]
+pub(crate) fn tells_refusals() -> bool {
+    tracing::enabled!(target: "tower_jwt_auth", tracing::Level::INFO)
+}
+
+#[cfg(not(feature = "tracing"))]
+pub(crate) fn tells_refusals() -> bool {
+    false
+}
+
+/// Records the subject of a request in the span around it, if that has a field `subject`.
+#[cfg(feature = "tracing")]
+pub(crate) fn record_subject(subject: &str) {
+    tracing::Span::current().record("subject", subject);
+}
+
+#[cfg(not(feature = "tracing"))]
+pub(crate) fn record_subject(_: &str) {}
 
 /// Reports that a request passes without claims, as the layer's mode allows.
 pub(crate) fn passed(error: &Error) {

@@ -1,6 +1,7 @@
 //! Why a request or a token was refused.
 
 mod config;
+mod detail;
 mod fetch;
 mod kind;
 mod store;
@@ -17,12 +18,15 @@ use std::{
 
 use http::StatusCode;
 
-pub(crate) use self::kind::{Class, seconds_up};
 pub use self::{
     config::ConfigError,
     fetch::{FetchError, FetchErrorKind},
     kind::{ErrorKind, InvalidRequest},
     store::StoreError,
+};
+pub(crate) use self::{
+    detail::{Detail, list},
+    kind::{Class, seconds_up},
 };
 pub use crate::json::JsonFault;
 
@@ -52,6 +56,7 @@ static MISSING: ErrorKind = ErrorKind::MissingToken;
 struct ErrorInner {
     kind: ErrorKind,
     source: Option<BoxError>,
+    detail: Option<Box<Detail>>,
     /// Whether the operator was told of its cause already.
     told: AtomicBool,
 }
@@ -64,6 +69,7 @@ impl Error {
             kind => Self(Some(Arc::new(ErrorInner {
                 kind,
                 source: None,
+                detail: None,
                 told: AtomicBool::new(false),
             }))),
         }
@@ -72,7 +78,7 @@ impl Error {
     #[cold]
     pub(crate) fn with_source(kind: ErrorKind, source: impl Into<BoxError>) -> Self {
         let (source, told) = (Some(source.into()), AtomicBool::new(false));
-        Self(Some(Arc::new(ErrorInner { kind, source, told })))
+        Self(Some(Arc::new(ErrorInner { kind, source, detail: None, told })))
     }
 
     #[cold]
@@ -129,14 +135,30 @@ impl Error {
         Self::new(ErrorKind::Forbidden { policy: policy.into() })
     }
 
-    /// The error without names that the token has made up: nobody knows yet who has signed it.
-    pub(crate) fn without_names(self) -> Self {
-        match self.kind() {
-            ErrorKind::MalformedClaims { claim: Some(Cow::Owned(_)), fault } => {
-                Self::new(ErrorKind::MalformedClaims { claim: None, fault: *fault })
-            }
-            _ => self,
+    /// The error with what its event says besides the kind. An error that is shared stays as it
+    /// is: its first owner knew more.
+    #[cold]
+    pub(crate) fn with_detail(mut self, detail: Detail) -> Self {
+        if let Some(inner) = self.0.as_mut().and_then(Arc::get_mut) {
+            inner.detail = Some(Box::new(detail));
         }
+        self
+    }
+
+    pub(crate) fn detail(&self) -> Option<&Detail> {
+        self.0.as_ref()?.detail.as_deref()
+    }
+
+    /// The error without what the token says: nobody knows yet who has signed it.
+    #[cold]
+    pub(crate) fn without_values(mut self) -> Self {
+        if let ErrorKind::MalformedClaims { claim: Some(Cow::Owned(_)), fault } = self.kind() {
+            return Self::new(ErrorKind::MalformedClaims { claim: None, fault: *fault });
+        }
+        if let Some(inner) = self.0.as_mut().and_then(Arc::get_mut) {
+            inner.detail = None;
+        }
+        self
     }
 
     /// The kind of the error.

@@ -22,6 +22,8 @@ pub(super) struct Gate<C> {
     pub(super) mode: Mode,
     pub(super) preflight: bool,
     pub(super) strip: bool,
+    /// Whether the subject is recorded in the current span.
+    pub(super) record_subject: bool,
     pub(super) challenge: Challenge,
     /// Whether the challenge is not the default one.
     pub(super) own_challenge: bool,
@@ -69,6 +71,11 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
     ) -> Result<HeaderChange, Rejection> {
         let change = match verified {
             Ok(claims) => {
+                if self.record_subject
+                    && let Some(subject) = claims.registered().subject()
+                {
+                    observe::record_subject(subject);
+                }
                 request.extensions_mut().insert(claims);
                 self.replace_outer_layer(request.extensions_mut());
                 location.into()
@@ -184,6 +191,7 @@ impl<C> Clone for Gate<C> {
             mode: self.mode,
             preflight: self.preflight,
             strip: self.strip,
+            record_subject: self.record_subject,
             challenge: self.challenge.clone(),
             own_challenge: self.own_challenge,
             own_format: self.own_format,

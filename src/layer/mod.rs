@@ -115,6 +115,7 @@ impl<C> JwtAuthLayer<C> {
             mode: Mode::Required,
             preflight: false,
             strip: false,
+            record_subject: false,
             challenge: Challenge::new(None),
             own_challenge: false,
             own_format: false,
@@ -201,6 +202,14 @@ impl<C, R> JwtAuthLayer<C, R> {
     /// before remain.
     pub fn strip_token(self) -> Self {
         self.with(|gate| gate.strip = true)
+    }
+
+    /// Records the subject of a verified token in the field `subject` of the span around it, such as
+    /// that of an outer `TraceLayer` whose `make_span_with` has declared
+    /// `subject = tracing::field::Empty`. All events of the request then show it. Default: it is
+    /// not recorded, because it is personal data in many services. Requires the feature `tracing`.
+    pub fn record_subject(self) -> Self {
+        self.with(|gate| gate.record_subject = true)
     }
 
     /// Names the protected space in challenges (RFC 9110 §11.5).

@@ -8,6 +8,7 @@ use super::{
     binding::Bindings,
     cache::EngineId,
     engine::Engine,
+    explain::LogOptions,
     limits::{MOST_LEEWAY, check_token_len},
     pipeline::Checks,
     rule::UserRules,
@@ -65,6 +66,7 @@ pub struct VerifierBuilder<C = RegisteredClaims> {
     token_id: bool,
     clock: Box<dyn Clock>,
     cache: Cache,
+    log: LogOptions,
 }
 
 impl Verifier {
@@ -122,6 +124,7 @@ impl VerifierBuilder {
             token_id: self.token_id,
             clock: self.clock,
             cache: self.cache,
+            log: self.log,
         }
     }
 }
@@ -150,6 +153,7 @@ impl<C> VerifierBuilder<C> {
             token_id: true,
             clock: Box::new(SystemClock),
             cache: Cache::default(),
+            log: LogOptions::default(),
         }
     }
 
@@ -397,6 +401,24 @@ impl<C> VerifierBuilder<C> {
         self
     }
 
+    /// Shows in the events of refusals what a token says whose signature was not verified: its
+    /// `alg`, `typ` and `kid`, and its claims where they were read before a key was fetched. Texts
+    /// are escaped, and cut at 64 characters. Default: only values of verified tokens are shown.
+    ///
+    /// Anybody can then write such texts into the log. Turn it on while you look for a fault.
+    pub fn log_unverified(mut self) -> Self {
+        self.log.unverified = true;
+        self
+    }
+
+    /// Shows the subject in the events of refusals, where the signature was verified. Default: it
+    /// is not shown, because it is personal data in many services. For requests that pass, see
+    /// [`JwtAuthLayer::record_subject`](crate::JwtAuthLayer::record_subject).
+    pub fn log_subject(mut self) -> Self {
+        self.log.subject = true;
+        self
+    }
+
     /// Opens the settings that take protection away.
     pub fn dangerous(self) -> DangerousVerifierBuilder<C> {
         DangerousVerifierBuilder(self)
@@ -485,6 +507,7 @@ impl<C: Send + Sync + 'static> VerifierBuilder<C> {
                 bindings: self.bindings,
                 clients: self.clients.into(),
                 clock: self.clock,
+                log: self.log,
             },
             user_rules: self.user_rules,
             revocations: self.revocations,

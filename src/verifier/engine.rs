@@ -65,8 +65,11 @@ impl<C: DeserializeOwned + 'static> Engine<C> {
             true => Some(pipeline::unverified_issuer(token)?),
             false => None,
         };
-        if issuer.as_deref().is_some_and(|issuer| !self.checks.rules.trusts(issuer)) {
-            return Err(Failure::Final(Error::new(ErrorKind::Issuer)));
+        if let Some(issuer) = issuer.as_deref()
+            && !self.checks.rules.trusts(issuer)
+        {
+            let error = Error::new(ErrorKind::Issuer);
+            return Err(Failure::Final(self.checks.explain_unverified_issuer(error, issuer)));
         }
         let mut refusal = None;
         #[cfg(feature = "remote")]
@@ -81,7 +84,7 @@ impl<C: DeserializeOwned + 'static> Engine<C> {
             match pipeline::attempt(&self.checks, token, trusted) {
                 Ok(claims) => return Ok((claims, trusted.generation())),
                 Err(AttemptError::Token(error)) => return Err(Failure::Final(error)),
-                Err(AttemptError::BoundToAnother) => refusal = Some(Error::new(ErrorKind::Issuer)),
+                Err(AttemptError::BoundToAnother(error)) => refusal = Some(error),
                 Err(AttemptError::Keys(miss)) => {
                     #[cfg(feature = "remote")]
                     if miss.may_be_published {
@@ -124,7 +127,7 @@ impl<C: Send + Sync + 'static> Engine<C> {
         let trusted = self.still_trusts(cached)?;
         Some(match self.checks.rules.check_again(registered, self.checks.now()) {
             Ok(within) => self.finish(cached.claims().revalidate(trusted, within)),
-            Err(error) => MaybeReady::Ready(Err(error)),
+            Err(error) => MaybeReady::Ready(Err(self.checks.explain_verified(error, registered))),
         })
     }
 
@@ -154,11 +157,17 @@ impl<C: Send + Sync + 'static> Engine<C> {
     ) -> MaybeReady<Result<Claims<C>, Error>> {
         match self.revocations.check(claims.registered()) {
             MaybeReady::Ready(Ok(not_revoked)) => self.ask_rules(claims.into_claims(not_revoked)),
-            MaybeReady::Ready(Err(error)) => MaybeReady::Ready(Err(error)),
+            MaybeReady::Ready(Err(error)) => {
+                MaybeReady::Ready(Err(self.checks.explain_verified(error, claims.registered())))
+            }
             MaybeReady::Pending(answer) => {
                 let engine = Arc::clone(self);
                 MaybeReady::pending(async move {
-                    let claims = claims.into_claims(answer.await?);
+                    let answer = answer.await;
+                    let not_revoked = answer.map_err(|error| {
+                        engine.checks.explain_verified(error, claims.registered())
+                    })?;
+                    let claims = claims.into_claims(not_revoked);
                     engine.ask_rules(claims).await
                 })
             }
@@ -169,7 +178,9 @@ impl<C: Send + Sync + 'static> Engine<C> {
     fn ask_rules(&self, claims: Claims<C>) -> MaybeReady<Result<Claims<C>, Error>> {
         match self.user_rules.check(&claims) {
             Ok(()) => self.user_rules.ask(claims),
-            Err(error) => MaybeReady::Ready(Err(error)),
+            Err(error) => {
+                MaybeReady::Ready(Err(self.checks.explain_verified(error, claims.registered())))
+            }
         }
     }
 }

@@ -123,7 +123,7 @@ fn precheck_without_key<C>(
     })?;
     // The issuers that the sources are bound to are compared later, one by one.
     let checked = pipeline::check_claims(&engine.checks, payload, |_| Ok::<_, Error>(()))
-        .map_err(Error::without_names)?;
+        .map_err(|error| engine.checks.unverified(error))?;
     // Without an id, no key can be named, so each token asks for its own.
     let name = kid.unwrap_or_else(|| text_of_signature(whole));
     Ok((checked.registered.issuer().map(String::from), name))

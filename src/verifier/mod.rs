@@ -78,6 +78,7 @@ mod builder;
 mod cache;
 mod claims;
 mod engine;
+mod explain;
 mod issuers;
 #[cfg(feature = "remote")]
 mod key_lookup;
