@@ -1,6 +1,6 @@
 //! Why keys could not be fetched.
 
-use std::{error::Error as StdError, fmt};
+use std::{borrow::Cow, error::Error as StdError, fmt};
 
 /// Why a fetch from an identity provider failed; the keys that were there before
 /// stay.
@@ -52,7 +52,7 @@ pub enum FetchErrorKind {
         found: Box<str>,
     },
     /// The metadata's `jwks_uri` is not an address that may be used.
-    KeysUrl(&'static str),
+    KeysUrl(Cow<'static, str>),
     /// There is no tokio runtime to fetch on, or one without a timer.
     NoRuntime,
 }

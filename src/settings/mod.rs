@@ -12,6 +12,7 @@
 //! | `client` | one or several clients whose tokens are accepted |
 //! | *keys*: no setting | discovery from the issuer |
 //! | `jwks_url` | the address of the keys |
+//! | `http_hosts` | one or several exact host names from which keys may be fetched over plain `http`; read the [security note](crate::keys::remote::DangerousRemoteKeysBuilder::http_host) |
 //! | `public_key`, `public_key_file` | a key in PEM, or a file with it |
 //! | `hmac_secret` | a shared secret as base64url |
 //! | `algorithms` | the only accepted algorithms |
@@ -114,6 +115,8 @@ struct Variables {
     #[serde(default)]
     client: List,
     jwks_url: Option<String>,
+    #[serde(default)]
+    http_hosts: List,
     public_key: Option<String>,
     public_key_file: Option<PathBuf>,
     hmac_secret: Option<SecretText>,
@@ -339,6 +342,9 @@ impl Settings {
             Some(url) => RemoteKeys::at(url).issuer(&*self.0.issuer),
             None => RemoteKeys::discover(&self.0.issuer),
         };
+        for host in self.0.http_hosts.iter() {
+            keys = keys.dangerous().http_host(host);
+        }
         let set = |span: &Option<Span>| span.as_ref().map(|span| span.0);
         if let Some(timeout) = set(&self.0.jwks_timeout) {
             keys = keys.timeout(timeout);

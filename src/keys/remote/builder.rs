@@ -8,6 +8,7 @@ use super::{
     RemoteKeys,
     fetch::Fetcher,
     http::HttpClient,
+    http_hosts::HttpHosts,
     own_client::{ClientSettings, OwnClient},
     policy::Policy,
     provider::Location,
@@ -31,6 +32,7 @@ use crate::{
 /// - retry after a failure: 1 s, 2 s, … 60 s, ±10 %, without an end
 /// - keys while the provider is down: valid for 24 h after the last successful fetch
 /// - HTTP client: rustls, no redirects, no proxy, no compression
+/// - `http`: only to loopback
 /// - clock: that of the system
 #[must_use = "a builder does nothing until it is built"]
 pub struct RemoteKeysBuilder {
@@ -39,6 +41,7 @@ pub struct RemoteKeysBuilder {
     policy: Policy,
     client: Option<Box<dyn HttpClient>>,
     client_settings: ClientSettings,
+    http_hosts: HttpHosts,
     clock: Box<dyn Clock>,
 }
 
@@ -50,6 +53,7 @@ impl RemoteKeysBuilder {
             policy: Policy::default(),
             client: None,
             client_settings: ClientSettings::default(),
+            http_hosts: HttpHosts::default(),
             clock: Box::new(SystemClock),
         }
     }
@@ -211,6 +215,11 @@ impl RemoteKeysBuilder {
         self
     }
 
+    /// Opens the settings that take protection away.
+    pub fn dangerous(self) -> DangerousRemoteKeysBuilder {
+        DangerousRemoteKeysBuilder(self)
+    }
+
     /// Fetches the keys, and starts a task on the current tokio runtime that keeps them
     /// fresh.
     ///
@@ -247,6 +256,10 @@ impl RemoteKeysBuilder {
             ));
         }
         self.policy.check()?;
+        self.http_hosts.check_names()?;
+        self.http_hosts
+            .check(location.url())
+            .map_err(|what| ConfigError::InvalidUrl(what.into()))?;
         let client = match self.client {
             Some(_) if !self.client_settings.are_default() => {
                 return Err(ConfigError::Settings(
@@ -261,7 +274,7 @@ impl RemoteKeysBuilder {
                 Box::new(OwnClient::new(&self.client_settings, location.url(), timeouts)?)
             }
         };
-        let fetcher = Fetcher::new(client, self.policy.max_body);
+        let fetcher = Fetcher::new(client, self.policy.max_body, self.http_hosts);
         Ok(Refresher::new(location, self.issuer, self.policy, fetcher, self.clock))
     }
 }
@@ -299,5 +312,43 @@ impl fmt::Debug for RemoteKeysBuilder {
             .field("issuer", &self.issuer)
             .field("policy", &self.policy)
             .finish_non_exhaustive()
+    }
+}
+
+/// The settings of a [`RemoteKeysBuilder`] that take protection away.
+#[derive(Debug)]
+#[must_use = "call one of its methods"]
+pub struct DangerousRemoteKeysBuilder(RemoteKeysBuilder);
+
+impl DangerousRemoteKeysBuilder {
+    /// Adds a host that keys and metadata may be fetched from over plain `http`, such as
+    /// another container of a cluster or of a compose file: an exact host name or an IP
+    /// address, on any port. Default: only loopback.
+    ///
+    /// Metadata that came over `https` cannot lead to `http`, not even to this host. Metadata
+    /// that came over `http` can lead to this host and to `https`.
+    ///
+    /// # Security
+    ///
+    /// Anybody between this process and the host can replace the keys, and then sign tokens
+    /// that are accepted here. So can anybody who answers to this name instead of the host. Use
+    /// it only in a network in which you trust every machine.
+    ///
+    /// # Example: Keycloak in a compose file
+    /// ```no_run
+    /// # async fn start() -> Result<(), tower_jwt_auth::ConfigError> {
+    /// use tower_jwt_auth::RemoteKeys;
+    ///
+    /// let keys = RemoteKeys::at("http://keycloak:8080/realms/shop/protocol/openid-connect/certs")
+    ///     .issuer("https://sso.example.com/realms/shop") // the public name, as in `iss`
+    ///     .dangerous()
+    ///     .http_host("keycloak")
+    ///     .build()
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn http_host(mut self, host: impl AsRef<str>) -> RemoteKeysBuilder {
+        self.0.http_hosts.add(host.as_ref());
+        self.0
     }
 }

@@ -14,6 +14,7 @@ use url::Url;
 
 use super::{
     http::HttpClient,
+    http_hosts::HttpHosts,
     own_client::{cause, is_timeout},
 };
 use crate::error::{BoxError, FetchError, FetchErrorKind};
@@ -22,6 +23,7 @@ use crate::error::{BoxError, FetchError, FetchErrorKind};
 pub(super) struct Fetcher {
     client: Box<dyn HttpClient>,
     max_body: usize,
+    http_hosts: HttpHosts,
 }
 
 /// An answer.
@@ -34,8 +36,17 @@ pub(super) enum Fetched {
 
 impl Fetcher {
     /// A fetcher of documents of at most `max_body` bytes.
-    pub(super) fn new(client: Box<dyn HttpClient>, max_body: usize) -> Self {
-        Self { client, max_body }
+    pub(super) fn new(
+        client: Box<dyn HttpClient>,
+        max_body: usize,
+        http_hosts: HttpHosts,
+    ) -> Self {
+        Self { client, max_body, http_hosts }
+    }
+
+    /// The hosts that may be asked over `http`.
+    pub(super) fn http_hosts(&self) -> &HttpHosts {
+        &self.http_hosts
     }
 
     /// Gets a document, or learns that it is still that of `etag`. The caller sets the

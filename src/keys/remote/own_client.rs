@@ -9,8 +9,8 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::{
-    discover::is_loopback,
     http::{HttpClient, ResponseBody},
+    http_hosts::is_loopback,
 };
 use crate::error::{BoxError, ConfigError};
 

@@ -106,9 +106,9 @@ async fn j02_metadata_that_is_bad_is_refused() {
     let other = Provider::new([]);
     for (answer, expected) in [
         (Answer::Redirect(other.issuer()), FetchErrorKind::Redirect),
-        (metadata(&issuer, "http://keys.example.com/"), FetchErrorKind::KeysUrl("")),
-        (metadata(&issuer, "file:///etc/passwd"), FetchErrorKind::KeysUrl("")),
-        (metadata(&issuer, "https://a:b@keys.example.com/"), FetchErrorKind::KeysUrl("")),
+        (metadata(&issuer, "http://keys.example.com/"), FetchErrorKind::KeysUrl("".into())),
+        (metadata(&issuer, "file:///etc/passwd"), FetchErrorKind::KeysUrl("".into())),
+        (metadata(&issuer, "https://a:b@keys.example.com/"), FetchErrorKind::KeysUrl("".into())),
         (Answer::Body(b"<html>".to_vec(), Vec::new()), FetchErrorKind::NotMetadata),
         (Answer::Status(401), FetchErrorKind::Status(401)),
         (Answer::Status(429), FetchErrorKind::Status(429)),
@@ -224,6 +224,80 @@ async fn what_the_built_in_client_cannot_use_is_refused() {
         let error = error.to_string();
         assert!(error.contains(part) && !error.contains("hunter2"), "{error}");
     }
+}
+
+#[tokio::test]
+async fn b25_http_inside_a_cluster_takes_the_exact_host() {
+    let of = |url: &str| RemoteKeys::at(url).issuer("https://sso.example.com/realms/p");
+    let url = "http://keycloak:8080/realms/p/protocol/openid-connect/certs";
+    let told = of(url).lazy().unwrap_err().to_string();
+    assert!(told.contains("`.dangerous().http_host(\"keycloak\")`"), "{told}");
+    assert!(told.contains("host `keycloak`") && told.contains("`http_hosts`"), "{told}");
+    for host in ["keycloak.", "key", "other", "eycloak"] {
+        assert!(of(url).dangerous().http_host(host).lazy().is_err(), "{host}");
+    }
+    for host in ["*", "", "http://keycloak", "keycloak:8080"] {
+        let error = of(url).dangerous().http_host("keycloak").dangerous().http_host(host).lazy();
+        assert!(error.unwrap_err().to_string().contains("exact host name"), "{host}");
+    }
+    let listed = |url: &str| of(url).dangerous().http_host("other").dangerous().http_host("keycloak");
+    assert!(listed(url).lazy().is_ok());
+    // A client of one's own is asked no more than the built-in one.
+    let own = |_| async { Ok::<_, std::io::Error>(http::Response::new(String::new())) };
+    assert!(of(url).http_client(own).lazy().is_err());
+    assert!(listed(url).http_client(own).lazy().is_ok());
+    // A proxy elsewhere would see the keys in the clear.
+    assert!(listed(url).proxy("http://proxy.example.com:3128").lazy().is_err());
+    assert!(listed(url).proxy("http://localhost:3128").lazy().is_ok());
+    let discovered = RemoteKeys::discover("http://keycloak:8080/realms/p");
+    assert!(discovered.lazy().unwrap_err().to_string().contains("http_host(\"keycloak\")"));
+    let discovered = RemoteKeys::discover("http://keycloak:8080/realms/p").dangerous();
+    assert!(discovered.http_host("keycloak").lazy().is_ok());
+}
+
+/// Fetches as if the names of a cluster led to this provider.
+fn cluster(
+    provider: &Provider,
+) -> impl Fn(http::Request<bytes::Bytes>) -> std::pin::Pin<
+    Box<dyn Future<Output = Result<http::Response<reqwest::Body>, reqwest::Error>> + Send>,
+> + Send
++ Sync
++ 'static {
+    let own = reqwest::Client::builder().no_proxy().build().unwrap();
+    let issuer = provider.issuer();
+    move |mut request| {
+        let path = request.uri().path_and_query().unwrap().to_string();
+        *request.uri_mut() = format!("{issuer}{path}").parse().unwrap();
+        let own = own.clone();
+        Box::pin(async move {
+            let response = own.execute(request.try_into()?).await?;
+            Ok(http::Response::<reqwest::Body>::from(response))
+        })
+    }
+}
+
+#[tokio::test]
+async fn b25_metadata_over_https_never_leads_to_a_listed_host_over_http() {
+    let provider = Provider::new([key(Algorithm::ES256)]);
+    let build = async |issuer: &str, jwks_uri: &str| {
+        provider.answer_at(OIDC, metadata(issuer, jwks_uri));
+        let keys = RemoteKeys::discover(issuer).http_client(cluster(&provider));
+        keys.dangerous().http_host("keycloak").build().await
+    };
+    let good = build("http://keycloak:8080", "http://keycloak:8080/jwks").await.unwrap();
+    assert_eq!(good.status().ids, ["ES256"]);
+    assert!(build("http://keycloak:8080", "https://sso.example.com/jwks").await.is_ok());
+    let fetches = provider.fetches();
+    for (issuer, jwks_uri) in [
+        ("https://keycloak", "http://keycloak:8080/jwks"),
+        ("https://sso.example.com", "http://keycloak:8080/jwks"),
+        ("http://keycloak:8080", "http://localhost/jwks"),
+        ("http://keycloak:8080", "http://other/jwks"),
+    ] {
+        let found = cause(build(issuer, jwks_uri).await);
+        assert!(matches!(found, FetchErrorKind::KeysUrl(_)), "{issuer} {jwks_uri}: {found}");
+    }
+    assert_eq!(provider.fetches(), fetches, "none of them was asked");
 }
 
 #[tokio::test]

@@ -105,7 +105,15 @@ async fn what_cannot_be_is_told() {
         (json!({"public_key": es, "any_audience": true}), "leave one out"),
         (json!({"public_key": es, "leeway": "10m"}), "300 s"),
         (json!({"public_key": es, "access_tokens_only": true, "token_type": "JWT"}), "token_type"),
-        (json!({"jwks_url": "http://keys.example.com/"}), "`http` is for loopback alone"),
+        (json!({"jwks_url": "http://keys.example.com/"}), "host `keys.example.com` is refused"),
+        (
+            json!({"jwks_url": "http://keys.example.com/", "http_hosts": "other, keys"}),
+            "host `keys.example.com` is refused",
+        ),
+        (
+            json!({"jwks_url": "http://keys.example.com/", "http_hosts": ["*.example.com"]}),
+            "exact host name",
+        ),
         (json!({"issuer": "login"}), "it is no URL"),
         (json!({"jwks_cooldown": "90 days"}), "30 days"),
         (json!({"jwks_timeout": 0}), "10 ms"),
@@ -117,6 +125,16 @@ async fn what_cannot_be_is_told() {
     }
     let debug = format!("{:?}", settings(json!({"hmac_secret": "hunter2"})).unwrap());
     assert!(!debug.contains("hunter2"), "{debug}");
+}
+
+#[tokio::test]
+async fn b25_hosts_for_http_are_named() {
+    let changes = json!({
+        "jwks_url": "http://keycloak:8080/certs", "http_hosts": ["idp", "keycloak"], "lazy": true,
+    });
+    assert!(verifier_of(changes).await.is_ok());
+    let text = json!({"issuer": "http://idp/x", "http_hosts": "idp,keycloak", "lazy": true});
+    assert!(verifier_of(text).await.is_ok());
 }
 
 #[tokio::test]
