@@ -13,9 +13,9 @@ use super::{
 use crate::{
     claims::RawClaims,
     error::{Error, ErrorKind},
-    keys::{Deadline, KeyAnswer, PendingFetch},
+    keys::{Deadline, KeyAnswer, PendingKey, name_of},
     maybe_ready::MaybeReady,
-    token::{Compact, DecodeBuf},
+    token::DecodeBuf,
 };
 
 /// A search for a key.
@@ -68,7 +68,7 @@ impl KeyLookup {
 /// Waits for the fetches, one after the other, and verifies again after each.
 async fn wait<C>(
     engine: Arc<Engine<C>>,
-    waits: Vec<PendingFetch>,
+    waits: Vec<PendingKey>,
     token: &str,
     first_deadline: Option<Deadline>,
     mut refusal: Refusal,
@@ -76,8 +76,8 @@ async fn wait<C>(
 where
     C: DeserializeOwned + Send + Sync + 'static,
 {
-    let deadline = waits.first().map(PendingFetch::deadline);
-    let any_began_before = waits.iter().any(PendingFetch::began_before);
+    let deadline = waits.first().map(PendingKey::deadline);
+    let any_began_before = waits.iter().any(PendingKey::began_before);
     let (mut may_have_it, mut ended) = (Vec::new(), Vec::new());
     for mut waiting in waits {
         let outcome = waiting.done().await;
@@ -103,7 +103,7 @@ where
         let again = KeyLookup { missing, first_deadline: deadline };
         return again.begin(&engine, token).await;
     }
-    ended.iter().for_each(PendingFetch::remember_missing);
+    ended.iter().for_each(PendingKey::remember_missing);
     Err(refusal.0)
 }
 
@@ -113,10 +113,11 @@ fn precheck_without_key<C>(
     engine: &Engine<C>,
     whole: &str,
 ) -> Result<(Option<String>, String), Error> {
-    let token = Compact::parse(whole, engine.max_token_len)?;
+    let token = engine.parse(whole)?;
     let mut buf = DecodeBuf::new();
     let header = token.header(&mut buf)?;
     engine.checks.check_header(&header)?;
+    engine.checks.required_header.check(token)?;
     if header.algorithm().is_symmetric() {
         // Secrets are not published.
         return Err(Error::new(ErrorKind::UnknownKey));
@@ -130,7 +131,7 @@ fn precheck_without_key<C>(
     engine.checks.bindings.check(&raw)?;
     // Without an id, no key can be named, so each token asks for its own.
     let signature = || text_of_signature(whole);
-    let name = header.kid().map_or_else(signature, |kid| format!("id {kid}"));
+    let name = header.kid().map_or_else(signature, name_of);
     Ok((raw.iss.map(String::from), name))
 }
 
@@ -154,7 +155,7 @@ impl Refusal {
 
     /// Replaces the reason if a source cannot be asked, or only later.
     #[cold]
-    fn add_answer(&mut self, answer: &KeyAnswer) {
+    fn add_answer<W>(&mut self, answer: &KeyAnswer<W>) {
         match *answer {
             KeyAnswer::Unavailable { retry_after } => {
                 self.0 = ErrorKind::KeysUnavailable { retry_after }.into();

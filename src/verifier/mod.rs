@@ -79,7 +79,6 @@ mod cache;
 mod claims;
 mod engine;
 mod issuers;
-#[cfg(feature = "remote")]
 mod key_lookup;
 mod limits;
 mod pipeline;
@@ -94,7 +93,6 @@ use zeroize::Zeroizing;
 pub(crate) use self::any_claims::{Missing, find as find_claims};
 use self::issuers::{IssuerEngines, LoadedEngine};
 pub use self::issuers::{IssuerPattern, Issuers, IssuersBuilder};
-#[cfg(feature = "remote")]
 use self::key_lookup::KeyLookup;
 pub use self::{
     builder::{DangerousVerifierBuilder, VerifierBuilder},
@@ -314,7 +312,6 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         let (claims, generation) = match engine.verify(token) {
             Ok(verified) => verified,
             Err(Failure::Final(error)) => return Err(error),
-            #[cfg(feature = "remote")]
             Err(Failure::KeyMissing(missing)) => {
                 return Ok(KeyLookup::new(missing).begin(engine, token));
             }

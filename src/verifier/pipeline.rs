@@ -14,12 +14,13 @@ use crate::{
     json,
     keys::{Authentic, Miss, Trusted},
     rules::Rules,
-    token::{Compact, DecodeBuf, Header},
+    token::{Compact, DecodeBuf, Header, RequiredHeader},
 };
 
 /// The checks of a token besides its signature.
 pub(super) struct Checks {
     pub(super) algorithms: AlgorithmSet,
+    pub(super) required_header: RequiredHeader,
     pub(super) rules: Rules,
     pub(super) bindings: Bindings,
     /// The clients whose tokens are accepted; all if it is empty.
@@ -68,6 +69,9 @@ fn accept<C>(
 where
     C: DeserializeOwned + 'static,
 {
+    if !checks.required_header.is_empty() {
+        checks.required_header.check(token)?;
+    }
     let payload = payload_text(token)?;
     let mut raw = RawClaims::default();
     read_claims(&payload, &checks.rules, &mut raw)?;

@@ -78,8 +78,11 @@ pub(super) fn keys_url(
         .and_then(json::object::<Metadata>)
         .ok_or(FetchErrorKind::NotMetadata)?;
     if metadata.issuer != issuer {
-        let found = metadata.issuer.chars().take(200).collect::<String>().into();
-        return Err(FetchErrorKind::Issuer { found });
+        let found = metadata.issuer.chars().take(LONGEST_SHOWN).collect::<String>().into();
+        let is_shown = metadata.jwks_uri.len() <= LONGEST_SHOWN;
+        let keys_url = address(&metadata.jwks_uri).ok().filter(|_| is_shown);
+        let keys_url = keys_url.map(|url| String::from(url).into());
+        return Err(FetchErrorKind::Issuer { found, keys_url });
     }
     let refused = |what: Cow<'static, str>| Err(FetchErrorKind::KeysUrl(what));
     match address(&metadata.jwks_uri) {
@@ -102,6 +105,9 @@ pub(super) fn keys_url(
         Err(what) => refused(what.into()),
     }
 }
+
+/// The most characters of a document that an error shows.
+const LONGEST_SHOWN: usize = 200;
 
 #[cfg(test)]
 mod tests {
@@ -182,7 +188,8 @@ mod tests {
             "",
         ] {
             let error = read(other, "https://keys.example.com/jwks").unwrap_err();
-            assert_eq!(error, FetchErrorKind::Issuer { found: other.into() });
+            let keys_url = Some("https://keys.example.com/jwks".into());
+            assert_eq!(error, FetchErrorKind::Issuer { found: other.into(), keys_url });
         }
         for bad in [
             "http://keys.example.com/",

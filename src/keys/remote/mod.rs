@@ -74,6 +74,7 @@
 //! [`refresh_interval`](RemoteKeysBuilder::refresh_interval). While the provider cannot be
 //! reached, it remains valid for [`max_stale`](RemoteKeysBuilder::max_stale).
 
+mod authorization;
 mod builder;
 mod discover;
 mod fetch;
@@ -103,6 +104,7 @@ pub use self::{
     http::{HttpClient, ResponseBody},
     status::{KeyState, KeyStatus},
 };
+use super::answer::{Deadline, KeyAnswer};
 use crate::error::{FetchError, FetchErrorKind};
 
 /// Keys that are fetched from an identity provider and refreshed in the background; cheap
@@ -182,7 +184,7 @@ impl RemoteKeys {
     /// Asks for the key of this name, which a token needs and which is missing. `deadline` is set
     /// if the request has already waited for the key.
     #[cold]
-    pub(crate) fn ask(&self, name: &str, deadline: Option<Deadline>) -> KeyAnswer {
+    pub(crate) fn ask(&self, name: &str, deadline: Option<Deadline>) -> KeyAnswer<PendingFetch> {
         let now = Instant::now();
         let deadline = deadline.unwrap_or(now + self.refresher().policy.max_wait);
         match self.refresher().ticket(name, deadline.saturating_duration_since(now)) {
@@ -196,21 +198,6 @@ impl RemoteKeys {
         }
     }
 }
-
-/// Whether a missing key may come.
-pub(crate) enum KeyAnswer {
-    /// A fetch may bring it.
-    Wait(PendingFetch),
-    /// The provider cannot be reached.
-    Unavailable { retry_after: Duration },
-    /// The provider will be asked later.
-    Later { retry_after: Duration },
-    /// The provider does not have it.
-    Unknown,
-}
-
-/// When a request stops waiting.
-pub(crate) type Deadline = Instant;
 
 /// A fetch that is under way or begins.
 pub(crate) struct PendingFetch {

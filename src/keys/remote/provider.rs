@@ -148,7 +148,7 @@ async fn metadata(
         Fetched::New { body, .. } => body,
         Fetched::Unchanged { .. } => Vec::new(),
     };
-    let keys_url = discover::keys_url(&body, issuer, issuer_url, fetcher.http_hosts());
+    let keys_url = discover::keys_url(&body, issuer, issuer_url, &fetcher.http_hosts);
     keys_url.map_err(|kind| fetch::error(url, kind))
 }
 

@@ -18,6 +18,7 @@ fn open(keys: &KeySet, token: &str) -> Result<Vec<u8>, Error> {
     let token = Compact::parse(token, LONGEST)?;
     let algorithms = Algorithm::ALL.iter().copied().collect();
     let checks = Checks {
+        required_header: Default::default(),
         algorithms,
         rules: Rules::of_anybody(0),
         bindings: Bindings::default(),

@@ -255,6 +255,116 @@ async fn b25_http_inside_a_cluster_takes_the_exact_host() {
     assert!(discovered.http_host("keycloak").lazy().is_ok());
 }
 
+#[tokio::test]
+async fn b24_b26_b27_each_message_names_a_way_out() {
+    let provider = Provider::new([key(Algorithm::ES256)]);
+    let base = provider.issuer();
+    let told = async |issuer: &str| {
+        RemoteKeys::discover(issuer).build().await.unwrap_err().to_string()
+    };
+    // Nextcloud: the metadata redirects, and where it leads names the issuer without the path.
+    provider.answer_at(OIDC, Answer::Redirect(format!("{base}/index.php{OIDC}")));
+    let there = metadata(&format!("{base}/"), &format!("{base}/index.php/jwks"));
+    provider.answer_at(&format!("/index.php{OIDC}"), there);
+    let error = told(&format!("{base}/")).await;
+    assert!(error.contains("`RemoteKeys::at(jwks_uri).issuer(issuer)`"), "{error}");
+    let error = told(&format!("{base}/index.php")).await;
+    let way = format!("`RemoteKeys::at(\"{base}/index.php/jwks\").issuer(\"{base}/\")`");
+    assert!(error.contains(&way), "{error}");
+    // Azure AD B2C: the issuer in the document has no metadata.
+    let policy = "/c.onmicrosoft.com/B2C_1_x/v2.0";
+    let guid = format!("{base}/GUID/v2.0/");
+    provider.answer_at(&format!("{policy}{OIDC}"), metadata(&guid, &format!("{base}/keys")));
+    let error = told(&format!("{base}{policy}")).await;
+    let way = format!("`RemoteKeys::at(\"{base}/keys\").issuer(\"{guid}\")`");
+    assert!(error.contains(&way), "{error}");
+    let error = told(&guid).await;
+    assert!(error.contains("404") && error.contains("RemoteKeys::at(jwks_uri).issuer("), "{error}");
+    // Entra ID: the document of all tenants, and a query.
+    let many = format!("{base}/{{tenantid}}/v2.0");
+    provider.answer_at(&format!("/common/v2.0{OIDC}"), metadata(&many, &format!("{base}/keys")));
+    let error = told(&format!("{base}/common/v2.0")).await;
+    assert!(error.contains("Issuers::builder().resolve(") && error.contains(&many), "{error}");
+    let error = told(&format!("{base}/TID/v2.0?appid=X")).await;
+    assert!(error.contains("`RemoteKeys::at(…).issuer(…)`"), "{error}");
+    for keys in [RemoteKeys::discover(&many), RemoteKeys::at(&base).issuer(&many)] {
+        let error = keys.lazy().unwrap_err().to_string();
+        assert!(error.contains("Issuers::builder().resolve("), "{error}");
+    }
+    // A page for everything, and the keys themselves.
+    provider.answer_at(OIDC, Answer::Body(b"<html>".to_vec(), Vec::new()));
+    assert!(told(&base).await.contains("RemoteKeys::at(jwks_uri).issuer("));
+    provider.answer(Answer::Redirect(base.clone()));
+    let error = provider.remote().build().await.unwrap_err().to_string();
+    assert!(error.contains("configure the address it leads to"), "{error}");
+}
+
+#[tokio::test]
+async fn b29_credentials_are_asked_for_at_each_fetch() {
+    let provider = Provider::new([key(Algorithm::ES256)]);
+    let token = std::sync::Arc::new(std::sync::Mutex::new(Ok("Bearer sa-1")));
+    let given = token.clone();
+    let authorization = move || {
+        let value = given.lock().unwrap().map(http::HeaderValue::from_static);
+        async move { value.map_err(|why: &str| std::io::Error::other(why)) }
+    };
+    let sent = || provider.last_request().into_iter().find(|line| line.starts_with("authorization"));
+    let builder = provider.remote().authorization(authorization.clone());
+    assert!(!format!("{builder:?}").contains("sa-1"));
+    let keys = builder.build().await.unwrap();
+    assert_eq!(sent().as_deref(), Some("authorization: bearer sa-1"));
+    *token.lock().unwrap() = Ok("Bearer sa-2");
+    keys.refresh().await.unwrap();
+    assert_eq!(sent().as_deref(), Some("authorization: bearer sa-2"));
+    let fetches = provider.fetches();
+    *token.lock().unwrap() = Err("the token file is not there");
+    let error = keys.refresh().await.unwrap_err();
+    assert_eq!(
+        *error.kind(),
+        FetchErrorKind::Authorization("the token file is not there".into())
+    );
+    assert!(error.to_string().contains("`.authorization(…)` has failed: the token file"));
+    assert_eq!(provider.fetches(), fetches);
+    assert_eq!(keys.status().ids, ["ES256"], "the present keys stay");
+    assert!(!format!("{keys:?} {:?}", keys.status()).contains("sa-"));
+    // A client of one's own sees it, marked as sensitive.
+    *token.lock().unwrap() = Ok("Bearer sa-3");
+    let seen = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+    let own = {
+        let seen = seen.clone();
+        move |request: http::Request<bytes::Bytes>| {
+            *seen.lock().unwrap() = format!("{request:?}");
+            async { Ok::<_, std::io::Error>(http::Response::new(String::new())) }
+        }
+    };
+    let failed = provider.remote().http_client(own).authorization(authorization).build().await;
+    let seen = seen.lock().unwrap();
+    assert!(failed.is_err() && seen.contains("authorization") && !seen.contains("sa-3"), "{seen}");
+}
+
+#[tokio::test]
+async fn b29_credentials_go_to_the_configured_origin_only() {
+    let (provider, other) = (Provider::new([key(Algorithm::ES256)]), Provider::new([]));
+    other.answer_at("/keys", Answer::Status(401));
+    let authorization =
+        || async { Ok::<_, std::io::Error>(http::HeaderValue::from_static("Bearer sa")) };
+    let has = |provider: &Provider| {
+        provider.last_request().iter().any(|line| line.starts_with("authorization"))
+    };
+    let discover = || RemoteKeys::discover(provider.issuer()).authorization(authorization);
+    discover().build().await.unwrap();
+    assert!(has(&provider) && provider.fetches() == 1, "keys of the same origin");
+    let keys_url = format!("{}/keys", other.issuer());
+    provider.answer_at(OIDC, metadata(&provider.issuer(), &keys_url));
+    let error = discover().build().await.unwrap_err().to_string();
+    assert!(has(&provider) && !has(&other) && other.hits("/keys") == 1);
+    assert!(error.contains("sends nothing to this origin"), "{error}");
+    // In the clear, they stay on this machine.
+    let keys = RemoteKeys::at("http://keycloak:8080/certs").dangerous().http_host("keycloak");
+    let error = keys.authorization(authorization).lazy().unwrap_err();
+    assert!(error.to_string().contains("over `http` to another machine"), "{error}");
+}
+
 /// Fetches as if the names of a cluster led to this provider.
 fn cluster(
     provider: &Provider,

@@ -356,6 +356,21 @@ fn wrong_settings_are_told_in_one_line() {
 }
 
 #[tokio::test]
+async fn b30_a_proxy_of_the_environment_is_told_if_it_could_have_helped() {
+    let base = [("ISSUER", "https://127.0.0.1:1/"), ("AUDIENCE", AUDIENCE)];
+    for (name, is_told) in [("HTTPS_PROXY", true), ("all_proxy", true), ("HTTP_PROXY", false)] {
+        let variables: Vec<_> =
+            base.into_iter().chain([(name, "http://user:hunter2@127.0.0.1:1")]).collect();
+        let text = String::from_utf8(refuses(&variables).stderr).unwrap();
+        assert!(text.contains("cannot be reached") && !text.contains("hunter2"), "{text}");
+        let told = format!("`{name}` is set in the environment and is not used");
+        assert_eq!(text.contains(&told) && text.contains("::proxy`"), is_told, "{text}");
+    }
+    let text = String::from_utf8(refuses(&base).stderr).unwrap();
+    assert!(text.contains("cannot be reached") && !text.contains("environment"), "{text}");
+}
+
+#[tokio::test]
 async fn b25_http_from_another_host_takes_its_name() {
     let keys = "http://keycloak.invalid:8080/certs";
     let variables = [
