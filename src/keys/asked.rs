@@ -1,11 +1,11 @@
 //! The sources that can be asked for a key that is missing.
 
+#[cfg(feature = "remote")]
+use super::remote::{PendingFetch, RemoteKeys};
 use super::{
     answer::{Deadline, KeyAnswer},
     by_id::{KeysById, PendingLookup},
 };
-#[cfg(feature = "remote")]
-use super::remote::{PendingFetch, RemoteKeys};
 
 /// A source that may have a missing key.
 pub(crate) enum AskedSource {

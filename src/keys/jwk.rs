@@ -116,7 +116,11 @@ impl Raw<'_> {
             if trust == Trust::Public {
                 return Err(ConfigError::SymmetricKey);
             }
-            let secret = Zeroizing::new(member(&self.k, "`k` is missing", "`k` is no base64url without padding (RFC 7515 §2)")?);
+            let secret = Zeroizing::new(member(
+                &self.k,
+                "`k` is missing",
+                "`k` is no base64url without padding (RFC 7515 §2)",
+            )?);
             return shared_secret::read(&secret, algorithm);
         }
         let private = [&self.d, &self.p, &self.q, &self.dp, &self.dq, &self.qi, &self.oth];
@@ -141,9 +145,7 @@ impl Raw<'_> {
             ("EC", Some("P-256")) => self.point(Family::P256),
             ("EC", Some("P-384")) => self.point(Family::P384),
             ("EC", Some("P-521")) => self.point(Family::P521),
-            ("OKP", Some("Ed25519")) => {
-                Material::ed25519(&self.x()?)
-            }
+            ("OKP", Some("Ed25519")) => Material::ed25519(&self.x()?),
             ("EC", None) | ("OKP", None) => Err(ConfigError::MalformedKey("`crv` is missing")),
             ("RSA", Some(_)) => Err(ConfigError::MalformedKey("an RSA key has no `crv`")),
             _ => Err(ConfigError::UnsupportedKey(
@@ -158,11 +160,8 @@ impl Raw<'_> {
 
     fn point(&self, curve: Family) -> Result<Material, ConfigError> {
         let x = self.x()?;
-        let y = member(
-            &self.y,
-            "`y` is missing",
-            "`y` is no base64url without padding (RFC 7515 §2)",
-        )?;
+        let y =
+            member(&self.y, "`y` is missing", "`y` is no base64url without padding (RFC 7515 §2)")?;
         let length = coordinate_length(curve);
         if x.len() != length || y.len() != length {
             return Err(ConfigError::MalformedKey("`x` and `y` do not have the curve's length"));
@@ -220,7 +219,8 @@ mod tests {
 
     #[test]
     fn b37_spiffe_has_a_use_of_its_own() {
-        let with = |usage: &str| format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{X}","use":{usage}}}"#);
+        let with =
+            |usage: &str| format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{X}","use":{usage}}}"#);
         assert_eq!(refusal(&with(r#""jwt-svid""#)), ConfigError::NoKeys, "a good key");
         let told = refusal(&with(r#""x509-svid""#)).to_string();
         assert!(told.contains("`x509-svid`"), "{told}");

@@ -19,7 +19,9 @@
 //!    canonical form and not of small order.
 //! 5. A shared secret or a private key never comes from a document of public
 //!    keys, unless it is read by a name that says so.
-//! 6. A key that is bound to an issuer ([`Key::with_issuer`]) verifies only
+//! 6. Several keys in one PEM text are refused. Of a chain of certificates, each
+//!    followed by that of its issuer, the first one counts.
+//! 7. A key that is bound to an issuer ([`Key::with_issuer`]) verifies only
 //!    tokens of that issuer (RFC 8725 §3.8).
 //!
 //! # Example: one key
@@ -82,15 +84,9 @@ mod backend;
 pub mod remote;
 
 #[cfg(feature = "issue")]
-pub(crate) use self::live::LiveKeys;
-pub use self::{
-    by_id::{KeysById, KeysByIdBuilder},
-    key::Key,
-    set::{KeySet, SkippedKey},
-    source::{IntoKeySource, KeySource},
-};
-#[cfg(feature = "issue")]
 pub(crate) use self::der::pem_blocks;
+#[cfg(feature = "issue")]
+pub(crate) use self::live::LiveKeys;
 pub(crate) use self::{
     answer::{Deadline, KeyAnswer, name_of},
     asked::{AskedSource, PendingKey},
@@ -99,4 +95,10 @@ pub(crate) use self::{
     signature::Authentic,
     source::KeySources,
     trusted::{Generation, StillTrusted, Trusted},
+};
+pub use self::{
+    by_id::{KeysById, KeysByIdBuilder},
+    key::Key,
+    set::{KeySet, SkippedKey},
+    source::{IntoKeySource, KeySource},
 };

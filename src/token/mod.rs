@@ -175,8 +175,15 @@ mod tests {
             assert_eq!(strip(mixed), None, "{mixed}");
         }
         for odd in [
-            "AA=.AA==.AA==", "AAA==.AAAA.AAAA", "A===.AAAA.AAAA", "AAAA=.AAAA.AAAA", "==.AA==.AA==",
-            "AAAA====.AAAA.AAAA", "AAAA.AAAA.====", "AAAA.=AA=.AAA==", "AAAA.AAAA.A==",
+            "AA=.AA==.AA==",
+            "AAA==.AAAA.AAAA",
+            "A===.AAAA.AAAA",
+            "AAAA=.AAAA.AAAA",
+            "==.AA==.AA==",
+            "AAAA====.AAAA.AAAA",
+            "AAAA.AAAA.====",
+            "AAAA.=AA=.AAA==",
+            "AAAA.AAAA.A==",
         ] {
             assert_eq!(strip(odd), None, "{odd}");
         }

@@ -16,7 +16,10 @@ mod fixed;
 mod form;
 #[allow(dead_code, reason = "not every feature set uses all of it")]
 mod gate;
+mod key_forms;
 mod keys;
+mod keys_by_id;
+mod padding;
 mod privacy;
 mod properties;
 #[cfg(feature = "redis")]

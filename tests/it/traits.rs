@@ -15,7 +15,7 @@ use tower_jwt_auth::{
     claims::{Audience, ClaimPath, NumericDate, ScopeSet},
     clock::SystemClock,
     error::{FetchError, FetchErrorKind, InvalidRequest},
-    keys::{KeySource, SkippedKey},
+    keys::{KeySource, KeysById, KeysByIdBuilder, SkippedKey},
     layer::{JwtAuth, Require, RequireFuture, ResponseFuture},
     maybe_ready::{MaybeReady, MaybeReadyFuture},
     response::{DefaultRespond, ProblemJson, Rejection},
@@ -75,6 +75,8 @@ fn traits() {
     shared::<Key>();
     shared::<KeySet>();
     data::<SkippedKey>();
+    shared::<KeysById>();
+    data::<KeysByIdBuilder>();
     shared::<SystemClock>();
     shared::<Algorithm>();
 
@@ -123,13 +125,14 @@ fn futures_are_sent_when_their_parts_are() {
 fn keys_that_are_fetched() {
     use tower_jwt_auth::{
         RemoteKeys,
-        keys::remote::{KeyState, KeyStatus, RemoteKeysBuilder},
+        keys::remote::{DangerousRemoteKeysBuilder, KeyState, KeyStatus, RemoteKeysBuilder},
         settings::Settings,
         verifier::{IssuerPattern, Issuers, IssuersBuilder},
     };
 
     shared::<RemoteKeys>();
     data::<RemoteKeysBuilder>();
+    data::<DangerousRemoteKeysBuilder>();
     shared::<KeyStatus>();
     shared::<KeyState>();
     shared::<Issuers<User>>();

@@ -139,8 +139,7 @@ impl KeysById {
     {
         let function = move |id| {
             let answer = lookup(id);
-            let boxed: LookupFuture =
-                Box::pin(async move { answer.await.map_err(Into::into) });
+            let boxed: LookupFuture = Box::pin(async move { answer.await.map_err(Into::into) });
             boxed
         };
         KeysByIdBuilder::new(Box::new(function))

@@ -30,8 +30,7 @@ use crate::{
 
 /// The function of the application.
 pub(super) type LookupFn = Box<dyn Fn(String) -> LookupFuture + Send + Sync>;
-pub(super) type LookupFuture =
-    Pin<Box<dyn Future<Output = Result<Option<Key>, BoxError>> + Send>>;
+pub(super) type LookupFuture = Pin<Box<dyn Future<Output = Result<Option<Key>, BoxError>> + Send>>;
 
 /// The times and limits. The setters of the builder explain each.
 #[derive(Clone, Debug)]
@@ -172,10 +171,7 @@ impl Lookups {
 
     /// Whether the key of this generation may be used. If it is due to be looked up again, no
     /// request waits for that.
-    pub(super) fn still_trust(
-        self: &Arc<Self>,
-        generation: Generation,
-    ) -> Option<StillTrusted> {
+    pub(super) fn still_trust(self: &Arc<Self>, generation: Generation) -> Option<StillTrusted> {
         let (evidence, due) = self.table.still_trust(generation, self.wall())?;
         if let Some(key) = due {
             self.renew(key.id(), &key);

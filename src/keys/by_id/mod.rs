@@ -58,8 +58,8 @@ mod table;
 use std::{fmt, sync::Arc};
 
 pub use self::builder::KeysByIdBuilder;
-pub(crate) use self::{lookups::PendingLookup, table::CachedKey};
 use self::lookups::Lookups;
+pub(crate) use self::{lookups::PendingLookup, table::CachedKey};
 use super::{
     answer::{Deadline, KeyAnswer, id_of},
     trusted::{Generation, StillTrusted},

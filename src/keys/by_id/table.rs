@@ -91,7 +91,12 @@ impl Table {
 
     /// Puts the key of an id in the place of its former one. If there is no room, the key that
     /// ends first goes.
-    pub(super) fn insert(&self, id: &str, key: Key, (now, renew_from, good_until): (i64, i64, i64)) {
+    pub(super) fn insert(
+        &self,
+        id: &str,
+        key: Key,
+        (now, renew_from, good_until): (i64, i64, i64),
+    ) {
         let key = Arc::new(CachedKey {
             id: id.into(),
             trusted: Trusted::new(KeySet::new([key])),
@@ -141,14 +146,19 @@ mod tests {
             table.insert(id, key(), (0, 50, until));
         }
         let there = |now| {
-            let mut ids: Vec<_> =
-                ["a", "b", "c", "d"].into_iter().filter(|id| table.find(id, now).is_some()).collect();
+            let mut ids: Vec<_> = ["a", "b", "c", "d"]
+                .into_iter()
+                .filter(|id| table.find(id, now).is_some())
+                .collect();
             ids.sort_unstable();
             ids.concat()
         };
         assert_eq!(there(0), "acd", "the one that ends first is evicted");
         assert_eq!(table.by_generation.len(), 3);
-        assert_eq!((there(199), there(200), there(499), there(500)), ("acd".into(), "ad".into(), "d".into(), String::new()));
+        assert_eq!(
+            (there(199), there(200), there(499), there(500)),
+            ("acd".into(), "ad".into(), "d".into(), String::new())
+        );
         let generation = table.find("a", 0).unwrap().trusted().generation();
         assert!(table.still_trust(generation, 299).is_some());
         assert!(table.still_trust(generation, 300).is_none());

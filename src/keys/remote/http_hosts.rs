@@ -104,8 +104,19 @@ mod tests {
     #[test]
     fn what_is_no_host_is_refused() {
         for bad in [
-            "", "*", "*.svc", "http://keycloak", "keycloak:8080", "a b", "a/b", "u@h", "fd00::1",
-            "[fd00::1", "[x]", "k\u{e9}ycloak", "a%2eb",
+            "",
+            "*",
+            "*.svc",
+            "http://keycloak",
+            "keycloak:8080",
+            "a b",
+            "a/b",
+            "u@h",
+            "fd00::1",
+            "[fd00::1",
+            "[x]",
+            "k\u{e9}ycloak",
+            "a%2eb",
         ] {
             let mut hosts = HttpHosts::default();
             hosts.add(bad);

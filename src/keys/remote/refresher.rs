@@ -370,8 +370,7 @@ impl Refresher {
         let same = |old: &Arc<Snapshot>| old.trusted.keys.skipped() == keys.skipped();
         let current = self.current.load();
         let news = !current.as_ref().is_some_and(same);
-        let rotated =
-            current.as_ref().and_then(|old| Rotated::between(&old.trusted.keys, &keys));
+        let rotated = current.as_ref().and_then(|old| Rotated::between(&old.trusted.keys, &keys));
         let adopted = Adopted { fresh, news: news.then(|| keys.clone()), rotated };
         self.current.store(Some(Arc::new(Snapshot {
             document: body,
