@@ -81,7 +81,7 @@ fn b13_the_signature_covers_the_text_as_it_came() {
         let body = claims_with(json!({"x": "x".repeat(
             (0..3).find(|n| {
                 let claims = claims_with(json!({"x": "x".repeat(*n)}));
-                claims.to_string().len() % 3 != 0
+                !claims.to_string().len().is_multiple_of(3)
             }).unwrap()
         )}));
         let body = crate::support::b64(body.to_string());

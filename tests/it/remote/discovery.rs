@@ -1,6 +1,10 @@
 //! From the issuer to its keys.
 
-use tower_jwt_auth::{ConfigError, error::FetchErrorKind, keys::remote::RemoteKeysBuilder};
+use tower_jwt_auth::{
+    ConfigError,
+    error::FetchErrorKind,
+    keys::remote::{HttpClient, RemoteKeysBuilder},
+};
 
 use super::{
     provider::{Answer, Provider},
@@ -364,25 +368,17 @@ async fn b29_credentials_go_to_the_configured_origin_only() {
 }
 
 /// Fetches as if the names of a cluster led to this provider.
-fn cluster(
-    provider: &Provider,
-) -> impl Fn(
-    http::Request<bytes::Bytes>,
-) -> std::pin::Pin<
-    Box<dyn Future<Output = Result<http::Response<reqwest::Body>, reqwest::Error>> + Send>,
-> + Send
-+ Sync
-+ 'static {
+fn cluster(provider: &Provider) -> impl HttpClient {
     let own = reqwest::Client::builder().no_proxy().build().unwrap();
     let issuer = provider.issuer();
-    move |mut request| {
+    move |mut request: http::Request<bytes::Bytes>| {
         let path = request.uri().path_and_query().unwrap().to_string();
         *request.uri_mut() = format!("{issuer}{path}").parse().unwrap();
         let own = own.clone();
-        Box::pin(async move {
+        async move {
             let response = own.execute(request.try_into()?).await?;
-            Ok(http::Response::<reqwest::Body>::from(response))
-        })
+            Ok::<_, reqwest::Error>(http::Response::<reqwest::Body>::from(response))
+        }
     }
 }
 
