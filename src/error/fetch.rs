@@ -82,7 +82,7 @@ impl FetchError {
         Reason(self)
     }
 
-    /// What to do about it, if that depends on the address.
+    /// The way out, if that depends on the address.
     fn way_out(&self) -> &'static str {
         // The addresses of metadata (OpenID Connect Discovery §4, RFC 8414 §3).
         let is_metadata = ["/.well-known/openid-configuration", "/.well-known/oauth-"]

@@ -30,7 +30,7 @@ impl<W> KeyAnswer<W> {
 /// When a request stops waiting.
 pub(crate) type Deadline = Instant;
 
-/// The name that a missing key with this id is asked for by. Keys without an id have other names.
+/// The name of a missing key with this id, for [`id_of`]. Keys without an id have other names.
 pub(crate) fn name_of(id: &str) -> String {
     format!("id {id}")
 }

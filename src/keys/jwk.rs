@@ -227,7 +227,7 @@ mod tests {
         for other in [r#""JWT-SVID""#, r#""jwt-svid ""#, r#""""#, r#""jwt""#] {
             assert!(matches!(refusal(&with(other)), ConfigError::KeyUse(_)), "{other}");
         }
-        // What else the key says of itself still counts.
+        // The other members still count.
         let encrypts = with(r#""jwt-svid","key_ops":["encrypt"]"#);
         assert!(matches!(refusal(&encrypts), ConfigError::KeyUse(_)));
     }

@@ -11,7 +11,7 @@
 //! 3. A token's `kid` selects the keys of that id. If no key has that
 //!    id, the keys without an id are tried, because a key file has no id. If the
 //!    token has no `kid`, all keys whose algorithms fit are tried. At most four
-//!    are tried; if more fit, the error says so. With [`KeysById`], only the key
+//!    are tried; if more fit, the error says so. With [`by_id`], only the key
 //!    of exactly that id is used.
 //! 4. RSA has 2048 to 8192 bits (4096 with only `rust_crypto`) and an odd
 //!    exponent of at least 3; an HMAC secret is at least as long as its hash
@@ -97,7 +97,6 @@ pub(crate) use self::{
     trusted::{Generation, StillTrusted, Trusted},
 };
 pub use self::{
-    by_id::{KeysById, KeysByIdBuilder},
     key::Key,
     set::{KeySet, SkippedKey},
     source::{IntoKeySource, KeySource},

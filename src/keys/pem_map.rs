@@ -25,7 +25,7 @@ impl<'a> Object<'a> for PemMap {
             return Err(A::Error::custom("no PEM text with an id"));
         }
         self.0.push((name.into(), text.into()));
-        // Whoever calls this refuses a name that is repeated.
+        // The caller refuses a name that is repeated.
         Ok(false)
     }
 }

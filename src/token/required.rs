@@ -40,7 +40,8 @@ impl RequiredHeader {
         self.0.iter().map(|parameter| (&*parameter.name, &*parameter.values))
     }
 
-    /// Refuses a token whose header, which is well formed, has none of the values.
+    /// Refuses a token whose header lacks one of the parameters, or has another value for it. The
+    /// header must be well formed.
     #[inline(never)]
     pub(crate) fn check(&self, token: Compact<'_>) -> Result<(), Error> {
         let mut buf = DecodeBuf::new();

@@ -156,7 +156,8 @@ impl<C> VerifierBuilder<C> {
     }
 
     /// Adds keys that are trusted: a [`Key`](crate::Key), several, a
-    /// [`KeySet`](crate::KeySet), the `Result` of making one, or with the feature
+    /// [`KeySet`](crate::KeySet), the `Result` of making one, a
+    /// [`KeysById`](crate::keys::by_id::KeysById), or with the feature
     /// `remote` a `RemoteKeys`.
     pub fn keys(mut self, keys: impl IntoKeySource) -> Self {
         self.keys = self.keys.and_then(|mut sources| {
@@ -305,9 +306,8 @@ impl<C> VerifierBuilder<C> {
     ///
     /// # Security
     ///
-    /// RFC 7515 §2 has no padding. A token in both forms is then two texts with the same
-    /// signature where only the third part needs padding. So tell tokens apart by `jti`, as the
-    /// denylist does, and never by their text.
+    /// RFC 7515 §2 has no padding. If only the signature needs it, the same token exists as two
+    /// texts. So tell tokens apart by `jti`, as the denylist does, and not by their text.
     pub fn any_padding(mut self) -> Self {
         self.any_padding = true;
         self

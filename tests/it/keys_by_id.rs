@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tower_jwt_auth::{
     Algorithm, Claims, ConfigError, Error, ErrorKind, Key, Verifier,
-    keys::{KeysById, KeysByIdBuilder},
+    keys::by_id::{KeysById, KeysByIdBuilder},
     verifier::VerifierBuilder,
 };
 

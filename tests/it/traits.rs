@@ -15,7 +15,10 @@ use tower_jwt_auth::{
     claims::{Audience, ClaimPath, NumericDate, ScopeSet},
     clock::SystemClock,
     error::{FetchError, FetchErrorKind, InvalidRequest},
-    keys::{KeySource, KeysById, KeysByIdBuilder, SkippedKey},
+    keys::{
+        KeySource, SkippedKey,
+        by_id::{KeysById, KeysByIdBuilder},
+    },
     layer::{JwtAuth, Require, RequireFuture, ResponseFuture},
     maybe_ready::{MaybeReady, MaybeReadyFuture},
     response::{DefaultRespond, ProblemJson, Rejection},

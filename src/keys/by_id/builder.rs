@@ -4,7 +4,8 @@ use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use super::{
     KeysById,
-    lookups::{Limits, LookupFn, LookupFuture, Lookups},
+    limits::Limits,
+    lookups::{LookupFn, LookupFuture, Lookups},
 };
 use crate::{
     clock::{Clock, SystemClock},
@@ -119,7 +120,7 @@ impl KeysByIdBuilder {
 impl KeysById {
     /// Keys that this function looks up, with the [defaults](KeysByIdBuilder).
     ///
-    /// It returns the key of the id, or `None` if there is none. The key's own `kid` does not
+    /// It returns the key of the id, or `None` if no key has it. The key's own `kid` does not
     /// matter. A shared secret is refused.
     pub fn new<F, Fut, E>(lookup: F) -> Self
     where

@@ -2,9 +2,9 @@
 //!
 //! # Rules
 //!
-//! 1. A function of the application gives the key of an id, or says that there is none, or
-//!    fails. It is asked only for a token that passes every check which needs no key, such as
-//!    issuer, type and times.
+//! 1. A function of the application gives the key of an id, says that no key has it, or fails.
+//!    It is asked only for a token that passes every check which needs no key, such as issuer,
+//!    type and times.
 //! 2. An id has 1 to 128 of the characters `A-Z a-z 0-9 . _ -`, and is not `.` or `..`: it is
 //!    safe as a segment of a path. The key of any other id, and that of a token without `kid`,
 //!    is unknown.
@@ -23,7 +23,7 @@
 //!
 //! # Example: keys in a database
 //! ```
-//! use tower_jwt_auth::{Key, RegisteredClaims, Verifier, keys::KeysById};
+//! use tower_jwt_auth::{Key, RegisteredClaims, Verifier, keys::by_id::KeysById};
 //!
 //! # async fn query(_: &str) -> std::io::Result<Option<String>> { Ok(None) }
 //! type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -46,12 +46,13 @@
 //! # Security
 //!
 //! The id comes from a token whose signature is not verified. The function must give only keys
-//! whose owner may sign tokens for the issuers that the verifier trusts. Where the keys of
-//! many owners are in one place, such as those of all load balancers of a region, a rule must
-//! tell the owner by something that is signed; see
+//! whose owner may sign tokens for the issuers that the verifier trusts. If one place has the
+//! keys of many owners, such as the load balancers of a region, require something signed that
+//! tells the owner; see
 //! [`required_header`](crate::verifier::VerifierBuilder::required_header).
 
 mod builder;
+mod limits;
 mod lookups;
 mod table;
 

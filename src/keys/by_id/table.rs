@@ -115,7 +115,7 @@ impl Table {
         self.by_id.pin().insert(id.into(), key);
     }
 
-    /// Removes the key of an id that has none any more.
+    /// Removes the key of an id.
     pub(super) fn remove(&self, id: &str) {
         if let Some(gone) = self.order().remove(id) {
             self.take(&gone);

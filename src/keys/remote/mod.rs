@@ -84,6 +84,7 @@ mod own_client;
 mod policy;
 mod provider;
 mod refresher;
+mod rotated;
 mod schedule;
 mod status;
 

@@ -4,7 +4,6 @@
 //! is only held to change numbers.
 
 use std::{
-    collections::BTreeSet,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicI64, AtomicU64, Ordering},
@@ -24,6 +23,7 @@ use super::{
     fetch::{self, Fetched, Fetcher},
     policy::Policy,
     provider::{Location, Provider},
+    rotated::Rotated,
     schedule::{FetchDecision, RefreshSchedule},
     status::{KeyState, KeyStatus},
 };
@@ -32,7 +32,7 @@ use crate::{
     error::{ConfigError, FetchError, FetchErrorKind},
     expiring::ExpiringMap,
     json,
-    keys::{Key, answer::id_of, set::KeySet, trusted::Trusted},
+    keys::{answer::id_of, set::KeySet, trusted::Trusted},
     observe::{self, Outage},
     runtime::runtime_with_timer,
     token::Header,
@@ -452,27 +452,6 @@ struct Adopted {
     /// The keys, if other keys of the document are skipped than before.
     news: Option<KeySet>,
     rotated: Option<Rotated>,
-}
-
-/// The ids of keys that came, and of those that went.
-struct Rotated {
-    added: Vec<Box<str>>,
-    removed: Vec<Box<str>>,
-}
-
-impl Rotated {
-    /// `None` if the ids are the same.
-    fn between(old: &KeySet, new: &KeySet) -> Option<Self> {
-        let ids = |keys: &KeySet| -> BTreeSet<Box<str>> {
-            // No token is accepted with a longer one.
-            let ids = keys.iter().filter_map(Key::kid).filter(|id| id.len() <= Header::LONGEST_KID);
-            ids.map(Box::from).collect()
-        };
-        let (old, new) = (ids(old), ids(new));
-        let added: Vec<_> = new.difference(&old).cloned().collect();
-        let removed: Vec<_> = old.difference(&new).cloned().collect();
-        (!added.is_empty() || !removed.is_empty()).then_some(Self { added, removed })
-    }
 }
 
 /// A task that runs, until this is dropped.
