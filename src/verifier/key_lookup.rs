@@ -11,7 +11,7 @@ use super::{
     pipeline,
 };
 use crate::{
-    claims::RawClaims,
+    claims::{RawClaims, RegisteredClaims},
     error::{Error, ErrorKind},
     keys::{Deadline, KeyAnswer, PendingKey, name_of},
     maybe_ready::MaybeReady,
@@ -132,7 +132,12 @@ fn precheck_without_key<C>(
     // Without an id, no key can be named, so each token asks for its own.
     let signature = || text_of_signature(whole);
     let name = header.kid().map_or_else(signature, name_of);
-    Ok((raw.iss.map(String::from), name))
+    let issuer = raw.iss.as_deref().map(String::from);
+    let registered = RegisteredClaims::from_raw(&raw, &payload);
+    // It borrows the payload, which is moved next.
+    drop(raw);
+    pipeline::check_client(&registered.with_payload(payload), &engine.checks.clients)?;
+    Ok((issuer, name))
 }
 
 /// The beginning of a token's signature, which no other token has.

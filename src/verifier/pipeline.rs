@@ -199,7 +199,7 @@ fn check_bound_issuer(
 /// Whether the token is one of these clients'; the first of the claims that name one
 /// counts.
 #[inline]
-fn check_client(claims: &RegisteredClaims, clients: &[String]) -> Result<(), Error> {
+pub(super) fn check_client(claims: &RegisteredClaims, clients: &[String]) -> Result<(), Error> {
     if clients.is_empty() {
         return Ok(());
     }

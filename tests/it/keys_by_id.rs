@@ -161,13 +161,17 @@ async fn nothing_is_looked_up_for_a_token_that_is_refused_anyway() {
     let place = Place::of("a", es);
     let keys = place.builder().build().unwrap();
     let builder: VerifierBuilder = trusting(keys).required_claim("tenant");
-    let verifier: Verifier =
-        builder.required_header("signer", "arn:own").any_padding().build().unwrap();
+    let verifier: Verifier = builder
+        .required_header("signer", "arn:own")
+        .client_id("web")
+        .any_padding()
+        .build()
+        .unwrap();
     let of = |header: Value, changes: Value| {
         let mut all = es.header();
         (all["kid"], all["signer"]) = (json!("a"), json!("arn:own"));
         all.as_object_mut().unwrap().extend(header.as_object().unwrap().clone());
-        let mut claims = claims_with(json!({"tenant": "t"}));
+        let mut claims = claims_with(json!({"tenant": "t", "client_id": "web"}));
         claims.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
         es.token_of(all.to_string(), claims.to_string())
     };
@@ -179,6 +183,8 @@ async fn nothing_is_looked_up_for_a_token_that_is_refused_anyway() {
         of(json!({}), json!({"nbf": NOW + 100})),
         of(json!({}), json!({"sub": ""})),
         of(json!({}), json!({"tenant": null})),
+        of(json!({}), json!({"client_id": "other"})),
+        of(json!({}), json!({"client_id": null})),
         of(json!({}), json!({"cnf": {"jkt": "x"}})),
         of(json!({}), json!({"events": {}})),
         of(json!({"typ": "logout+jwt"}), json!({})),
@@ -198,10 +204,11 @@ async fn nothing_is_looked_up_for_a_token_that_is_refused_anyway() {
         assert_eq!(error, ErrorKind::UnknownKey, "{kid}");
     }
     let mut header = json!({"alg": "ES256", "signer": "arn:own"});
-    let without = es.token_of(header.to_string(), claims_with(json!({"tenant": "t"})).to_string());
+    let claims = claims_with(json!({"tenant": "t", "client_id": "web"})).to_string();
+    let without = es.token_of(header.to_string(), &claims);
     assert_eq!(kind(now(&verifier, &without)), ErrorKind::UnknownKey);
     header["kid"] = json!(7);
-    let number = es.token_of(header.to_string(), claims_with(json!({"tenant": "t"})).to_string());
+    let number = es.token_of(header.to_string(), &claims);
     assert_eq!(kind(now(&verifier, &number)), ErrorKind::MalformedHeader);
     assert_eq!(place.lookups(), 0);
     assert!(verifier.verify(&good).await.is_ok());
