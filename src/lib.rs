@@ -251,7 +251,6 @@ pub mod refresh;
 pub mod response;
 pub mod revocation;
 mod rules;
-#[cfg(any(feature = "issue", feature = "remote"))]
 mod runtime;
 mod secret;
 #[cfg(feature = "issue")]

@@ -12,8 +12,9 @@
 //! | the denylist is followed again | info |
 //! | Redis may evict keys, or whether it may was not checked | warn |
 //! | keys were fetched | debug |
-//! | keys can be fetched again | info |
-//! | keys cannot be fetched any more; a key in a document cannot be used; an issuer cannot be resolved | warn |
+//! | keys were rotated: the ids that were added and removed | info |
+//! | keys can be fetched, or looked up by their ids, again | info |
+//! | keys cannot be fetched any more; a key in a document cannot be used; an issuer cannot be resolved; a key cannot be looked up; a token names a key that was removed in the last 24 h | warn |
 //!
 //! Each refusal is one event, whether a layer, a policy or an extractor refuses. A request that
 //! a layer lets pass without claims may be refused further in: then there is one event for each.
@@ -193,6 +194,35 @@ impl Outage {
         }
     }
 
+    /// Reports that the application's lookup of a key has failed, with its own text as the cause.
+    pub(crate) fn not_looked_up(&self, cause: &(dyn StdError + 'static)) {
+        if let Some(more) = self.count(Instant::now()) {
+            event!(warn, cause = %cause, more, "a key cannot be looked up");
+        }
+    }
+
+    /// Reports that keys can be looked up again.
+    pub(crate) fn looked_up(&self) {
+        if self.end().is_some() {
+            event!(info, "keys can be looked up again");
+        }
+    }
+
+    /// Reports that a token names a key that its provider has removed. Its signature is not
+    /// verified, so it may also be made up.
+    #[cfg(feature = "remote")]
+    pub(crate) fn removed_key_used(&self, from: &str, kid: &str) {
+        if let Some(more) = self.count(Instant::now()) {
+            event!(
+                warn,
+                from,
+                kid = %Ids(&[kid]),
+                more,
+                "a token names a key that was removed: the provider may still sign with it"
+            );
+        }
+    }
+
     /// Reports that there is no room for an issuer that was resolved.
     pub(crate) fn no_room(&self, max_resolved: usize) {
         if let Some(more) = self.count(Instant::now()) {
@@ -316,11 +346,38 @@ pub(crate) fn key_skipped(from: &str, skipped: &impl fmt::Display, harmless: boo
     }
 }
 
+/// Reports that the document of the keys has others than before.
+#[cfg(feature = "remote")]
+pub(crate) fn keys_rotated(from: &str, added: &[Box<str>], removed: &[Box<str>]) {
+    event!(info, from, added = %Ids(added), removed = %Ids(removed), "keys were rotated");
+}
+
+/// The ids of keys: each in quotes, escaped and cut, and at most a few of them.
+#[cfg(feature = "remote")]
+struct Ids<'i, T>(&'i [T]);
+
+#[cfg(feature = "remote")]
+impl<T: AsRef<str>> fmt::Display for Ids<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MOST_SHOWN: usize = 8;
+        const LONGEST_SHOWN: usize = 64;
+        for (at, id) in self.0.iter().map(AsRef::as_ref).enumerate().take(MOST_SHOWN) {
+            let start: String = id.chars().take(LONGEST_SHOWN).collect();
+            let cut = if start.len() < id.len() { "…" } else { "" };
+            write!(f, "{}{start:?}{cut}", if at == 0 { "" } else { ", " })?;
+        }
+        match self.0.len().saturating_sub(MOST_SHOWN) {
+            0 => Ok(()),
+            more => write!(f, ", and {more} more"),
+        }
+    }
+}
+
 /// Reports that keys cannot be fetched any more.
 #[cfg(feature = "remote")]
 pub(crate) fn keys_not_fetched(error: &FetchError) {
     let from = error.url();
-    event!(warn, from, reason = %error.kind(), "keys cannot be fetched");
+    event!(warn, from, reason = %error.reason(), "keys cannot be fetched");
 }
 
 /// The time from one event of an outage to the next.
@@ -329,6 +386,17 @@ const PAUSE: Duration = Duration::from_secs(10);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "remote")]
+    #[test]
+    fn ids_are_escaped_and_cut() {
+        assert_eq!(Ids::<&str>(&[]).to_string(), "");
+        let long = "k".repeat(65);
+        let ids = ["a", "b\n\"", &*long];
+        let shown = format!("\"a\", \"b\\n\\\"\", \"{}\"…", "k".repeat(64));
+        assert_eq!(Ids(&ids).to_string(), shown);
+        assert!(Ids(&["x"; 10]).to_string().ends_with("\"x\", and 2 more"));
+    }
 
     #[test]
     fn an_outage_is_one_event_in_ten_seconds_with_a_count() {

@@ -1,6 +1,6 @@
 //! Errors of the configuration, before any request is served.
 
-use std::{error::Error as StdError, fmt};
+use std::{borrow::Cow, error::Error as StdError, fmt};
 
 use super::FetchError;
 
@@ -28,7 +28,7 @@ pub enum ConfigError {
     /// A number is outside of what is sensible; the message says which.
     OutOfRange(&'static str),
     /// An address is malformed or not safe to fetch keys from.
-    InvalidUrl(&'static str),
+    InvalidUrl(Cow<'static, str>),
     /// The keys could not be fetched.
     Fetch(FetchError),
     /// A store cannot be used; the message says why.

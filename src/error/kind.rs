@@ -39,6 +39,9 @@ pub enum ErrorKind {
     /// The header has a member that changes how the token must be read, such
     /// as `crit` (RFC 7515 §4.1.11) or `b64` (RFC 7797): none is supported.
     UnsupportedHeader(&'static str),
+    /// A parameter of the header, which is required with a certain value, is missing or has another
+    /// one; its name.
+    HeaderParameter(Box<str>),
     /// The algorithm is unknown, or not one that is allowed here.
     AlgorithmNotAllowed,
     /// The `typ` of the header is not one that is allowed here (RFC 8725 §3.11).
@@ -47,6 +50,14 @@ pub enum ErrorKind {
     UnknownKey,
     /// The signature is not one of the configured keys that fit.
     Signature,
+    /// None of the keys that were tried has made the signature, and more keys fit than are tried.
+    #[non_exhaustive]
+    KeysNotTried {
+        /// The number of keys that were tried.
+        tried: usize,
+        /// The number of keys that fit.
+        fitting: usize,
+    },
     /// The payload is not a claims set (RFC 7519 §7.2): no JSON object, a
     /// repeated name, or a registered claim of a wrong JSON type.
     MalformedClaims {
@@ -222,10 +233,12 @@ impl ErrorKind {
             | Self::Unsigned
             | Self::MalformedHeader { .. }
             | Self::UnsupportedHeader(_)
+            | Self::HeaderParameter(_)
             | Self::AlgorithmNotAllowed
             | Self::TokenType
             | Self::UnknownKey
             | Self::Signature
+            | Self::KeysNotTried { .. }
             | Self::MalformedClaims { .. }
             | Self::MissingClaim(_)
             | Self::Expired
@@ -264,10 +277,12 @@ impl ErrorKind {
             Self::Unsigned => "unsigned",
             Self::MalformedHeader { .. } => "malformed_header",
             Self::UnsupportedHeader(_) => "unsupported_header",
+            Self::HeaderParameter(_) => "header_parameter",
             Self::AlgorithmNotAllowed => "algorithm_not_allowed",
             Self::TokenType => "token_type",
             Self::UnknownKey => "unknown_key",
             Self::Signature => "signature",
+            Self::KeysNotTried { .. } => "keys_not_tried",
             Self::MalformedClaims { .. } => "malformed_claims",
             Self::MissingClaim(_) => "missing_claim",
             Self::Expired => "expired",
@@ -337,12 +352,21 @@ impl fmt::Display for ErrorKind {
             Self::UnsupportedHeader(name) => {
                 write!(f, "the token's header has `{name}`, which is not supported")
             }
+            Self::HeaderParameter(name) => write!(
+                f,
+                "the token's header parameter `{name}` is missing or not what is required"
+            ),
             Self::AlgorithmNotAllowed => {
                 f.write_str("the token's algorithm is unknown or not allowed here")
             }
             Self::TokenType => f.write_str("the token's `typ` is not allowed here"),
             Self::UnknownKey => f.write_str("no key fits the token's `kid` and algorithm"),
             Self::Signature => f.write_str("the signature is not that of a configured key"),
+            Self::KeysNotTried { tried, fitting } => write!(
+                f,
+                "{fitting} keys fit the token's algorithm, and the signature is not that of the \
+                 {tried} which were tried: give the keys ids, and have the issuer name one in `kid`"
+            ),
             Self::MalformedClaims { claim: Some(name), fault } => {
                 write!(f, "the claim `{name}` {}", says(*fault))
             }

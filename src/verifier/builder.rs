@@ -8,9 +8,8 @@ use super::{
     binding::Bindings,
     cache::EngineId,
     engine::Engine,
-    explain::LogOptions,
     limits::{MOST_LEEWAY, check_token_len},
-    pipeline::Checks,
+    pipeline::{Checks, LogOptions},
     rule::UserRules,
 };
 use crate::{
@@ -22,7 +21,7 @@ use crate::{
     keys::{IntoKeySource, KeySource, KeySources},
     revocation::{Denylist, Revocations},
     rules::{self, Rules, Types},
-    token,
+    token::{self, RequiredHeader},
 };
 
 /// Builds a [`Verifier`].
@@ -37,7 +36,9 @@ use crate::{
 /// - leeway for the three: 60 s
 /// - maximum age: none
 /// - `typ`: none, `JWT` or `at+jwt`
+/// - other header parameters: ignored
 /// - length of a token: at most 8 KiB
+/// - padding: refused
 /// - sender-constrained tokens: refused
 /// - denylist: none; with one, `jti` is required, and where it cannot be asked, the answer
 ///   is 503
@@ -59,7 +60,9 @@ pub struct VerifierBuilder<C = RegisteredClaims> {
     types: Types,
     events: bool,
     required: Vec<String>,
+    required_header: RequiredHeader,
     max_token_len: usize,
+    any_padding: bool,
     user_rules: UserRules<C>,
     bindings: Bindings,
     revocations: Revocations,
@@ -118,7 +121,9 @@ impl VerifierBuilder {
             types: self.types,
             events: self.events,
             required: self.required,
+            required_header: self.required_header,
             max_token_len: self.max_token_len,
+            any_padding: self.any_padding,
             bindings: self.bindings,
             revocations: self.revocations,
             token_id: self.token_id,
@@ -146,7 +151,9 @@ impl<C> VerifierBuilder<C> {
             types: Types::Usual,
             events: false,
             required: Vec::new(),
+            required_header: RequiredHeader::default(),
             max_token_len: 8 * 1024,
+            any_padding: false,
             user_rules: UserRules::new(),
             bindings: Bindings::default(),
             revocations: Revocations::default(),
@@ -158,7 +165,8 @@ impl<C> VerifierBuilder<C> {
     }
 
     /// Adds keys that are trusted: a [`Key`](crate::Key), several, a
-    /// [`KeySet`](crate::KeySet), the `Result` of making one, or with the feature
+    /// [`KeySet`](crate::KeySet), the `Result` of making one, a
+    /// [`KeysById`](crate::keys::by_id::KeysById), or with the feature
     /// `remote` a `RemoteKeys`.
     pub fn keys(mut self, keys: impl IntoKeySource) -> Self {
         self.keys = self.keys.and_then(|mut sources| {
@@ -289,6 +297,41 @@ impl<C> VerifierBuilder<C> {
     /// `null`, is refused. At most 64 claims can be required.
     pub fn required_claim(mut self, name: impl Into<String>) -> Self {
         self.require(name.into());
+        self
+    }
+
+    /// Adds a parameter of the token's header (RFC 7515 §4) that is required, and its value: a text
+    /// that is compared exactly. With another value for the same name, each of the values is
+    /// accepted. The signature covers the header.
+    ///
+    /// # Example: an AWS load balancer, whose keys other load balancers share
+    /// ```
+    /// # use tower_jwt_auth::{Key, Verifier};
+    /// # let keys = Key::hs256([7; 32]);
+    /// let arn = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/app/web/1a2b";
+    /// let verifier = Verifier::builder()
+    ///     .issuer("https://login.example.com")
+    ///     .any_audience()
+    ///     .required_header("signer", arn)
+    ///     .keys(keys)
+    ///     .build()?;
+    /// # Ok::<(), tower_jwt_auth::ConfigError>(())
+    /// ```
+    pub fn required_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.required_header.add(name.into(), value.into());
+        self
+    }
+
+    /// Accepts tokens whose parts are padded with `=` too, as some load balancers write them. The
+    /// padding must be canonical in all three parts (RFC 4648 §3.2). A token in which some parts
+    /// are padded, and others are not although their length asks for it, is refused.
+    ///
+    /// # Security
+    ///
+    /// RFC 7515 §2 has no padding. If only the signature needs it, the same token exists as two
+    /// texts. So tell tokens apart by `jti`, as the denylist does, and not by their text.
+    pub fn any_padding(mut self) -> Self {
+        self.any_padding = true;
         self
     }
 
@@ -470,6 +513,7 @@ impl<C: Send + Sync + 'static> VerifierBuilder<C> {
                  set the clocks by NTP, or say `.dangerous().any_leeway(…)`",
             ));
         }
+        check_required_header(&self.required_header)?;
         check_token_len(self.max_token_len)?;
         self.cache.check()?;
         if self.required.len() > Rules::MOST_REQUIRED {
@@ -503,6 +547,7 @@ impl<C: Send + Sync + 'static> VerifierBuilder<C> {
             keys,
             checks: Checks {
                 algorithms,
+                required_header: self.required_header,
                 rules,
                 bindings: self.bindings,
                 clients: self.clients.into(),
@@ -512,10 +557,30 @@ impl<C: Send + Sync + 'static> VerifierBuilder<C> {
             user_rules: self.user_rules,
             revocations: self.revocations,
             max_token_len: self.max_token_len,
+            any_padding: self.any_padding,
             is_cached: self.cache.is_on(),
         };
         Ok(Verifier::new(Engines::One(Arc::new(engine)), self.cache))
     }
+}
+
+/// Refuses header parameters that other settings are for, and empty ones.
+fn check_required_header(required: &RequiredHeader) -> Result<(), ConfigError> {
+    for (name, values) in required.iter() {
+        if name.is_empty() || values.iter().any(|value| value.is_empty()) {
+            return Err(ConfigError::InvalidName(
+                "a required header parameter, or its value, is empty: name both, or leave it out",
+            ));
+        }
+        if matches!(name, "alg" | "typ" | "kid" | "cty" | "crit" | "b64" | "enc") {
+            return Err(ConfigError::InvalidName(
+                "`required_header` is for other parameters: for `alg` say `.algorithms(…)`, for \
+                 `typ` say `.token_types(…)`, a `kid` is that of a key, and `cty`, `crit`, `b64` \
+                 and `enc` are read by this crate",
+            ));
+        }
+    }
+    Ok(())
 }
 
 impl<C> fmt::Debug for VerifierBuilder<C> {

@@ -10,15 +10,6 @@ use crate::{
     token::Header,
 };
 
-/// What the events of a verifier may say.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct LogOptions {
-    /// Values of tokens whose signature was not verified.
-    pub(super) unverified: bool,
-    /// The subjects of tokens that are refused.
-    pub(super) subject: bool,
-}
-
 impl Checks {
     /// Adds what the claims are, and what they should be.
     #[cold]

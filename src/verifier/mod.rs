@@ -80,7 +80,6 @@ mod claims;
 mod engine;
 mod explain;
 mod issuers;
-#[cfg(feature = "remote")]
 mod key_lookup;
 mod limits;
 mod pipeline;
@@ -95,7 +94,6 @@ use zeroize::Zeroizing;
 pub(crate) use self::any_claims::{Missing, find as find_claims};
 use self::issuers::{IssuerEngines, LoadedEngine};
 pub use self::issuers::{IssuerPattern, Issuers, IssuersBuilder};
-#[cfg(feature = "remote")]
 use self::key_lookup::KeyLookup;
 pub use self::{
     builder::{DangerousVerifierBuilder, VerifierBuilder},
@@ -315,7 +313,6 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         let (claims, generation) = match engine.verify(token) {
             Ok(verified) => verified,
             Err(Failure::Final(error)) => return Err(error),
-            #[cfg(feature = "remote")]
             Err(Failure::KeyMissing(missing)) => {
                 return Ok(KeyLookup::new(missing).begin(engine, token));
             }

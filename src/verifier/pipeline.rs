@@ -8,7 +8,6 @@ use serde::{Deserialize, de::DeserializeOwned};
 use super::{
     binding::{Binding, Bindings},
     claims::UnreleasedClaims,
-    explain::LogOptions,
 };
 use crate::{
     alg::AlgorithmSet,
@@ -19,18 +18,28 @@ use crate::{
     keys::{Authentic, Miss, Trusted},
     rules::{Rules, WithinRules},
     shown::shown,
-    token::{Compact, DecodeBuf, Header},
+    token::{Compact, DecodeBuf, Header, RequiredHeader},
 };
 
 /// The checks of a token besides its signature.
 pub(super) struct Checks {
     pub(super) algorithms: AlgorithmSet,
+    pub(super) required_header: RequiredHeader,
     pub(super) rules: Rules,
     pub(super) bindings: Bindings,
     /// The clients whose tokens are accepted; all if it is empty.
     pub(super) clients: Box<[String]>,
     pub(super) clock: Box<dyn Clock>,
     pub(super) log: LogOptions,
+}
+
+/// What the events of a verifier may say.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct LogOptions {
+    /// Values of tokens whose signature was not verified.
+    pub(super) unverified: bool,
+    /// The subjects of tokens that are refused.
+    pub(super) subject: bool,
 }
 
 impl Checks {
@@ -106,6 +115,9 @@ fn accept<C>(
 where
     C: DeserializeOwned + 'static,
 {
+    if !checks.required_header.is_empty() {
+        checks.required_header.check(token)?;
+    }
     let bound_issuer = signed_by.bound_issuer;
     let checked = check_claims(checks, payload_text(token)?, |raw| {
         checks.check_bound_issuer(raw, bound_issuer)

@@ -21,9 +21,12 @@ mod formats;
 #[allow(dead_code, reason = "not every feature set uses all of it")]
 mod gate;
 mod issuers;
+mod key_forms;
 mod keys;
+mod keys_by_id;
 #[cfg(any(feature = "axum", feature = "remote"))]
 mod nested;
+mod padding;
 mod privacy;
 mod properties;
 #[cfg(feature = "redis")]

@@ -15,7 +15,10 @@ use tower_jwt_auth::{
     claims::{Audience, ClaimPath, NumericDate, ScopeSet},
     clock::SystemClock,
     error::{FetchError, FetchErrorKind, InvalidRequest},
-    keys::{KeySource, SkippedKey},
+    keys::{
+        KeySource, SkippedKey,
+        by_id::{KeysById, KeysByIdBuilder},
+    },
     layer::{JwtAuth, Require, RequireFuture, ResponseFuture},
     maybe_ready::{MaybeReady, MaybeReadyFuture},
     response::{DefaultRespond, ProblemJson, Rejection},
@@ -78,6 +81,8 @@ fn traits() {
     shared::<Key>();
     shared::<KeySet>();
     data::<SkippedKey>();
+    shared::<KeysById>();
+    data::<KeysByIdBuilder>();
     shared::<SystemClock>();
     shared::<Algorithm>();
 
@@ -135,12 +140,13 @@ fn futures_are_sent_when_their_parts_are() {
 fn keys_that_are_fetched() {
     use tower_jwt_auth::{
         RemoteKeys,
-        keys::remote::{KeyState, KeyStatus, RemoteKeysBuilder},
+        keys::remote::{DangerousRemoteKeysBuilder, KeyState, KeyStatus, RemoteKeysBuilder},
         settings::Settings,
     };
 
     shared::<RemoteKeys>();
     data::<RemoteKeysBuilder>();
+    data::<DangerousRemoteKeysBuilder>();
     shared::<KeyStatus>();
     shared::<KeyState>();
     assert_eq!(size_of::<RemoteKeys>(), size_of::<usize>());

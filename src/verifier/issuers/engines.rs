@@ -63,7 +63,9 @@ impl<C> IssuerEngines<C> {
     /// The issuer that a token claims to have. It is not verified: use it only to pick the
     /// engine.
     pub(in crate::verifier) fn issuer_of(&self, token: &str) -> Result<Box<str>, Error> {
-        pipeline::unverified_issuer(Compact::parse(token, self.max_token_len)?)
+        // Whether it may be padded, the engine decides.
+        let token = Compact::parse(token, self.max_token_len)?.without_padding()?;
+        pipeline::unverified_issuer(token)
     }
 
     /// The engine of an issuer, if it is known.

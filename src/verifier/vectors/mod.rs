@@ -19,6 +19,7 @@ fn open(keys: &KeySet, token: &str) -> Result<Vec<u8>, Error> {
     let algorithms = Algorithm::ALL.iter().copied().collect();
     let checks = Checks {
         log: Default::default(),
+        required_header: Default::default(),
         algorithms,
         rules: Rules::of_anybody(0),
         bindings: Bindings::default(),
