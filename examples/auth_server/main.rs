@@ -205,6 +205,7 @@ fn router(app: App) -> Result<Router, Box<dyn Error>> {
         .route("/", file("text/html; charset=utf-8", include_str!("index.html")))
         .route("/app.js", file("text/javascript; charset=utf-8", include_str!("app.js")))
         .route("/style.css", file("text/css; charset=utf-8", include_str!("style.css")))
+        .route("/favicon.svg", file("image/svg+xml", include_str!("favicon.svg")))
         .method_not_allowed_fallback(async || {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this is not done here")
         })
@@ -219,8 +220,8 @@ async fn guard(mut response: Response) -> Response {
     const HEADERS: [(HeaderName, &str); 3] = [
         (
             header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-             form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+             connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
         ),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),

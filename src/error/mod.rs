@@ -124,7 +124,7 @@ impl Error {
     /// Whether the request had no token at all.
     #[must_use]
     pub fn is_missing_token(&self) -> bool {
-        matches!(self.kind(), ErrorKind::MissingToken)
+        self.kind().class() == Class::NoToken
     }
 
     /// Whether the token itself was at fault: `invalid_token` of RFC 6750 §3.1.

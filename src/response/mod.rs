@@ -3,8 +3,9 @@
 //! | what happened | status | `WWW-Authenticate` |
 //! |---|---|---|
 //! | no token | 401 | `Bearer`, with the realm if there is one |
-//! | more than one token, malformed credentials | 400 | `error="invalid_request"` |
+//! | more than one token, malformed credentials | 400; 401 for [forward authentication] | `error="invalid_request"` |
 //! | a body with a token that is not complete in time | 408 | `error="invalid_request"` |
+//! | a body of a type that has no token | 415 | `error="invalid_request"` |
 //! | a bad token, of whatever kind | 401 | `error="invalid_token"` |
 //! | not enough scope, role or right | 403 | `error="insufficient_scope"`, with the scopes that are needed |
 //! | a refresh token that is not good any more | 401 | `Bearer`; `invalid_grant` in the body |
@@ -14,6 +15,8 @@
 //!
 //! The description is fixed for each row. The client is not told which check failed: the [`Error`]
 //! is in the response's extensions for outer layers, and in a `tracing` event.
+//!
+//! [forward authentication]: crate::source::CookieSourceBuilder::forwarded_method
 //!
 //! # Example: an answer of your own
 //! ```
@@ -85,6 +88,8 @@ pub struct Rejection {
     in_cookie: bool,
     /// Whether the request passed as that of a guest: a bad cookie is not the client's fault.
     of_a_guest: bool,
+    /// Whether the request is one of a proxy for forward authentication.
+    for_forward_auth: bool,
 }
 
 impl Rejection {
@@ -97,7 +102,8 @@ impl Rejection {
     /// A refusal of which no request is known.
     pub(crate) fn without_request(error: Error, challenge: Challenge) -> Self {
         let request = RequestFacts::default();
-        Self { error, challenge, request, in_cookie: false, of_a_guest: false }
+        let (in_cookie, of_a_guest, for_forward_auth) = (false, false, false);
+        Self { error, challenge, request, in_cookie, of_a_guest, for_forward_auth }
     }
 
     /// A refusal within a layer, with the challenge of that layer.
@@ -115,6 +121,11 @@ impl Rejection {
     /// The same, of a request that passes as that of a guest.
     pub(crate) fn of_a_guest(self) -> Self {
         Self { of_a_guest: true, ..self }
+    }
+
+    /// The same, of a request of a proxy for forward authentication, if it is one.
+    pub(crate) fn for_forward_auth(self, for_forward_auth: bool) -> Self {
+        Self { for_forward_auth, ..self }
     }
 
     /// Whether a handler that takes guests takes this request.
@@ -183,6 +194,11 @@ impl Rejection {
             Class::NoToken | Class::InvalidToken | Class::InvalidGrant => StatusCode::UNAUTHORIZED,
             Class::InvalidRequest => match self.error.kind() {
                 ErrorKind::InvalidRequest(InvalidRequest::LateBody) => StatusCode::REQUEST_TIMEOUT,
+                ErrorKind::InvalidRequest(InvalidRequest::MediaType) => {
+                    StatusCode::UNSUPPORTED_MEDIA_TYPE
+                }
+                // Such a proxy knows 401 and 403, and makes 500 of all else.
+                _ if self.for_forward_auth => StatusCode::UNAUTHORIZED,
                 _ => StatusCode::BAD_REQUEST,
             },
             Class::InsufficientScope | Class::CrossSite => StatusCode::FORBIDDEN,

@@ -136,6 +136,8 @@ async fn w02_another_origin_can_end_nothing() {
     // What the page itself sends is taken.
     assert!(is_logged_in(&app, &browser).await);
     browser.click("#logout-all").await;
+    until("the question", async || browser.shows("confirm-yes").await).await;
+    browser.click("#confirm-yes").await;
     until("the form", async || browser.shows("guest").await).await;
     assert!(!is_logged_in(&app, &browser).await);
 }
@@ -247,6 +249,8 @@ async fn tabs_refresh_at_once_and_sessions_end_from_the_list() {
     screenshot(&browser, "logged-in").await;
     browser.click("#sessions button").await;
     until("one session", async || browser.count("#sessions li").await == 1).await;
+    let focused = "return document.activeElement.id";
+    until("the focus", async || browser.run(focused).await == "sessions-title").await;
     let me = "return fetch('/me').then((response) => response.status)";
     assert_eq!(other.run(me).await, 401, "its access token is refused at once");
     assert!(!is_logged_in(&app, &other).await);
@@ -291,7 +295,11 @@ async fn the_page_tells_what_is_wrong_and_fits_a_phone() {
     browser.fill("password", PASSWORD).await;
     browser.click("button[value=login]").await;
     let says = async |text: &str| browser.text("status").await.contains(text);
-    until("a refusal", async || says("wrong email or password").await).await;
+    until("a refusal", async || says("Wrong email or password.").await).await;
+    let marked = "return ['email', 'password'].map((id) => document.getElementById(id))
+        .every((field) => field.ariaInvalid === 'true') && document.activeElement.id";
+    assert_eq!(browser.run(marked).await, "password");
+    screenshot(&browser, "refused").await;
     browser.click("button[value=register]").await;
     until("a hint", async || says("You can log in now").await).await;
     browser.phone().await;

@@ -17,6 +17,7 @@ mod form;
 #[allow(dead_code, reason = "not every feature set uses all of it")]
 mod gate;
 mod keys;
+mod origins;
 mod privacy;
 mod properties;
 #[cfg(feature = "redis")]

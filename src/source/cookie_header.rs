@@ -1,0 +1,44 @@
+//! The syntax of the header `Cookie` (RFC 6265 §4.2.1, §5.2).
+
+use super::malformed::malformed;
+use crate::error::Error;
+
+/// A cookie's value without the quotes around it.
+pub(super) fn unquoted(value: &[u8]) -> &[u8] {
+    match value {
+        [b'"', value @ .., b'"'] => value,
+        value => value,
+    }
+}
+
+/// A cookie's value as text.
+pub(super) fn text(value: &[u8]) -> Result<&str, Error> {
+    match std::str::from_utf8(value) {
+        Ok(text) if text.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(text),
+        _ => Err(malformed()),
+    }
+}
+
+/// Names and values, as bytes, without any decoding.
+pub(super) fn pairs(header: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    header.split(|byte| *byte == b';').map(trim).filter(|pair| !pair.is_empty()).map(cut)
+}
+
+pub(super) fn cut(pair: &[u8]) -> (&[u8], &[u8]) {
+    match pair.iter().position(|byte| *byte == b'=') {
+        Some(at) => {
+            let (name, value) = pair.split_at(at);
+            (trim(name), trim(value.strip_prefix(b"=").unwrap_or(value)))
+        }
+        // A pair without `=` is a value without a name.
+        None => (&[], pair),
+    }
+}
+
+/// Removes the spaces and tabs around it, and no other white space (RFC 6265 §5.2).
+pub(super) fn trim(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
+        bytes = rest;
+    }
+    bytes
+}
