@@ -315,3 +315,47 @@ async fn the_page_tells_what_is_wrong_and_fits_a_phone() {
     screenshot(&browser, "phone-dark-logged-in").await;
     assert_eq!(browser.run(fits).await, true);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs CHROMEDRIVER: the path of chromedriver, with chromium"]
+async fn a_page_without_scripts_is_renewed_when_it_is_opened() {
+    let (app, chromium) = (App::start(&[("ACCESS_SECS", "2")]), Chromium::start());
+    let browser = chromium.browser().await;
+    log_in(&app, &browser).await;
+    let account = format!("{}/account?a=b", app.url);
+    let names = async || {
+        let cookies = token_cookies(&browser).await.into_iter();
+        cookies.map(|(name, _)| name).collect::<Vec<_>>()
+    };
+    let expired = async || {
+        browser.open("about:blank").await;
+        let gone = async || !names().await.contains(&"__Host-at".to_owned());
+        until("the end of the access token", gone).await;
+    };
+    expired().await;
+    browser.open(&account).await;
+    assert_eq!(browser.url().await, account);
+    assert_eq!(browser.text("email").await, EMAIL);
+
+    // A link of another site comes without the strict cookies. One of this site has them.
+    let port = foreign(&app.url).await;
+    expired().await;
+    browser.open(&format!("http://localhost:{port}/")).await;
+    browser.run(&format!("location.href = '{account}'")).await;
+    until("the page", async || browser.url().await == account).await;
+    let body = async || browser.text_of("body").await;
+    until("a refusal", async || body().await.contains("401")).await;
+    let waited = async || !names().await.contains(&"__Host-renewed".to_owned());
+    until("the mark to go", waited).await;
+    browser.run("location.href = '/account'").await;
+    let plain = format!("{}/account", app.url);
+    until("the next page", async || browser.url().await == plain).await;
+    assert_eq!(browser.text("email").await, EMAIL);
+
+    // A session that has ended is not renewed, and its cookies go.
+    let ended = "return fetch('/auth/logout-all', { method: 'POST' }).then((r) => r.status)";
+    assert_eq!(browser.run(ended).await, 204);
+    browser.open(&account).await;
+    until("a refusal", async || body().await.contains("401")).await;
+    assert_eq!(browser.url().await, account);
+}
