@@ -6,7 +6,9 @@ use super::*;
 
 fn guard(public: Option<&str>, trusted: &[&str]) -> Guard {
     let mut guard = Guard::default();
-    public.map(|origin| guard.set_public(origin).unwrap());
+    if let Some(origin) = public {
+        guard.set_public(origin).unwrap();
+    }
     trusted.iter().for_each(|origin| guard.add_trusted(origin).unwrap());
     guard
 }

@@ -45,17 +45,17 @@ where
         return Ok(None);
     }
     let media_type = headers.get(header::CONTENT_TYPE).map(|value| value.as_bytes());
-    let read: fn(&str, bool) -> Result<Option<Zeroizing<String>>, Error> = match media_type {
-        Some(json) if is_json(json) => from_json,
-        Some(form) if is_media_type(form, b"application/x-www-form-urlencoded") => from_form,
+    let is_form = match media_type {
+        Some(json) if is_json(json) => false,
+        Some(form) if is_media_type(form, b"application/x-www-form-urlencoded") => true,
         _ if must => return Err(ErrorKind::InvalidRequest(InvalidRequest::MediaType).into()),
         _ => return Ok(None),
     };
     let bytes = bytes.map_err(|_| malformed())?;
-    read(std::str::from_utf8(&bytes).map_err(|_| malformed())?, must)
-}
-
-fn from_json(text: &str, _must: bool) -> Result<Option<Zeroizing<String>>, Error> {
+    let text = std::str::from_utf8(&bytes).map_err(|_| malformed())?;
+    if is_form {
+        return from_form(text, must);
+    }
     json::object::<RefreshBody>(text).map(|body| body.refresh_token).ok_or_else(malformed)
 }
 

@@ -2,10 +2,10 @@
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Uri, header};
 
 use super::{
-    cookie_header::{cut, pairs, text, trim, unquoted},
+    cookie_header::{cut, has_prefix, is_of_an_attribute, pairs, text, trim, unquoted},
     custom::CustomSource,
     malformed::several,
 };
@@ -135,9 +135,9 @@ impl CookieSource {
         &self.path
     }
 
-    /// The headers that may have the token, beside `Cookie`.
-    pub(super) fn headers(&self) -> &[HeaderName] {
-        self.custom.as_ref().map_or(&[], |custom| &custom.headers)
+    /// The function, if it reads headers beside `Cookie`.
+    pub(super) fn with_headers(&self) -> Option<Arc<CustomSource>> {
+        self.custom.clone().filter(|custom| !custom.headers.is_empty())
     }
 
     #[cfg(feature = "issue")]
@@ -252,9 +252,6 @@ impl CookieSource {
 
     /// Removes the cookie, and leaves the others.
     pub(super) fn strip(&self, headers: &mut HeaderMap) {
-        if let Some(custom) = &self.custom {
-            custom.strip_headers(headers);
-        }
         let ours =
             |header: &HeaderValue| pairs(header.as_bytes()).any(|(name, _)| self.is_named(name));
         if !headers.get_all(header::COOKIE).iter().any(ours) {
@@ -288,16 +285,6 @@ impl fmt::Debug for CookieSource {
             .field("partitioned", &self.partitioned)
             .finish_non_exhaustive()
     }
-}
-
-/// Whether a cookie's name has this prefix. Browsers ignore its case.
-fn has_prefix(name: &str, prefix: &str) -> bool {
-    name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
-}
-
-/// Whether an attribute's value may contain this byte (RFC 6265 §4.1.1).
-fn is_of_an_attribute(byte: u8) -> bool {
-    byte.is_ascii_graphic() && !b";,\"\\".contains(&byte)
 }
 
 const HOST: &str = "__Host-";

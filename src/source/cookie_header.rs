@@ -1,4 +1,4 @@
-//! The syntax of the header `Cookie` (RFC 6265 §4.2.1, §5.2).
+//! The syntax of the headers `Cookie` and `Set-Cookie` (RFC 6265 §4.1.1, §4.2.1, §5.2).
 
 use super::malformed::malformed;
 use crate::error::Error;
@@ -41,4 +41,14 @@ pub(super) fn trim(mut bytes: &[u8]) -> &[u8] {
         bytes = rest;
     }
     bytes
+}
+
+/// Whether a cookie's name has this prefix. Browsers ignore its case.
+pub(super) fn has_prefix(name: &str, prefix: &str) -> bool {
+    name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+}
+
+/// Whether an attribute's value may contain this byte (RFC 6265 §4.1.1).
+pub(super) fn is_of_an_attribute(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !b";,\"\\".contains(&byte)
 }

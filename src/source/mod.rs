@@ -79,6 +79,8 @@ enum OtherSource {
     Query(Box<str>),
     WebSocket(WebSocketToken),
     Custom(Arc<CustomSource>),
+    /// The headers of a function that is among the cookies. They have no token of their own.
+    HeadersOf(Arc<CustomSource>),
 }
 
 impl TokenSource {
@@ -186,7 +188,7 @@ impl fmt::Debug for OtherSource {
             Self::WebSocket(WebSocketToken::Behind(prefix)) => {
                 write!(f, "websocket_protocol_prefix({prefix:?})")
             }
-            Self::Custom(_) => f.write_str("custom"),
+            Self::Custom(_) | Self::HeadersOf(_) => f.write_str("custom"),
         }
     }
 }

@@ -27,6 +27,9 @@ impl TokenSources {
     pub(crate) fn add(&mut self, source: TokenSource) {
         match source.0 {
             SourceKind::Cookie(cookie) => {
+                if let Some(custom) = cookie.with_headers() {
+                    self.not_cookies.push(OtherSource::HeadersOf(custom));
+                }
                 match self.cookies.iter_mut().find(|other| other.is_same_place(&cookie)) {
                     Some(same) => *same = cookie,
                     None => self.cookies.push(cookie),
@@ -67,6 +70,7 @@ impl TokenSources {
                 OtherSource::Custom(custom) => {
                     custom.find(method, uri, headers).map(|text| RawText::Text(Cow::Owned(text)))
                 }
+                OtherSource::HeadersOf(_) => None,
             };
             let Some(text) = text else { continue };
             in_header |= matches!(source, OtherSource::Authorization | OtherSource::Header(_));
@@ -144,13 +148,10 @@ impl TokenSources {
             let others = match source {
                 OtherSource::Header(name) => slice::from_ref(name),
                 OtherSource::WebSocket(_) => &[names::SEC_WEBSOCKET_PROTOCOL],
-                OtherSource::Custom(custom) => &*custom.headers,
+                OtherSource::Custom(custom) | OtherSource::HeadersOf(custom) => &*custom.headers,
                 OtherSource::Authorization | OtherSource::Query(_) => continue,
             };
             set_sensitive(headers, others);
-        }
-        for cookie in &self.cookies {
-            set_sensitive(headers, cookie.headers());
         }
     }
 
@@ -164,7 +165,9 @@ impl TokenSources {
                 }
                 OtherSource::Query(name) => query::strip(uri, name),
                 OtherSource::WebSocket(place) => websocket::strip(headers, place),
-                OtherSource::Custom(custom) => custom.strip_headers(headers),
+                OtherSource::Custom(custom) | OtherSource::HeadersOf(custom) => {
+                    custom.strip_headers(headers);
+                }
             }
         }
         for cookie in &self.cookies {
