@@ -43,6 +43,7 @@ impl TokenSource {
 /// - nothing for [`strip_token`](crate::JwtAuthLayer::strip_token) to remove
 /// - public origin: that of the host that the request was sent to
 /// - trusted origins: none
+/// - method: that of the request
 ///
 /// # Example: a token in several cookies
 /// ```
@@ -107,13 +108,23 @@ impl CustomSourceBuilder {
         self.set(|guard| guard.add_trusted(origin))
     }
 
+    /// Reads the method of the client's request from this header of a proxy, for forward
+    /// authentication: see
+    /// [`CookieSourceBuilder::forwarded_method`](super::CookieSourceBuilder::forwarded_method). It
+    /// requires a [`public_origin`](Self::public_origin).
+    pub fn forwarded_method(self, header: impl AsRef<str>) -> Self {
+        self.set(|guard| guard.set_method_header(header.as_ref()))
+    }
+
     /// Builds the source.
     ///
     /// # Errors
     ///
-    /// The first setting that is not valid: an origin, or an origin of a token that is not ambient.
+    /// The first setting that is not valid: an origin or a header, an origin of a token that is not
+    /// ambient, or a forwarded method without a public origin.
     pub fn build(self) -> Result<TokenSource, ConfigError> {
         let (guard, source) = (self.guard?, Arc::new(self.source));
+        guard.check_config()?;
         if source.headers.contains(&header::COOKIE) {
             return Err(ConfigError::Conflict(
                 "`.header(COOKIE)` would remove all cookies: name those that the function reads \

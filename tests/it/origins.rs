@@ -234,6 +234,7 @@ fn a_function_that_is_not_ambient_has_no_origins() {
         plain().trusted_origin("https://a.example"),
         plain().ambient().trusted_origin("a.example"),
         plain().header(header::COOKIE),
+        plain().ambient().forwarded_method("x-forwarded-method"),
     ] {
         assert!(wrong.build().is_err());
     }
