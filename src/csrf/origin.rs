@@ -164,7 +164,7 @@ fn is_in_a_lan(host: &str) -> bool {
         }
         Err(_) => {}
     }
-    // What ends in a digit is read as an address by browsers, such as `0x7f000001`.
+    // Browsers read a host that ends in a digit as an address, such as `0x7f000001`.
     let is_name = host.ends_with(|last: char| last.is_ascii_alphabetic());
     let local = [".local", ".lan", ".internal", ".home.arpa"];
     is_name && (!host.contains('.') || local.iter().any(|end| host.ends_with(end)))

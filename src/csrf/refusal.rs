@@ -1,5 +1,5 @@
-//! The reason of a refusal, for the operator: what the browser said, what was expected, and which
-//! setting to look at.
+//! The reason of a refusal: what the browser said, what was expected, and which setting to look
+//! at. Only the operator sees it.
 
 use std::fmt::{self, Write};
 

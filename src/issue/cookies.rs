@@ -69,7 +69,7 @@ pub(super) enum Scheme {
 impl TokenCookies {
     /// Cookies for HTTPS, with all defaults. Most browsers also accept them from
     /// `http://localhost` and `http://127.0.0.1`. For the others, see
-    /// [`development`](TokenCookiesBuilder::development).
+    /// [`development`](super::TokenCookiesBuilder::development).
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -162,7 +162,7 @@ impl TokenCookies {
     ///
     /// [`ErrorKind::CrossSite`]: the request says that it comes from another site. Or it comes from
     /// a trusted origin of another site, from which the browser would not send these cookies: see
-    /// [`TokenCookiesBuilder::without_same_site`].
+    /// [`TokenCookiesBuilder::without_same_site`](super::TokenCookiesBuilder::without_same_site).
     pub fn check_login(
         &self,
         method: &Method,

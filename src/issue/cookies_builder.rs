@@ -119,8 +119,8 @@ impl TokenCookiesBuilder {
         })
     }
 
-    /// Reads the method of a client's request from this header, for a service that a proxy asks:
-    /// see
+    /// Reads the method of a client's request from this header of a proxy for forward
+    /// authentication: see
     /// [`CookieSourceBuilder::forwarded_method`](crate::source::CookieSourceBuilder::forwarded_method).
     /// It holds for the access token, because the routes that log in, refresh and log out get the
     /// client's request itself.

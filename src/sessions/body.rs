@@ -83,8 +83,8 @@ fn from_form(text: &str, must: bool) -> Result<Option<Zeroizing<String>>, Error>
     Ok(token.filter(|token| !token.is_empty()))
 }
 
-/// Decodes a part of a form (WHATWG URL, `application/x-www-form-urlencoded`). What is not encoded
-/// well is malformed.
+/// Decodes a part of a form (WHATWG URL, `application/x-www-form-urlencoded`). A wrong encoding is
+/// malformed.
 fn decoded(text: &str) -> Result<Zeroizing<String>, Error> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut rest = text.bytes();

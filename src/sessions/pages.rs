@@ -106,7 +106,7 @@ impl Sessions {
     }
 }
 
-/// What happens to a request.
+/// The decision on a request.
 enum PageStep {
     Forward,
     /// The browser is sent there.
@@ -115,8 +115,8 @@ enum PageStep {
     Verify(Verification, HeaderValue),
 }
 
-/// Whether a session is to be renewed because of this token. Whatever else may be wrong with it,
-/// another one would not help.
+/// Whether a session is to be renewed because of this token. With any other fault,
+/// another token would not help.
 fn has_expired<C>(verified: &Result<Claims<C>, Error>) -> bool {
     verified.as_ref().is_err_and(|error| matches!(error.kind(), ErrorKind::Expired))
 }
