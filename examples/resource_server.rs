@@ -51,7 +51,7 @@ use axum::{
     http::{HeaderName, StatusCode, header},
     routing::{MethodFilter, get, on},
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio::{net::TcpListener, signal};
 use tower_jwt_auth::{Claims, RequireLayer, Verifier, response::ProblemJson, settings::Settings};
 use tracing_subscriber::filter::LevelFilter;
@@ -69,7 +69,7 @@ const VARIABLES: [(&str, &str, &str); 14] = [
     ("KEY_PEM_FILE", "public_key_file", ""),
     ("ALGORITHMS", "algorithms", ""),
     ("TOKEN_COOKIE", "token_cookie", ""),
-    ("CLIENTS", "client", ""),
+    ("CLIENTS", "client_id", ""),
     ("LEEWAY_SECS", "leeway", "s"),
     ("JWKS_TTL_SECS", "jwks_max_refresh", "s"),
     ("JWKS_COOLDOWN_SECS", "jwks_cooldown", "s"),
@@ -109,8 +109,8 @@ fn switch(name: &str) -> Result<Option<bool>, Box<dyn Error>> {
     }
 }
 
-/// The settings that are in the environment. A service with a file of settings
-/// needs no more than `toml::from_str`.
+/// The settings that are in the environment. A service whose variables have the names of the
+/// settings needs only `Settings::from_env`.
 fn settings() -> Result<Settings, Box<dyn Error>> {
     if let Some(argument) = env::args_os().nth(1) {
         return Err(format!("there is no argument {}", argument.display()).into());
@@ -120,7 +120,7 @@ fn settings() -> Result<Settings, Box<dyn Error>> {
             return Err(format!("{name} is not supported, leave it out").into());
         }
     }
-    let mut settings = Map::new();
+    let mut settings = Vec::new();
     for (variable_name, name, unit) in VARIABLES {
         let Some(mut value) = variable(variable_name)? else { continue };
         if unit == "s" {
@@ -129,13 +129,13 @@ fn settings() -> Result<Settings, Box<dyn Error>> {
                 .map_err(|_| format!("{variable_name} is whole seconds and not {value:?}"))?;
             value = format!("{seconds}{unit}");
         }
-        settings.insert(name.into(), value.into());
+        settings.push((name, value));
     }
     for required in ["ISSUER", "AUDIENCE"] {
         variable(required)?.ok_or_else(|| format!("set {required}"))?;
     }
     for (name, setting) in [("LAZY", "lazy"), ("ACCESS_TOKENS_ONLY", "access_tokens_only")] {
-        settings.insert(setting.into(), switch(name)?.unwrap_or_default().into());
+        settings.push((setting, switch(name)?.unwrap_or_default().to_string()));
     }
     let is_static = variable("HMAC_SECRET")?.is_some() || variable("KEY_PEM_FILE")?.is_some();
     let fetched = variable("JWKS_URL")?.or(variable("ISSUER")?).filter(|_| !is_static);
@@ -145,10 +145,10 @@ fn settings() -> Result<Settings, Box<dyn Error>> {
         return Err("the keys would be fetched over http, which takes ALLOW_HTTP=1".into());
     }
     // A challenge has at least one parameter (RFC 6750 §3).
-    settings.entry("realm").or_insert_with(|| "resource_server".into());
+    settings.push(("realm", "resource_server".into()));
     // The contract of this server allows this, but no identity provider needs it.
-    settings.insert("jwks_max_body".into(), (2 * 1024 * 1024).into());
-    Ok(serde_json::from_value(Value::Object(settings))?)
+    settings.push(("jwks_max_body", (2 * 1024 * 1024).to_string()));
+    Ok(Settings::from_variables("", settings)?)
 }
 
 async fn me(claims: Claims) -> ([(HeaderName, &'static str); 1], Json<Value>) {
@@ -189,11 +189,11 @@ async fn run() -> Result<(), Box<dyn Error>> {
         verifier = settings.verifier() => verifier?,
         () = stopped() => return Ok(()),
     };
-    let layer = settings.layer_of(verifier.clone())?.respond_with(ProblemJson);
+    let layer = settings.layer_with(verifier.clone())?.respond_with(ProblemJson);
 
     let app = Router::new()
         .route("/admin", get(me))
-        .route_layer(RequireLayer::scopes(["admin"]).respond_with(ProblemJson))
+        .route_layer(RequireLayer::scopes(["admin"]))
         .route("/me", on(MethodFilter::GET.or(MethodFilter::POST), me))
         .route_layer(layer)
         .route("/", get(async || "GET /me needs a token\n"))

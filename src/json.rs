@@ -22,21 +22,24 @@ pub(crate) trait Object<'de> {
     fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error>;
 }
 
-/// Reads the value of a member that must not be repeated, and returns whether it is other than
-/// `null`. A `null` is read as the value of that name, or else is an error.
-#[inline]
-pub(crate) fn once<'de, T: Deserialize<'de>, A: MapAccess<'de>>(
-    place: &mut Option<T>,
-    null: Option<T>,
-    map: &mut A,
-) -> Result<bool, A::Error> {
-    let value = map.next_value::<Option<T>>()?;
-    let is_there = value.is_some();
-    let value = value.or(null).ok_or_else(|| de::Error::custom("`null`"))?;
-    match place.replace(value) {
-        None => Ok(is_there),
-        Some(_) => Err(de::Error::custom("a repeated name")),
-    }
+/// What is wrong with a header or a payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum JsonFault {
+    /// It is not one JSON object (RFC 8259).
+    Syntax,
+    /// A name is repeated in an object.
+    Repeated,
+    /// A value has another JSON type than it must have, or is out of range.
+    WrongType,
+    /// A member that must be there is missing.
+    Missing,
+}
+
+/// The error of a name that is repeated.
+#[cold]
+pub(crate) fn repeated<E: de::Error>(name: &str) -> E {
+    E::custom(format_args!("{REPEATED}{name}"))
 }
 
 /// Reads a text that is one object and nothing else.
@@ -61,10 +64,7 @@ impl<'de, O: Object<'de>> Visitor<'de> for ObjectVisitor<'_, O> {
         let mut names = MemberNames::new();
         while let Some(Text(name)) = map.next_key()? {
             if !self.0.member(&name, &mut map)? {
-                // Without the name, which is the sender's text.
-                names
-                    .add(name)
-                    .ok_or_else(|| de::Error::custom("a name that cannot stand here"))?;
+                names.add(name)?;
             }
         }
         Ok(())
@@ -225,11 +225,15 @@ impl<'a> MemberNames<'a> {
     }
 
     /// Takes a name, unless it was there already, or has a meaning of its own.
-    fn add(&mut self, name: Cow<'a, str>) -> Option<()> {
+    #[inline]
+    fn add<E: de::Error>(&mut self, name: Cow<'a, str>) -> Result<(), E> {
         let known = self.few.iter().take(self.count).any(|other| *other == name)
             || self.many.as_ref().is_some_and(|many| many.contains(&name));
-        if known || name == RAW_JSON || name == ARBITRARY_NUMBER {
-            return None;
+        if known {
+            return Err(repeated(&name));
+        }
+        if name == RAW_JSON || name == ARBITRARY_NUMBER {
+            return Err(E::custom("a name that cannot stand here"));
         }
         match (name, self.few.get_mut(self.count)) {
             (Cow::Borrowed(name), Some(place)) => {
@@ -240,9 +244,24 @@ impl<'a> MemberNames<'a> {
                 self.many.get_or_insert_default().insert(name);
             }
         }
-        Some(())
+        Ok(())
     }
 }
+
+/// The fault of a text that cannot be read, and the name that it repeats.
+pub(crate) fn fault(error: &serde_json::Error) -> (JsonFault, Option<Box<str>>) {
+    if !error.is_data() {
+        return (JsonFault::Syntax, None);
+    }
+    let message = error.to_string();
+    match message.strip_prefix(REPEATED).and_then(|rest| rest.rsplit_once(" at line ")) {
+        Some((name, _)) => (JsonFault::Repeated, Some(name.into())),
+        None => (JsonFault::WrongType, None),
+    }
+}
+
+/// How the message begins that names a repeated name.
+const REPEATED: &str = "the name is repeated: ";
 
 /// A document without the byte order mark that some servers put before it. JSON has no such mark,
 /// and a reader may skip it (RFC 8259 §8.1). Tokens are read without this.

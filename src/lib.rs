@@ -43,7 +43,7 @@
 //! | take the token from a cookie, another header, the query or a WebSocket | [`TokenSource`] |
 //! | refuse tokens by a rule of my own | [`VerifierBuilder::rule`], [`VerifierBuilder::async_rule`] |
 //! | answer in my own error format | [`JwtAuthLayer::respond_with`], [`ProblemJson`], [`Respond`] |
-//! | know why a request was refused | [`Error`] in the response's extensions, [`ErrorKind`] |
+//! | know why a request was refused | [`Error`] and [`Rejection`](response::Rejection) in the response's extensions, [`ErrorKind`] |
 //! | accept several issuers or tenants | [`Issuers`](verifier::Issuers) |
 //! | configure it from a file or the environment | [`Settings`] |
 //! | verify a token without HTTP | [`Verifier::verify`] |
@@ -72,7 +72,7 @@
 //! | [`authorize`] | scopes, roles and conditions | |
 //! | [`response`] | the answer to a refused request | |
 //! | [`error`] | why a request was refused, and errors of configuration | |
-//! | [`settings`][settings module] | a verifier and a layer from settings | `remote` |
+//! | [`settings`][settings module] | a verifier and a layer from settings | `settings` |
 //! | [`revocation`] | denylists | |
 //! | [`sessions`][sessions module] | login, refresh and logout | `issue` |
 //! | [`issue`][issue module] | access tokens, signing keys and cookies | `issue` |
@@ -88,7 +88,8 @@
 //! | `rust_crypto` | | cryptography by RustCrypto: pure Rust, without ES512 |
 //! | `axum` | yes | the extractors for axum 0.8 |
 //! | `tracing` | yes | an event for each refused request |
-//! | `remote` | | keys of an identity provider that rotate, settings |
+//! | `settings` | | a verifier and a layer from a file or the environment |
+//! | `remote` | | keys of an identity provider that rotate; includes `settings` |
 //! | `issue` | | sessions, access tokens, refresh tokens, cookies; includes `aws_lc_rs` |
 //! | `redis` | | refresh tokens and the denylist in Redis or Valkey; includes `issue` |
 //! | `jsonwebtoken` | | keys and key sets of jsonwebtoken as keys of this crate |
@@ -150,8 +151,6 @@
 [`Verifier::discover`]: Verifier::discover
 [`RemoteKeys`]: RemoteKeys
 [remote module]: mod@keys::remote
-[`Settings`]: settings::Settings
-[settings module]: mod@settings
 "
 )]
 #![cfg_attr(
@@ -160,6 +159,18 @@
 [`Verifier::discover`]: #features
 [`RemoteKeys`]: #features
 [remote module]: #features
+"
+)]
+#![cfg_attr(
+    feature = "settings",
+    doc = "
+[`Settings`]: settings::Settings
+[settings module]: mod@settings
+"
+)]
+#![cfg_attr(
+    not(feature = "settings"),
+    doc = "
 [`Settings`]: #features
 [settings module]: #features
 "
@@ -245,8 +256,9 @@ mod runtime;
 mod secret;
 #[cfg(feature = "issue")]
 pub mod sessions;
-#[cfg(feature = "remote")]
+#[cfg(feature = "settings")]
 pub mod settings;
+mod shown;
 pub mod source;
 mod token;
 mod token_cache;

@@ -2,7 +2,7 @@
 //!
 //! | event | level |
 //! |---|---|
-//! | a request without a token; a request that passes without claims | debug |
+//! | a refused request without a token; a request that passes without claims | debug |
 //! | a request or a token that was refused, also because a key is missing; a preflight; a refresh without its token | info |
 //! | a fault of the server, and its cause | error |
 //! | a spent refresh token was used | warn |
@@ -14,6 +14,10 @@
 //! | keys were fetched | debug |
 //! | keys can be fetched again | info |
 //! | keys cannot be fetched any more; a key in a document cannot be used; an issuer cannot be resolved | warn |
+//!
+//! Each refusal is one event, whether a layer, a policy or an extractor refuses. A request that
+//! a layer lets pass without claims may be refused further in: then there is one event for each.
+//! A fault of the server is only reported by the layer.
 //!
 //! A fault of the keys is reported when it begins and when it ends. A store that fails is
 //! reported at once, and then every ten seconds with the number of failures since the last
@@ -82,6 +86,14 @@ pub(crate) fn passed(error: &Error) {
     } else {
         let kind = error.kind().name();
         event!(debug, kind, reason = %error, "request passes without claims");
+    }
+}
+
+/// Reports that a request was refused because it has no claims, which had [passed](passed) a layer.
+pub(crate) fn refused_after_passing(error: &Error) {
+    // A fault was reported when it passed.
+    if !error.is_server_fault() {
+        refused(error);
     }
 }
 

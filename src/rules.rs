@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    claims::{NumericDate, RawClaims, RegisteredClaims, Times},
+    claims::{NumericDate, RawClaims, Reading, RegisteredClaims, Times},
     error::{Error, ErrorKind},
     few::Few,
 };
@@ -23,6 +23,10 @@ pub(crate) struct Rules {
     pub(crate) types: Types,
     /// Takes tokens with security events, such as logout tokens.
     pub(crate) events: bool,
+    /// Takes tokens without `exp`; they have a maximum age then.
+    pub(crate) without_expiry: bool,
+    /// Takes a `sub` that is a whole number for its digits.
+    pub(crate) integer_subject: bool,
     /// Claims that must be there, at most [`Rules::MOST_REQUIRED`].
     pub(crate) required: Box<[Box<str>]>,
 }
@@ -44,7 +48,7 @@ pub(crate) struct WithinRules(());
 impl Rules {
     pub(crate) const MOST_REQUIRED: usize = u64::BITS as usize;
 
-    /// Rules that every issuer's tokens satisfy: only `exp`, `nbf` and `iat`.
+    /// Rules that every issuer's tokens satisfy: only `exp`, `nbf` and `iat`, where they are.
     pub(crate) fn of_anybody(leeway: i64) -> Self {
         Self {
             issuers: None,
@@ -54,8 +58,16 @@ impl Rules {
             max_age: None,
             types: Types::Usual,
             events: true,
+            without_expiry: true,
+            integer_subject: true,
             required: Box::default(),
         }
+    }
+
+    /// How the claims of a payload are read.
+    #[inline]
+    pub(crate) fn reading(&self) -> Reading<'_> {
+        Reading { wanted: &self.required, integer_subject: self.integer_subject }
     }
 
     /// Whether a token of this type is welcome (RFC 8725 §3.11).
@@ -114,7 +126,11 @@ impl Rules {
     /// Whether claims that passed these rules before never will again.
     pub(crate) fn is_over(&self, claims: &RegisteredClaims, now: i64) -> bool {
         let times = claims.times();
-        times.exp.is_none_or(|exp| self.is_past(exp, now)) || self.is_too_old(times, now)
+        let is_past = match times.exp {
+            Some(exp) => self.is_past(exp, now),
+            None => !self.without_expiry,
+        };
+        is_past || self.is_too_old(times, now)
     }
 
     fn is_too_old(&self, times: Times, now: i64) -> bool {
@@ -159,9 +175,10 @@ impl Rules {
         if now < 0 {
             return Err(Error::new(ErrorKind::Clock));
         }
-        let exp = times.exp.ok_or_else(|| Error::missing_claim("exp"))?;
-        if self.is_past(exp, now) {
-            return Err(Error::new(ErrorKind::Expired));
+        match times.exp {
+            Some(exp) if self.is_past(exp, now) => return Err(Error::new(ErrorKind::Expired)),
+            None if !self.without_expiry => return Err(Error::missing_claim("exp")),
+            _ => {}
         }
         let soon = now.saturating_add(self.leeway);
         if times.nbf.is_some_and(|nbf| nbf.ceil() > soon) {
@@ -202,13 +219,15 @@ mod tests {
             max_age: None,
             types: Types::Usual,
             events: false,
+            without_expiry: false,
+            integer_subject: false,
             required: Box::default(),
         }
     }
 
     fn check_with(rules: &Rules, payload: &str, now: i64) -> Result<(), ErrorKind> {
         let mut claims = RawClaims::default();
-        claims.read(payload, &rules.required).unwrap();
+        claims.read(payload, rules.reading()).unwrap();
         rules.check(&claims, now).map(|_| ()).map_err(|error| error.kind().clone())
     }
 
@@ -249,6 +268,20 @@ mod tests {
         assert_eq!(at(",\"iat\":1800000000", NOW + 160), Ok(()));
         assert_eq!(at(",\"iat\":1800000000", NOW + 161), Err(ErrorKind::TooOld));
         assert_eq!(at("", NOW), Err(ErrorKind::MissingClaim("iat".into())));
+    }
+
+    #[test]
+    fn without_expiry_the_age_is_limited() {
+        let rules = Rules { max_age: Some(100), without_expiry: true, ..rules() };
+        let at = |rest: &str, now| {
+            check_with(&rules, &format!(r#"{{"iss":"i","aud":"a","sub":"s"{rest}}}"#), now)
+        };
+        assert_eq!(at(",\"iat\":1800000000", NOW + 160), Ok(()));
+        assert_eq!(at(",\"iat\":1800000000", NOW + 161), Err(ErrorKind::TooOld));
+        assert_eq!(at("", NOW), Err(ErrorKind::MissingClaim("iat".into())));
+        assert_eq!(at(",\"iat\":1800000000,\"exp\":1", NOW), Err(ErrorKind::Expired));
+        let claims: RegisteredClaims = serde_json::from_str(r#"{"iat":1800000000}"#).unwrap();
+        assert!(!rules.is_over(&claims, NOW + 160) && rules.is_over(&claims, NOW + 161));
     }
 
     #[test]
@@ -295,8 +328,7 @@ mod tests {
         };
         assert_eq!(check(r#","tenant":0,"jti":"j""#), Ok(()));
         assert_eq!(check(r#","tenant":0,"jti":"""#), Err(ErrorKind::MissingClaim("jti".into())));
-        for events in ["{}", "null", r#"{"http://schemas.openid.net/event/backchannel-logout":{}}"#]
-        {
+        for events in ["{}", "0", r#"{"http://schemas.openid.net/event/backchannel-logout":{}}"#] {
             let with = format!(r#","tenant":0,"jti":"j","events":{events}"#);
             assert_eq!(check(&with), Err(ErrorKind::SecurityEvent));
         }

@@ -186,7 +186,7 @@ async fn app(public_url: &str) -> Result<App, Box<dyn Error>> {
 fn router(app: App) -> Result<Router, Box<dyn Error>> {
     let sessions = app.sessions.clone();
     let verifier = sessions.verifier_builder().claims::<Profile>().build()?;
-    let layer = sessions.layer_of(verifier).realm("auth_server").respond_with(ProblemJson);
+    let layer = sessions.layer_with(verifier).realm("auth_server").respond_with(ProblemJson);
     let file = |kind: &'static str, text: &'static str| {
         get(async move || ([(header::CONTENT_TYPE, kind)], text))
     };

@@ -14,10 +14,30 @@ use crate::{
 pub(crate) fn claims<C: Send + Sync + 'static>(
     request: RequestHead<'_>,
 ) -> Result<Cow<'_, Claims<C>>, Rejection> {
-    find_claims(request.extensions).map_err(|missing| match missing {
-        Missing::Absent(rejection) => rejection,
+    find_claims(request.extensions).map_err(|missing| refuse_without_claims::<C>(missing, request))
+}
+
+/// The same for a handler that takes guests: `None` for a guest.
+#[cfg(feature = "axum")]
+pub(crate) fn claims_unless_guest<C: Send + Sync + 'static>(
+    request: RequestHead<'_>,
+) -> Result<Option<Cow<'_, Claims<C>>>, Rejection> {
+    match find_claims(request.extensions) {
+        Err(Missing::Absent(rejection)) if rejection.is_of_a_guest() => Ok(None),
+        found => found.map(Some).map_err(|missing| refuse_without_claims::<C>(missing, request)),
+    }
+}
+
+#[cold]
+fn refuse_without_claims<C>(missing: Missing, request: RequestHead<'_>) -> Rejection {
+    match missing {
+        Missing::Absent(rejection) => {
+            observe::refused_after_passing(rejection.error());
+            rejection
+        }
         Missing::Layer => refuse(Error::missing_layer::<C>(), request),
-    })
+        Missing::Several => refuse(Error::several_layers::<C>(), request),
+    }
 }
 
 /// A refusal within a layer, with the layer's challenge.

@@ -3,10 +3,13 @@
 //! # Rules
 //!
 //! 1. A policy sees only claims that were verified: 401 comes before 403.
-//! 2. Scopes and roles are compared byte for byte.
-//! 3. A claim that has the wrong type gives nothing, and its contrary neither: a
-//!    `scope` that is no string makes a token invalid where scopes are needed, a
-//!    role claim that is neither a string nor an array of strings is refused.
+//! 2. A policy on a type of the application sees the claims of the layer for that type. A policy
+//!    on registered claims needs no type, and works in a layer for any. In several layers for
+//!    different types, it sees those of the layer without a type of its own; if there is no such
+//!    layer, the answer is 500.
+//! 3. Scopes and roles are compared byte for byte.
+//! 4. A claim that has the wrong type gives nothing, and its contrary neither: a `scope` or a role
+//!    claim that is neither a string nor an array of strings is answered 403.
 //!
 //! # Example: scopes, roles and a condition
 //! ```
@@ -32,6 +35,8 @@ mod policy;
 mod roles;
 mod scopes;
 
+#[cfg(feature = "axum")]
+pub(crate) use self::lookup::claims_unless_guest;
 pub(crate) use self::lookup::{claims, refuse};
 pub use self::{
     combine::{And, Not, Or, PolicyExt},

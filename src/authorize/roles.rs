@@ -1,6 +1,6 @@
 //! Roles, groups or permissions, wherever the issuer writes them.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, de::IgnoredAny};
 
@@ -11,7 +11,8 @@ use crate::{
     verifier::Claims,
 };
 
-/// The claim that holds the roles: a string or an array of strings.
+/// The claim that holds the roles: a string, an array of strings, or the member names of an
+/// object.
 ///
 /// | issuer | claim |
 /// |---|---|
@@ -19,6 +20,10 @@ use crate::{
 /// | Auth0 | `permissions`, or a name of your own such as `https://example.com/roles` |
 /// | Entra ID | `roles`, `groups` |
 /// | Cognito | `cognito:groups` |
+/// | Zitadel | the member names of `urn:zitadel:iam:org:project:roles`: see [`keys_of`](Self::keys_of) |
+///
+/// A token without the claim has no roles. The event of the refusal then says that the token has
+/// no such claim, so that a wrong path is noticed.
 ///
 /// # Example: an administrator of Keycloak
 /// ```
@@ -27,22 +32,46 @@ use crate::{
 /// let policy = Roles::at("realm_access.roles").any_of(["admin", "operator"]);
 /// ```
 #[derive(Clone, Debug)]
-pub struct Roles(ClaimPath);
+pub struct Roles {
+    path: ClaimPath,
+    form: Form,
+}
+
+/// The form that a claim of roles has.
+#[derive(Clone, Copy, Debug)]
+enum Form {
+    /// A string or an array of strings.
+    Values,
+    /// The member names of an object.
+    Keys,
+}
 
 impl Roles {
-    /// Roles at this place of the claims.
+    /// Roles that are the claim at this place: a string, or an array of strings.
     pub fn at(path: impl Into<ClaimPath>) -> Self {
-        Self(path.into())
+        Self { path: path.into(), form: Form::Values }
+    }
+
+    /// Roles that are the member names of the object at this place, as Zitadel writes them.
+    ///
+    /// # Example: an administrator of Zitadel
+    /// ```
+    /// use tower_jwt_auth::authorize::Roles;
+    ///
+    /// let policy = Roles::keys_of("urn:zitadel:iam:org:project:roles").any_of(["admin"]);
+    /// ```
+    pub fn keys_of(path: impl Into<ClaimPath>) -> Self {
+        Self { path: path.into(), form: Form::Keys }
     }
 
     /// At least one of these roles. Without any, no token will do.
     pub fn any_of<S: Into<String>>(self, roles: impl IntoIterator<Item = S>) -> AnyRole {
-        AnyRole(Wanted::new(self.0, roles))
+        AnyRole(Wanted::new(self, roles))
     }
 
     /// All of these roles. Without any, every token will do.
     pub fn all_of<S: Into<String>>(self, roles: impl IntoIterator<Item = S>) -> EveryRole {
-        EveryRole(Wanted::new(self.0, roles))
+        EveryRole(Wanted::new(self, roles))
     }
 }
 
@@ -56,50 +85,80 @@ pub struct EveryRole(Wanted);
 
 impl<C> Policy<C> for AnyRole {
     fn authorize(&self, claims: &Claims<C>) -> Result<(), Error> {
-        let has = self.0.held(claims.registered())?;
-        let enough = self.0.roles.iter().any(|role| has.contains(role));
-        if enough { Ok(()) } else { Err(Error::forbidden(format!("any of the {}", self.0))) }
+        self.0.check("any", claims.registered(), |wanted, has| wanted.iter().any(has))
     }
 }
 
 impl<C> Policy<C> for EveryRole {
     fn authorize(&self, claims: &Claims<C>) -> Result<(), Error> {
-        let has = self.0.held(claims.registered())?;
-        let enough = self.0.roles.iter().all(|role| has.contains(role));
-        if enough { Ok(()) } else { Err(Error::forbidden(format!("all of the {}", self.0))) }
+        self.0.check("all", claims.registered(), |wanted, has| wanted.iter().all(has))
     }
 }
 
 #[derive(Clone, Debug)]
 struct Wanted {
-    path: ClaimPath,
+    place: Roles,
     roles: Box<[String]>,
 }
 
 impl Wanted {
-    fn new<S: Into<String>>(path: ClaimPath, roles: impl IntoIterator<Item = S>) -> Self {
-        Self { path, roles: roles.into_iter().map(Into::into).collect() }
+    fn new<S: Into<String>>(place: Roles, roles: impl IntoIterator<Item = S>) -> Self {
+        Self { place, roles: roles.into_iter().map(Into::into).collect() }
     }
 
-    /// The roles of a token. A claim of an unknown form does not mean that there
-    /// are no roles, because a policy may require their absence. It is a refusal
-    /// with a cause, which `Not` does not invert.
-    fn held(&self, claims: &RegisteredClaims) -> Result<Vec<String>, Error> {
-        match claims.at(&self.path) {
-            Some(ClaimedRoles::One(role)) => Ok(vec![role]),
-            Some(ClaimedRoles::Many(roles)) => Ok(roles),
-            Some(ClaimedRoles::Unknown(_)) => {
+    /// Whether the roles of a token are `enough`.
+    ///
+    /// A claim of another form does not mean that there are no roles, because a policy may
+    /// require their absence. It is a refusal with a cause, which `Not` does not invert.
+    fn check(
+        &self,
+        how_many: &str,
+        claims: &RegisteredClaims,
+        enough: impl FnOnce(&[String], &dyn Fn(&String) -> bool) -> bool,
+    ) -> Result<(), Error> {
+        let found = claims.at::<ClaimedRoles>(&self.place.path);
+        let is_there = found.is_some();
+        let held = match (found, self.place.form) {
+            (None, _) => Vec::new(),
+            (Some(ClaimedRoles::One(role)), Form::Values) => vec![role],
+            (Some(ClaimedRoles::Many(roles)), Form::Values) => roles,
+            (Some(ClaimedRoles::Object(members)), Form::Keys) => members.into_keys().collect(),
+            (Some(_), form) => {
                 let kind = ErrorKind::Forbidden { policy: self.to_string().into() };
-                Err(Error::with_source(kind, "the claim is no string and no array of strings"))
+                return Err(Error::with_source(kind, form.not_met()));
             }
-            None => Ok(Vec::new()),
+        };
+        if enough(&self.roles, &|role| held.contains(role)) {
+            return Ok(());
         }
+        Err(Error::forbidden(if is_there {
+            format!("{how_many} of the {self}")
+        } else {
+            format!("{how_many} of the {self}: it has no such claim")
+        }))
     }
 }
 
 impl fmt::Display for Wanted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "roles {:?} in `{}`", self.roles, self.path)
+        let place = match self.place.form {
+            Form::Values => "in",
+            Form::Keys => "among the members of",
+        };
+        write!(f, "roles {:?} {place} `{}`", self.roles, self.place.path)
+    }
+}
+
+impl Form {
+    /// The cause of the refusal of a claim that has another form.
+    fn not_met(self) -> &'static str {
+        match self {
+            Self::Values => {
+                "the claim is no string and no array of strings; the member names of an object \
+                 are read with `Roles::keys_of`"
+            }
+            Self::Keys => "the claim is no object; a string or an array is read with `Roles::at`",
+        }
     }
 }
 
@@ -108,5 +167,6 @@ impl fmt::Display for Wanted {
 enum ClaimedRoles {
     One(String),
     Many(Vec<String>),
+    Object(BTreeMap<String, IgnoredAny>),
     Unknown(IgnoredAny),
 }

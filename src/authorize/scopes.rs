@@ -29,19 +29,21 @@ impl Scopes {
 impl<C> Policy<C> for Scopes {
     fn authorize(&self, claims: &Claims<C>) -> Result<(), Error> {
         let has = claims.registered().scopes();
-        if has.is_malformed() {
-            let claim = Some("scope");
-            return Err(Error::new(ErrorKind::MalformedClaims { claim }));
-        }
         let missing = self.scopes.iter().filter(|scope| !has.contains(scope)).count();
         let enough = if self.all { missing == 0 } else { missing < self.scopes.len() };
-        if enough {
+        if enough && !has.is_malformed() {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::InsufficientScope {
+        let kind = ErrorKind::InsufficientScope {
             required: self.scopes.clone(),
             missing: self.scopes.iter().filter(|scope| !has.contains(scope)).cloned().collect(),
-        }))
+        };
+        // With a cause, so that `Not` does not invert it.
+        Err(if has.is_malformed() {
+            Error::with_source(kind, "`scope` or `scp` is no string and no array of strings")
+        } else {
+            Error::new(kind)
+        })
     }
 }
 

@@ -16,6 +16,6 @@ pub use self::{
     time::NumericDate,
 };
 pub(crate) use self::{
-    raw::{Malformed, RawClaims},
+    raw::{Malformed, RawClaims, Reading},
     time::Times,
 };

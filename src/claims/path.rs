@@ -9,11 +9,12 @@ use crate::json::{self, Text};
 
 /// The place of a claim: the names of the members that lead to it.
 ///
-/// A string is parted at its dots, so `"realm_access.roles"` is `roles` within
-/// `realm_access`. A name that has dots of its own, such as
-/// `https://example.com/roles`, is given as an array: `["https://example.com/roles"]`.
-/// A string with a `/` in it is one name without more ado, so that such a name
-/// is not taken apart by mistake.
+/// - A string is parted at its dots: `"realm_access.roles"` is `roles` within `realm_access`.
+/// - A string with a `/` or a `:` is one name, such as `"https://example.com/roles"` and
+///   `"cognito:groups"`. Its dots do not part it.
+/// - An array has the names one by one: `["resource_access", "my.client", "roles"]`.
+///
+/// The token has no say in how a path is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimPath(Box<[Box<str>]>);
 
@@ -28,7 +29,7 @@ impl ClaimPath {
 
 impl From<&str> for ClaimPath {
     fn from(path: &str) -> Self {
-        if path.contains('/') {
+        if path.contains(['/', ':']) {
             Self::from([path])
         } else {
             Self(path.split('.').map(Box::from).collect())
@@ -92,7 +93,7 @@ impl<'de> Visitor<'de> for Seek<'_> {
 mod tests {
     use super::*;
 
-    const PAYLOAD: &str = r#"{"a":{"b":{"c":["x"]}},"a.b":1,"https://e.com/r":"u","n":null}"#;
+    const PAYLOAD: &str = r#"{"a":{"b":{"c":["x"]}},"a.b":1,"https://e.com/r":"u","urn:a.b:roles":{"admin":{}},"urn:a":{"b:roles":1},"n":null}"#;
 
     #[test]
     fn paths_lead_where_they_say() {
@@ -100,6 +101,7 @@ mod tests {
         assert_eq!(read("a.b.c".into()), Some(serde_json::json!(["x"])));
         assert_eq!(read(["a.b"].into()), Some(serde_json::json!(1)));
         assert_eq!(read("https://e.com/r".into()), Some(serde_json::json!("u")));
+        assert_eq!(read("urn:a.b:roles".into()), Some(serde_json::json!({"admin": {}})));
         for path in ["a.x", "x", "a.b.c.d", "n.x", ""] {
             assert_eq!(read(path.into()), None, "{path}");
         }

@@ -9,7 +9,7 @@ use super::{
     audience::{Audience, KeptAudience},
     path::ClaimPath,
     payload_str::PayloadStr,
-    raw::RawClaims,
+    raw::{RawClaims, Reading},
     scope::{KeptScope, ScopeSet},
     time::{NumericDate, Times},
 };
@@ -179,7 +179,7 @@ impl<'de> Deserialize<'de> for RegisteredClaims {
         let payload: Box<str> = payload.into();
         let malformed = || D::Error::custom("the registered claims are malformed");
         let mut raw = RawClaims::default();
-        raw.read(&payload, &[]).map_err(|_| malformed())?;
+        raw.read(&payload, Reading::default()).map_err(|_| malformed())?;
         let claims = Self::from_raw(&raw, &payload);
         drop(raw);
         Ok(claims.with_payload(payload))

@@ -7,12 +7,11 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use super::payload_str::PayloadStr;
 use crate::json::Checked;
 
-/// The scopes of a token: the words of the string claim `scope` (RFC 9068
-/// §2.2.3) and of `scp`, which may be a string or an array.
+/// The scopes of a token, from `scope` (RFC 9068 §2.2.3) and `scp`. Each may be a string with
+/// words, or an array of strings, as some issuers write it.
 ///
-/// Scopes are compared byte for byte, and only U+0020 parts them (RFC 6749
-/// §3.3). An issuer that writes `scope` as an array is read with
-/// [`Roles::at("scope")`](crate::authorize::Roles::at).
+/// Scopes are compared byte for byte. In a string, only U+0020 parts them (RFC 6749 §3.3). A
+/// member of an array is one scope.
 #[derive(Clone, Copy)]
 pub struct ScopeSet<'a> {
     pub(super) payload: &'a str,
@@ -92,17 +91,6 @@ pub(crate) enum RawScope<'a> {
 impl<'de> Deserialize<'de> for RawScope<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(ScopeVisitor)
-    }
-}
-
-impl RawScope<'_> {
-    /// The same for the claim `scope`, which has no array form (RFC 9068
-    /// §2.2.3).
-    pub(super) fn without_list(self) -> Self {
-        match self {
-            Self::List(_) => Self::Malformed,
-            other => other,
-        }
     }
 }
 

@@ -36,8 +36,8 @@ pub enum ConfigError {
     /// Two calls on a builder contradict each other, or one needs another; the message says which
     /// to leave out or to add.
     Conflict(&'static str),
-    /// Settings contradict each other, or a file of theirs cannot be read; the
-    /// message says which.
+    /// Settings contradict each other, a variable is unknown or malformed, or a file cannot be
+    /// read; the message says which.
     Settings(String),
     /// An HMAC secret is shorter than its hash (RFC 7518 §3.2).
     #[non_exhaustive]
@@ -113,7 +113,7 @@ impl fmt::Display for ConfigError {
             Self::SecretTooShort { algorithm, needed, given } => write!(
                 f,
                 "the secret for {algorithm} has {given} bytes, use at least {needed} random ones \
-                 (RFC 7518 §3.2)"
+                 (RFC 7518 §3.2); for an issuer that cannot be changed, see `Key::dangerous`"
             ),
             Self::SecretIsAKey => f.write_str(
                 "the HMAC secret is a key file, load it with `Key::from_pem`, `Key::from_der` or \

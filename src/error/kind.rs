@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, fmt, time::Duration};
 
+use crate::json::JsonFault;
+
 /// The kind of an [`Error`](super::Error).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -35,8 +37,17 @@ pub enum ErrorKind {
     },
     /// The token is not a JSON Web Signature in compact form (RFC 7515 §7.1).
     MalformedToken,
+    /// The token has five parts: it is encrypted (RFC 7516 §7.1), which is not supported.
+    Encrypted,
+    /// The token has no signature: its `alg` is `none` (RFC 7519 §6).
+    Unsigned,
     /// The token's header is not an acceptable JOSE header (RFC 7515 §4).
-    MalformedHeader,
+    MalformedHeader {
+        /// The registered member at fault, if it is one.
+        member: Option<&'static str>,
+        /// What is wrong with it, or with the header.
+        fault: JsonFault,
+    },
     /// The header has a member that changes how the token must be read, such
     /// as `crit` (RFC 7515 §4.1.11) or `b64` (RFC 7797): none is supported.
     UnsupportedHeader(&'static str),
@@ -51,8 +62,11 @@ pub enum ErrorKind {
     /// The payload is not a claims set (RFC 7519 §7.2): no JSON object, a
     /// repeated name, or a registered claim of a wrong JSON type.
     MalformedClaims {
-        /// The registered claim at fault, if it is one.
-        claim: Option<&'static str>,
+        /// The claim at fault: a registered one, or of a token with a good signature the name
+        /// that is repeated. A name of the token is escaped, and cut at 64 characters.
+        claim: Option<Cow<'static, str>>,
+        /// What is wrong with it, or with the payload.
+        fault: JsonFault,
     },
     /// A claim that is required is missing, `null` or empty.
     MissingClaim(Cow<'static, str>),
@@ -220,7 +234,9 @@ impl ErrorKind {
             Self::CrossSite { .. } => Class::CrossSite,
             Self::TokenTooLong { .. }
             | Self::MalformedToken
-            | Self::MalformedHeader
+            | Self::Encrypted
+            | Self::Unsigned
+            | Self::MalformedHeader { .. }
             | Self::UnsupportedHeader(_)
             | Self::AlgorithmNotAllowed
             | Self::TokenType
@@ -262,7 +278,9 @@ impl ErrorKind {
             Self::CrossSite { .. } => "cross_site",
             Self::TokenTooLong { .. } => "token_too_long",
             Self::MalformedToken => "malformed_token",
-            Self::MalformedHeader => "malformed_header",
+            Self::Encrypted => "encrypted",
+            Self::Unsigned => "unsigned",
+            Self::MalformedHeader { .. } => "malformed_header",
             Self::UnsupportedHeader(_) => "unsupported_header",
             Self::AlgorithmNotAllowed => "algorithm_not_allowed",
             Self::TokenType => "token_type",
@@ -329,7 +347,19 @@ impl fmt::Display for ErrorKind {
             Self::MalformedToken => {
                 f.write_str("the token is not three parts of unpadded base64url")
             }
-            Self::MalformedHeader => f.write_str("the token's header is no valid JOSE header"),
+            Self::Encrypted => f.write_str(
+                "the token has five parts: it is encrypted (JWE), have the issuer sign it only",
+            ),
+            Self::Unsigned => f.write_str("the token has no signature (`alg: none`)"),
+            Self::MalformedHeader { member: Some(name), fault } => {
+                write!(f, "`{name}` in the token's header {}", says(*fault))
+            }
+            Self::MalformedHeader { member: None, fault: JsonFault::Repeated } => {
+                f.write_str("the token's header repeats a name")
+            }
+            Self::MalformedHeader { member: None, .. } => {
+                f.write_str("the token's header is not one JSON object")
+            }
             Self::UnsupportedHeader(name) => {
                 write!(f, "the token's header has `{name}`, which is not supported")
             }
@@ -339,11 +369,14 @@ impl fmt::Display for ErrorKind {
             Self::TokenType => f.write_str("the token's `typ` is not allowed here"),
             Self::UnknownKey => f.write_str("no key fits the token's `kid` and algorithm"),
             Self::Signature => f.write_str("the signature is not that of a configured key"),
-            Self::MalformedClaims { claim: Some(name) } => {
-                write!(f, "the claim `{name}` is repeated or has a wrong JSON type")
+            Self::MalformedClaims { claim: Some(name), fault } => {
+                write!(f, "the claim `{name}` {}", says(*fault))
             }
-            Self::MalformedClaims { claim: None } => {
-                f.write_str("the payload is no JSON object, or repeats a name")
+            Self::MalformedClaims { claim: None, fault: JsonFault::Repeated } => {
+                f.write_str("the payload repeats a name")
+            }
+            Self::MalformedClaims { claim: None, .. } => {
+                f.write_str("the payload is not one JSON object")
             }
             Self::MissingClaim(name) => write!(f, "the claim `{name}` is required and missing"),
             Self::Expired => f.write_str("the token has expired"),
@@ -399,6 +432,16 @@ impl fmt::Display for ErrorKind {
                 write!(f, "no `{layer}` for the claims `{claims}` wraps this service, add it")
             }
         }
+    }
+}
+
+/// What a fault says of a member.
+fn says(fault: JsonFault) -> &'static str {
+    match fault {
+        JsonFault::Syntax => "is no valid JSON",
+        JsonFault::Repeated => "is repeated",
+        JsonFault::WrongType => "has a wrong JSON type, or a value that it cannot have",
+        JsonFault::Missing => "is missing",
     }
 }
 

@@ -15,6 +15,8 @@ use std::{
     },
 };
 
+use http::StatusCode;
+
 pub(crate) use self::kind::{Class, seconds_up};
 pub use self::{
     config::ConfigError,
@@ -22,6 +24,7 @@ pub use self::{
     kind::{ErrorKind, InvalidRequest},
     store::StoreError,
 };
+pub use crate::json::JsonFault;
 
 /// Any error, in a box, as in tower.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -80,8 +83,19 @@ impl Error {
     /// A service that asks for the claims `C` without the layer for them.
     #[cold]
     pub(crate) fn missing_layer<C>() -> Self {
-        let claims = std::any::type_name::<C>();
-        Self::new(ErrorKind::MissingLayer { layer: "JwtAuthLayer", claims })
+        Self::new(Self::no_layer_for::<C>())
+    }
+
+    /// A service that asks for the claims `C`, which several layers have and none is for.
+    #[cold]
+    pub(crate) fn several_layers<C>() -> Self {
+        let cause = "several layers for different types of claims wrap this service: ask for the \
+                     type of one, as in `Claims<User>` or `RequireLayer::for_claims`";
+        Self::with_source(Self::no_layer_for::<C>(), cause)
+    }
+
+    fn no_layer_for<C>() -> ErrorKind {
+        ErrorKind::MissingLayer { layer: "JwtAuthLayer", claims: std::any::type_name::<C>() }
     }
 
     /// The operator knows of the cause: the requests that fail with it need no event each.
@@ -115,6 +129,16 @@ impl Error {
         Self::new(ErrorKind::Forbidden { policy: policy.into() })
     }
 
+    /// The error without names that the token has made up: nobody knows yet who has signed it.
+    pub(crate) fn without_names(self) -> Self {
+        match self.kind() {
+            ErrorKind::MalformedClaims { claim: Some(Cow::Owned(_)), fault } => {
+                Self::new(ErrorKind::MalformedClaims { claim: None, fault: *fault })
+            }
+            _ => self,
+        }
+    }
+
     /// The kind of the error.
     #[must_use]
     pub fn kind(&self) -> &ErrorKind {
@@ -146,7 +170,9 @@ impl Error {
             self.kind(),
             ErrorKind::InvalidRequest(InvalidRequest::MalformedCredentials)
                 | ErrorKind::MalformedToken
-                | ErrorKind::MalformedHeader
+                | ErrorKind::Encrypted
+                | ErrorKind::Unsigned
+                | ErrorKind::MalformedHeader { .. }
                 | ErrorKind::MalformedClaims { .. }
                 | ErrorKind::Revoked
         )
@@ -163,6 +189,31 @@ impl Error {
     #[must_use]
     pub fn is_server_fault(&self) -> bool {
         matches!(self.kind().class(), Class::Unavailable | Class::Failed)
+    }
+
+    /// The status that answers it, unless the request is one of a
+    /// [guest](crate::JwtAuthLayer::optional): see
+    /// [`Rejection::status`](crate::response::Rejection::status).
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status_as(self.kind().class())
+    }
+
+    /// The status where the error means this to the client.
+    pub(crate) fn status_as(&self, class: Class) -> StatusCode {
+        match class {
+            Class::NoToken | Class::InvalidToken | Class::InvalidGrant => StatusCode::UNAUTHORIZED,
+            Class::InvalidRequest => match self.kind() {
+                ErrorKind::InvalidRequest(InvalidRequest::LateBody) => StatusCode::REQUEST_TIMEOUT,
+                ErrorKind::InvalidRequest(InvalidRequest::MediaType) => {
+                    StatusCode::UNSUPPORTED_MEDIA_TYPE
+                }
+                _ => StatusCode::BAD_REQUEST,
+            },
+            Class::InsufficientScope | Class::CrossSite => StatusCode::FORBIDDEN,
+            Class::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Class::Failed => StatusCode::INTERNAL_SERVER_ERROR,
+        }
     }
 
     /// The error code of RFC 6750 §3.1 or, of a refresh token, of RFC 6749 §5.2, if the

@@ -27,10 +27,7 @@ where
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Rejection> {
-        match authorize::claims::<C>((&*parts).into()) {
-            Ok(claims) => Ok(Some(claims.into_owned())),
-            Err(rejection) if rejection.is_of_a_guest() => Ok(None),
-            Err(rejection) => Err(rejection),
-        }
+        let claims = authorize::claims_unless_guest((&*parts).into())?;
+        Ok(claims.map(Cow::into_owned))
     }
 }

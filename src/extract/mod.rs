@@ -12,10 +12,14 @@
 //! `.pass_through()`. In an `.optional()` layer, a bad token in a cookie counts as no token:
 //! `Option<Claims<C>>` is `None`, and the others answer 401.
 //!
+//! Each refusal is an event, as those of the layer are. With a `Result`, the extractor has refused
+//! and the handler decides on the answer.
+//!
 //! `Claims` without a type, and `Subject`, work with a [`JwtAuthLayer`] for any type of claims.
 //! `Claims<C>` needs one for the same `C`. Without it, the answer is 500, and the log says which
 //! layer is missing. If several layers around a handler are for different types, `Claims` are
-//! those of the layer without a type of its own; if there is no such layer, the answer is 500.
+//! those of the layer without a type of its own; if there is no such layer, the answer is 500, to
+//! guests as well.
 //!
 //! [`JwtAuthLayer`]: crate::JwtAuthLayer
 //!

@@ -102,6 +102,11 @@ impl Key {
         Self::read_jwk(text.as_ref(), Trust::Private)
     }
 
+    /// Opens the kinds of keys that are not safe.
+    pub fn dangerous() -> DangerousKey {
+        DangerousKey(())
+    }
+
     /// Names the key: it then serves tokens with this `kid` and tokens without
     /// one.
     #[must_use]
@@ -188,6 +193,59 @@ impl Key {
         let prepared: Result<_, _> =
             algorithms.into_iter().map(|one| Prepared::new(one, material)).collect();
         Ok(Self { kid: None, issuer: None, prepared: prepared? })
+    }
+}
+
+/// The kinds of [`Key`] that are not safe; made by [`Key::dangerous`].
+#[derive(Debug)]
+#[must_use = "call one of its methods"]
+pub struct DangerousKey(());
+
+impl DangerousKey {
+    /// A shared secret for HS256 that has fewer than 32 bytes, but at least 16. It only
+    /// verifies: no token can be issued with it.
+    ///
+    /// # Security
+    ///
+    /// A secret must be as long as the hash (RFC 7518 §3.2). Whoever has one token can try out
+    /// secrets without asking anybody, and then issue tokens. Use this only while an issuer that
+    /// you cannot change signs with such a secret.
+    ///
+    /// # Errors
+    ///
+    /// The secret has fewer than 16 bytes, is nothing but zeros, or is the text of a key file.
+    pub fn short_hs256(self, secret: impl AsRef<[u8]>) -> Result<Key, ConfigError> {
+        Self::short(Algorithm::HS256, secret.as_ref())
+    }
+
+    /// The same for HS384: fewer than 48 bytes, but at least 16.
+    ///
+    /// # Security
+    ///
+    /// See [`short_hs256`](Self::short_hs256).
+    ///
+    /// # Errors
+    ///
+    /// As for [`short_hs256`](Self::short_hs256).
+    pub fn short_hs384(self, secret: impl AsRef<[u8]>) -> Result<Key, ConfigError> {
+        Self::short(Algorithm::HS384, secret.as_ref())
+    }
+
+    /// The same for HS512: fewer than 64 bytes, but at least 16.
+    ///
+    /// # Security
+    ///
+    /// See [`short_hs256`](Self::short_hs256).
+    ///
+    /// # Errors
+    ///
+    /// As for [`short_hs256`](Self::short_hs256).
+    pub fn short_hs512(self, secret: impl AsRef<[u8]>) -> Result<Key, ConfigError> {
+        Self::short(Algorithm::HS512, secret.as_ref())
+    }
+
+    fn short(algorithm: Algorithm, secret: &[u8]) -> Result<Key, ConfigError> {
+        Key::for_algorithms(&shared_secret::read_short(secret, algorithm)?, [algorithm])
     }
 }
 

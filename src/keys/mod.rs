@@ -80,7 +80,7 @@ pub(crate) use self::live::LiveKeys;
 #[cfg(feature = "remote")]
 pub(crate) use self::remote::{Deadline, KeyAnswer, PendingFetch, RemoteKeys};
 pub use self::{
-    key::Key,
+    key::{DangerousKey, Key},
     set::{KeySet, SkippedKey},
     source::{IntoKeySource, KeySource},
 };

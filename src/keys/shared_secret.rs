@@ -4,7 +4,7 @@ use base64_simd::STANDARD_NO_PAD;
 use zeroize::Zeroizing;
 
 use super::{der, material::Material};
-use crate::{alg::Algorithm, error::ConfigError};
+use crate::{alg::Algorithm, error::ConfigError, secret::Secret};
 
 /// A secret for one algorithm or for all that it is long enough for.
 ///
@@ -13,13 +13,32 @@ use crate::{alg::Algorithm, error::ConfigError};
 /// It is too short, it was never set, or it is a key: then it is public, most likely, and the
 /// start of an algorithm confusion (RFC 8725 §2.1).
 pub(super) fn read(bytes: &[u8], algorithm: Option<Algorithm>) -> Result<Material, ConfigError> {
+    check(bytes, LONG)?;
+    Material::long_secret(bytes, algorithm)
+}
+
+/// A secret for one algorithm, which may be shorter than its hash.
+///
+/// # Errors
+///
+/// It has fewer than 16 bytes, was never set, or is a key.
+pub(super) fn read_short(bytes: &[u8], algorithm: Algorithm) -> Result<Material, ConfigError> {
+    check(bytes, SHORT)?;
+    if bytes.len() < SHORT {
+        let (algorithm, given) = (algorithm.name(), bytes.len());
+        return Err(ConfigError::SecretTooShort { algorithm, needed: SHORT, given });
+    }
+    Ok(Material::Secret(Secret::new(bytes)))
+}
+
+fn check(bytes: &[u8], shortest: usize) -> Result<(), ConfigError> {
     if is_key(bytes) {
         return Err(ConfigError::SecretIsAKey);
     }
-    if bytes.len() >= 32 && bytes.iter().all(|byte| *byte == 0) {
+    if bytes.len() >= shortest && bytes.iter().all(|byte| *byte == 0) {
         return Err(ConfigError::WeakKey("the secret is nothing but zeros, it was never set"));
     }
-    Material::long_secret(bytes, algorithm)
+    Ok(())
 }
 
 /// Whether these bytes are a key or a certificate, or say one in base64 or hexadecimal digits.
@@ -81,6 +100,10 @@ fn from_hex(plain: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     });
     pairs.collect::<Option<Vec<_>>>().map(Zeroizing::new)
 }
+
+/// The shortest secret, in bytes, and the shortest one of those that may be too short.
+const LONG: usize = 32;
+const SHORT: usize = 16;
 
 /// How often a text may be that of another one.
 const MOST_CODINGS: usize = 4;

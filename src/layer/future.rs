@@ -14,7 +14,12 @@ use serde::de::DeserializeOwned;
 use tower_service::Service;
 
 use super::{gate::Gate, header_change::HeaderChange};
-use crate::{error::Error, response::Respond, source::TokenLocation, verifier::Claims};
+use crate::{
+    error::Error,
+    response::{Respond, with_format},
+    source::TokenLocation,
+    verifier::Claims,
+};
 
 type PendingClaims<C> = Pin<Box<dyn Future<Output = Result<Claims<C>, Error>> + Send>>;
 
@@ -33,6 +38,8 @@ pin_project! {
         #[pin]
         state: State<S, C, R, ReqBody, ResBody>,
         change: HeaderChange,
+        // The format for refusals of the service within, if the layer has one.
+        format: Option<R>,
     }
 }
 
@@ -64,12 +71,13 @@ impl<S, C, R, ReqBody, ResBody> ResponseFuture<S, C, R, ReqBody, ResBody>
 where
     S: Service<Request<ReqBody>>,
 {
-    pub(super) fn forward(future: S::Future, change: HeaderChange) -> Self {
-        Self { state: State::Forward { future }, change }
+    pub(super) fn forward(future: S::Future, change: HeaderChange, format: Option<R>) -> Self {
+        Self { state: State::Forward { future }, change, format }
     }
 
     pub(super) fn rejected(response: Response<ResBody>) -> Self {
-        Self { state: State::Rejected { response: Some(response) }, change: HeaderChange::None }
+        let state = State::Rejected { response: Some(response) };
+        Self { state, change: HeaderChange::None, format: None }
     }
 
     pub(super) fn verify(
@@ -81,7 +89,8 @@ where
         location: TokenLocation,
     ) -> Self {
         let parked = Some(Box::new(ParkedRequest { service, request, gate, respond, location }));
-        Self { state: State::Verify { verification, parked }, change: HeaderChange::None }
+        let state = State::Verify { verification, parked };
+        Self { state, change: HeaderChange::None, format: None }
     }
 }
 
@@ -98,7 +107,8 @@ where
         loop {
             match this.state.as_mut().project() {
                 StateProj::Forward { future } => {
-                    let mut response = ready!(future.poll(context))?;
+                    let response = ready!(future.poll(context))?;
+                    let mut response = with_format(response, this.format.as_ref());
                     this.change.apply(&mut response);
                     return Poll::Ready(Ok(response));
                 }
@@ -113,6 +123,7 @@ where
                     match waiting.gate.admit(verified, location, &mut waiting.request) {
                         Ok(change) => {
                             *this.change = change;
+                            *this.format = waiting.gate.own_format.then_some(waiting.respond);
                             let future = waiting.service.call(waiting.request);
                             this.state.set(State::Forward { future });
                         }

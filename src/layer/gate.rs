@@ -2,7 +2,7 @@
 
 use std::{fmt, mem};
 
-use http::{Method, Request, header};
+use http::{Extensions, Method, Request, header};
 use serde::de::DeserializeOwned;
 
 use super::header_change::HeaderChange;
@@ -25,6 +25,8 @@ pub(super) struct Gate<C> {
     pub(super) challenge: Challenge,
     /// Whether the challenge is not the default one.
     pub(super) own_challenge: bool,
+    /// Whether the format of refusals is not the default one.
+    pub(super) own_format: bool,
 }
 
 /// The answer to requests without claims.
@@ -68,12 +70,35 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
         let change = match verified {
             Ok(claims) => {
                 request.extensions_mut().insert(claims);
+                self.replace_outer_layer(request.extensions_mut());
                 location.into()
             }
             Err(error) => self.admit_without_claims(error, location, request)?,
         };
         self.hand_over(request);
         Ok(change)
+    }
+
+    /// Leaves the challenge of this layer, and nothing that a layer outside has left.
+    #[inline]
+    fn replace_outer_layer(&self, extensions: &mut Extensions) {
+        // A layer that lets a request pass without claims leaves a challenge as well. So one
+        // question finds out about both.
+        let is_within = match self.own_challenge {
+            true => extensions.insert(self.challenge.clone()).is_some(),
+            false => extensions.get::<Challenge>().is_some(),
+        };
+        if is_within {
+            self.forget_outer_layer(extensions);
+        }
+    }
+
+    #[cold]
+    fn forget_outer_layer(&self, extensions: &mut Extensions) {
+        if !self.own_challenge {
+            extensions.remove::<Challenge>();
+        }
+        ClaimsAbsent::<C>::remove(extensions);
     }
 
     #[cold]
@@ -118,19 +143,16 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
     #[cold]
     fn leave_without_claims<B>(&self, rejection: Rejection, request: &mut Request<B>) {
         observe::passed(rejection.error());
-        request.extensions_mut().remove::<Claims<C>>();
-        ClaimsAbsent::<C>::leave(rejection, request.extensions_mut());
+        let extensions = request.extensions_mut();
+        extensions.remove::<Claims<C>>();
+        // Also the default one: `replace_outer_layer` asks for it.
+        extensions.insert(self.challenge.clone());
+        ClaimsAbsent::<C>::leave(rejection, extensions);
     }
 
-    /// Prepares a request that is passed on.
+    /// Hides the token in a request that is passed on.
     #[inline]
     fn hand_over<B>(&self, request: &mut Request<B>) {
-        if self.own_challenge {
-            request.extensions_mut().insert(self.challenge.clone());
-        } else if request.extensions().get::<Challenge>().is_some() {
-            // That of a layer outside of this one.
-            request.extensions_mut().remove::<Challenge>();
-        }
         self.sources.mark_sensitive(request.headers_mut());
         if self.strip {
             let mut uri = mem::take(request.uri_mut());
@@ -173,6 +195,7 @@ impl<C> Clone for Gate<C> {
             strip: self.strip,
             challenge: self.challenge.clone(),
             own_challenge: self.own_challenge,
+            own_format: self.own_format,
         }
     }
 }

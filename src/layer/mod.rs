@@ -6,10 +6,14 @@
 //!    [`verifier`](crate::verifier) says, and refused as
 //!    [`response`](crate::response) says.
 //! 2. The claims are put into the request's extensions as a
-//!    [`Claims<C>`](crate::Claims). Claims of an outer layer of the same type are removed,
-//!    whether the request passes or not.
-//! 3. `Authorization` and `Cookie` are marked sensitive in what is passed on.
-//! 4. If the token's key and issuer are known, nothing is spawned and nothing is locked. The inner
+//!    [`Claims<C>`](crate::Claims). It removes the claims of an outer layer of the same type,
+//!    and the [`Rejection`](crate::response::Rejection) of an outer layer.
+//! 3. [`Claims`](crate::Claims) without a type, and policies on them, are those of a layer without
+//!    a type of its own. Without such a layer, they are those of the only layer for another type.
+//!    With several layers for different types, nobody can say which one is meant: the answer is
+//!    500, also if only one of them has let the request pass with claims.
+//! 4. `Authorization` and `Cookie` are marked sensitive in what is passed on.
+//! 5. If the token's key and issuer are known, nothing is spawned and nothing is locked. The inner
 //!    service is called in place, the one that was polled ready. It is cloned only if the answer
 //!    has to be waited for.
 //!
@@ -94,7 +98,7 @@ use crate::{
 /// - mode: a token is required
 /// - preflights: refused like every request without a token
 /// - realm: none
-/// - body of a refusal: empty
+/// - body of a refusal: empty, also of those inside by extractors and [`RequireLayer`]
 /// - token in the request that is passed on: left there, marked sensitive
 #[must_use = "a layer does nothing until it wraps a service"]
 pub struct JwtAuthLayer<C = RegisteredClaims, R = DefaultRespond> {
@@ -113,20 +117,42 @@ impl<C> JwtAuthLayer<C> {
             strip: false,
             challenge: Challenge::new(None),
             own_challenge: false,
+            own_format: false,
         };
         Self { gate: Arc::new(gate), respond: DefaultRespond }
     }
 }
 
 impl<C, R> JwtAuthLayer<C, R> {
-    /// Looks for the token in this place too.
+    /// Adds a place where the token is looked for. Default: `Authorization`.
+    ///
+    /// A second source for the same place replaces the first one with its settings: a cookie or a
+    /// header of the same name, the query, a WebSocket subprotocol with the same marker,
+    /// `Authorization`. Functions of [`TokenSource::custom`] are all asked.
     pub fn source(self, source: TokenSource) -> Self {
         self.with(|gate| gate.sources.add(source))
     }
 
-    /// Does not look at `Authorization`.
-    pub fn without_authorization_header(self) -> Self {
-        self.with(|gate| gate.sources.remove_authorization())
+    /// Sets the only places where the token is looked for, in place of `Authorization` and of
+    /// what was added before. Without any, no request has a token.
+    ///
+    /// [`strip_token`](Self::strip_token) does not take a token out of a place that is not a
+    /// source.
+    ///
+    /// # Example: a cookie, and not `Authorization`
+    /// ```
+    /// use tower_jwt_auth::{JwtAuthLayer, TokenSource};
+    /// # use tower_jwt_auth::{Key, Verifier};
+    /// # let verifier = Verifier::builder()
+    /// #     .any_issuer().any_audience().keys(Key::hs256([7; 32])).build()?;
+    /// let layer = JwtAuthLayer::new(verifier).sources([TokenSource::cookie("__Host-at").build()?]);
+    /// # Ok::<(), tower_jwt_auth::ConfigError>(())
+    /// ```
+    pub fn sources(self, sources: impl IntoIterator<Item = TokenSource>) -> Self {
+        self.with(|gate| {
+            gate.sources = TokenSources::none();
+            sources.into_iter().for_each(|source| gate.sources.add(source));
+        })
     }
 
     /// Lets requests without a token pass, without claims. Use it where guests are welcome.
@@ -186,11 +212,42 @@ impl<C, R> JwtAuthLayer<C, R> {
         })
     }
 
-    /// Answers refusals in another way: with
-    /// [`ProblemJson`](crate::response::ProblemJson), or with a function from
-    /// [`&Rejection`](crate::response::Rejection) to a response.
+    /// Answers refusals in another format: that of [`ProblemJson`](crate::response::ProblemJson),
+    /// or of a function from [`&Rejection`](crate::response::Rejection) to a response.
+    ///
+    /// Refusals of extractors, and of a [`RequireLayer`] without a format of its own, get the same
+    /// format if they are inside of this layer. Of several layers around them, the innermost one
+    /// decides, also if it has the default format. An answer that a handler or a layer in between
+    /// has made from a refusal, with another status or with a `Content-Type`, is not changed.
+    /// Headers that were added in between are kept, unless the format sets them.
+    ///
+    /// # Example: one format for the whole service
+    /// ```
+    /// use axum::{Router, body::Body, http::Request, routing::get};
+    /// use tower::ServiceExt;
+    /// use tower_jwt_auth::{Claims, JwtAuthLayer, RequireLayer, response::ProblemJson};
+    /// # use tower_jwt_auth::{Key, Verifier};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let verifier = Verifier::builder()
+    /// #     .any_issuer().any_audience().keys(Key::hs256([7; 32])).build()?;
+    /// let app = Router::new()
+    ///     .route("/admin", get(async || "admin"))
+    ///     .route_layer(RequireLayer::scopes(["admin"]))
+    ///     .route("/me", get(async |claims: Claims| format!("{:?}", claims.subject())))
+    ///     .layer(JwtAuthLayer::new(verifier).optional().respond_with(ProblemJson));
+    /// for path in ["/me", "/admin"] {
+    ///     let request = Request::get(path).body(Body::empty())?;
+    ///     let response = app.clone().oneshot(request).await?;
+    ///     assert_eq!(response.status(), 401);
+    ///     assert_eq!(response.headers()["content-type"], "application/problem+json");
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn respond_with<R2>(self, respond: R2) -> JwtAuthLayer<C, R2> {
-        JwtAuthLayer { gate: self.gate, respond }
+        let layer = self.with(|gate| gate.own_format = true);
+        JwtAuthLayer { gate: layer.gate, respond }
     }
 
     fn with(mut self, set: impl FnOnce(&mut Gate<C>)) -> Self {

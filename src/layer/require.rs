@@ -16,7 +16,7 @@ use tower_service::Service;
 use crate::{
     authorize::{self, Policy, Scopes},
     claims::RegisteredClaims,
-    response::{DefaultRespond, Rejection, Respond},
+    response::{DefaultRespond, Rejection, Respond, without_format},
 };
 
 /// Lets requests pass whose claims satisfy a [`Policy`]; the others are
@@ -62,6 +62,8 @@ use crate::{
 pub struct RequireLayer<C = RegisteredClaims, R = DefaultRespond> {
     policy: Arc<dyn Policy<C> + Send + Sync>,
     respond: R,
+    /// Whether `respond` was set. If not, the layer outside decides on the format.
+    own_format: bool,
 }
 
 impl RequireLayer {
@@ -69,9 +71,9 @@ impl RequireLayer {
     /// a function of `&Claims`.
     ///
     /// The [`JwtAuthLayer`](super::JwtAuthLayer) outside may read any type of claims. If several
-    /// layers around it have claims of different types, those of a layer without a type of its
-    /// own count. If there is no such layer, the answer is 500: use
-    /// [`for_claims`](Self::for_claims).
+    /// layers around it are for different types, those of a layer without a type of its
+    /// own count. If there is no such layer, the answer is 500, whether the request has claims of
+    /// one of them, of all or of none: use [`for_claims`](Self::for_claims).
     pub fn new(policy: impl Policy<RegisteredClaims> + Send + Sync + 'static) -> Self {
         Self::for_claims(policy)
     }
@@ -85,15 +87,17 @@ impl RequireLayer {
 impl<C> RequireLayer<C> {
     /// Requires this policy for the claims of a layer of the same type `C`.
     pub fn for_claims(policy: impl Policy<C> + Send + Sync + 'static) -> Self {
-        Self { policy: Arc::new(policy), respond: DefaultRespond }
+        Self { policy: Arc::new(policy), respond: DefaultRespond, own_format: false }
     }
 }
 
 impl<C, R> RequireLayer<C, R> {
-    /// Answers refusals in another way; see
-    /// [`JwtAuthLayer::respond_with`](super::JwtAuthLayer::respond_with).
+    /// Answers refusals in another way than the [`JwtAuthLayer`](super::JwtAuthLayer) outside.
+    ///
+    /// Default: the format of that layer, which is set by its
+    /// [`respond_with`](super::JwtAuthLayer::respond_with).
     pub fn respond_with<R2>(self, respond: R2) -> RequireLayer<C, R2> {
-        RequireLayer { policy: self.policy, respond }
+        RequireLayer { policy: self.policy, respond, own_format: true }
     }
 }
 
@@ -101,13 +105,22 @@ impl<S, C, R: Clone> Layer<S> for RequireLayer<C, R> {
     type Service = Require<S, C, R>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Require { inner, policy: Arc::clone(&self.policy), respond: self.respond.clone() }
+        Require {
+            inner,
+            policy: Arc::clone(&self.policy),
+            respond: self.respond.clone(),
+            own_format: self.own_format,
+        }
     }
 }
 
 impl<C, R: Clone> Clone for RequireLayer<C, R> {
     fn clone(&self) -> Self {
-        Self { policy: Arc::clone(&self.policy), respond: self.respond.clone() }
+        Self {
+            policy: Arc::clone(&self.policy),
+            respond: self.respond.clone(),
+            own_format: self.own_format,
+        }
     }
 }
 
@@ -122,6 +135,14 @@ pub struct Require<S, C, R = DefaultRespond> {
     inner: S,
     policy: Arc<dyn Policy<C> + Send + Sync>,
     respond: R,
+    own_format: bool,
+}
+
+impl<S, C, R> Require<S, C, R> {
+    /// The service within.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
 }
 
 impl<S, C, R> Require<S, C, R>
@@ -152,7 +173,9 @@ where
         let state = match self.decide(&request) {
             Ok(()) => State::Forward { future: self.inner.call(request) },
             Err(rejection) => {
-                State::Rejected { response: Some(rejection.answer_with(&self.respond)) }
+                let response = rejection.answer_with(&self.respond);
+                let response = if self.own_format { response } else { without_format(response) };
+                State::Rejected { response: Some(response) }
             }
         };
         RequireFuture { state }
@@ -165,6 +188,7 @@ impl<S: Clone, C, R: Clone> Clone for Require<S, C, R> {
             inner: self.inner.clone(),
             policy: Arc::clone(&self.policy),
             respond: self.respond.clone(),
+            own_format: self.own_format,
         }
     }
 }

@@ -23,6 +23,12 @@ impl<C: 'static> ClaimsAbsent<C> {
         extensions.insert(Self { rejection, claims: PhantomData });
     }
 
+    /// Removes both: there are claims now.
+    pub(crate) fn remove(extensions: &mut Extensions) {
+        extensions.remove::<Rejection>();
+        extensions.remove::<Self>();
+    }
+
     /// The refusal that was left for this type.
     pub(crate) fn find(extensions: &Extensions) -> Option<&Rejection> {
         extensions.get::<Self>().map(|withheld| &withheld.rejection)

@@ -13,8 +13,12 @@
 //! | something needed cannot be reached now | 503, `Retry-After` | none |
 //! | a fault of the server | 500 | none |
 //!
-//! The description is fixed for each row. The client is not told which check failed: the [`Error`]
-//! is in the response's extensions for outer layers, and in a `tracing` event.
+//! The description is fixed for each row. The client is not told which check failed: the
+//! [`Rejection`] and its [`Error`] are in the response's extensions for outer layers, and the error
+//! is in a `tracing` event.
+//!
+//! The body has the format that [`respond_with`](crate::JwtAuthLayer::respond_with) names. It is
+//! empty by default.
 //!
 //! [forward authentication]: crate::source::CookieSourceBuilder::forwarded_method
 //!
@@ -50,22 +54,29 @@
 mod body;
 mod challenge;
 mod claims_absent;
+mod inherited;
 mod request;
 
 use http::{HeaderValue, Response, StatusCode, Version, header};
 
 pub use self::body::{DefaultRespond, ProblemJson};
 use self::request::RequestFacts;
-pub(crate) use self::{challenge::Challenge, claims_absent::ClaimsAbsent, request::RequestHead};
-use crate::error::{Class, Error, ErrorKind, InvalidRequest, seconds_up};
+pub(crate) use self::{
+    challenge::Challenge,
+    claims_absent::ClaimsAbsent,
+    inherited::{with_format, without_format},
+    request::RequestHead,
+};
+use crate::error::{Class, Error, ErrorKind, seconds_up};
 
 /// Makes the response to a request that was refused.
 ///
 /// It is implemented for [`DefaultRespond`], for [`ProblemJson`] and for
 /// functions from `&Rejection` to a response.
 pub trait Respond<B> {
-    /// The response. A 401 that lacks `WWW-Authenticate` is given it, and what
-    /// lacks `Cache-Control` is given `no-store`.
+    /// The response, of any status. A 401 that lacks `WWW-Authenticate` is given it, and what
+    /// lacks `Cache-Control` is given `no-store`. The rejection and its [`Error`] are put into its
+    /// extensions.
     fn respond(&self, rejection: &Rejection) -> Response<B>;
 }
 
@@ -77,8 +88,9 @@ impl<B, F: Fn(&Rejection) -> Response<B>> Respond<B> for F {
 
 /// A refusal: the reason, and the challenge that answers it.
 ///
-/// A rejection in a request's extensions means that an `.optional()` or `.pass_through()` layer
-/// let the request pass without claims.
+/// A rejection in a request's extensions means that the innermost layer around the service is
+/// `.optional()` or `.pass_through()`, and let the request pass without claims. One in a response's
+/// extensions says why the request was refused.
 #[derive(Clone, Debug)]
 pub struct Rejection {
     error: Error,
@@ -190,20 +202,10 @@ impl Rejection {
     /// The status that answers it.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        match self.class() {
-            Class::NoToken | Class::InvalidToken | Class::InvalidGrant => StatusCode::UNAUTHORIZED,
-            Class::InvalidRequest => match self.error.kind() {
-                ErrorKind::InvalidRequest(InvalidRequest::LateBody) => StatusCode::REQUEST_TIMEOUT,
-                ErrorKind::InvalidRequest(InvalidRequest::MediaType) => {
-                    StatusCode::UNSUPPORTED_MEDIA_TYPE
-                }
-                // Such a proxy knows 401 and 403, and makes 500 of all else.
-                _ if self.for_forward_auth => StatusCode::UNAUTHORIZED,
-                _ => StatusCode::BAD_REQUEST,
-            },
-            Class::InsufficientScope | Class::CrossSite => StatusCode::FORBIDDEN,
-            Class::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Class::Failed => StatusCode::INTERNAL_SERVER_ERROR,
+        match self.error.status_as(self.class()) {
+            // Such a proxy knows 401 and 403, and makes 500 of all else.
+            StatusCode::BAD_REQUEST if self.for_forward_auth => StatusCode::UNAUTHORIZED,
+            status => status,
         }
     }
 
@@ -244,7 +246,8 @@ impl Rejection {
             let no_store = HeaderValue::from_static("no-store");
             response.headers_mut().insert(header::CACHE_CONTROL, no_store);
         }
-        response.extensions_mut().insert(self.error);
+        response.extensions_mut().insert(self.error.clone());
+        response.extensions_mut().insert(self);
         response
     }
 }

@@ -366,7 +366,7 @@ impl Sessions {
     ///
     /// See [`VerifierBuilder::build`].
     pub fn layer(&self) -> Result<JwtAuthLayer, ConfigError> {
-        Ok(self.layer_of(self.verifier_builder().build()?))
+        Ok(self.layer_with(self.verifier_builder().build()?))
     }
 
     /// Makes the same layer with another verifier, which was made with
@@ -381,10 +381,10 @@ impl Sessions {
     /// }
     ///
     /// # fn layer(sessions: &Sessions) -> Result<JwtAuthLayer<User>, ConfigError> {
-    /// let layer = sessions.layer_of(sessions.verifier_builder().claims::<User>().build()?);
+    /// let layer = sessions.layer_with(sessions.verifier_builder().claims::<User>().build()?);
     /// # Ok(layer) }
     /// ```
-    pub fn layer_of<C>(&self, verifier: Verifier<C>) -> JwtAuthLayer<C> {
+    pub fn layer_with<C>(&self, verifier: Verifier<C>) -> JwtAuthLayer<C> {
         JwtAuthLayer::new(verifier).source(self.0.cookies.source())
     }
 

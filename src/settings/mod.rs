@@ -1,4 +1,5 @@
-//! A verifier and a layer from a file or the environment. Requires the feature `remote`.
+//! A verifier and a layer from a file or the environment. Requires the feature `settings`, which
+//! `remote` includes.
 //!
 //! An operator writes [`Settings`]. A setting that is left out has the default of its builder.
 //! Unknown names are refused, so that a typing error does not turn off a protection. So give the
@@ -9,11 +10,11 @@
 //! |---|---|
 //! | `issuer` | the tokens' `iss`, compared exactly, including a final slash; required |
 //! | `audience` | one or several names of this service; required, unless `any_audience = true` |
-//! | `client` | one or several clients whose tokens are accepted |
+//! | `client_id` | one or several clients whose tokens are accepted |
 //! | *keys*: no setting | discovery from the issuer |
 //! | `jwks_url` | the address of the keys |
 //! | `public_key`, `public_key_file` | a key in PEM, or a file with it |
-//! | `hmac_secret` | a shared secret as base64url |
+//! | `hmac_secret`, `hmac_secret_file` | a shared secret as base64url, or a file with it |
 //! | `algorithms` | the only accepted algorithms |
 //! | `leeway`, `max_age` | durations |
 //! | `access_tokens_only`, `token_type` | only RFC 9068 access tokens; only these `typ` |
@@ -26,8 +27,41 @@
 //! | `jwks_min_refresh`, `jwks_max_refresh`, `jwks_default_refresh`, `jwks_min_retry`, `jwks_max_retry`, `jwks_cooldown`, `jwks_timeout`, `jwks_connect_timeout`, `jwks_max_wait`, `jwks_max_stale` | durations, as in [`RemoteKeysBuilder`] |
 //! | `jwks_max_body`, `jwks_max_keys`, `jwks_jitter` | numbers, as there |
 //!
-//! Durations are text, such as `"10m"` or `"1h 30m"`, or whole seconds. Several values are a
-//! list, or one text with commas.
+//! - Set at most one source of keys. Discovery, `lazy` and the names that begin with `jwks_` require
+//!   the feature `remote`. Without it, they are an error.
+//! - A duration is a text, such as `"10m"` or `"1h 30m"`, or whole seconds.
+//! - Several values are a list, or one text with commas.
+//! - A flag is `true` or `false`, or 1 or 0. `any_audience`, `access_tokens_only`, `without_subject`
+//!   and `lazy` are flags, and `false` by default.
+//! - A number or a flag may also be a text, such as `"512"` or `"true"`. A whole number may be given
+//!   for a list, for `realm` and for `token_cookie`. So it does not matter whether a reader of the
+//!   environment guesses types.
+//! - A file has at most 64 KiB. White space at the end of a secret's file is ignored. The files are
+//!   read when a verifier is built.
+//!
+//! # Example: from the environment
+//!
+//! [`Settings::from_env`] reads variables. Their names are the names of the table in capitals, after
+//! a prefix of your choice:
+//!
+//! | setting | variable with the prefix `AUTH_` | value |
+//! |---|---|---|
+//! | `issuer` | `AUTH_ISSUER` | `https://login.example.com` |
+//! | `audience` | `AUTH_AUDIENCE` | `https://api.example.com,https://other.example.com` |
+//! | `leeway` | `AUTH_LEEWAY` | `30s` |
+//! | `access_tokens_only` | `AUTH_ACCESS_TOKENS_ONLY` | `true` |
+//! | `hmac_secret_file` | `AUTH_HMAC_SECRET_FILE` | `/run/secrets/jwt` |
+//! | any other | `AUTH_` and the name in capitals | |
+//!
+//! ```no_run
+//! use tower_jwt_auth::{ConfigError, JwtAuthLayer, settings::Settings};
+//!
+//! async fn layer() -> Result<JwtAuthLayer, ConfigError> {
+//!     Settings::from_env("AUTH_")?.layer().await
+//! }
+//! ```
+//!
+//! An unknown variable with the prefix is an error. So choose a prefix that no other variable has.
 //!
 //! # Example: from a file
 //!
@@ -40,7 +74,7 @@
 //! ```
 //!
 //! ```no_run
-//! use tower_jwt_auth::{JwtAuthLayer, RegisteredClaims, settings::Settings};
+//! use tower_jwt_auth::settings::Settings;
 //!
 //! #[derive(serde::Deserialize)]
 //! struct Config {
@@ -48,14 +82,20 @@
 //! }
 //!
 //! # async fn start(file: &str) -> Result<(), Box<dyn std::error::Error>> {
-//! // With `toml::from_str`, or whatever reads your files or your environment.
+//! // Or `toml::from_str`, or another reader of files.
 //! let config: Config = serde_json::from_str(file)?;
 //! let layer = config.auth.layer().await?;
 //! # Ok(()) }
 //! ```
 //!
 //! Proxies from the environment are not used, and the system's certificate authorities are
-//! trusted. For others, set them on a [`RemoteKeys`] of your own.
+//! trusted. For others, set them on [`RemoteKeys`] of your own.
+//!
+//! # Security
+//!
+//! Other processes of the same user can read the environment of a process, and crash reports often
+//! contain it. So prefer `hmac_secret_file` to `hmac_secret`. The secret is not in `Debug` and not
+//! in errors.
 //!
 //! # Example: with a rule of your own
 //! ```no_run
@@ -70,28 +110,51 @@
 //!         None => Err(RuleError::refuse("no session")),
 //!     })
 //!     .build()?;
-//! let layer = settings.layer_of(verifier)?;
+//! let layer = settings.layer_with(verifier)?;
 //! # Ok(()) }
 //! ```
+// Links to what `remote` enables. Without it, they lead to the table of features.
+#![cfg_attr(
+    feature = "remote",
+    doc = "
+[`RemoteKeys`]: crate::keys::remote::RemoteKeys
+[`RemoteKeysBuilder`]: crate::keys::remote::RemoteKeysBuilder
+"
+)]
+#![cfg_attr(
+    not(feature = "remote"),
+    doc = "
+[`RemoteKeys`]: crate#features
+[`RemoteKeysBuilder`]: crate#features
+"
+)]
 
+mod environment;
+mod keys;
+mod nearest;
+mod number;
+mod table;
 mod text;
+mod variables;
 
-use std::{fmt, path::PathBuf};
+#[cfg(feature = "remote")]
+#[path = "remote.rs"]
+mod fetched;
+#[cfg(not(feature = "remote"))]
+#[path = "without_remote.rs"]
+mod fetched;
 
-use base64_simd::URL_SAFE_NO_PAD;
+use std::fmt;
+
 use serde::{Deserialize, Deserializer};
 
-use self::text::{AsMap, List, SecretText, Span};
+use self::{
+    number::Number,
+    table::Table,
+    text::{AsMap, Span, Text},
+};
 use crate::{
-    alg::Algorithm,
     error::ConfigError,
-    keys::{
-        IntoKeySource, Key, KeySource,
-        remote::{
-            DEFAULT_REFRESH, FIRST_RETRY, LAST_RETRY, LONGEST_REFRESH, RemoteKeys,
-            RemoteKeysBuilder, SHORTEST_REFRESH,
-        },
-    },
     layer::JwtAuthLayer,
     source::TokenSource,
     verifier::{Cache, Verifier, VerifierBuilder},
@@ -99,61 +162,14 @@ use crate::{
 
 /// The settings of a verifier and a layer. See the [module docs](self) for the names.
 ///
-/// `Debug` does not show the secret.
+/// It is read from a file with [`Deserialize`], or from the environment with
+/// [`from_env`](Self::from_env). `Debug` does not show the secret.
 #[derive(Clone)]
-pub struct Settings(Variables);
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Variables {
-    issuer: String,
-    #[serde(default)]
-    audience: List,
-    #[serde(default)]
-    any_audience: bool,
-    #[serde(default)]
-    client: List,
-    jwks_url: Option<String>,
-    public_key: Option<String>,
-    public_key_file: Option<PathBuf>,
-    hmac_secret: Option<SecretText>,
-    algorithms: Option<List<Algorithm>>,
-    leeway: Option<Span>,
-    max_age: Option<Span>,
-    #[serde(default)]
-    access_tokens_only: bool,
-    token_type: Option<List>,
-    #[serde(default)]
-    required_claim: List,
-    #[serde(default)]
-    without_subject: bool,
-    max_token_len: Option<usize>,
-    cache_bytes: Option<usize>,
-    token_cookie: Option<String>,
-    public_url: Option<String>,
-    #[serde(default)]
-    trusted_origin: List,
-    realm: Option<String>,
-    #[serde(default)]
-    lazy: bool,
-    jwks_min_refresh: Option<Span>,
-    jwks_max_refresh: Option<Span>,
-    jwks_default_refresh: Option<Span>,
-    jwks_jitter: Option<f64>,
-    jwks_min_retry: Option<Span>,
-    jwks_max_retry: Option<Span>,
-    jwks_cooldown: Option<Span>,
-    jwks_timeout: Option<Span>,
-    jwks_connect_timeout: Option<Span>,
-    jwks_max_wait: Option<Span>,
-    jwks_max_stale: Option<Span>,
-    jwks_max_body: Option<usize>,
-    jwks_max_keys: Option<usize>,
-}
+pub struct Settings(Table);
 
 impl<'de> Deserialize<'de> for Settings {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Variables::deserialize(AsMap(deserializer)).map(Self)
+        Table::deserialize(AsMap(deserializer)).map(Self)
     }
 }
 
@@ -180,9 +196,9 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// See [`Self::verifier_builder`] and [`Self::layer_of`].
+    /// See [`Self::verifier_builder`] and [`Self::layer_with`].
     pub async fn layer(&self) -> Result<JwtAuthLayer, ConfigError> {
-        self.layer_of(self.verifier().await?)
+        self.layer_with(self.verifier().await?)
     }
 
     /// Builds the layer with another verifier, such as one with your own rules or type of claims.
@@ -190,13 +206,13 @@ impl Settings {
     /// # Errors
     ///
     /// The cookie's name or an origin is malformed.
-    pub fn layer_of<C>(&self, verifier: Verifier<C>) -> Result<JwtAuthLayer<C>, ConfigError> {
+    pub fn layer_with<C>(&self, verifier: Verifier<C>) -> Result<JwtAuthLayer<C>, ConfigError> {
         let mut layer = JwtAuthLayer::new(verifier);
-        if let Some(realm) = &self.0.realm {
+        if let Some(Text(realm)) = &self.0.realm {
             layer = layer.realm(realm);
         }
         // The origins are checked also where there is no cookie.
-        let name = self.0.token_cookie.as_deref();
+        let name = self.0.token_cookie.as_ref().map(|Text(name)| &**name);
         let mut cookie = TokenSource::cookie(name.unwrap_or("at"));
         cookie
             .clone()
@@ -225,20 +241,20 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// Settings contradict each other, a key cannot be used, or the keys cannot be
-    /// fetched.
+    /// Returns an error if settings contradict each other, a setting requires the feature `remote`
+    /// and the build does not have it, a key cannot be used, or the keys cannot be fetched.
     pub async fn verifier_builder(&self) -> Result<VerifierBuilder, ConfigError> {
         let mut builder = Verifier::builder().issuer(&*self.0.issuer);
         for audience in self.0.audience.iter() {
             builder = builder.audience(audience);
         }
-        if self.0.any_audience {
+        if self.0.any_audience.0 {
             if !self.0.audience.is_empty() {
                 return contradiction("`audience` and `any_audience` are both set, leave one out");
             }
             builder = builder.any_audience();
         }
-        for client in self.0.client.iter() {
+        for client in self.0.client_id.iter() {
             builder = builder.client_id(client);
         }
         if let Some(algorithms) = &self.0.algorithms {
@@ -250,11 +266,11 @@ impl Settings {
         if let Some(Span(max_age)) = self.0.max_age {
             builder = builder.max_age(max_age);
         }
-        if self.0.without_subject {
+        if self.0.without_subject.0 {
             builder = builder.without_subject();
         }
-        if self.0.access_tokens_only {
-            if self.0.token_type.is_some() || self.0.without_subject {
+        if self.0.access_tokens_only.0 {
+            if self.0.token_type.is_some() || self.0.without_subject.0 {
                 return contradiction(
                     "`access_tokens_only` already requires a `typ` and a `sub`, leave out \
                      `token_type` and `without_subject`",
@@ -268,112 +284,13 @@ impl Settings {
         for claim in self.0.required_claim.iter() {
             builder = builder.required_claim(claim);
         }
-        if let Some(bytes) = self.0.max_token_len {
+        if let Some(Number(bytes)) = self.0.max_token_len {
             builder = builder.max_token_len(bytes);
         }
-        if let Some(bytes) = self.0.cache_bytes {
+        if let Some(Number(bytes)) = self.0.cache_bytes {
             builder = builder.cache(if bytes == 0 { Cache::off() } else { Cache::of_bytes(bytes) });
         }
-        Ok(builder.keys(self.keys().await?))
-    }
-
-    /// The source of the keys, of which there is only one.
-    async fn keys(&self) -> Result<KeySource, ConfigError> {
-        let fixed = [
-            self.0.public_key.is_some(),
-            self.0.public_key_file.is_some(),
-            self.0.hmac_secret.is_some(),
-            self.0.jwks_url.is_some(),
-        ];
-        if fixed.into_iter().filter(|set| *set).count() > 1 {
-            return contradiction(
-                "of `jwks_url`, `public_key`, `public_key_file` and `hmac_secret`, set one at most",
-            );
-        }
-        if let Some(pem) = &self.0.public_key {
-            return Key::from_pem(pem).into_key_source();
-        }
-        if let Some(file) = &self.0.public_key_file {
-            let pem = std::fs::read(file).map_err(|error| {
-                let file = file.display();
-                ConfigError::Settings(format!("the key file {file} cannot be read: {error}"))
-            })?;
-            return Key::from_pem(pem).into_key_source();
-        }
-        if let Some(secret) = &self.0.hmac_secret {
-            return self.secret_keys(secret)?.into_key_source();
-        }
-        let keys = self.remote_keys();
-        if self.0.lazy { keys.lazy() } else { keys.build().await }.into_key_source()
-    }
-
-    /// The secret as a key of each allowed algorithm; of HS256 if `algorithms` is not set.
-    fn secret_keys(&self, secret: &SecretText) -> Result<Vec<Key>, ConfigError> {
-        let text = secret.expose().trim_end_matches('=');
-        let bytes = URL_SAFE_NO_PAD
-            .decode_to_vec(text)
-            .map(zeroize::Zeroizing::new)
-            .map_err(|_| ConfigError::Settings("`hmac_secret` is not base64url".into()))?;
-        let named = self.0.algorithms.as_ref().map(|list| list.iter().copied().collect::<Vec<_>>());
-        let keys: Result<Vec<_>, _> = named
-            .unwrap_or_else(|| vec![Algorithm::HS256])
-            .into_iter()
-            .filter_map(|algorithm| match algorithm {
-                Algorithm::HS256 => Some(Key::hs256(&*bytes)),
-                Algorithm::HS384 => Some(Key::hs384(&*bytes)),
-                Algorithm::HS512 => Some(Key::hs512(&*bytes)),
-                // An algorithm that does not use a secret.
-                _ => None,
-            })
-            .collect();
-        match keys {
-            Ok(keys) if keys.is_empty() => {
-                contradiction("`algorithms` has none that uses `hmac_secret`, add HS256")
-            }
-            keys => keys,
-        }
-    }
-
-    fn remote_keys(&self) -> RemoteKeysBuilder {
-        let mut keys = match &self.0.jwks_url {
-            Some(url) => RemoteKeys::at(url).issuer(&*self.0.issuer),
-            None => RemoteKeys::discover(&self.0.issuer),
-        };
-        let set = |span: &Option<Span>| span.as_ref().map(|span| span.0);
-        if let Some(timeout) = set(&self.0.jwks_timeout) {
-            keys = keys.timeout(timeout);
-        }
-        if let Some(timeout) = set(&self.0.jwks_connect_timeout) {
-            keys = keys.connect_timeout(timeout);
-        }
-        if let Some(cooldown) = set(&self.0.jwks_cooldown) {
-            keys = keys.cooldown(cooldown);
-        }
-        if let Some(wait) = set(&self.0.jwks_max_wait) {
-            keys = keys.max_wait(wait);
-        }
-        if let Some(stale) = set(&self.0.jwks_max_stale) {
-            keys = keys.max_stale(stale);
-        }
-        if let Some(bytes) = self.0.jwks_max_body {
-            keys = keys.max_body(bytes);
-        }
-        if let Some(most) = self.0.jwks_max_keys {
-            keys = keys.max_keys(most);
-        }
-        if let Some(part) = self.0.jwks_jitter {
-            keys = keys.jitter(part);
-        }
-        let (first, last) = (set(&self.0.jwks_min_retry), set(&self.0.jwks_max_retry));
-        let first = first.unwrap_or(FIRST_RETRY.min(last.unwrap_or(FIRST_RETRY)));
-        keys = keys.retry_interval(first..=last.unwrap_or(LAST_RETRY.max(first)));
-        // A bound that is set moves the defaults that contradict it.
-        let (shortest, longest) = (set(&self.0.jwks_min_refresh), set(&self.0.jwks_max_refresh));
-        let most = longest.unwrap_or(LONGEST_REFRESH.max(shortest.unwrap_or_default()));
-        let least = shortest.unwrap_or(SHORTEST_REFRESH.min(most));
-        let between = set(&self.0.jwks_default_refresh);
-        keys.refresh_interval(least..=most)
-            .default_refresh(between.unwrap_or(DEFAULT_REFRESH.min(most).max(least)))
+        Ok(builder.keys(self.0.keys().await?))
     }
 }
 

@@ -1,9 +1,47 @@
-//! The values of settings as text: lists, durations, secrets.
+//! The values of settings as text: texts, lists, durations, secrets.
 
 use std::{fmt, marker::PhantomData, slice, str::FromStr, time::Duration};
 
 use serde::de::{self, Deserialize, Deserializer, Error as _, SeqAccess, Visitor};
 use zeroize::Zeroizing;
+
+/// A text, or a whole number that is meant as a text: a reader of the environment may take one for
+/// the other.
+#[derive(Clone, Debug)]
+pub(super) struct Text(pub(super) String);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextVisitor)
+    }
+}
+
+struct TextVisitor;
+
+impl Visitor<'_> for TextVisitor {
+    type Value = Text;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Text, E> {
+        Ok(Text(text.to_owned()))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Text, E> {
+        Ok(Text(number.to_string()))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Text, E> {
+        Ok(Text(number.to_string()))
+    }
+
+    // Some ids are longer than a `u64`.
+    fn visit_u128<E>(self, number: u128) -> Result<Text, E> {
+        Ok(Text(number.to_string()))
+    }
+}
 
 /// Several values: a list, or one text with commas.
 #[derive(Clone, Debug)]
@@ -53,7 +91,7 @@ impl<'de, T: FromStr<Err: fmt::Display>> Visitor<'de> for ListVisitor<T> {
         text.split(',').map(Self::one).collect::<Result<_, _>>().map(List)
     }
 
-    // A reader of the environment may take an id for a number.
+    // As for a single text.
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<List<T>, E> {
         self.visit_str(&number.to_string())
     }
@@ -62,9 +100,13 @@ impl<'de, T: FromStr<Err: fmt::Display>> Visitor<'de> for ListVisitor<T> {
         self.visit_str(&number.to_string())
     }
 
+    fn visit_u128<E: de::Error>(self, number: u128) -> Result<List<T>, E> {
+        self.visit_str(&number.to_string())
+    }
+
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<List<T>, A::Error> {
         let mut list = Vec::new();
-        while let Some(text) = seq.next_element::<String>()? {
+        while let Some(Text(text)) = seq.next_element()? {
             list.push(Self::one(&text)?);
         }
         if list.is_empty() {
@@ -159,10 +201,30 @@ impl<'de> Deserialize<'de> for SecretText {
 
 #[cfg(test)]
 mod tests {
+    use serde::de::{
+        IntoDeserializer,
+        value::{self, U128Deserializer},
+    };
     use serde_json::{Value, from_value, json};
 
     use super::*;
     use crate::alg::Algorithm;
+
+    #[test]
+    fn texts_may_look_like_numbers() {
+        let read = |value: Value| from_value::<Text>(value).map(|text| text.0).map_err(drop);
+        assert_eq!(read(json!("api")), Ok("api".into()));
+        assert_eq!(read(json!(7)), Ok("7".into()));
+        assert_eq!(read(json!(-7)), Ok("-7".into()));
+        for bad in [json!(1.5), json!(true), json!(null), json!(["a"])] {
+            assert_eq!(read(bad.clone()), Err(()), "{bad}");
+        }
+        let id = 103_845_672_890_123_456_789_u128;
+        let wide: U128Deserializer<value::Error> = id.into_deserializer();
+        assert_eq!(Text::deserialize(wide).unwrap().0, id.to_string());
+        let wide: U128Deserializer<value::Error> = id.into_deserializer();
+        assert_eq!(List::<String>::deserialize(wide).unwrap().0, [id.to_string()]);
+    }
 
     #[test]
     fn lists_are_lists_or_texts() {
@@ -171,7 +233,8 @@ mod tests {
         assert_eq!(read(json!("a, b")), Ok(vec!["a".into(), "b".into()]));
         assert_eq!(read(json!(["a", "b"])), Ok(vec!["a".into(), "b".into()]));
         assert_eq!(read(json!(7)), Ok(vec!["7".into()]));
-        for bad in [json!(""), json!("a,,b"), json!([]), json!([""]), json!([7]), json!(null)] {
+        assert_eq!(read(json!(["a", 7])), Ok(vec!["a".into(), "7".into()]));
+        for bad in [json!(""), json!("a,,b"), json!([]), json!([""]), json!([1.5]), json!(null)] {
             assert_eq!(read(bad.clone()), Err(()), "{bad}");
         }
         let algorithms: List<Algorithm> = from_value(json!("RS256,EdDSA")).unwrap();

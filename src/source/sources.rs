@@ -23,6 +23,10 @@ impl TokenSources {
         Self { not_cookies: vec![OtherSource::Authorization], cookies: Vec::new() }
     }
 
+    pub(crate) fn none() -> Self {
+        Self { not_cookies: Vec::new(), cookies: Vec::new() }
+    }
+
     /// Adds a source, or replaces the one that reads the same place.
     pub(crate) fn add(&mut self, source: TokenSource) {
         match source.0 {
@@ -42,10 +46,6 @@ impl TokenSources {
                 }
             }
         }
-    }
-
-    pub(crate) fn remove_authorization(&mut self) {
-        self.not_cookies.retain(|source| !matches!(source, OtherSource::Authorization));
     }
 
     /// Finds the token of a request, if it has one.

@@ -7,7 +7,7 @@ use serde::de::MapAccess;
 use crate::{
     alg::Algorithm,
     error::{Error, ErrorKind},
-    json::{self, Checked, Object, Text, once},
+    json::{self, Checked, JsonFault, Object, Text},
 };
 
 /// A header that was read strictly and has nothing in it that is not
@@ -26,14 +26,23 @@ impl<'a> Header<'a> {
     pub(crate) const LONGEST_KID: usize = 256;
 
     pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
-        let malformed = || Error::new(ErrorKind::MalformedHeader);
-        let text = str::from_utf8(bytes).map_err(|_| malformed())?;
+        let text = str::from_utf8(bytes).map_err(|_| malformed(None, JsonFault::Syntax))?;
         let mut raw = RawHeader::default();
-        json::read(text, &mut raw).map_err(|_| malformed())?;
+        if let Err(error) = json::read(text, &mut raw) {
+            let member = raw.at_fault.filter(|_| error.is_data());
+            return Err(match (member, json::fault(&error).0) {
+                // What has a wrong type is then the header itself.
+                (None, JsonFault::WrongType) => malformed(None, JsonFault::Syntax),
+                (member, fault) => malformed(member, fault),
+            });
+        }
         if let Some(name) = raw.refused {
             return Err(Error::new(ErrorKind::UnsupportedHeader(name)));
         }
-        let alg = raw.alg.ok_or_else(malformed)?;
+        let alg = raw.alg.ok_or_else(|| malformed(Some("alg"), JsonFault::Missing))?;
+        if alg.eq_ignore_ascii_case("none") {
+            return Err(Error::new(ErrorKind::Unsigned));
+        }
         let algorithm =
             Algorithm::from_name(&alg).ok_or_else(|| Error::new(ErrorKind::AlgorithmNotAllowed))?;
         if let Some(cty) = &raw.cty
@@ -45,7 +54,7 @@ impl<'a> Header<'a> {
         if let Some(kid) = &raw.kid
             && (kid.is_empty() || kid.len() > Self::LONGEST_KID)
         {
-            return Err(malformed());
+            return Err(malformed(Some("kid"), JsonFault::WrongType));
         }
         Ok(Self { algorithm, typ: raw.typ, kid: raw.kid })
     }
@@ -67,6 +76,11 @@ impl<'a> Header<'a> {
     }
 }
 
+#[cold]
+fn malformed(member: Option<&'static str>, fault: JsonFault) -> Error {
+    Error::new(ErrorKind::MalformedHeader { member, fault })
+}
+
 /// A media type without its `application/`, where nothing else has a slash.
 pub(crate) fn essence(media_type: &str) -> &str {
     match media_type.split_at_checked("application/".len()) {
@@ -82,21 +96,28 @@ struct RawHeader<'a> {
     kid: Option<Text<'a>>,
     cty: Option<Text<'a>>,
     refused: Option<&'static str>,
+    /// The member that could not be read.
+    at_fault: Option<&'static str>,
 }
 
 impl<'a> Object<'a> for RawHeader<'a> {
     fn member<A: MapAccess<'a>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
-        let place = match name {
-            "alg" => &mut self.alg,
-            "typ" => &mut self.typ,
-            "kid" => &mut self.kid,
-            "cty" => &mut self.cty,
+        let (member, place) = match name {
+            "alg" => ("alg", &mut self.alg),
+            "typ" => ("typ", &mut self.typ),
+            "kid" => ("kid", &mut self.kid),
+            "cty" => ("cty", &mut self.cty),
             _ => {
                 self.refused = self.refused.or(REFUSED.into_iter().find(|other| *other == name));
                 return map.next_value::<Checked>().map(|_| false);
             }
         };
-        once(place, None, map).map(|_| true)
+        self.at_fault = Some(member);
+        if place.replace(map.next_value()?).is_some() {
+            return Err(json::repeated(member));
+        }
+        self.at_fault = None;
+        Ok(true)
     }
 }
 
@@ -139,36 +160,41 @@ mod tests {
     }
 
     #[test]
-    fn what_is_malformed() {
+    fn what_is_malformed_is_named() {
+        use JsonFault::{Missing, Repeated, Syntax, WrongType};
         let long = format!(r#"{{"alg":"RS256","kid":"{}"}}"#, "k".repeat(257));
-        for text in [
-            "",
-            "{",
-            "[]",
-            r#"["RS256"]"#,
-            "{}",
-            r#"{"alg":7}"#,
-            r#"{"alg":null}"#,
-            r#"{"alg":"RS256","alg":"RS256"}"#,
-            r#"{"alg":"RS256","x":1,"x":1}"#,
-            r#"{"alg":"RS256"} {}"#,
-            r#"{"alg":"RS256","kid":7}"#,
-            r#"{"alg":"RS256","kid":""}"#,
-            r#"{"alg":"RS256","kid":null}"#,
-            r#"{"alg":"RS256","typ":null}"#,
-            r#"{"alg":"RS256","cty":["JWT"]}"#,
-            &long,
+        for (text, member, fault) in [
+            ("", None, Syntax),
+            ("{", None, Syntax),
+            ("[]", None, Syntax),
+            (r#"["RS256"]"#, None, Syntax),
+            ("{}", Some("alg"), Missing),
+            (r#"{"alg":7}"#, Some("alg"), WrongType),
+            (r#"{"alg":null}"#, Some("alg"), WrongType),
+            (r#"{"alg":"RS256","alg":"RS256"}"#, Some("alg"), Repeated),
+            (r#"{"alg":"RS256","x":1,"x":1}"#, None, Repeated),
+            (r#"{"alg":"RS256"} {}"#, None, Syntax),
+            (r#"{"alg":"RS256","kid":7}"#, Some("kid"), WrongType),
+            (r#"{"alg":"RS256","kid":""}"#, Some("kid"), WrongType),
+            (r#"{"alg":"RS256","kid":null}"#, Some("kid"), WrongType),
+            (r#"{"alg":"RS256","typ":null}"#, Some("typ"), WrongType),
+            (r#"{"alg":"RS256","cty":["JWT"]}"#, Some("cty"), WrongType),
+            (&long, Some("kid"), WrongType),
         ] {
-            assert_eq!(parse(text), Err(ErrorKind::MalformedHeader), "{text}");
+            assert_eq!(parse(text), Err(ErrorKind::MalformedHeader { member, fault }), "{text}");
         }
-        assert_eq!(Header::parse(b"\xff\xfe{}").err().unwrap().kind(), &ErrorKind::MalformedHeader);
+        let error = Header::parse(b"\xff\xfe{}").err().unwrap();
+        assert!(matches!(error.kind(), ErrorKind::MalformedHeader { member: None, .. }));
     }
 
     #[test]
     fn algorithms_are_exact() {
-        for alg in ["none", "nOnE", "rs256", "RS256 ", ""] {
+        for alg in ["rs256", "RS256 ", ""] {
             let text = format!(r#"{{"alg":"{alg}"}}"#);
             assert_eq!(parse(&text), Err(ErrorKind::AlgorithmNotAllowed), "{text}");
+        }
+        for alg in ["none", "nOnE"] {
+            assert_eq!(parse(&format!(r#"{{"alg":"{alg}"}}"#)), Err(ErrorKind::Unsigned), "{alg}");
         }
     }
 }

@@ -32,15 +32,29 @@ impl<'a> Compact<'a> {
         }
         let malformed = || Error::new(ErrorKind::MalformedToken);
         let (header, rest) = cut(token).ok_or_else(malformed)?;
-        // A fourth part makes the signature one with a dot in it, which is no
-        // base64url.
         let (payload, signature) = cut(rest).ok_or_else(malformed)?;
+        if memchr(b'.', signature.as_bytes()).is_some() {
+            return Err(more_than_three(signature));
+        }
         let end = token.len().checked_sub(signature.len()).and_then(|end| end.checked_sub(1));
         let signing_input = end.and_then(|end| token.get(..end)).ok_or_else(malformed)?;
-        if header.is_empty() || payload.is_empty() || signature.is_empty() {
+        if header.is_empty() || payload.is_empty() {
             return Err(malformed());
         }
-        Ok(Self { signing_input, header, payload, signature })
+        let compact = Self { signing_input, header, payload, signature };
+        if signature.is_empty() {
+            return Err(compact.without_signature());
+        }
+        Ok(compact)
+    }
+
+    /// Why a token has no signature: because its header says so, or because it was cut.
+    #[cold]
+    fn without_signature(self) -> Error {
+        match self.header(&mut DecodeBuf::new()) {
+            Err(error) if *error.kind() == ErrorKind::Unsigned => error,
+            _ => Error::new(ErrorKind::MalformedToken),
+        }
     }
 
     /// The bytes that the signature is made over (RFC 7515 §5.1).
@@ -67,6 +81,14 @@ impl<'a> Compact<'a> {
             .decode_to_vec(self.payload)
             .map_err(|_| Error::new(ErrorKind::MalformedToken))
     }
+}
+
+/// Why a token with something behind its third dot is refused. An encrypted one has five parts
+/// (RFC 7516 §7.1).
+#[cold]
+fn more_than_three(rest: &str) -> Error {
+    let dots = rest.bytes().filter(|byte| *byte == b'.').take(3).count();
+    Error::new(if dots == 2 { ErrorKind::Encrypted } else { ErrorKind::MalformedToken })
 }
 
 /// The text before the first dot, and the text behind it.
@@ -125,9 +147,18 @@ mod tests {
         for token in ["", "a", "a.b", "a.b.", ".b.c", "a..c", "..", "."] {
             assert!(!parses(token), "{token:?}");
         }
-        let mut buf = DecodeBuf::new();
-        let five = Compact::parse("AA.AA.AA.AA.AA", 100).unwrap();
-        assert!(five.signature(&mut buf).is_err(), "found when the signature is decoded");
+    }
+
+    #[test]
+    fn b72_what_is_no_signed_token_is_told() {
+        let kind = |token| Compact::parse(token, 100).err().unwrap().kind().clone();
+        for token in ["AA.AA.AA.AA.AA", "eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0..IV.CIPHER.TAG"] {
+            assert_eq!(kind(token), ErrorKind::Encrypted);
+        }
+        for token in ["a.b.c.d", "a.b.c.d.e.f", "a.b.", "eyJhbGciOiJSUzI1NiJ9.e30."] {
+            assert_eq!(kind(token), ErrorKind::MalformedToken, "{token}");
+        }
+        assert_eq!(kind("eyJhbGciOiJub25lIn0.e30."), ErrorKind::Unsigned);
     }
 
     #[test]

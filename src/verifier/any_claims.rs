@@ -57,7 +57,9 @@ fn find_registered<C: Send + Sync + 'static>(
 /// The claims of a request as a `C`.
 ///
 /// A layer of the same type has left them. For [`RegisteredClaims`], a layer of any other type
-/// has them too; of several such layers, nobody can say which one is meant.
+/// has them too; of several such layers, nobody can say which one is meant. This does not depend
+/// on which of them have let the request pass without claims: a route is right for every request
+/// or for none.
 #[inline]
 pub(crate) fn find<C: Send + Sync + 'static>(
     extensions: &Extensions,
@@ -69,7 +71,7 @@ pub(crate) fn find<C: Send + Sync + 'static>(
         return Err(Missing::Absent(rejection.clone()));
     }
     if TypeId::of::<C>() == TypeId::of::<RegisteredClaims>() {
-        let mut found = Some(find_any(extensions)?);
+        let mut found = Some(find_only(extensions)?);
         let found: &mut dyn Any = &mut found;
         if let Some(claims) = found.downcast_mut::<Option<Claims<C>>>().and_then(Option::take) {
             return Ok(Cow::Owned(claims));
@@ -80,22 +82,21 @@ pub(crate) fn find<C: Send + Sync + 'static>(
 
 /// Why a request has no claims of a type.
 pub(crate) enum Missing {
-    /// The layer let the request pass without claims, and has logged why.
+    /// The layer let the request pass without claims.
     Absent(Rejection),
-    /// No layer has left any, or several layers have and nobody can say which one is meant.
+    /// No layer has left any.
     Layer,
+    /// Several layers have left some, or the reason for their absence.
+    Several,
 }
 
-fn find_any(extensions: &Extensions) -> Result<Claims, Missing> {
-    let mut claims = None;
-    let mut absent = None;
-    for finder in FINDERS.load().iter() {
-        match (finder.find)(extensions) {
-            Some(Ok(_)) if claims.is_some() => return Err(Missing::Layer),
-            Some(Ok(found)) => claims = Some(found),
-            Some(Err(rejection)) => absent = Some(rejection),
-            None => {}
-        }
+/// The claims of the only layer that has left a trace in the request.
+fn find_only(extensions: &Extensions) -> Result<Claims, Missing> {
+    let finders = FINDERS.load();
+    let mut traces = finders.iter().filter_map(|finder| (finder.find)(extensions));
+    match (traces.next(), traces.next()) {
+        (Some(_), Some(_)) => Err(Missing::Several),
+        (Some(trace), None) => trace.map_err(Missing::Absent),
+        (None, _) => Err(Missing::Layer),
     }
-    claims.ok_or_else(|| absent.map_or(Missing::Layer, Missing::Absent))
 }

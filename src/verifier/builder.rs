@@ -50,8 +50,10 @@ pub struct VerifierBuilder<C = RegisteredClaims> {
     clients: Vec<String>,
     algorithms: Option<AlgorithmSet>,
     subject: bool,
+    integer_subject: bool,
     leeway: Duration,
     any_leeway: bool,
+    without_expiry: bool,
     max_age: Option<Duration>,
     types: Types,
     events: bool,
@@ -106,6 +108,8 @@ impl VerifierBuilder {
             clients: self.clients,
             algorithms: self.algorithms,
             subject: self.subject,
+            integer_subject: self.integer_subject,
+            without_expiry: self.without_expiry,
             leeway: self.leeway,
             any_leeway: self.any_leeway,
             max_age: self.max_age,
@@ -131,6 +135,8 @@ impl<C> VerifierBuilder<C> {
             clients: Vec::new(),
             algorithms: None,
             subject: true,
+            integer_subject: false,
+            without_expiry: false,
             leeway: Duration::from_secs(60),
             any_leeway: false,
             max_age: None,
@@ -259,6 +265,19 @@ impl<C> VerifierBuilder<C> {
     /// Accepts tokens without a subject.
     pub fn without_subject(mut self) -> Self {
         self.subject = false;
+        self
+    }
+
+    /// Accepts a `sub` that is a whole number, as if it were the text of its digits. Some issuers
+    /// write the number of a database row, although RFC 7519 §4.1.2 wants a string. Default: such
+    /// a token is refused.
+    ///
+    /// # Security
+    ///
+    /// The subject 42 is then the same as the subject `"42"`. Right only where the issuer does not
+    /// use both.
+    pub fn any_integer_subject(mut self) -> Self {
+        self.integer_subject = true;
         self
     }
 
@@ -449,6 +468,8 @@ impl<C: Send + Sync + 'static> VerifierBuilder<C> {
             audiences: audiences
                 .map(|names| names.into_iter().map(|name| AUDIENCES.text(name)).collect()),
             subject: self.subject,
+            integer_subject: self.integer_subject,
+            without_expiry: self.without_expiry,
             leeway: rules::seconds(self.leeway),
             max_age: self.max_age.map(rules::seconds),
             types: self.types,
@@ -510,6 +531,21 @@ impl<C> DangerousVerifierBuilder<C> {
     /// an event of the level `error`.
     pub fn fail_open(mut self) -> VerifierBuilder<C> {
         self.0.revocations.fail_open();
+        self.0
+    }
+
+    /// Accepts tokens without `exp`, and sets the maximum age of a token since it was issued, in
+    /// whole seconds, as [`max_age`](VerifierBuilder::max_age) does. `iat` is then required. A
+    /// token that has `exp` still expires then.
+    ///
+    /// # Security
+    ///
+    /// The issuer does not say when its tokens end, so the maximum age is the only limit of a
+    /// stolen one. [`Revocation::of_token`](crate::revocation::Revocation::of_token) cannot revoke
+    /// a token without `exp`: revoke its session or its subject.
+    pub fn without_expiry(mut self, max_age: Duration) -> VerifierBuilder<C> {
+        self.0.without_expiry = true;
+        self.0.max_age = Some(max_age);
         self.0
     }
 

@@ -11,11 +11,10 @@ use super::{
     pipeline,
 };
 use crate::{
-    claims::RawClaims,
     error::{Error, ErrorKind},
     keys::{Deadline, KeyAnswer, PendingFetch},
     maybe_ready::MaybeReady,
-    token::{Compact, DecodeBuf},
+    token::Compact,
 };
 
 /// A search for a key.
@@ -107,31 +106,27 @@ where
     Err(refusal.0)
 }
 
-/// Checks all that can be checked without a key, and returns the token's issuer and the name of
-/// its key. Neither is verified.
+/// Checks all that can be checked without a key, except the application's type, and returns the
+/// token's issuer and the name of its key. Neither is verified.
 fn precheck_without_key<C>(
     engine: &Engine<C>,
     whole: &str,
 ) -> Result<(Option<String>, String), Error> {
     let token = Compact::parse(whole, engine.max_token_len)?;
-    let mut buf = DecodeBuf::new();
-    let header = token.header(&mut buf)?;
-    engine.checks.check_header(&header)?;
-    if header.algorithm().is_symmetric() {
-        // Secrets are not published.
-        return Err(Error::new(ErrorKind::UnknownKey));
-    }
-    // A malformed signature is bad with every key.
-    token.signature(&mut DecodeBuf::new())?;
-    let payload = pipeline::payload_text(token)?;
-    let mut raw = RawClaims::default();
-    pipeline::read_claims(&payload, &engine.checks.rules, &mut raw)?;
-    engine.checks.rules.check(&raw, engine.checks.now())?;
-    engine.checks.bindings.check(&raw)?;
+    let (kid, payload) = pipeline::check_form(token, |header| {
+        engine.checks.check_header(header)?;
+        if header.algorithm().is_symmetric() {
+            // Secrets are not published.
+            return Err(Error::new(ErrorKind::UnknownKey));
+        }
+        Ok(header.kid().map(|kid| format!("id {kid}")))
+    })?;
+    // The issuers that the sources are bound to are compared later, one by one.
+    let checked = pipeline::check_claims(&engine.checks, payload, |_| Ok::<_, Error>(()))
+        .map_err(Error::without_names)?;
     // Without an id, no key can be named, so each token asks for its own.
-    let signature = || text_of_signature(whole);
-    let name = header.kid().map_or_else(signature, |kid| format!("id {kid}"));
-    Ok((raw.iss.map(String::from), name))
+    let name = kid.unwrap_or_else(|| text_of_signature(whole));
+    Ok((checked.registered.issuer().map(String::from), name))
 }
 
 /// The beginning of a token's signature, which no other token has.

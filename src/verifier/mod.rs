@@ -4,7 +4,7 @@
 //!
 //! A token is checked in this order, and the first failure ends the check. Until the signature is
 //! verified, claims can only cause a rejection: no key is fetched for a token that is refused
-//! anyway.
+//! anyway by 1, 2 or 4 to 6. The application's type and rules see only verified claims.
 //!
 //! 1. Size and shape: at most [`max_token_len`](VerifierBuilder::max_token_len)
 //!    bytes, three parts of strict base64url (RFC 7515 §7.1).

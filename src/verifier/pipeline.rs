@@ -5,15 +5,19 @@ use std::{any::TypeId, borrow::Cow};
 
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{binding::Bindings, claims::UnreleasedClaims};
+use super::{
+    binding::{Binding, Bindings},
+    claims::UnreleasedClaims,
+};
 use crate::{
     alg::AlgorithmSet,
     claims::{Malformed, RawClaims, RegisteredClaims},
     clock::{Clock, unix_seconds},
-    error::{Error, ErrorKind},
+    error::{Error, ErrorKind, JsonFault},
     json,
     keys::{Authentic, Miss, Trusted},
-    rules::Rules,
+    rules::{Rules, WithinRules},
+    shown::shown,
     token::{Compact, DecodeBuf, Header},
 };
 
@@ -68,19 +72,40 @@ fn accept<C>(
 where
     C: DeserializeOwned + 'static,
 {
-    let payload = payload_text(token)?;
+    let bound_issuer = signed_by.bound_issuer;
+    let checked =
+        check_claims(checks, payload_text(token)?, |raw| check_bound_issuer(raw, bound_issuer))?;
+    let CheckedClaims { within, binding, registered } = checked;
+    let custom = read_custom(&registered)?;
+    Ok(UnreleasedClaims::new(signed_by.evidence, within, binding, registered, custom))
+}
+
+/// Claims that have passed every check which needs no key. They are not verified.
+pub(super) struct CheckedClaims {
+    within: WithinRules,
+    binding: Binding,
+    pub(super) registered: RegisteredClaims,
+}
+
+/// All checks of claims that need no key, and in their place `check_issuer`, which may. The
+/// application's type is not among them: it sees only what is verified.
+#[inline]
+pub(super) fn check_claims<E: From<Error>>(
+    checks: &Checks,
+    payload: Box<str>,
+    check_issuer: impl FnOnce(&RawClaims<'_>) -> Result<(), E>,
+) -> Result<CheckedClaims, E> {
     let mut raw = RawClaims::default();
     read_claims(&payload, &checks.rules, &mut raw)?;
     let within = checks.rules.check(&raw, checks.now())?;
-    check_bound_issuer(&raw, signed_by.bound_issuer)?;
+    check_issuer(&raw)?;
     let binding = checks.bindings.check(&raw)?;
     let registered = RegisteredClaims::from_raw(&raw, &payload);
     // It borrows the payload, which is moved next.
     drop(raw);
     let registered = registered.with_payload(payload);
     check_client(&registered, &checks.clients)?;
-    let custom = read_custom(&registered)?;
-    Ok(UnreleasedClaims::new(signed_by.evidence, within, binding, registered, custom))
+    Ok(CheckedClaims { within, binding, registered })
 }
 
 /// Reads the application's type; none if that is the registered claims, which are there already.
@@ -92,7 +117,7 @@ where
     if TypeId::of::<C>() == TypeId::of::<RegisteredClaims>() {
         return Ok(None);
     }
-    json::value(registered.payload()).map(Some).map_err(|error| misfit(&error))
+    json::value(registered.payload()).map(Some).map_err(|_| misfit::<C>(registered.payload()))
 }
 
 /// The unverified `iss` of a token. Use it only to pick keys.
@@ -108,7 +133,7 @@ pub(super) fn unverified_issuer(token: Compact<'_>) -> Result<Box<str>, Error> {
         Ok(peek) if json::is_object(&payload) => {
             peek.iss.map(Box::from).ok_or_else(|| Error::missing_claim("iss"))
         }
-        _ => Err(Error::new(ErrorKind::MalformedClaims { claim: None })),
+        _ => Err(no_claims()),
     }
 }
 
@@ -175,9 +200,10 @@ pub(super) fn read_claims<'a>(
     rules: &Rules,
     claims: &mut RawClaims<'a>,
 ) -> Result<(), Error> {
-    claims
-        .read(payload, &rules.required)
-        .map_err(|Malformed(claim)| Error::new(ErrorKind::MalformedClaims { claim }))
+    claims.read(payload, rules.reading()).map_err(|Malformed { fault, claim, repeated }| {
+        let claim = repeated.map(|name| Cow::Owned(shown(&name))).or(claim.map(Cow::Borrowed));
+        Error::new(ErrorKind::MalformedClaims { claim, fault })
+    })
 }
 
 /// The key of one issuer does not vouch for tokens of another (RFC 8725 §3.8).
@@ -207,39 +233,67 @@ fn check_client(claims: &RegisteredClaims, clients: &[String]) -> Result<(), Err
     }
 }
 
+/// Checks the form of a token whose key is not known, and its header by `check_header`. Returns what
+/// that returns, and the payload.
+#[cold]
+pub(super) fn check_form<T>(
+    token: Compact<'_>,
+    check_header: impl FnOnce(&Header<'_>) -> Result<T, Error>,
+) -> Result<(T, Box<str>), Error> {
+    let checked = check_header(&token.header(&mut DecodeBuf::new())?)?;
+    // A malformed signature is bad with every key.
+    token.signature(&mut DecodeBuf::new())?;
+    Ok((checked, payload_text(token)?))
+}
+
+/// The payload is not one JSON object.
+#[cold]
+fn no_claims() -> Error {
+    Error::new(ErrorKind::MalformedClaims { claim: None, fault: JsonFault::Syntax })
+}
+
 /// The payload as the text that it must be.
 #[inline]
-pub(super) fn payload_text(token: Compact<'_>) -> Result<Box<str>, Error> {
+fn payload_text(token: Compact<'_>) -> Result<Box<str>, Error> {
     match String::from_utf8(token.payload()?) {
         Ok(text) => Ok(text.into_boxed_str()),
-        Err(_) => Err(Error::new(ErrorKind::MalformedClaims { claim: None })),
+        Err(_) => Err(no_claims()),
     }
 }
 
-/// Why the claims do not fit, without a word of theirs: serde's messages quote
-/// what they found.
+/// Why the claims do not fit, without a value of theirs: serde's messages quote what they found.
+/// The payload is read again to find the member, whose name is shown.
 #[cold]
-fn misfit(error: &serde_json::Error) -> Error {
-    let message = error.to_string();
-    let field = message
-        .strip_prefix("missing field `")
-        .and_then(|rest| rest.split_once('`'))
-        .map(|(field, _)| format!("the field `{field}` is missing"));
-    let expected = || {
-        // Serde's own messages have at their end what the type's author wrote;
-        // where others quote the token, nobody knows.
-        let own = OWN_MESSAGES.iter().any(|start| message.starts_with(start));
-        if !own || message.contains(", there are no ") {
-            return None;
+fn misfit<C: DeserializeOwned>(payload: &str) -> Error {
+    let mut reader = serde_json::Deserializer::from_slice(payload.as_bytes());
+    let detail = match serde_path_to_error::deserialize::<_, C>(&mut reader) {
+        Ok(_) => "it was refused once and then read".to_owned(),
+        Err(error) => {
+            let path = error.path().to_string();
+            let place = if path == "." { String::new() } else { format!(" in `{}`", shown(&path)) };
+            format!("{}{place}", expected(&error.into_inner()))
         }
-        let (_, expected) = message.rsplit_once(", expected ")?;
-        let (expected, _) = expected.rsplit_once(" at line ")?;
-        Some(format!("expected {expected} at byte {}", error.column()))
     };
-    let detail = field
-        .or_else(expected)
-        .unwrap_or_else(|| format!("refused by its `Deserialize` at byte {}", error.column()));
     Error::new(ErrorKind::ClaimsType { detail: detail.into_boxed_str() })
+}
+
+/// The part of a message of serde that the author of the type has written.
+fn expected(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    let field = message.strip_prefix("missing field `").and_then(|rest| rest.split_once('`'));
+    if let Some((field, _)) = field {
+        return format!("the field `{field}` is missing");
+    }
+    // Serde's own messages have at their end what the type's author wrote; where others quote the
+    // token, nobody knows.
+    let is_own = OWN_MESSAGES.iter().any(|start| message.starts_with(start));
+    let expected = Some(&message)
+        .filter(|message| is_own && !message.contains(", there are no "))
+        .and_then(|message| message.rsplit_once(", expected ")?.1.rsplit_once(" at line "));
+    match expected {
+        Some((expected, _)) => format!("expected {expected}"),
+        None => "refused by its `Deserialize`".to_owned(),
+    }
 }
 
 /// How serde's messages begin that end in what was expected.
@@ -259,7 +313,7 @@ mod tests {
 
     /// The error text for a payload that does not fit a `C`.
     fn detail<C: DeserializeOwned>(payload: &str) -> String {
-        match misfit(&serde_json::from_str::<C>(payload).err().unwrap()).kind() {
+        match misfit::<C>(payload).kind() {
             ErrorKind::ClaimsType { detail } => detail.to_string(),
             _ => unreachable!("no other kind is made here"),
         }
@@ -284,23 +338,54 @@ mod tests {
         }
     }
 
+    #[derive(Debug, Deserialize)]
+    #[allow(dead_code, reason = "only its errors are looked at")]
+    struct User {
+        email_verified: bool,
+        address: Option<Address>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[allow(dead_code, reason = "only its errors are looked at")]
+    struct Address {
+        lines: Vec<u8>,
+    }
+
+    #[test]
+    fn b98_a_misfit_names_the_member() {
+        let detail = detail::<User>;
+        assert_eq!(
+            detail(r#"{"email_verified":"true"}"#),
+            "expected a boolean in `email_verified`"
+        );
+        assert_eq!(
+            detail(r#"{"email_verified":true,"address":{"lines":[1,"x"]}}"#),
+            "expected u8 in `address.lines[1]`"
+        );
+        assert_eq!(detail("{}"), "the field `email_verified` is missing");
+        assert_eq!(
+            detail(r#"{"email_verified":true,"address":{}}"#),
+            "the field `lines` is missing in `address`"
+        );
+    }
+
     #[test]
     fn a_misfit_is_described_by_the_type_and_never_by_the_token() {
-        assert_eq!(detail::<u8>("\"x\""), "expected u8 at byte 3");
-        assert_eq!(detail::<Color>("\"x\""), "expected `Red` or `Green` at byte 3");
+        assert_eq!(detail::<u8>("\"x\""), "expected u8");
+        assert_eq!(detail::<Color>("\"x\""), "expected `Red` or `Green`");
         for text in
             ["hunter2", ", expected hunter2", ", expected hunter2 at line ", "`, there are no "]
         {
             let text = format!("\"{text}\"");
-            for detail in [
-                detail::<u8>(&text),
-                detail::<Color>(&text),
-                detail::<Talkative>(&text),
-                detail::<Nothing>(&format!("{{{text}:1}}")),
-            ] {
+            for detail in [detail::<u8>(&text), detail::<Color>(&text), detail::<Talkative>(&text)]
+            {
                 assert!(!detail.contains("hunter2"), "{text}: {detail}");
             }
         }
+        // A name is shown, and cut.
+        let name = "n".repeat(100);
+        let shown = detail::<Nothing>(&format!("{{\"{name}\":1}}"));
+        assert!(shown.len() < 150, "{shown}");
         let _ = [Color::Red, Color::Green];
     }
 }

@@ -1,4 +1,4 @@
-//! The application in a real browser: what cookies, other sites and the page's own script
+//! The applications in a real browser: what cookies, other sites and the page's own script
 //! can and cannot do there.
 //!
 //! Each test has threads, for a browser that is dropped waits for its end.
@@ -7,6 +7,7 @@
 #[path = "../it/sessions/app.rs"]
 mod app;
 mod chromium;
+mod spa_api;
 
 use std::time::Duration;
 

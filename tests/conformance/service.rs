@@ -366,9 +366,8 @@ async fn a_rule_that_waits_decides_by_mode_too() {
 async fn claims_of_a_layer_outside_do_not_stay() {
     for verifier in verifiers() {
         let outer = JwtAuthLayer::new(verifier.clone());
-        let cookie = JwtAuthLayer::new(verifier)
-            .without_authorization_header()
-            .source(TokenSource::cookie("at").build().unwrap());
+        let cookie =
+            JwtAuthLayer::new(verifier).sources([TokenSource::cookie("at").build().unwrap()]);
         let (authorization, planted) = (bearer("alice"), format!("at={}", token("bob")));
         for (inner, without) in
             [(cookie.clone().optional(), NO_TOKEN), (cookie.pass_through(), NO_TOKEN)]
@@ -387,9 +386,7 @@ async fn claims_of_a_layer_outside_do_not_stay() {
 async fn claims_found_further_in_take_the_place_of_a_refusal() {
     for verifier in verifiers() {
         let outer = JwtAuthLayer::new(verifier.clone()).optional();
-        let inner = JwtAuthLayer::new(verifier)
-            .without_authorization_header()
-            .source(TokenSource::header(X_TOKEN));
+        let inner = JwtAuthLayer::new(verifier).sources([TokenSource::header(X_TOKEN)]);
         let service = outer.layer(inner.layer(service_fn(who::<String>)));
         let response = service.oneshot(get(&[(X_TOKEN, &*token("alice"))])).await.unwrap();
         assert_eq!(response.body(), "alice");
@@ -504,8 +501,8 @@ async fn the_token_alone_is_taken_out() {
     ];
     for verifier in verifiers() {
         for (source, uri, headers, expected) in &cases {
-            let layer = JwtAuthLayer::new(verifier.clone()).without_authorization_header();
-            let service = layer.source(source.clone()).strip_token().layer(service_fn(passed_on));
+            let layer = JwtAuthLayer::new(verifier.clone()).sources([source.clone()]);
+            let service = layer.strip_token().layer(service_fn(passed_on));
             let mut request = get(headers);
             *request.uri_mut() = uri.parse().unwrap();
             let response = service.oneshot(request).await.unwrap();

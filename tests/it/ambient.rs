@@ -8,7 +8,7 @@ use serde_json::json;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_jwt_auth::{
     Algorithm, Claims, Error, ErrorKind, JwtAuthLayer, RegisteredClaims, TokenSource, Verifier,
-    error::{InvalidRequest, StoreError},
+    error::{InvalidRequest, JsonFault, StoreError},
     maybe_ready::MaybeReady,
     response::Rejection,
     revocation::{Denylist, MemoryDenylist, Revocation, TokenIds},
@@ -306,8 +306,16 @@ fn bad_cookies() -> Vec<(String, ErrorKind, bool, u16)> {
     vec![
         invalid("deleted".into(), ErrorKind::MalformedToken, true),
         invalid("a.b.c".into(), ErrorKind::MalformedToken, true),
-        invalid(no_header, ErrorKind::MalformedHeader, true),
-        invalid(not_json, ErrorKind::MalformedClaims { claim: None }, true),
+        invalid(
+            no_header,
+            ErrorKind::MalformedHeader { member: None, fault: JsonFault::Syntax },
+            true,
+        ),
+        invalid(
+            not_json,
+            ErrorKind::MalformedClaims { claim: None, fault: JsonFault::Syntax },
+            true,
+        ),
         invalid("a b".into(), request(InvalidRequest::MalformedCredentials), true),
         invalid(token(json!({"jti": "revoked"})), ErrorKind::Revoked, true),
         invalid(format!("{}; at=x", good()), request(InvalidRequest::SeveralTokens), false),

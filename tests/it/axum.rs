@@ -268,10 +268,34 @@ async fn registered_claims_are_those_of_any_layer() {
         }
         assert_eq!(ask(&app, "/roles", get_as("bob")).await.status(), 403);
     }
-    // Of two other types, nobody can say which one is meant.
-    let app = routes().layer(other()).layer(JwtAuthLayer::new(users()));
-    for (path, ..) in expected {
-        assert_eq!(ask(&app, path, get_as("alice")).await.status(), 500, "{path}");
+    // Of two other types, nobody can say which one is meant, whichever of them the request has.
+    let in_header = |layer: JwtAuthLayer<Other>, name| {
+        let source = TokenSource::header(HeaderName::from_static(name));
+        layer.sources([source])
+    };
+    let outer = || JwtAuthLayer::new(users()).optional();
+    let inner = || in_header(other(), "x-inner").optional();
+    let bearer = bearer("alice");
+    let tokens = [(AUTHORIZATION, &*bearer), (HeaderName::from_static("x-inner"), &*bearer)];
+    for app in [routes().layer(inner()).layer(outer()), routes().layer(outer()).layer(inner())] {
+        for headers in [&tokens[..], &tokens[..1], &tokens[1..], &[]] {
+            for (path, ..) in expected {
+                assert_eq!(ask(&app, path, get(headers)).await.status(), 500, "{path} {headers:?}");
+            }
+        }
+    }
+    // Unless one of them is for registered claims.
+    let app = routes().layer(registered()).layer(outer());
+    let guests = routes().layer(registered().optional()).layer(outer());
+    for (path, status, body) in expected {
+        for app in [&app, &guests] {
+            let response = ask(app, path, get_as("alice")).await;
+            assert_eq!((response.status().as_u16(), &**response.body()), (status, body), "{path}");
+        }
+        assert_eq!(ask(&app, path, get(&[])).await.status(), 401, "{path}");
+        let (status, body) = if path == "/option" { (200, "false") } else { (401, "") };
+        let response = ask(&guests, path, get(&[])).await;
+        assert_eq!((response.status().as_u16(), &**response.body()), (status, body), "{path}");
     }
     // Why there are no claims is known, too.
     let app = routes().layer(JwtAuthLayer::new(users()).optional());
@@ -366,8 +390,7 @@ async fn a_rejection_knows_its_request() {
 async fn a_refusal_of_one_type_does_not_speak_for_another() {
     // The token for `User` is bad, the one for `RegisteredClaims` is missing.
     let inner = JwtAuthLayer::new(builder::<RegisteredClaims>().build().unwrap())
-        .without_authorization_header()
-        .source(TokenSource::cookie("at").build().unwrap())
+        .sources([TokenSource::cookie("at").build().unwrap()])
         .optional();
     let app = handlers().layer(inner).layer(JwtAuthLayer::new(users()).pass_through());
     let bad = || get(&[(AUTHORIZATION, "Bearer x")]);
@@ -549,10 +572,12 @@ async fn c09_a_malformed_scope_counts_only_where_scopes_do() {
         (json!({"scope": null, "scp": ["read"]}), 200, 200),
         (json!({"scope": "write", "scp": ["read"]}), 200, 200),
         (json!({"scope": null}), 403, 200),
-        (json!({"scope": 7}), 401, 401),
-        (json!({"scope": ["read"]}), 401, 401),
-        (json!({"scope": "read", "scp": {"read": true}}), 401, 401),
-        (json!({"scope": "read", "scp": ["read", 7]}), 401, 401),
+        (json!({"scope": 7}), 403, 403),
+        (json!({"scope": ["read"]}), 200, 200),
+        (json!({"scope": ["read", "admin"]}), 200, 403),
+        (json!({"scope": ["read", 7]}), 403, 403),
+        (json!({"scope": "read", "scp": {"read": true}}), 403, 403),
+        (json!({"scope": "read", "scp": ["read", 7]}), 403, 403),
     ] {
         let token = key(Algorithm::HS256).token(&claims_with(claims.clone()));
         let authorization = format!("Bearer {token}");

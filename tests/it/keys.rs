@@ -10,7 +10,7 @@ use tower_jwt_auth::{
 
 use crate::{
     gate::{Gate, accepted, gate, invalid_token},
-    support::{KEYS, TestKey, b64, claims, claims_with, key, pem, trusting},
+    support::{KEYS, TestKey, b64, claims, claims_with, key, pem, secret_key, trusting},
 };
 
 fn build(keys: impl IntoKeySource) -> Result<Verifier, ConfigError> {
@@ -62,6 +62,29 @@ fn skipped(jwk: &Value, reason: &ConfigError) {
     match build(document(std::slice::from_ref(jwk))) {
         Err(ConfigError::NoUsableKeys(reasons)) => assert_eq!(reasons.len(), 1),
         other => panic!("{jwk}: {other:?}"),
+    }
+}
+
+#[test]
+fn b49_a_secret_of_16_bytes_verifies_if_asked() {
+    type Make = fn(&[u8]) -> Result<Key, ConfigError>;
+    let makes: [(Make, Algorithm); 3] = [
+        (|secret| Key::dangerous().short_hs256(secret), Algorithm::HS256),
+        (|secret| Key::dangerous().short_hs384(secret), Algorithm::HS384),
+        (|secret| Key::dangerous().short_hs512(secret), Algorithm::HS512),
+    ];
+    for (make, algorithm) in makes {
+        let secret = b"18characters-long!";
+        let verifier = build(make(secret)).unwrap();
+        let good = secret_key(algorithm, secret).token(&claims());
+        assert!(verifier.verify(&good).now_or_never().unwrap().is_ok(), "{algorithm}");
+        let other = secret_key(algorithm, b"18characters-long?").token(&claims());
+        assert!(verifier.verify(&other).now_or_never().unwrap().is_err());
+        assert!(make(&secret[..16]).is_ok());
+        assert!(matches!(make(&secret[..15]), Err(ConfigError::SecretTooShort { .. })));
+        assert!(matches!(make(&[0; 16]), Err(ConfigError::WeakKey(_))));
+        let key_file = b"-----BEGIN PUBLIC KEY-----";
+        assert!(matches!(make(key_file), Err(ConfigError::SecretIsAKey)));
     }
 }
 

@@ -9,14 +9,21 @@ mod cache;
 #[cfg(feature = "remote")]
 mod certificates;
 mod claims;
+#[cfg(all(feature = "axum", feature = "tracing"))]
+mod events;
 #[cfg(all(feature = "axum", feature = "redis", feature = "remote"))]
 mod examples;
 #[allow(dead_code, reason = "not every feature set uses all of it")]
 mod fixed;
 mod form;
+#[cfg(feature = "axum")]
+mod formats;
 #[allow(dead_code, reason = "not every feature set uses all of it")]
 mod gate;
+mod issuers;
 mod keys;
+#[cfg(any(feature = "axum", feature = "remote"))]
+mod nested;
 mod origins;
 mod privacy;
 mod properties;
@@ -24,11 +31,13 @@ mod properties;
 mod redis;
 #[cfg(feature = "remote")]
 mod remote;
-#[cfg(any(feature = "axum", feature = "remote"))]
 #[allow(dead_code, reason = "not every feature set uses all of it")]
 mod requests;
 #[cfg(feature = "issue")]
 mod sessions;
+#[cfg(feature = "settings")]
+#[allow(dead_code, reason = "not every feature set uses all of it")]
+mod settings;
 mod signature;
 #[cfg(all(feature = "axum", feature = "redis", feature = "remote"))]
 mod slow_clients;
@@ -37,6 +46,7 @@ mod support;
 mod tokens;
 mod traits;
 mod transport;
+mod verdicts;
 
 #[cfg(not(feature = "redis"))]
 #[test]
@@ -47,6 +57,11 @@ fn redis() {}
 #[test]
 #[ignore = "sessions are tested with `--features issue`, as tests/run does"]
 fn sessions() {}
+
+#[cfg(not(feature = "settings"))]
+#[test]
+#[ignore = "settings are tested with `--features settings`, as tests/run does"]
+fn settings() {}
 
 #[cfg(not(feature = "remote"))]
 #[test]

@@ -132,7 +132,9 @@ fn tokens() -> Vec<String> {
             tokens.push(signer.token(&claims_with(json!({name: value}))));
         }
     }
-    let twice = claims().to_string().replace('}', &format!(",\"{MARKER}\":1,\"{MARKER}\":1}}"));
+    // The name of a member is shown, and no value.
+    let twice = format!(",\"twice\":\"{MARKER}\",\"twice\":\"{MARKER}\"}}");
+    let twice = claims().to_string().replace('}', &twice);
     tokens.push(signer.token_of(signer.header().to_string(), twice));
     tokens.push(signer.token_of(signer.header().to_string(), MARKER));
     tokens.push(signer.token_of(MARKER, claims().to_string()));

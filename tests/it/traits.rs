@@ -20,7 +20,10 @@ use tower_jwt_auth::{
     maybe_ready::{MaybeReady, MaybeReadyFuture},
     response::{DefaultRespond, ProblemJson, Rejection},
     source::{CookieSourceBuilder, CustomSourceBuilder, DangerousCookieSourceBuilder},
-    verifier::{DangerousVerifierBuilder, RuleError, VerifierBuilder},
+    verifier::{
+        DangerousVerifierBuilder, IssuerPattern, Issuers, IssuersBuilder, RuleError,
+        VerifierBuilder,
+    },
 };
 
 fn data<T: Send + Sync + Unpin + Debug>() {}
@@ -104,6 +107,15 @@ fn traits() {
     shared::<FetchErrorKind>();
     shared::<KeySource>();
     data::<RuleError>();
+    shared::<Issuers<User>>();
+    sent::<IssuersBuilder<User>>();
+    shared::<IssuerPattern>();
+}
+
+#[cfg(feature = "settings")]
+#[test]
+fn settings_are_shared() {
+    shared::<tower_jwt_auth::settings::Settings>();
 }
 
 /// What waits is sent and not shared: a boxed future is not `Sync`.
@@ -142,17 +154,12 @@ fn keys_that_are_fetched() {
         RemoteKeys,
         keys::remote::{KeyState, KeyStatus, RemoteKeysBuilder},
         settings::Settings,
-        verifier::{IssuerPattern, Issuers, IssuersBuilder},
     };
 
     shared::<RemoteKeys>();
     data::<RemoteKeysBuilder>();
     shared::<KeyStatus>();
     shared::<KeyState>();
-    shared::<Issuers<User>>();
-    sent::<IssuersBuilder<User>>();
-    shared::<IssuerPattern>();
-    shared::<Settings>();
     assert_eq!(size_of::<RemoteKeys>(), size_of::<usize>());
 
     /// Whatever waits may wait on any thread.

@@ -174,7 +174,7 @@ fn t10_a_place_that_was_not_asked_for_is_not_looked_at() {
     ] {
         assert_eq!(gate().get(&[(name, value)]), bare(), "{name}");
     }
-    let without = Gate::new(layer().without_authorization_header());
+    let without = Gate::new(layer().sources([]));
     assert_eq!(without.bearer(&good), bare());
 }
 
@@ -299,8 +299,7 @@ fn t15_a_request_is_not_known_by_the_one_before_it() {
 #[test]
 fn t15_claims_of_an_outer_layer_do_not_pass_as_those_of_an_inner_one() {
     let good = format!("at={}", good());
-    let cookies =
-        layer().without_authorization_header().source(TokenSource::cookie("at").build().unwrap());
+    let cookies = layer().sources([TokenSource::cookie("at").build().unwrap()]);
     for inner in [layer().optional(), layer().pass_through(), layer().allow_preflight().optional()]
     {
         let nested = tower::Layer::layer(&inner, crate::gate::handler::<RegisteredClaims>());

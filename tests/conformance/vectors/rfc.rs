@@ -37,7 +37,9 @@ fn open(keys: &KeySet, token: &str) -> Result<Vec<u8>, Error> {
     // Again, with the header known.
     for _ in 0..2 {
         match verifier.verify(token).now_or_never().expect("nothing has to be waited for") {
-            Err(error) if *error.kind() != (ErrorKind::MalformedClaims { claim: None }) => {
+            Err(error)
+                if !matches!(error.kind(), ErrorKind::MalformedClaims { claim: None, .. }) =>
+            {
                 return Err(error);
             }
             _ => {}
@@ -118,8 +120,8 @@ fn unsecured_is_refused() {
     );
     let keys: KeySet = VECTORS.iter().filter_map(|v| Key::from_private_jwk(v.key).ok()).collect();
     let refused = |token: &str| open(&keys, token).unwrap_err().kind().clone();
-    assert_eq!(refused(token), ErrorKind::MalformedToken);
-    assert_eq!(refused(&format!("{token}AA")), ErrorKind::AlgorithmNotAllowed);
+    assert_eq!(refused(token), ErrorKind::Unsigned);
+    assert_eq!(refused(&format!("{token}AA")), ErrorKind::Unsigned);
 }
 
 const JOE: &str =

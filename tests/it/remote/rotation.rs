@@ -4,6 +4,8 @@ use super::{
     provider::{Answer, Provider},
     *,
 };
+use tower_jwt_auth::error::JsonFault;
+
 use crate::support::{FixedClock, NOW, key, secret_key};
 
 #[tokio::test]
@@ -176,7 +178,10 @@ async fn j01_what_fails_anyway_causes_no_fetch() {
         (with(json!({"iat": 1_900_000_000})), ErrorKind::IssuedInFuture),
         (with(json!({"sub": null})), ErrorKind::MissingClaim("sub".into())),
         (with(json!({"cnf": {"jkt": "x"}})), ErrorKind::SenderConstrained),
-        (with(json!({"exp": "soon"})), ErrorKind::MalformedClaims { claim: Some("exp") }),
+        (
+            with(json!({"exp": "soon"})),
+            ErrorKind::MalformedClaims { claim: Some("exp".into()), fault: JsonFault::WrongType },
+        ),
         (token(&hmac), ErrorKind::AlgorithmNotAllowed),
         (other.token_of(typed.to_string(), claims().to_string()), ErrorKind::TokenType),
         (
@@ -185,7 +190,7 @@ async fn j01_what_fails_anyway_causes_no_fetch() {
         ),
         (
             other.token_of(other.header().to_string(), "[]"),
-            ErrorKind::MalformedClaims { claim: None },
+            ErrorKind::MalformedClaims { claim: None, fault: JsonFault::Syntax },
         ),
         (format!("{front}.{signature}="), ErrorKind::MalformedToken),
         // The id is that of a key for another algorithm.
@@ -240,4 +245,71 @@ async fn keys_that_are_given_and_keys_that_are_fetched_serve_together() {
     // A given key is no way around a fetched one.
     let forged = secret_key(Algorithm::HS256, &[9; 32]).with_kid("ES256");
     refused(now(&verifier, &token(&forged)), &ErrorKind::UnknownKey);
+}
+
+#[tokio::test]
+async fn j01_no_key_is_fetched_for_a_token_that_is_refused_anyway() {
+    let provider = Provider::new([key(Algorithm::ES256)]);
+    let keys = provider.remote().cooldown(ms(0)).build().await.unwrap();
+    let verifier: Verifier = trusting(keys)
+        .access_tokens_only()
+        .client_id("app")
+        .required_claim("jti")
+        .max_token_len(2000)
+        .build()
+        .unwrap();
+    let new = fresh(Algorithm::ES256, "new");
+    let header = |changes: serde_json::Value| {
+        let mut header = new.header();
+        header["typ"] = json!("at+jwt");
+        header.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        header.to_string()
+    };
+    let good = || json!({"client_id": "app", "jti": "1"});
+    let with = |changes: serde_json::Value| {
+        let mut claims = claims_with(good());
+        claims.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        claims.to_string()
+    };
+    let missing = |name: &'static str| ErrorKind::MissingClaim(name.into());
+    for (header, claims, kind) in [
+        (header(json!({"typ": "JWT"})), with(json!({})), ErrorKind::TokenType),
+        (header(json!({"alg": "none"})), with(json!({})), ErrorKind::Unsigned),
+        (header(json!({"alg": "HS256"})), with(json!({})), ErrorKind::AlgorithmNotAllowed),
+        (header(json!({"crit": ["x"]})), with(json!({})), ErrorKind::UnsupportedHeader("crit")),
+        // A name that a stranger has made up is not shown.
+        (
+            header(json!({})),
+            r#"{"x":1,"x":1}"#.into(),
+            ErrorKind::MalformedClaims { claim: None, fault: JsonFault::Repeated },
+        ),
+        (
+            header(json!({})),
+            "[]".into(),
+            ErrorKind::MalformedClaims { claim: None, fault: JsonFault::Syntax },
+        ),
+        (header(json!({})), with(json!({"iss": "https://b.example"})), ErrorKind::Issuer),
+        (header(json!({})), with(json!({"aud": "other"})), ErrorKind::Audience),
+        (header(json!({})), with(json!({"exp": NOW - 600})), ErrorKind::Expired),
+        (header(json!({})), with(json!({"nbf": NOW + 600})), ErrorKind::NotYetValid),
+        (header(json!({})), with(json!({"iat": NOW + 600})), ErrorKind::IssuedInFuture),
+        (header(json!({})), with(json!({"sub": ""})), missing("sub")),
+        (header(json!({})), with(json!({"jti": ""})), missing("jti")),
+        (header(json!({})), with(json!({"events": {}})), ErrorKind::SecurityEvent),
+        (header(json!({})), with(json!({"cnf": {}})), ErrorKind::SenderConstrained),
+        (header(json!({})), with(json!({"client_id": "other"})), ErrorKind::Client),
+        (header(json!({})), claims_with(json!({"jti": "1"})).to_string(), missing("client_id")),
+    ] {
+        // It is known at once, also before a key was looked for.
+        refused(now(&verifier, &new.token_of(header, claims)), &kind);
+        assert_eq!(provider.fetches(), 1, "{kind:?}");
+    }
+    let signature = format!("{}=", new.token_of(header(json!({})), with(json!({}))));
+    refused(now(&verifier, &signature), &ErrorKind::MalformedToken);
+    assert_eq!(provider.fetches(), 1);
+    // With nothing wrong, it is.
+    provider.publish([&new]);
+    let token = new.token_of(header(json!({})), with(json!({})));
+    accepted(verifier.verify(&token).await);
+    assert_eq!(provider.fetches(), 2);
 }

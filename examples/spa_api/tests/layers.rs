@@ -1,0 +1,217 @@
+//! Each layer does its part, also for an answer of another layer.
+
+use std::{io::Read, time::Duration};
+
+use flate2::read::GzDecoder;
+
+use crate::{
+    Answer, ask, get, log_in, preflight, program, request,
+    server::{Server, command},
+    slow_clients::{Process, check_half_open, closed, connection},
+    token_of,
+};
+
+const ELSEWHERE: &str = "https://evil.example";
+
+fn start(variables: &[(&str, &str)]) -> Server {
+    Server::start(program(), variables)
+}
+
+/// The page may read the answer, and the headers that say why.
+fn is_readable(answer: &Answer, page: &str) {
+    assert_eq!(answer.header("access-control-allow-origin"), Some(page));
+    let exposed = answer.header("access-control-expose-headers").unwrap();
+    for name in ["www-authenticate", "retry-after", "x-request-id"] {
+        assert!(exposed.split(',').any(|other| other.trim() == name), "{exposed}");
+    }
+    assert!(answer.header("x-request-id").unwrap().len() >= 32);
+    assert_eq!(answer.header("access-control-allow-credentials"), None);
+    // A cache must not give the answer to another origin.
+    let vary = answer.headers.get_all("vary").iter().map(|value| value.to_str().unwrap());
+    assert!(vary.collect::<Vec<_>>().join(",").contains("origin"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preflight_needs_no_token() {
+    let server = start(&[]);
+    for path in ["/me", "/reports", "/login"] {
+        let answer = preflight(&server, &server.page, path).await;
+        assert_eq!(answer.status, 200, "{path}");
+        assert_eq!(answer.header("access-control-allow-origin"), Some(&*server.page));
+        assert_eq!(answer.header("access-control-allow-methods"), Some("GET,POST"));
+        assert_eq!(
+            answer.header("access-control-allow-headers"),
+            Some("authorization,content-type")
+        );
+        assert_eq!(answer.header("access-control-max-age"), Some("600"));
+        assert_eq!(answer.header("www-authenticate"), None);
+        assert!(answer.header("x-request-id").is_some());
+        assert!(answer.body.is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_origin_is_not_allowed() {
+    let server = start(&[]);
+    let token = token_of(&server, "ada").await;
+    let port = server.page.rsplit_once(':').unwrap().1;
+    let localhost = format!("http://localhost:{port}");
+    for origin in [ELSEWHERE, "null", &localhost, &server.api] {
+        for answer in [
+            preflight(&server, origin, "/me").await,
+            get(&server, origin, "/me", None).await,
+            get(&server, origin, "/me", Some(&token)).await,
+        ] {
+            assert_eq!(answer.header("access-control-allow-origin"), None, "{origin}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_can_read_every_refusal() {
+    let server = start(&[("ACCESS_SECS", "1")]);
+    let expired = token_of(&server, "ada").await;
+    tokio::time::sleep(Duration::from_millis(2100)).await;
+    let changed = format!("{}x", token_of(&server, "ada").await);
+    for (token, challenge) in [
+        (None, "Bearer"),
+        (Some(&*expired), "error=\"invalid_token\""),
+        (Some(&*changed), "error=\"invalid_token\""),
+    ] {
+        let answer = get(&server, &server.page, "/me", token).await;
+        assert_eq!(answer.status, 401);
+        is_readable(&answer, &server.page);
+        assert!(answer.header("www-authenticate").unwrap().contains(challenge));
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+        assert_eq!(answer.json()["status"], 401);
+    }
+
+    let server = start(&[]);
+    let ada = token_of(&server, "ada").await;
+    let answer = get(&server, &server.page, "/reports", Some(&ada)).await;
+    assert_eq!(answer.status, 403);
+    is_readable(&answer, &server.page);
+    assert!(answer.header("www-authenticate").unwrap().contains("insufficient_scope"));
+    assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+    assert_eq!(answer.json()["missing_scope"], "reports");
+
+    let answer = log_in(&server, "ada", "terces").await;
+    assert_eq!((answer.status, answer.json()["status"].as_u64()), (401, Some(401)));
+    is_readable(&answer, &server.page);
+    let answer = get(&server, &server.page, "/nothing", None).await;
+    assert_eq!(answer.status, 404);
+    is_readable(&answer, &server.page);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_are_compressed_if_the_client_wants_it() {
+    let server = start(&[]);
+    let grace = token_of(&server, "grace").await;
+    for (path, token, status) in
+        [("/reports", &*grace, 200), ("/me", &*grace, 200), ("/me", "not.a.token", 401)]
+    {
+        let plain = get(&server, &server.page, path, Some(token)).await;
+        assert_eq!((plain.status, plain.header("content-encoding")), (status, None), "{path}");
+        is_readable(&plain, &server.page);
+
+        let request = request(&server, reqwest::Method::GET, path).bearer_auth(token);
+        let request = request.header("origin", &server.page).header("accept-encoding", "gzip");
+        let small = ask(request).await;
+        assert_eq!((small.status, small.header("content-encoding")), (status, Some("gzip")));
+        is_readable(&small, &server.page);
+        let mut body = Vec::new();
+        GzDecoder::new(&*small.body).read_to_end(&mut body).unwrap();
+        assert_eq!(body, plain.body, "{path}");
+    }
+    let answer = log_in(&server, "ada", "secret").await;
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_can_read_that_a_request_took_too_long() {
+    let server = start(&[]);
+    let address = server.api.strip_prefix("http://").unwrap().parse().unwrap();
+    // The rest of the body never comes.
+    let half = format!(
+        "POST /login HTTP/1.1\r\nhost: localhost\r\norigin: {}\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: 99\r\n\r\n{{",
+        server.page
+    );
+    let stream = connection(address, half.as_bytes()).await;
+    let (answer, took) = closed(stream, Duration::from_secs(30)).await;
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert!((9..14).contains(&took.as_secs()), "{took:?}");
+    let allowed = format!("\r\naccess-control-allow-origin: {}\r\n", server.page);
+    assert!(answer.contains(&allowed) && answer.contains("\r\nx-request-id: "), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_trace_has_the_request_id_and_no_token() {
+    let server = start(&[("LOG", "debug")]);
+    let ada = token_of(&server, "ada").await;
+    let answer = get(&server, &server.page, "/me?key=hidden", Some(&ada)).await;
+    let id = answer.header("x-request-id").unwrap();
+    let lines = server.logged(&format!("id=\"{id}\"")).await.join("\n");
+    assert!(lines.contains("method=GET") && lines.contains("path=\"/me\""), "{lines}");
+    assert!(lines.contains("\"authorization\": Sensitive"), "{lines}");
+    server.logged("status=200").await;
+
+    let bad = format!("{ada}x");
+    let answer = get(&server, &server.page, "/me", Some(&bad)).await;
+    let id = answer.header("x-request-id").unwrap();
+    let answered = server.logged("status=401").await.join("\n");
+    assert!(answered.contains(&format!("id=\"{id}\"")), "{answered}");
+    assert!(answered.contains("refused="), "{answered}");
+    preflight(&server, &server.page, "/me").await;
+    server.logged("method=OPTIONS").await;
+
+    let log = server.log();
+    // Every token begins with this.
+    assert!(!log.contains("eyJ") && !log.contains("hidden") && !log.contains("secret"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_open_connections_are_closed_and_the_server_goes_on() {
+    let server = Process::start(program(), 200, &[("PAGE_BIND", "127.0.0.1:0")]);
+    check_half_open(server.address, "/login").await;
+}
+
+#[test]
+fn settings_that_cannot_be_used_are_named() {
+    for (name, value) in [
+        ("BIND", "nonsense"),
+        ("PAGE_BIND", "nonsense"),
+        ("PAGE_ORIGIN", "https://app.example.com/"),
+        ("PAGE_ORIGIN", "https://App.example.com"),
+        ("PAGE_ORIGIN", "app.example.com"),
+        ("PAGE_ORIGIN", "*"),
+        ("PAGE_ORIGIN", "null"),
+        ("ACCESS_SECS", "-1"),
+        ("LOG", "loud"),
+    ] {
+        let output = command(program(), &[(name, value)]).output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{name}={value}");
+        assert!(text.starts_with("spa_api: ") && text.contains(name), "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_origin_of_the_page_can_be_set() {
+    let server = start(&[("PAGE_ORIGIN", "https://app.example.com")]);
+    let answer = preflight(&server, "https://app.example.com", "/me").await;
+    assert_eq!(answer.header("access-control-allow-origin"), Some("https://app.example.com"));
+    let answer = preflight(&server, &server.page, "/me").await;
+    assert_eq!(answer.header("access-control-allow-origin"), None);
+}
+
+#[test]
+fn the_guide_has_the_layers_of_the_example() {
+    let code = include_str!("../api.rs");
+    let guide = include_str!("../../../docs/guides/tower-http.md");
+    for begin in ["fn app(", "fn span(", "fn received(", "fn answered<"] {
+        let from = code.find(begin).unwrap();
+        let part = &code[from..from + code[from..].find("\n}\n").unwrap()];
+        assert!(guide.contains(part), "not in the guide:\n{part}");
+    }
+}

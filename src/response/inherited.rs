@@ -1,0 +1,82 @@
+//! Refusals from within a layer, which the layer writes in its own format.
+
+use std::mem;
+
+use http::{HeaderMap, HeaderName, Response, header};
+
+use super::{DefaultRespond, Rejection, Respond};
+
+/// In the extensions of a refusal whose format nobody has chosen so far.
+///
+/// The format of the layer is found on the way out: leaving it in each request for those that are
+/// refused would cost an allocation.
+#[derive(Clone)]
+struct WithoutFormat;
+
+/// Leaves the format of a refusal to the layer around.
+pub(crate) fn without_format<B>(mut response: Response<B>) -> Response<B> {
+    response.extensions_mut().insert(WithoutFormat);
+    response
+}
+
+/// The response of a service, in this format if it is a refusal whose format nobody has chosen.
+/// Without a format, the refusal is left as it is, also by layers further out.
+#[inline]
+pub(crate) fn with_format<B>(
+    response: Response<B>,
+    format: Option<&impl Respond<B>>,
+) -> Response<B> {
+    if response.extensions().is_empty() { response } else { with_format_if_none(response, format) }
+}
+
+#[inline(never)]
+fn with_format_if_none<B>(
+    mut response: Response<B>,
+    format: Option<&impl Respond<B>>,
+) -> Response<B> {
+    let is_without = response.extensions_mut().remove::<WithoutFormat>().is_some();
+    match (format, response.extensions().get::<Rejection>().cloned()) {
+        (Some(format), Some(rejection)) if is_without && is_untouched(&response, &rejection) => {
+            rewrite(response, rejection, format)
+        }
+        _ => response,
+    }
+}
+
+/// Whether nobody has made an answer of their own from a refusal: with another status, or a body.
+fn is_untouched<B>(response: &Response<B>, rejection: &Rejection) -> bool {
+    response.status() == rejection.status()
+        && !response.headers().contains_key(header::CONTENT_TYPE)
+}
+
+/// Writes a refusal anew, and keeps the headers and extensions that others have added to it.
+fn rewrite<B>(former: Response<B>, rejection: Rejection, format: &impl Respond<B>) -> Response<B> {
+    let written: Response<()> = rejection.clone().answer_with(&DefaultRespond);
+    let (former, _) = former.into_parts();
+    let mut response = rejection.answer_with(format);
+    add_headers(response.headers_mut(), &former.headers, written.headers());
+    let own = mem::replace(response.extensions_mut(), former.extensions);
+    response.extensions_mut().extend(own);
+    response
+}
+
+/// Adds the headers of the former response that the refusal had not `written` itself.
+fn add_headers(headers: &mut HeaderMap, former: &HeaderMap, written: &HeaderMap) {
+    for name in former.keys().filter(|name| !OF_A_BODY.contains(name)) {
+        // The new format decides on a header that it sets, unless there can be several.
+        if headers.contains_key(name) && !SEVERAL.contains(name) {
+            continue;
+        }
+        let added = |value: &&_| !written.get_all(name).iter().any(|own| own == *value);
+        for value in former.get_all(name).iter().filter(added) {
+            headers.append(name, value.clone());
+        }
+    }
+}
+
+/// They describe a body that is replaced.
+static OF_A_BODY: [HeaderName; 4] =
+    [header::CONTENT_LENGTH, header::CONTENT_ENCODING, header::TRANSFER_ENCODING, header::ETAG];
+
+/// Each value has its own meaning.
+static SEVERAL: [HeaderName; 3] = [header::SET_COOKIE, header::VARY, header::WWW_AUTHENTICATE];
