@@ -130,6 +130,7 @@ impl Error {
     }
 
     /// The error without names that the token has made up: nobody knows yet who has signed it.
+    #[cfg(feature = "remote")]
     pub(crate) fn without_names(self) -> Self {
         match self.kind() {
             ErrorKind::MalformedClaims { claim: Some(Cow::Owned(_)), fault } => {
