@@ -57,7 +57,8 @@
 //! # Guides
 //!
 //! The [guides][guides module] show how the parts work together: identity providers, sessions,
-//! tower-http, tenants, errors, migrating from other crates, security, recipes and deployment.
+//! tower-http, tenants, errors, migrating from other crates, security, recipes and deployment. A
+//! build of the documentation without all features leaves them out: `cargo doc --all-features`.
 //!
 //! # Modules
 //!

@@ -3,7 +3,7 @@
 //! | event | level |
 //! |---|---|
 //! | a refused request without a token; a request that passes without claims | debug |
-//! | a request or a token that was refused, also because a key is missing | info |
+//! | a request or a token that was refused, also because a key is missing; a preflight; a refresh without its token | info |
 //! | a fault of the server, and its cause | error |
 //! | a spent refresh token was used | warn |
 //! | a store does not answer; a token passes unchecked because of that (`fail_open`) | error |
@@ -73,7 +73,7 @@ pub(crate) fn refused(error: &Error) {
             }
             None => event!(error, kind, reason = %error, "request not decided"),
         }
-    } else if error.is_missing_token() {
+    } else if matches!(error.kind(), ErrorKind::MissingToken) {
         event!(debug, kind, reason = %error, "request refused");
     } else {
         let detail = error.detail();

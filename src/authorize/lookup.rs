@@ -36,6 +36,7 @@ fn refuse_without_claims<C>(missing: Missing, request: RequestHead<'_>) -> Rejec
             rejection
         }
         Missing::Layer => refuse(Error::missing_layer::<C>(), request),
+        Missing::OfAnotherType => refuse(Error::layer_of_another_type::<C>(), request),
         Missing::Several => refuse(Error::several_layers::<C>(), request),
     }
 }

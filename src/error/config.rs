@@ -33,7 +33,8 @@ pub enum ConfigError {
     Fetch(FetchError),
     /// A store cannot be used; the message says why.
     Store(String),
-    /// Two calls on a builder contradict each other; the message says which to leave out.
+    /// Two calls on a builder contradict each other, or one needs another; the message says which
+    /// to leave out or to add.
     Conflict(&'static str),
     /// Settings contradict each other, a variable is unknown or malformed, or a file cannot be
     /// read; the message says which.

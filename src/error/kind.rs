@@ -13,9 +13,21 @@ pub enum ErrorKind {
     MissingToken,
     /// The request is not one that RFC 6750 §2 allows.
     InvalidRequest(InvalidRequest),
-    /// A cookie brought the token of an unsafe request, and nothing shows that
-    /// the request comes from the same origin.
-    CrossSite,
+    /// The request is a CORS preflight, which browsers send without a token.
+    Preflight,
+    /// The request to refresh has no refresh token.
+    #[non_exhaustive]
+    MissingRefreshToken {
+        /// The cookie that browsers send it in, and the path below which they do.
+        reason: Box<str>,
+    },
+    /// A cookie brought the token of an unsafe request, or a request wants to log in, and nothing
+    /// shows that it comes from the same origin.
+    #[non_exhaustive]
+    CrossSite {
+        /// It says what the browser said, what was expected, and what to set.
+        reason: Box<str>,
+    },
 
     // ----- the token (RFC 6750 §3.1: `invalid_token`)
     /// The token has more bytes than are accepted.
@@ -185,6 +197,8 @@ pub enum InvalidRequest {
     MalformedCredentials,
     /// A body that may have a token was not complete in time.
     LateBody,
+    /// A body that must have a token is of a type that is not read.
+    MediaType,
 }
 
 /// The meaning of an error to the client. Each kind belongs to one class.
@@ -224,9 +238,11 @@ impl Class {
 impl ErrorKind {
     pub(crate) fn class(&self) -> Class {
         match self {
-            Self::MissingToken => Class::NoToken,
+            Self::MissingToken | Self::Preflight | Self::MissingRefreshToken { .. } => {
+                Class::NoToken
+            }
             Self::InvalidRequest(_) => Class::InvalidRequest,
-            Self::CrossSite => Class::CrossSite,
+            Self::CrossSite { .. } => Class::CrossSite,
             Self::TokenTooLong { .. }
             | Self::MalformedToken
             | Self::Encrypted
@@ -270,7 +286,9 @@ impl ErrorKind {
         match self {
             Self::MissingToken => "missing_token",
             Self::InvalidRequest(_) => "invalid_request",
-            Self::CrossSite => "cross_site",
+            Self::Preflight => "preflight",
+            Self::MissingRefreshToken { .. } => "missing_refresh_token",
+            Self::CrossSite { .. } => "cross_site",
             Self::TokenTooLong { .. } => "token_too_long",
             Self::MalformedToken => "malformed_token",
             Self::Encrypted => "encrypted",
@@ -328,10 +346,18 @@ impl fmt::Display for ErrorKind {
             Self::InvalidRequest(InvalidRequest::LateBody) => {
                 f.write_str("the request's body was not complete in time")
             }
-            Self::CrossSite => f.write_str(
-                "a cookie brought the token of an unsafe request that is not shown to be \
-                 same-origin, add the page's origin to the cookie source's trusted origins",
+            Self::InvalidRequest(InvalidRequest::MediaType) => f.write_str(
+                "the request's body is neither `application/json` nor \
+                 `application/x-www-form-urlencoded`",
             ),
+            Self::Preflight => f.write_str(
+                "the request is a CORS preflight, which has no token: put the CORS layer outside \
+                 of this one, so that it answers preflights, or set `allow_preflight()`",
+            ),
+            Self::MissingRefreshToken { reason } => {
+                write!(f, "the request has no refresh token: {reason}")
+            }
+            Self::CrossSite { reason } => f.write_str(reason),
             Self::TokenTooLong { limit } => write!(f, "the token has more than {limit} bytes"),
             Self::MalformedToken => {
                 f.write_str("the token is not three parts of unpadded base64url")

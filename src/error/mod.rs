@@ -92,6 +92,17 @@ impl Error {
         Self::new(Self::no_layer_for::<C>())
     }
 
+    /// A service that asks for the claims `C` inside a layer for others.
+    #[cold]
+    pub(crate) fn layer_of_another_type<C>() -> Self {
+        let claims = std::any::type_name::<C>();
+        let cause = format!(
+            "a layer for another type of claims wraps this service: build its verifier with \
+             `.claims::<{claims}>()`, or ask for `Claims`"
+        );
+        Self::with_source(Self::no_layer_for::<C>(), cause)
+    }
+
     /// A service that asks for the claims `C`, which several layers have and none is for.
     #[cold]
     pub(crate) fn several_layers<C>() -> Self {
@@ -170,7 +181,7 @@ impl Error {
     /// Whether the request had no token at all.
     #[must_use]
     pub fn is_missing_token(&self) -> bool {
-        matches!(self.kind(), ErrorKind::MissingToken)
+        self.kind().class() == Class::NoToken
     }
 
     /// Whether the token itself was at fault: `invalid_token` of RFC 6750 §3.1.
@@ -227,6 +238,9 @@ impl Error {
             Class::NoToken | Class::InvalidToken | Class::InvalidGrant => StatusCode::UNAUTHORIZED,
             Class::InvalidRequest => match self.kind() {
                 ErrorKind::InvalidRequest(InvalidRequest::LateBody) => StatusCode::REQUEST_TIMEOUT,
+                ErrorKind::InvalidRequest(InvalidRequest::MediaType) => {
+                    StatusCode::UNSUPPORTED_MEDIA_TYPE
+                }
                 _ => StatusCode::BAD_REQUEST,
             },
             Class::InsufficientScope | Class::CrossSite => StatusCode::FORBIDDEN,

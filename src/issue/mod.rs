@@ -57,6 +57,7 @@ mod access;
 mod body;
 mod builder;
 mod cookies;
+mod cookies_builder;
 mod grant;
 mod jwks;
 mod keys;
@@ -68,7 +69,8 @@ pub use self::{
     access::{AccessToken, TokenIssuer},
     body::Body,
     builder::TokenIssuerBuilder,
-    cookies::{TokenCookies, TokenCookiesBuilder},
+    cookies::TokenCookies,
+    cookies_builder::{DangerousTokenCookiesBuilder, TokenCookiesBuilder},
     grant::Grant,
     jwks::JwksService,
     signing::SigningKey,

@@ -118,8 +118,12 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
         // A browser cannot leave a cookie out: a bad one is as good as none.
         let in_cookie = matches!(location, TokenLocation::OnlyInCookie(_));
         let is_guest = error.is_missing_token() || (in_cookie && error.is_bad_token());
-        let rejection =
-            Rejection::new(error, self.challenge.clone(), (&*request).into()).in_cookie(in_cookie);
+        let refused_preflight =
+            self.mode == Mode::Required && error.is_missing_token() && is_preflight(request);
+        let error = if refused_preflight { ErrorKind::Preflight.into() } else { error };
+        let rejection = Rejection::new(error, self.challenge.clone(), (&*request).into())
+            .in_cookie(in_cookie)
+            .for_forward_auth(self.sources.is_for_forward_auth());
         match self.mode {
             Mode::PassThrough => {
                 self.leave_without_claims(rejection, request);
@@ -176,11 +180,16 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
     /// Whether the request is a CORS preflight that passes as it is.
     #[inline]
     pub(super) fn is_open<B>(&self, request: &Request<B>) -> bool {
-        self.preflight
-            && *request.method() == Method::OPTIONS
-            && request.headers().contains_key(header::ORIGIN)
-            && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+        self.preflight && is_preflight(request)
     }
+}
+
+/// Whether a request is a CORS preflight (Fetch, CORS protocol).
+#[inline]
+fn is_preflight<B>(request: &Request<B>) -> bool {
+    *request.method() == Method::OPTIONS
+        && request.headers().contains_key(header::ORIGIN)
+        && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 impl<C> Clone for Gate<C> {

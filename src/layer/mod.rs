@@ -197,7 +197,8 @@ impl<C, R> JwtAuthLayer<C, R> {
     }
 
     /// Takes the token out of the request before it is passed on, from all
-    /// sources but [`TokenSource::custom`]. A cookie that was not read, because a header has a
+    /// sources but [`TokenSource::custom`]; of a [`TokenSource::custom_builder`], what it names. A
+    /// cookie that was not read, because a header has a
     /// token, is taken out too. Copies that outer layers or axum's `OriginalUri` have made
     /// before remain.
     pub fn strip_token(self) -> Self {

@@ -3,8 +3,9 @@
 //! | what happened | status | `WWW-Authenticate` |
 //! |---|---|---|
 //! | no token | 401 | `Bearer`, with the realm if there is one |
-//! | more than one token, malformed credentials | 400 | `error="invalid_request"` |
+//! | more than one token, malformed credentials | 400; 401 for [forward authentication] | `error="invalid_request"` |
 //! | a body with a token that is not complete in time | 408 | `error="invalid_request"` |
+//! | a body of a type that has no token | 415 | `error="invalid_request"` |
 //! | a bad token, of whatever kind | 401 | `error="invalid_token"` |
 //! | not enough scope, role or right | 403 | `error="insufficient_scope"`, with the scopes that are needed |
 //! | a refresh token that is not good any more | 401 | `Bearer`; `invalid_grant` in the body |
@@ -18,6 +19,8 @@
 //!
 //! The body has the format that [`respond_with`](crate::JwtAuthLayer::respond_with) names. It is
 //! empty by default.
+//!
+//! [forward authentication]: crate::source::CookieSourceBuilder::forwarded_method
 //!
 //! # Example: an answer of your own
 //! ```
@@ -97,6 +100,8 @@ pub struct Rejection {
     in_cookie: bool,
     /// Whether the request passed as that of a guest: a bad cookie is not the client's fault.
     of_a_guest: bool,
+    /// Whether the request is one of a proxy for forward authentication.
+    for_forward_auth: bool,
 }
 
 impl Rejection {
@@ -109,7 +114,8 @@ impl Rejection {
     /// A refusal of which no request is known.
     pub(crate) fn without_request(error: Error, challenge: Challenge) -> Self {
         let request = RequestFacts::default();
-        Self { error, challenge, request, in_cookie: false, of_a_guest: false }
+        let (in_cookie, of_a_guest, for_forward_auth) = (false, false, false);
+        Self { error, challenge, request, in_cookie, of_a_guest, for_forward_auth }
     }
 
     /// A refusal within a layer, with the challenge of that layer.
@@ -127,6 +133,11 @@ impl Rejection {
     /// The same, of a request that passes as that of a guest.
     pub(crate) fn of_a_guest(self) -> Self {
         Self { of_a_guest: true, ..self }
+    }
+
+    /// The same, of a request of a proxy for forward authentication, if it is one.
+    pub(crate) fn for_forward_auth(self, for_forward_auth: bool) -> Self {
+        Self { for_forward_auth, ..self }
     }
 
     /// Whether a handler that takes guests takes this request.
@@ -191,7 +202,11 @@ impl Rejection {
     /// The status that answers it.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        self.error.status_as(self.class())
+        match self.error.status_as(self.class()) {
+            // Such a proxy knows 401 and 403, and makes 500 of all else.
+            StatusCode::BAD_REQUEST if self.for_forward_auth => StatusCode::UNAUTHORIZED,
+            status => status,
+        }
     }
 
     /// The description for the client, which is fixed for each error code.

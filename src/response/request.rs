@@ -37,7 +37,7 @@ pub(super) struct RequestFacts {
 impl From<RequestHead<'_>> for RequestFacts {
     #[cold]
     fn from(head: RequestHead<'_>) -> Self {
-        let mut facts = Self { version: Some(head.version), content_type: None, scheme: None };
+        let mut facts = Self { version: Some(head.version), ..Self::default() };
         // Fewer comparisons than it takes to hash two names, unless there are very many. Of several
         // values, the first counts.
         for (name, value) in head.headers {

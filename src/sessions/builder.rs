@@ -122,6 +122,7 @@ impl SessionsBuilder {
             issuer: self.issuer,
             refresh,
             denylist,
+            renew_path: self.cookies.renew_path().into(),
             cookies: self.cookies,
             sources,
             grant: self.grant,

@@ -26,6 +26,7 @@ mod keys;
 mod keys_by_id;
 #[cfg(any(feature = "axum", feature = "remote"))]
 mod nested;
+mod origins;
 mod padding;
 mod privacy;
 mod properties;

@@ -22,7 +22,7 @@ use tower_jwt_auth::{
     layer::{JwtAuth, Require, RequireFuture, ResponseFuture},
     maybe_ready::{MaybeReady, MaybeReadyFuture},
     response::{DefaultRespond, ProblemJson, Rejection},
-    source::{CookieSourceBuilder, DangerousCookieSourceBuilder},
+    source::{CookieSourceBuilder, CustomSourceBuilder, DangerousCookieSourceBuilder},
     verifier::{
         DangerousVerifierBuilder, IssuerPattern, Issuers, IssuersBuilder, RuleError,
         VerifierBuilder,
@@ -78,6 +78,7 @@ fn traits() {
     shared::<TokenSource>();
     shared::<CookieSourceBuilder>();
     data::<DangerousCookieSourceBuilder>();
+    data::<CustomSourceBuilder>();
     shared::<Key>();
     shared::<KeySet>();
     data::<SkippedKey>();
@@ -133,6 +134,22 @@ fn futures_are_sent_when_their_parts_are() {
     any::<ResponseFuture<Local, User, DefaultRespond, Rc<Cell<u8>>, String>>();
     any::<RequireFuture<<Local as Service<Request<Rc<Cell<u8>>>>>::Future, String>>();
     any::<JwtAuth<Local, User>>();
+}
+
+#[cfg(feature = "issue")]
+#[test]
+fn pages_without_scripts() {
+    use tower_jwt_auth::{
+        issue::{DangerousTokenCookiesBuilder, TokenCookiesBuilder},
+        sessions::{PageFuture, PageLayer, Pages},
+    };
+
+    shared::<PageLayer>();
+    shared::<Pages<Inner>>();
+    sent::<PageFuture<Inner, String>>();
+    any::<PageFuture<Local, Rc<Cell<u8>>>>();
+    data::<TokenCookiesBuilder>();
+    data::<DangerousTokenCookiesBuilder>();
 }
 
 #[cfg(feature = "remote")]

@@ -2,11 +2,18 @@
 
 #[cfg(all(feature = "axum", feature = "redis", feature = "remote"))]
 pub(crate) mod app;
+#[cfg(feature = "axum")]
+mod client;
+#[cfg(feature = "axum")]
+mod clients;
 mod interop;
 mod issue;
 mod keys;
+mod lifetimes;
 mod list;
 pub(crate) mod model;
+#[cfg(feature = "axum")]
+mod pages;
 mod refresh;
 mod revocation;
 #[cfg(feature = "axum")]

@@ -193,7 +193,7 @@ async fn its_keys_are_public() {
     assert!(keys.headers["cache-control"].to_str().unwrap().starts_with("public"));
     assert!(keys.body["keys"][0].get("d").is_none());
     assert_eq!(ask(app.get("/health")).await.status, 200);
-    for path in ["/", "/app.js", "/style.css"] {
+    for path in ["/", "/app.js", "/style.css", "/favicon.svg"] {
         assert_eq!(ask(app.get(path)).await.headers["cache-control"], "no-store");
     }
 }
