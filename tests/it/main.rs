@@ -6,6 +6,7 @@ mod ambient;
 mod axum;
 mod browser;
 mod cache;
+mod cached_rule;
 #[cfg(feature = "remote")]
 mod certificates;
 mod claims;
