@@ -15,7 +15,8 @@
 //! | keys can be fetched again | info |
 //! | keys cannot be fetched any more; a key in a document cannot be used; an issuer cannot be resolved | warn |
 //!
-//! Each refusal is one event, whether a layer, a policy or an extractor refuses. A request that
+//! Each refusal is one event, whether a layer, a policy or an extractor refuses, or an axum handler
+//! answers with an error as its rejection. A request that
 //! a layer lets pass without claims may be refused further in: then there is one event for each.
 //! A fault of the server is only reported by the layer.
 //!
