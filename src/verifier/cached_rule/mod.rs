@@ -155,5 +155,5 @@ impl<C> fmt::Debug for CachedRule<C> {
 const LIFETIME: Duration = Duration::from_secs(30);
 const MAX_ENTRIES: usize = 10_000;
 const SHORTEST: Duration = Duration::from_secs(1);
-/// A rule that is asked less often is none that is asked.
+/// A user who may no longer log in should not get in for longer.
 const LONGEST: Duration = Duration::from_secs(3600);

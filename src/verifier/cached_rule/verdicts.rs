@@ -50,7 +50,7 @@ struct UnderWay {
     callers: usize,
 }
 
-/// What is known for a key.
+/// The verdict for a key, or a wait for it.
 pub(super) enum Looked<K: Clone + Eq + Hash> {
     Known(Verdict),
     Asked(Caller<K>),
