@@ -253,7 +253,6 @@ mod request_head;
 pub mod response;
 pub mod revocation;
 mod rules;
-#[cfg(any(feature = "issue", feature = "remote"))]
 mod runtime;
 mod secret;
 #[cfg(feature = "issue")]
