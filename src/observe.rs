@@ -16,7 +16,8 @@
 //! | keys can be fetched, or looked up by their ids, again | info |
 //! | keys cannot be fetched any more; a key in a document cannot be used; an issuer cannot be resolved; a key cannot be looked up; a token names a key that was removed in the last 24 h | warn |
 //!
-//! Each refusal is one event, whether a layer, a policy or an extractor refuses. A request that
+//! Each refusal is one event, whether a layer, a policy or an extractor refuses, or an axum handler
+//! answers with an error as its rejection. A request that
 //! a layer lets pass without claims may be refused further in: then there is one event for each.
 //! A fault of the server is only reported by the layer.
 //!

@@ -140,7 +140,7 @@ pub enum ErrorKind {
     /// The token is good, and does not allow this.
     #[non_exhaustive]
     Forbidden {
-        /// The policy that the token does not satisfy.
+        /// The policy that the token does not satisfy, or the reason of a rule or a handler.
         policy: Cow<'static, str>,
     },
 
@@ -433,7 +433,7 @@ impl fmt::Display for ErrorKind {
             Self::InsufficientScope { missing, .. } => {
                 write!(f, "the token lacks the scope {}", missing.join(" "))
             }
-            Self::Forbidden { policy } => write!(f, "the token does not satisfy {policy}"),
+            Self::Forbidden { policy } => write!(f, "the token does not allow this: {policy}"),
             Self::KeysUnavailable { retry_after } => write!(
                 f,
                 "the keys to check the token with cannot be had now, try again in {} s",

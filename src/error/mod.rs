@@ -129,6 +129,10 @@ impl Error {
     /// Verified claims that do not allow this: 403 `insufficient_scope`. `policy` says to the
     /// operator what is missing, and is not sent to the client.
     ///
+    /// As the [`Rejection`](crate::response::Rejection) of an axum handler, it has the challenge and
+    /// the format of the layer around, and is one event. In a rule, use
+    /// [`RuleError::forbidden`](crate::verifier::RuleError::forbidden).
+    ///
     /// # Example
     /// ```
     /// use tower_jwt_auth::{Claims, Error, response::Rejection};

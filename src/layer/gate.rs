@@ -10,7 +10,7 @@ use crate::{
     error::{Error, ErrorKind},
     maybe_ready::MaybeReady,
     observe,
-    response::{Challenge, ClaimsAbsent, Rejection},
+    response::{Challenge, ClaimsAbsent, Inherited, Rejection},
     source::{Fault, TokenLocation, TokenSources},
     verifier::{Claims, Verifier},
 };
@@ -190,6 +190,17 @@ fn is_preflight<B>(request: &Request<B>) -> bool {
     *request.method() == Method::OPTIONS
         && request.headers().contains_key(header::ORIGIN)
         && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+impl<C> Gate<C> {
+    /// The settings for refusals of the services within.
+    #[inline]
+    pub(super) fn inherited<R>(&self, respond: impl FnOnce() -> R) -> Inherited<R> {
+        Inherited {
+            format: self.own_format.then(respond),
+            challenge: self.own_challenge.then(|| self.challenge.clone()),
+        }
+    }
 }
 
 impl<C> Clone for Gate<C> {

@@ -213,7 +213,8 @@ impl<C, R> JwtAuthLayer<C, R> {
         self.with(|gate| gate.record_subject = true)
     }
 
-    /// Names the protected space in challenges (RFC 9110 §11.5).
+    /// Names the protected space in challenges (RFC 9110 §11.5), also in those of refusals inside of
+    /// this layer.
     pub fn realm(self, realm: impl AsRef<str>) -> Self {
         self.with(|gate| {
             gate.challenge = Challenge::new(Some(realm.as_ref()));
@@ -224,8 +225,9 @@ impl<C, R> JwtAuthLayer<C, R> {
     /// Answers refusals in another format: that of [`ProblemJson`](crate::response::ProblemJson),
     /// or of a function from [`&Rejection`](crate::response::Rejection) to a response.
     ///
-    /// Refusals of extractors, and of a [`RequireLayer`] without a format of its own, get the same
-    /// format if they are inside of this layer. Of several layers around them, the innermost one
+    /// Refusals of extractors, of a [`RequireLayer`] without a format of its own, and of axum handlers
+    /// that answer with a [`Rejection`](crate::response::Rejection), get the same format if they are
+    /// inside of this layer. Of several layers around them, the innermost one
     /// decides, also if it has the default format. An answer that a handler or a layer in between
     /// has made from a refusal, with another status or with a `Content-Type`, is not changed.
     /// Headers that were added in between are kept, unless the format sets them.

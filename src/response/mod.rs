@@ -64,10 +64,12 @@ use self::request::RequestFacts;
 pub(crate) use self::{
     challenge::Challenge,
     claims_absent::ClaimsAbsent,
-    inherited::{with_format, without_format},
-    request::RequestHead,
+    inherited::{Inherited, without_format},
 };
-use crate::error::{Class, Error, ErrorKind, seconds_up};
+use crate::{
+    error::{Class, Error, ErrorKind, seconds_up},
+    request_head::RequestHead,
+};
 
 /// Makes the response to a request that was refused.
 ///
@@ -102,6 +104,8 @@ pub struct Rejection {
     of_a_guest: bool,
     /// Whether the request is one of a proxy for forward authentication.
     for_forward_auth: bool,
+    /// Whether the application made it from an error: no layer has seen it, or reported it.
+    by_hand: bool,
 }
 
 impl Rejection {
@@ -114,14 +118,14 @@ impl Rejection {
     /// A refusal of which no request is known.
     pub(crate) fn without_request(error: Error, challenge: Challenge) -> Self {
         let request = RequestFacts::default();
-        let (in_cookie, of_a_guest, for_forward_auth) = (false, false, false);
-        Self { error, challenge, request, in_cookie, of_a_guest, for_forward_auth }
+        let (in_cookie, of_a_guest, for_forward_auth, by_hand) = (false, false, false, false);
+        Self { error, challenge, request, in_cookie, of_a_guest, for_forward_auth, by_hand }
     }
 
     /// A refusal within a layer, with the challenge of that layer.
     #[cold]
     pub(crate) fn inside(error: Error, request: RequestHead<'_>) -> Self {
-        let challenge = request.extensions.get::<Challenge>().cloned();
+        let challenge = request.extensions().get::<Challenge>().cloned();
         Self::new(error, challenge.unwrap_or_else(|| Challenge::new(None)), request)
     }
 
@@ -144,6 +148,11 @@ impl Rejection {
     #[cfg(feature = "axum")]
     pub(crate) fn is_of_a_guest(&self) -> bool {
         self.of_a_guest || self.error.is_missing_token()
+    }
+
+    /// Whether the application made it from an error.
+    pub(crate) fn is_by_hand(&self) -> bool {
+        self.by_hand
     }
 
     /// The meaning of the refusal to the client. A guest with a bad cookie has no token.
@@ -252,10 +261,13 @@ impl Rejection {
     }
 }
 
-/// Of an error that a handler has come by, such as that of a store: with a challenge without
-/// a realm.
+/// Of an error that a handler has come by, such as [`Error::forbidden`] or that of a store.
+///
+/// As the answer of an axum handler, it has the challenge and the format of the
+/// [`JwtAuthLayer`](crate::JwtAuthLayer) around it, and is one event with its reason. Elsewhere,
+/// its challenge has no realm.
 impl From<Error> for Rejection {
     fn from(error: Error) -> Self {
-        Self::without_request(error, Challenge::new(None))
+        Self { by_hand: true, ..Self::without_request(error, Challenge::new(None)) }
     }
 }

@@ -3,7 +3,7 @@
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use super::{
-    Cache, Claims, Engines, RuleError, Verifier,
+    Cache, CachedRule, Claims, Engines, RuleError, Verifier,
     allowed_values::AllowedValues,
     binding::Bindings,
     cache::EngineId,
@@ -394,10 +394,21 @@ impl<C> VerifierBuilder<C> {
     /// ```
     pub fn async_rule<F, Fut>(mut self, rule: F) -> Self
     where
+        C: Send + Sync + 'static,
         F: Fn(Claims<C>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<(), RuleError>> + Send + 'static,
     {
         self.user_rules.add_async(rule);
+        self
+    }
+
+    /// Adds a rule that may wait, and whose verdicts are kept for 30 s by a key of your own; see
+    /// [`CachedRule`]. It runs in its place among the asynchronous rules.
+    pub fn cached_rule(mut self, rule: CachedRule<C>) -> Self
+    where
+        C: Send + Sync + 'static,
+    {
+        self.user_rules.add_started(rule.start());
         self
     }
 
@@ -484,6 +495,7 @@ impl<C: Send + Sync + 'static> VerifierBuilder<C> {
     /// write instead.
     pub fn build(mut self) -> Result<Verifier<C>, ConfigError> {
         self.revocations.check_config()?;
+        self.user_rules.check_config()?;
         if self.revocations.is_configured() && self.token_id {
             self.require("jti".into());
         }

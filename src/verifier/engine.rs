@@ -211,12 +211,38 @@ impl<C: Send + Sync + 'static> Engine<C> {
     }
 
     #[inline]
-    fn ask_rules(&self, claims: Claims<C>) -> MaybeReady<Result<Claims<C>, Error>> {
+    fn ask_rules(self: &Arc<Self>, claims: Claims<C>) -> MaybeReady<Result<Claims<C>, Error>> {
         match self.user_rules.check(&claims) {
-            Ok(()) => self.user_rules.ask(claims),
+            Ok(()) if self.user_rules.later().is_empty() => MaybeReady::Ready(Ok(claims)),
+            Ok(()) => self.ask_later_rules(claims),
             Err(error) => {
                 MaybeReady::Ready(Err(self.checks.explain_verified(error, claims.registered())))
             }
         }
+    }
+
+    /// Asks the rules that may wait, one after the other. The answer is ready if theirs are.
+    #[inline(never)]
+    fn ask_later_rules(
+        self: &Arc<Self>,
+        claims: Claims<C>,
+    ) -> MaybeReady<Result<Claims<C>, Error>> {
+        for (place, rule) in self.user_rules.later().iter().enumerate() {
+            match rule(&claims, &*self.checks.clock) {
+                MaybeReady::Ready(Ok(())) => {}
+                MaybeReady::Ready(Err(error)) => return MaybeReady::Ready(Err(error)),
+                MaybeReady::Pending(verdict) => {
+                    let engine = Arc::clone(self);
+                    return MaybeReady::pending(async move {
+                        verdict.await?;
+                        for rule in engine.user_rules.later().iter().skip(place).skip(1) {
+                            rule(&claims, &*engine.checks.clock).await?;
+                        }
+                        Ok(claims)
+                    });
+                }
+            }
+        }
+        MaybeReady::Ready(Ok(claims))
     }
 }

@@ -20,10 +20,10 @@
 //! 6. The client, if any are named: `client_id`, `azp`, `cid` or `appid`.
 //! 7. The application's type.
 //! 8. The [denylist](crate::revocation), if there is one.
-//! 9. The application's rules, then its asynchronous rules.
+//! 9. The application's rules, then its asynchronous and [cached](CachedRule) rules.
 //!
 //! A token that passed is [cached](Cache). On a cache hit, its times, its keys, 8 and 9 are
-//! rechecked.
+//! rechecked. Only a cached rule answers from what it knows.
 //!
 //! # Example: a token without any HTTP
 //! ```
@@ -76,6 +76,7 @@ mod any_claims;
 mod binding;
 mod builder;
 mod cache;
+mod cached_rule;
 mod claims;
 mod engine;
 mod explain;
@@ -98,6 +99,7 @@ use self::key_lookup::KeyLookup;
 pub use self::{
     builder::{DangerousVerifierBuilder, VerifierBuilder},
     cache::Cache,
+    cached_rule::CachedRule,
     claims::Claims,
     rule::RuleError,
     verification::Verification,

@@ -63,6 +63,8 @@ fn routes() -> Router {
         .route("/result", on_get(async |_: Result<Claims, Rejection>| "in"))
         .route("/option", on_get(async |_: Option<Claims>| "in"))
         .route("/open", on_get(async || "in"))
+        .route("/hand", on_get(async || Rejection::from(Error::forbidden("not yours"))))
+        .route("/again", on_get(async |claims: Result<Claims, Rejection>| claims.map(|_| "in")))
 }
 
 fn layer() -> JwtAuthLayer {
@@ -119,6 +121,15 @@ fn a_refusal_is_one_event_wherever_it_is_made() {
         let forbidden = "INFO request refused: insufficient_scope";
         assert_eq!(told(app, "/admin", alice), (403, vec![forbidden.into()]));
     }
+    // A handler that refuses makes one event, and so does one that passes a refusal on.
+    let forbidden = "INFO request refused: forbidden";
+    for app in [&required, &optional, &report, &routes()] {
+        assert_eq!(told(app, "/hand", alice), (403, vec![forbidden.into()]));
+    }
+    assert_eq!(
+        told(&optional, "/again", no),
+        (401, vec![passed("missing_token"), no_token.into()])
+    );
     // Without a layer, it is the operator's fault.
     for path in NEEDS_CLAIMS.into_iter().chain(["/option"]) {
         let missing = "ERROR request not decided: missing_layer";

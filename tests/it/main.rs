@@ -6,9 +6,12 @@ mod ambient;
 mod axum;
 mod browser;
 mod cache;
+mod cached_rule;
 #[cfg(feature = "remote")]
 mod certificates;
 mod claims;
+#[cfg(feature = "axum")]
+mod conditions;
 #[cfg(all(feature = "axum", feature = "tracing"))]
 mod events;
 #[cfg(all(feature = "axum", feature = "redis", feature = "remote"))]

@@ -11,7 +11,7 @@ use tower_jwt_auth::{
     Algorithm, Claims, ConfigError, Error, ErrorKind, JwtAuthLayer, Key, KeySet, RegisteredClaims,
     RequireLayer, TokenSource, Verifier,
     alg::UnknownAlgorithm,
-    authorize::{And, AnyRole, EveryRole, Not, Or, Roles, Scopes},
+    authorize::{And, AnyRole, EveryRole, Not, Or, RequestHead, Roles, Scopes},
     claims::{Audience, ClaimPath, NumericDate, ScopeSet},
     clock::SystemClock,
     error::{FetchError, FetchErrorKind, InvalidRequest},
@@ -24,7 +24,7 @@ use tower_jwt_auth::{
     response::{DefaultRespond, ProblemJson, Rejection},
     source::{CookieSourceBuilder, CustomSourceBuilder, DangerousCookieSourceBuilder},
     verifier::{
-        DangerousVerifierBuilder, IssuerPattern, Issuers, IssuersBuilder, RuleError,
+        CachedRule, DangerousVerifierBuilder, IssuerPattern, Issuers, IssuersBuilder, RuleError,
         VerifierBuilder,
     },
 };
@@ -112,6 +112,8 @@ fn traits() {
     shared::<FetchErrorKind>();
     shared::<KeySource>();
     data::<RuleError>();
+    data::<CachedRule<User>>();
+    shared::<RequestHead<'_>>();
     shared::<Issuers<User>>();
     sent::<IssuersBuilder<User>>();
     shared::<IssuerPattern>();
