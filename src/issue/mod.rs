@@ -60,6 +60,7 @@ mod cookies;
 mod grant;
 mod jwks;
 mod keys;
+mod pkcs8;
 mod private_jwk;
 mod signing;
 
@@ -71,5 +72,6 @@ pub use self::{
     cookies::{TokenCookies, TokenCookiesBuilder},
     grant::Grant,
     jwks::JwksService,
+    pkcs8::PrivateKeyPem,
     signing::SigningKey,
 };
