@@ -1,4 +1,4 @@
-//! Private keys as text, for a file.
+//! Private keys as text.
 
 use std::fmt;
 
@@ -23,8 +23,8 @@ impl SigningKey {
     ///
     /// # Security
     ///
-    /// Anybody who has this text can issue tokens for every user. Write it only to a file that
-    /// its owner alone can read, which is created with the mode 0600.
+    /// Anybody who has this text can issue tokens for every user. Write it only to a file that is
+    /// created with the mode 0600.
     ///
     /// # Example
     /// ```

@@ -4,8 +4,11 @@
 pub(crate) mod app;
 mod interop;
 mod issue;
+#[cfg(unix)]
+mod key_directory;
 mod keys;
 mod list;
+mod metadata;
 pub(crate) mod model;
 mod refresh;
 mod revocation;
