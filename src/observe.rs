@@ -11,6 +11,8 @@
 //! | the denylist cannot be followed | warn |
 //! | the denylist is followed again | info |
 //! | Redis may evict keys, or whether it may was not checked | warn |
+//! | a signing key was added to its directory, or removed from it; signing keys can be read again | info |
+//! | a signing key was added so late that verifiers may not know it; signing keys cannot be read | warn |
 //! | keys were fetched | debug |
 //! | keys were rotated: the ids that were added and removed | info |
 //! | keys can be fetched, or looked up by their ids, again | info |
@@ -35,6 +37,9 @@ use std::{
     },
     time::{Duration, Instant},
 };
+
+#[cfg(feature = "issue")]
+use std::path::Path;
 
 #[cfg(feature = "remote")]
 use crate::error::FetchError;
@@ -245,6 +250,22 @@ impl Outage {
         }
     }
 
+    /// Reports that a directory of signing keys cannot be read again.
+    #[cfg(feature = "issue")]
+    pub(crate) fn signing_keys_not_reread(&self, cause: &dyn fmt::Display) {
+        if let Some(more) = self.count(Instant::now()) {
+            event!(warn, reason = %cause, more, "signing keys cannot be reread, they remain as they are");
+        }
+    }
+
+    /// Reports that a directory of signing keys can be read again.
+    #[cfg(feature = "issue")]
+    pub(crate) fn signing_keys_reread(&self, directory: &Path) {
+        if self.end().is_some() {
+            event!(info, directory = %directory.display(), "signing keys can be reread");
+        }
+    }
+
     #[inline]
     fn answered(&self, store: &'static str) {
         if self.down.load(Ordering::Relaxed)
@@ -324,6 +345,29 @@ pub(crate) fn eviction_not_checked() {
 #[cfg(feature = "issue")]
 pub(crate) fn refresh_token_reused(session: &str) {
     event!(warn, session, "a spent refresh token was used, its session is ended");
+}
+
+/// Reports that a signing key was added to its directory, in time for verifiers to fetch it or
+/// `late`.
+#[cfg(feature = "issue")]
+pub(crate) fn signing_key_added(file: &Path, kid: &str, late: bool) {
+    let file = file.display();
+    if late {
+        event!(
+            warn,
+            file = %file,
+            kid,
+            "a signing key was added, and signs so soon that verifiers may not know it: add keys              earlier, by `publish_ahead` at least"
+        );
+    } else {
+        event!(info, file = %file, kid, "a signing key was added");
+    }
+}
+
+/// Reports that a signing key was removed from its directory.
+#[cfg(feature = "issue")]
+pub(crate) fn signing_key_removed(file: &Path, kid: &str) {
+    event!(info, file = %file.display(), kid, "a signing key was removed");
 }
 
 /// Reports that keys were fetched: the first time, or after a fetch that `failed_before`.

@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `BIND` | the address to listen on; default `127.0.0.1:3000` |
 //! | `PUBLIC_URL` | the origin that browsers use, such as `https://app.example.com`; default: `http://` and the address |
-//! | `ISSUER` | the name in the tokens; default: `PUBLIC_URL` |
+//! | `ISSUER` | the name in the tokens, an `https` URL, or `http` on loopback; default: `PUBLIC_URL` |
 //! | `SIGNING_KEY` | a PEM file with a private key, the same for all processes; default: one made anew at each start |
 //! | `REDIS_URL` | where several processes keep users and sessions; default: each has its own in memory |
 //! | `ACCESS_SECS` | how long an access token lasts; default 900 |
@@ -28,6 +28,7 @@
 //! | `GET /auth/sessions`, `DELETE /auth/sessions/{id}` | the user's sessions; 204, one has ended |
 //! | `GET /me` | who is logged in |
 //! | `GET /.well-known/jwks.json`, `GET /health` | the public keys; 200 |
+//! | `GET /.well-known/oauth-authorization-server`, `GET /.well-known/openid-configuration` | the metadata, by which other services find the keys |
 
 mod api;
 mod attempts;
@@ -187,6 +188,7 @@ fn router(app: App) -> Result<Router, Box<dyn Error>> {
     let sessions = app.sessions.clone();
     let verifier = sessions.verifier_builder().claims::<Profile>().build()?;
     let layer = sessions.layer_with(verifier).realm("auth_server").respond_with(ProblemJson);
+    let well_known = well_known(sessions.issuer());
     let file = |kind: &'static str, text: &'static str| {
         get(async move || ([(header::CONTENT_TYPE, kind)], text))
     };
@@ -205,7 +207,7 @@ fn router(app: App) -> Result<Router, Box<dyn Error>> {
         .route("/auth/login", post(api::login))
         .route_service("/auth/refresh", sessions.refresh_service())
         .route_service("/auth/logout", sessions.logout_service())
-        .route_service("/.well-known/jwks.json", sessions.issuer().jwks_service())
+        .merge(well_known)
         .route("/health", get(async || Json(json!({ "status": "ok" }))))
         .route("/", file("text/html; charset=utf-8", include_str!("index.html")))
         .route("/app.js", file("text/javascript; charset=utf-8", include_str!("app.js")))
@@ -218,6 +220,21 @@ fn router(app: App) -> Result<Router, Box<dyn Error>> {
         .layer(DefaultBodyLimit::max(16 * 1024))
         .layer(map_response(guard))
         .with_state(app))
+}
+
+/// The public keys, and the metadata by which other services find them.
+fn well_known<S: Clone + Send + Sync + 'static>(issuer: &TokenIssuer) -> Router<S> {
+    match issuer.metadata_service().build() {
+        Ok(metadata) => {
+            let keys = Router::new().route_service(metadata.jwks_path(), issuer.jwks_service());
+            let mount = |router: Router<S>, path| router.route_service(path, metadata.clone());
+            metadata.paths().into_iter().fold(keys, mount)
+        }
+        Err(error) => {
+            eprintln!("auth_server: other services do not find the keys by discovery: {error}");
+            Router::new().route_service("/.well-known/jwks.json", issuer.jwks_service())
+        }
+    }
 }
 
 /// Adds the headers that every answer has for a browser.

@@ -1,6 +1,6 @@
 //! Errors of the configuration, before any request is served.
 
-use std::{borrow::Cow, error::Error as StdError, fmt};
+use std::{borrow::Cow, error::Error as StdError, fmt, path::PathBuf};
 
 use super::FetchError;
 
@@ -39,6 +39,14 @@ pub enum ConfigError {
     /// Settings contradict each other, a variable is unknown or malformed, or a file cannot be
     /// read; the message says which.
     Settings(String),
+    /// A file with a signing key, or the directory of such files, cannot be used.
+    #[non_exhaustive]
+    KeyFile {
+        /// The file or the directory.
+        path: PathBuf,
+        /// The fault, and what to do.
+        reason: String,
+    },
     /// An HMAC secret is shorter than its hash (RFC 7518 §3.2).
     #[non_exhaustive]
     SecretTooShort {
@@ -110,6 +118,9 @@ impl fmt::Display for ConfigError {
             }
             Self::Store(what) => write!(f, "{what}"),
             Self::Settings(what) => write!(f, "{what}"),
+            Self::KeyFile { path, reason } => {
+                write!(f, "the signing key {} cannot be used: {reason}", path.display())
+            }
             Self::SecretTooShort { algorithm, needed, given } => write!(
                 f,
                 "the secret for {algorithm} has {given} bytes, use at least {needed} random ones \

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use super::{
     grant::{Grant, OwnClaims, refused},
+    key_directory::DirectoryWatch,
     keys::KeyRing,
     signing::SigningKey,
 };
@@ -68,7 +69,9 @@ pub(super) struct IssuerInner {
     pub(super) lifetime: i64,
     pub(super) longest_lifetime: i64,
     pub(super) publish_ahead: i64,
-    pub(super) keys: KeyRing,
+    pub(super) keys: Arc<KeyRing>,
+    /// Rereads the keys, if they are from a directory.
+    pub(super) watch: Option<Arc<DirectoryWatch>>,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -131,11 +134,20 @@ impl TokenIssuer {
         (self.0.publish_ahead / 2).min(300)
     }
 
+    /// The names of the algorithms of the keys in the JWK set.
+    pub(super) fn published_algorithms(&self) -> Vec<&'static str> {
+        self.0.keys.published_algorithms(self.now())
+    }
+
     /// The keys for a [`Verifier`](crate::Verifier) in the same process, bound to this issuer.
     /// They include shared secrets, and follow each rotation.
     #[must_use]
     pub fn key_source(&self) -> KeySource {
-        KeySource::live(self.0.keys.live())
+        let keys = self.0.keys.live();
+        KeySource::live(match &self.0.watch {
+            Some(watch) => keys.kept_by(watch.clone()),
+            None => keys,
+        })
     }
 
     /// Publishes a key, and signs with it [later](super::TokenIssuerBuilder::publish_ahead), when
@@ -145,8 +157,10 @@ impl TokenIssuer {
     ///
     /// # Errors
     ///
-    /// The key cannot be used, or another key with the same id is in use.
+    /// The key cannot be used, or another key with the same id is in use. Or the keys are from a
+    /// [directory](super::KeyDirectory).
     pub fn rotate(&self, next: SigningKey) -> Result<(), ConfigError> {
+        self.check_no_directory()?;
         let now = self.now();
         let signs_from = now.saturating_add(self.0.publish_ahead);
         let gone_at = signs_from.saturating_add(self.0.longest_lifetime).saturating_add(SLACK);
@@ -158,9 +172,34 @@ impl TokenIssuer {
     ///
     /// # Errors
     ///
-    /// The key cannot be used.
+    /// The key cannot be used. Or the keys are from a [directory](super::KeyDirectory).
     pub fn replace_keys(&self, key: SigningKey) -> Result<(), ConfigError> {
+        self.check_no_directory()?;
         self.0.keys.replace(key)
+    }
+
+    /// Reads the keys from their [directory](super::KeyDirectory) now, and not at the end of the
+    /// interval; for example after a `SIGHUP`. It waits for the disk.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be used: the keys remain as they were. Or the keys are not from a directory.
+    pub fn reread_keys(&self) -> Result<(), ConfigError> {
+        match &self.0.watch {
+            Some(watch) => watch.reread(),
+            None => Err(ConfigError::Conflict(
+                "the signing keys are not from a directory, use `.key_directory(…)`",
+            )),
+        }
+    }
+
+    fn check_no_directory(&self) -> Result<(), ConfigError> {
+        match self.0.watch {
+            None => Ok(()),
+            Some(_) => Err(ConfigError::Conflict(
+                "the signing keys are from a directory: put the next key there as a file",
+            )),
+        }
     }
 
     /// The name of the issuer: `iss`.
@@ -302,7 +341,7 @@ impl fmt::Debug for AccessToken {
 
 /// How much longer than its tokens a key is kept, in seconds. Clocks differ, so verifiers may
 /// accept a token for this time after its `exp`.
-const SLACK: i64 = 300;
+pub(super) const SLACK: i64 = 300;
 
 /// The longest lifetime of an access token without `any_lifetime`.
 pub(super) const LONGEST: Duration = Duration::from_secs(60 * 60);

@@ -3,7 +3,8 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
-    access::{IssuerInner, LONGEST, TokenIssuer},
+    access::{IssuerInner, LONGEST, SLACK, TokenIssuer},
+    key_directory::{DirectoryWatch, Issuing, KeyDirectory},
     keys::KeyRing,
     signing::SigningKey,
 };
@@ -17,7 +18,7 @@ use crate::{
 ///
 /// # Defaults
 ///
-/// - issuer, audience, key: none; `build()` requires them
+/// - issuer, audience, key or directory of keys: none; `build()` requires them
 /// - client: the name of the issuer
 /// - lifetime of a token: 15 minutes
 /// - revocations are kept for the longest lifetime that tokens had: at least an hour
@@ -28,7 +29,8 @@ pub struct TokenIssuerBuilder {
     issuer: String,
     audiences: Vec<String>,
     client_id: Option<String>,
-    key: Result<SigningKey, ConfigError>,
+    key: Option<SigningKey>,
+    directory: Option<KeyDirectory>,
     published: Vec<SigningKey>,
     lifetime: Duration,
     any_lifetime: bool,
@@ -50,7 +52,8 @@ impl TokenIssuerBuilder {
             issuer: String::new(),
             audiences: Vec::new(),
             client_id: None,
-            key: Err(ConfigError::NoKeys),
+            key: None,
+            directory: None,
             published: Vec::new(),
             lifetime: Duration::from_secs(15 * 60),
             any_lifetime: false,
@@ -80,7 +83,14 @@ impl TokenIssuerBuilder {
 
     /// Sets the key that signs.
     pub fn key(mut self, key: SigningKey) -> Self {
-        self.key = Ok(key);
+        self.key = Some(key);
+        self
+    }
+
+    /// Reads the keys that sign from a directory, in place of a [`key`](Self::key), and reads it
+    /// again while the process runs. See [`KeyDirectory`] for the names of the files.
+    pub fn key_directory(mut self, directory: impl Into<KeyDirectory>) -> Self {
+        self.directory = Some(directory.into());
         self
     }
 
@@ -165,14 +175,40 @@ impl TokenIssuerBuilder {
         if client_id.is_empty() {
             return Err(ConfigError::InvalidName("`client_id` is empty, leave it out"));
         }
+        let longest_lifetime = seconds(self.earlier_lifetime.max(self.lifetime));
+        let publish_ahead = seconds(self.publish_ahead);
+        let clock = Arc::clone(&self.clock);
+        let (keys, watch) = match (self.key, self.directory) {
+            (Some(key), None) => {
+                (Arc::new(KeyRing::new(&self.issuer, key, self.published, clock)?), None)
+            }
+            (None, Some(directory)) => {
+                let issuing = Issuing {
+                    issuer: &self.issuer,
+                    others: self.published,
+                    publish_ahead,
+                    kept_for: longest_lifetime.saturating_add(SLACK),
+                    clock,
+                };
+                let (keys, watch) = DirectoryWatch::start(directory, issuing)?;
+                (keys, Some(Arc::new(watch)))
+            }
+            (None, None) => return Err(ConfigError::NoKeys),
+            (Some(_), Some(_)) => {
+                return Err(ConfigError::Conflict(
+                    "`.key(…)` and `.key_directory(…)` are both set: leave one out, or make the                      key a `.published_key(…)`",
+                ));
+            }
+        };
         Ok(TokenIssuer::of(IssuerInner {
-            keys: KeyRing::new(&self.issuer, self.key?, self.published, Arc::clone(&self.clock))?,
+            keys,
+            watch,
             issuer: self.issuer.into(),
             audiences: self.audiences.into_iter().map(String::into_boxed_str).collect(),
             client_id: client_id.into(),
             lifetime: seconds(self.lifetime),
-            longest_lifetime: seconds(self.earlier_lifetime.max(self.lifetime)),
-            publish_ahead: seconds(self.publish_ahead),
+            longest_lifetime,
+            publish_ahead,
             clock: self.clock,
         }))
     }
@@ -184,6 +220,7 @@ impl fmt::Debug for TokenIssuerBuilder {
             .field("issuer", &self.issuer)
             .field("audiences", &self.audiences)
             .field("key", &self.key)
+            .field("directory", &self.directory)
             .field("lifetime", &self.lifetime)
             .finish_non_exhaustive()
     }

@@ -6,13 +6,10 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{HeaderValue, Method, Request, Response, header};
+use http::{Request, Response};
 use tower_service::Service;
 
-use super::{
-    access::TokenIssuer,
-    body::{Body, method_not_allowed},
-};
+use super::{access::TokenIssuer, body::Body, document::Document};
 
 /// Answers `GET` and `HEAD` with the JWK set of an issuer (RFC 7517 §5); made by
 /// [`TokenIssuer::jwks_service`].
@@ -29,24 +26,15 @@ use super::{
 #[derive(Clone, Debug)]
 pub struct JwksService {
     issuer: TokenIssuer,
-    cache_control: HeaderValue,
+    document: Document,
 }
 
 impl TokenIssuer {
     /// Makes a service that answers `GET` with the [JWK set](Self::jwks), for
     /// `/.well-known/jwks.json`.
     pub fn jwks_service(&self) -> JwksService {
-        JwksService::new(self.clone())
-    }
-}
-
-impl JwksService {
-    fn new(issuer: TokenIssuer) -> Self {
-        let text = format!("public, max-age={}", issuer.jwks_max_age());
-        // The text is a valid header value, so the fallback is never used.
-        let cache_control =
-            HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("no-cache"));
-        Self { issuer, cache_control }
+        let document = Document::new("application/jwk-set+json", self.jwks_max_age());
+        JwksService { issuer: self.clone(), document }
     }
 }
 
@@ -60,15 +48,6 @@ impl<B> Service<Request<B>> for JwksService {
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let mut response = Response::new(Body::default());
-        if matches!(*request.method(), Method::GET | Method::HEAD) {
-            *response.body_mut() = self.issuer.jwks().into();
-            let json = HeaderValue::from_static("application/jwk-set+json");
-            response.headers_mut().insert(header::CONTENT_TYPE, json);
-            response.headers_mut().insert(header::CACHE_CONTROL, self.cache_control.clone());
-        } else {
-            response = method_not_allowed("GET, HEAD");
-        }
-        ready(Ok(response))
+        ready(Ok(self.document.answer(request.method(), || self.issuer.jwks())))
     }
 }

@@ -44,10 +44,32 @@ impl KeyRing {
         let others =
             others.into_iter().map(|key| ScheduledKey { key, signs_from: None, gone_at: None });
         let signing = ScheduledKey { key: signing, signs_from: Some(i64::MIN), gone_at: None };
-        let keys: Vec<_> = others.chain([signing]).collect();
+        Self::of(issuer, others.chain([signing]).collect(), clock)
+    }
+
+    /// Makes a ring of keys, each with the time from which it signs, in this order. Each key is
+    /// kept for some time after the next one has begun to sign. The `others` are only published.
+    pub(super) fn scheduled(
+        issuer: &str,
+        keys: &[(i64, SigningKey)],
+        others: &[SigningKey],
+        now: i64,
+        kept_for: i64,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, ConfigError> {
+        Self::of(issuer, schedule(keys, others, &[], now, kept_for), clock)
+    }
+
+    fn of(
+        issuer: &str,
+        keys: Vec<ScheduledKey>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, ConfigError> {
         let live = LiveKeys::new(issuer, key_set(issuer, &keys)?, clock);
-        let (keys, changing) = (ArcSwap::from_pointee(keys), Mutex::new(()));
-        Ok(Self { keys, changing, issuer: issuer.into(), live })
+        let (none, changing) = (ArcSwap::default(), Mutex::new(()));
+        let ring = Self { keys: none, changing, issuer: issuer.into(), live };
+        ring.set(keys)?;
+        Ok(ring)
     }
 
     /// The key that signs now.
@@ -100,6 +122,19 @@ impl KeyRing {
         self.set(keys)
     }
 
+    /// Takes these keys in place of all others, as [`scheduled`](Self::scheduled) does. A key that
+    /// stays is kept for no shorter time than before: it may get a successor whose time is past.
+    pub(super) fn reschedule(
+        &self,
+        keys: &[(i64, SigningKey)],
+        others: &[SigningKey],
+        now: i64,
+        kept_for: i64,
+    ) -> Result<(), ConfigError> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.set(schedule(keys, others, &self.keys.load(), now, kept_for))
+    }
+
     /// Signs with a key at once, and drops all others.
     pub(super) fn replace(&self, key: SigningKey) -> Result<(), ConfigError> {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -112,6 +147,17 @@ impl KeyRing {
         let published = keys.iter().filter(|placed| !placed.is_gone(now));
         let jwks: Vec<_> = published.filter_map(|placed| placed.key.public_jwk()).collect();
         format!(r#"{{"keys":[{}]}}"#, jwks.join(","))
+    }
+
+    /// The names of the algorithms of the keys that are published.
+    pub(super) fn published_algorithms(&self, now: i64) -> Vec<&'static str> {
+        let keys = self.keys.load();
+        let published = keys.iter().filter(|placed| !placed.is_gone(now));
+        let public = published.filter(|placed| placed.key.public_jwk().is_some());
+        let mut names: Vec<_> = public.map(|placed| placed.key.algorithm().name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 
     pub(super) fn live(&self) -> LiveKeys {
@@ -156,6 +202,38 @@ impl fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.keys.load().iter().map(|placed| &placed.key)).finish()
     }
+}
+
+/// The keys that are not gone. The first of them has no beginning, so that a key signs at any time.
+fn schedule(
+    keys: &[(i64, SigningKey)],
+    others: &[SigningKey],
+    present: &[ScheduledKey],
+    now: i64,
+    kept_for: i64,
+) -> Vec<ScheduledKey> {
+    let signer = present.iter().rfind(|placed| placed.signs(now));
+    let end_so_far = |key: &SigningKey| {
+        if signer.is_some_and(|placed| placed.key.kid() == key.kid()) {
+            return now.saturating_add(kept_for);
+        }
+        let placed = present.iter().find(|placed| placed.key.kid() == key.kid());
+        placed.and_then(|placed| placed.gone_at).unwrap_or(i64::MIN)
+    };
+    let is_scheduled = |other: &SigningKey| keys.iter().any(|(_, key)| key.kid() == other.kid());
+    let others = others.iter().filter(|other| !is_scheduled(other)).cloned();
+    let others = others.map(|key| ScheduledKey { key, signs_from: None, gone_at: None });
+    let ends = keys.iter().skip(1).map(|(next, _)| Some(next.saturating_add(kept_for)));
+    let placed = keys.iter().zip(ends.chain([None])).map(|((from, key), gone_at)| ScheduledKey {
+        key: key.clone(),
+        signs_from: Some(*from),
+        gone_at: gone_at.map(|end| end.max(end_so_far(key))),
+    });
+    let mut placed: Vec<_> = placed.filter(|placed| !placed.is_gone(now)).collect();
+    if let Some(first) = placed.first_mut() {
+        first.signs_from = Some(i64::MIN);
+    }
+    others.chain(placed).collect()
 }
 
 fn key_set(issuer: &str, keys: &[ScheduledKey]) -> Result<KeySet, ConfigError> {

@@ -44,11 +44,17 @@
 //!
 //! # Deployment
 //!
-//! Several processes that sign must share the key, for example as a PEM file. To rotate it, give
-//! all of them the next key as [`published_key`], and wait until every verifier has fetched it.
-//! Then make it the [`key`] and the old one a `published_key`. Remove the old one when its
-//! tokens have expired.
+//! Several processes that sign must share the keys. [`key_directory`] reads them from PEM files,
+//! and all processes rotate at the same time, without a restart.
 //!
+//! With a single PEM file, each step of a rotation takes a restart: give all processes the next key
+//! as [`published_key`], and wait until every verifier has fetched it. Then make it the [`key`] and
+//! the old one a `published_key`. Remove the old one when its tokens have expired.
+//!
+//! Other services find the public keys by the [`metadata_service`].
+//!
+//! [`key_directory`]: TokenIssuerBuilder::key_directory
+//! [`metadata_service`]: TokenIssuer::metadata_service
 //! [`replace_keys`]: TokenIssuer::replace_keys
 //! [`published_key`]: TokenIssuerBuilder::published_key
 //! [`key`]: TokenIssuerBuilder::key
@@ -58,9 +64,13 @@ mod body;
 mod builder;
 mod cookies;
 mod cookies_builder;
+mod document;
 mod grant;
 mod jwks;
+mod key_directory;
 mod keys;
+mod metadata;
+mod pkcs8;
 mod private_jwk;
 mod signing;
 
@@ -73,5 +83,8 @@ pub use self::{
     cookies_builder::{DangerousTokenCookiesBuilder, TokenCookiesBuilder},
     grant::Grant,
     jwks::JwksService,
+    key_directory::KeyDirectory,
+    metadata::{MetadataService, MetadataServiceBuilder},
+    pkcs8::PrivateKeyPem,
     signing::SigningKey,
 };

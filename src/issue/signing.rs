@@ -177,6 +177,10 @@ impl SigningKey {
         self.thumbprint == other.thumbprint && self.algorithm == other.algorithm
     }
 
+    pub(super) fn pair(&self) -> &Pair {
+        &self.pair
+    }
+
     /// The algorithm that it signs with.
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {

@@ -1,6 +1,6 @@
 //! Keys of this very process, which change as its issuer rotates them.
 
-use std::{fmt, sync::Arc};
+use std::{any::Any, fmt, sync::Arc};
 
 use arc_swap::{ArcSwap, Guard};
 
@@ -13,6 +13,8 @@ pub(crate) struct LiveKeys {
     plan: Arc<ArcSwap<Plan>>,
     issuer: Arc<str>,
     clock: Arc<dyn Clock>,
+    /// The one who changes the keys. It lives for as long as somebody looks at them.
+    _keeper: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 /// The keys of now, and those from later times on, in seconds since 1970.
@@ -25,7 +27,17 @@ impl LiveKeys {
     /// Keys that are bound to this issuer.
     pub(crate) fn new(issuer: &str, keys: KeySet, clock: Arc<dyn Clock>) -> Self {
         let plan = Plan { now: Trusted::new(keys), later: Vec::new() };
-        Self { plan: Arc::new(ArcSwap::from_pointee(plan)), issuer: issuer.into(), clock }
+        Self {
+            plan: Arc::new(ArcSwap::from_pointee(plan)),
+            issuer: issuer.into(),
+            clock,
+            _keeper: None,
+        }
+    }
+
+    /// Keeps this alive as well.
+    pub(crate) fn kept_by(self, keeper: Arc<dyn Any + Send + Sync>) -> Self {
+        Self { _keeper: Some(keeper), ..self }
     }
 
     /// Other keys, and those that take their place at later times, the first time first. Anything

@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use tower_jwt_auth::{
     Algorithm, Verifier,
     error::ErrorKind,
-    issue::{Grant, SigningKey, TokenCookies, TokenIssuer},
+    issue::{
+        Grant, KeyDirectory, MetadataService, PrivateKeyPem, SigningKey, TokenCookies, TokenIssuer,
+    },
     refresh::Login,
 };
 
@@ -23,12 +25,12 @@ fn verifier(issuer: &TokenIssuer, clock: &FixedClock) -> Verifier {
     builder.access_tokens_only().clock(clock.clone()).build().unwrap()
 }
 
-fn part(token: &str, at: usize) -> Value {
+pub(super) fn part(token: &str, at: usize) -> Value {
     let text = token.split('.').nth(at).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode_to_vec(text).unwrap()).unwrap()
 }
 
-fn kids(issuer: &TokenIssuer) -> Vec<String> {
+pub(super) fn kids(issuer: &TokenIssuer) -> Vec<String> {
     let jwks: Value = serde_json::from_str(&issuer.jwks()).unwrap();
     let keys = jwks["keys"].as_array().unwrap().iter();
     keys.map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
@@ -304,6 +306,9 @@ fn traits() {
     shared::<TokenIssuer>();
     sent::<TokenIssuerBuilder>();
     shared::<SigningKey>();
+    data::<PrivateKeyPem>();
+    shared::<KeyDirectory>();
+    shared::<MetadataService>();
     sent::<Grant>();
     data::<AccessToken>();
     data::<Body>();

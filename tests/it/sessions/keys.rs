@@ -1,5 +1,10 @@
 //! Keys that sign, in every form in which they come.
 
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+};
+
 use tower_jwt_auth::{
     Algorithm, Verifier,
     issue::{Grant, SigningKey},
@@ -93,6 +98,55 @@ async fn published_keys_are_read() {
         )
         .is_err()
     );
+}
+
+#[tokio::test]
+async fn every_private_key_is_written_and_read_again() {
+    for algorithm in Algorithm::ALL {
+        let key = SigningKey::generate(*algorithm).unwrap();
+        if algorithm.name().starts_with("HS") {
+            let error = key.to_pkcs8_pem().unwrap_err().to_string();
+            assert!(error.contains("shared secret"), "{error}");
+            continue;
+        }
+        let pem = key.to_pkcs8_pem().unwrap();
+        assert_eq!(format!("{pem:?}"), "PrivateKeyPem(..)");
+        let lines: Vec<_> = pem.as_str().lines().collect();
+        assert_eq!(lines.first(), Some(&"-----BEGIN PRIVATE KEY-----"));
+        assert_eq!(lines.last(), Some(&"-----END PRIVATE KEY-----"));
+        assert!(lines.iter().all(|line| !line.is_empty() && line.len() <= 64));
+        let read = SigningKey::from_pem(pem.as_str()).unwrap();
+        let read = read.with_algorithm(*algorithm).unwrap();
+        assert_eq!(read.public_jwk(), key.public_jwk());
+        works(read).await;
+        // What was loaded is written as what was generated, and openssl finds the same public key.
+        assert_eq!(
+            SigningKey::from_pem(pem.as_str()).unwrap().to_pkcs8_pem().unwrap().as_str(),
+            pem.as_str()
+        );
+        let public = openssl(&["pkey", "-pubout"], pem.as_str());
+        let verifying = tower_jwt_auth::Key::from_pem(public).unwrap().with_kid(key.kid());
+        let issuer = issuer(&FixedClock::default()).key(key).build().unwrap();
+        let verifier: Verifier = Verifier::builder()
+            .issuer(issuer.issuer())
+            .audience(AUDIENCE)
+            .keys(verifying)
+            .clock(FixedClock::default())
+            .build()
+            .unwrap();
+        let token = issuer.issue(Grant::new("ada")).unwrap();
+        assert!(verifier.verify(token.as_str()).await.is_ok(), "{algorithm}");
+    }
+}
+
+fn openssl(arguments: &[&str], input: &str) -> Vec<u8> {
+    let mut command = Command::new("openssl");
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    output.stdout
 }
 
 #[test]

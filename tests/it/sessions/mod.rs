@@ -8,9 +8,12 @@ mod client;
 mod clients;
 mod interop;
 mod issue;
+#[cfg(unix)]
+mod key_directory;
 mod keys;
 mod lifetimes;
 mod list;
+mod metadata;
 pub(crate) mod model;
 #[cfg(feature = "axum")]
 mod pages;

@@ -192,6 +192,12 @@ async fn its_keys_are_public() {
     assert_eq!(keys.body["keys"][0]["kty"], "OKP");
     assert!(keys.headers["cache-control"].to_str().unwrap().starts_with("public"));
     assert!(keys.body["keys"][0].get("d").is_none());
+    for path in ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"] {
+        let metadata = ask(app.get(path)).await;
+        assert_eq!(metadata.body["issuer"], app.url);
+        assert_eq!(metadata.body["jwks_uri"], format!("{}/.well-known/jwks.json", app.url));
+        assert!(metadata.headers["cache-control"].to_str().unwrap().starts_with("public"));
+    }
     assert_eq!(ask(app.get("/health")).await.status, 200);
     for path in ["/", "/app.js", "/style.css", "/favicon.svg"] {
         assert_eq!(ask(app.get(path)).await.headers["cache-control"], "no-store");
