@@ -24,7 +24,8 @@
 //! | `JWKS_TIMEOUT_SECS` | how long a fetch may take |
 //! | `JWKS_MAX_STALE_SECS` | how long keys serve while the provider is down |
 //! | `LAZY=1` | start without the provider |
-//! | `ALLOW_HTTP=1` | allow keys to be fetched over `http:`, from loopback; from elsewhere it is always refused |
+//! | `ALLOW_HTTP=1` | allow keys to be fetched over `http:`, from loopback |
+//! | `HTTP_HOSTS` | other hosts from which keys may be fetched over `http:`, with commas: everybody between this server and such a host must be trusted |
 //! | `LOG` | `warn`, which is the default, or `info`, which tells why a token is refused |
 //!
 //! | route | answer |
@@ -48,7 +49,7 @@ use std::{
 use axum::{
     Json, Router,
     extract::State,
-    http::{HeaderName, StatusCode, header},
+    http::{HeaderName, StatusCode, Uri, header},
     routing::{MethodFilter, get, on},
 };
 use serde_json::{Value, json};
@@ -60,11 +61,12 @@ use crate::serve::serve;
 
 /// The names of the environment, those of the settings, and the unit that is added to a
 /// value.
-const VARIABLES: [(&str, &str, &str); 14] = [
+const VARIABLES: [(&str, &str, &str); 15] = [
     ("ISSUER", "issuer", ""),
     ("AUDIENCE", "audience", ""),
     ("PUBLIC_URL", "public_url", ""),
     ("JWKS_URL", "jwks_url", ""),
+    ("HTTP_HOSTS", "http_hosts", ""),
     ("HMAC_SECRET", "hmac_secret", ""),
     ("KEY_PEM_FILE", "public_key_file", ""),
     ("ALGORITHMS", "algorithms", ""),
@@ -78,12 +80,11 @@ const VARIABLES: [(&str, &str, &str); 14] = [
 ];
 
 /// Settings of a later version. The server does not start with them, so none is ignored silently.
-const NOT_BUILT: [&str; 10] = [
+const NOT_BUILT: [&str; 9] = [
     "CLIENT_ID",
     "CLIENT_SECRET",
     "CLIENT_SECRET_FILE",
     "DPOP",
-    "HTTP_HOSTS",
     "INTROSPECTION",
     "INTROSPECTION_URL",
     "METRICS",
@@ -139,16 +140,25 @@ fn settings() -> Result<Settings, Box<dyn Error>> {
     }
     let is_static = variable("HMAC_SECRET")?.is_some() || variable("KEY_PEM_FILE")?.is_some();
     let fetched = variable("JWKS_URL")?.or(variable("ISSUER")?).filter(|_| !is_static);
-    let is_http = fetched.is_some_and(|url| url.to_ascii_lowercase().starts_with("http:"));
-    let allows_http = switch("ALLOW_HTTP")?.unwrap_or_default();
-    if is_http && !allows_http {
-        return Err("the keys would be fetched over http, which takes ALLOW_HTTP=1".into());
+    let allows_loopback = switch("ALLOW_HTTP")?.unwrap_or_default();
+    let hosts = variable("HTTP_HOSTS")?.unwrap_or_default();
+    if fetched.is_some_and(|url| !allows_loopback && is_http_of_others(&url, &hosts)) {
+        return Err("the keys would be fetched over http, which takes ALLOW_HTTP=1 for loopback, \
+                    and for another host its name in HTTP_HOSTS"
+            .into());
     }
     // A challenge has at least one parameter (RFC 6750 §3).
     settings.push(("realm", "resource_server".into()));
     // The contract of this server allows this, but no identity provider needs it.
     settings.push(("jwks_max_body", (2 * 1024 * 1024).to_string()));
     Ok(Settings::from_variables("", settings)?)
+}
+
+/// Whether the URL is one of `http:` whose host is not one of these.
+fn is_http_of_others(url: &str, hosts: &str) -> bool {
+    let is_http = url.trim_start().to_ascii_lowercase().starts_with("http:");
+    let is_listed = |host: &str| hosts.split(',').any(|one| one.trim().eq_ignore_ascii_case(host));
+    is_http && !url.parse::<Uri>().is_ok_and(|url| url.host().is_some_and(is_listed))
 }
 
 async fn me(claims: Claims) -> ([(HeaderName, &'static str); 1], Json<Value>) {

@@ -41,7 +41,8 @@
 //! | let requests without a token pass | [`JwtAuthLayer::optional`], `Option<Claims>` |
 //! | require scopes, roles or a condition | [`RequireLayer`], [`Authorized`], [`Scopes`], [`Roles`], [`Policy`] |
 //! | take the token from a cookie, another header, the query or a WebSocket | [`TokenSource`] |
-//! | refuse tokens by a rule of my own | [`VerifierBuilder::rule`], [`VerifierBuilder::async_rule`] |
+//! | refuse tokens by a rule of my own | [`VerifierBuilder::rule`], [`VerifierBuilder::async_rule`], [`CachedRule`](verifier::CachedRule) |
+//! | compare the request with the token, such as the tenant in the path | [`RequireLayer::for_request`] |
 //! | answer in my own error format | [`JwtAuthLayer::respond_with`], [`ProblemJson`], [`Respond`] |
 //! | know why a request was refused | [`Error`] and [`Rejection`](response::Rejection) in the response's extensions, [`ErrorKind`] |
 //! | accept several issuers or tenants | [`Issuers`](verifier::Issuers) |
@@ -57,7 +58,8 @@
 //! # Guides
 //!
 //! The [guides][guides module] show how the parts work together: identity providers, sessions,
-//! tower-http, tenants, errors, migrating from other crates, security, recipes and deployment.
+//! tower-http, tenants, errors, migrating from other crates, security, recipes and deployment. A
+//! build of the documentation without all features leaves them out: `cargo doc --all-features`.
 //!
 //! # Modules
 //!
@@ -248,10 +250,10 @@ mod random;
 pub mod redis;
 #[cfg(feature = "issue")]
 pub mod refresh;
+mod request_head;
 pub mod response;
 pub mod revocation;
 mod rules;
-#[cfg(any(feature = "issue", feature = "remote"))]
 mod runtime;
 mod secret;
 #[cfg(feature = "issue")]

@@ -3,7 +3,7 @@
 //! | event | level |
 //! |---|---|
 //! | a refused request without a token; a request that passes without claims | debug |
-//! | a request or a token that was refused, also because a key is missing | info |
+//! | a request or a token that was refused, also because a key is missing; a preflight; a refresh without its token | info |
 //! | a fault of the server, and its cause | error |
 //! | a spent refresh token was used | warn |
 //! | a store does not answer; a token passes unchecked because of that (`fail_open`) | error |
@@ -14,10 +14,12 @@
 //! | a signing key was added to its directory, or removed from it; signing keys can be read again | info |
 //! | a signing key was added so late that verifiers may not know it; signing keys cannot be read | warn |
 //! | keys were fetched | debug |
-//! | keys can be fetched again | info |
-//! | keys cannot be fetched any more; a key in a document cannot be used; an issuer cannot be resolved | warn |
+//! | keys were rotated: the ids that were added and removed | info |
+//! | keys can be fetched, or looked up by their ids, again | info |
+//! | keys cannot be fetched any more; a key in a document cannot be used; an issuer cannot be resolved; a key cannot be looked up; a token names a key that was removed in the last 24 h | warn |
 //!
-//! Each refusal is one event, whether a layer, a policy or an extractor refuses. A request that
+//! Each refusal is one event, whether a layer, a policy or an extractor refuses, or an axum handler
+//! answers with an error as its rejection. A request that
 //! a layer lets pass without claims may be refused further in: then there is one event for each.
 //! A fault of the server is only reported by the layer.
 //!
@@ -48,7 +50,7 @@ use crate::error::{Error, ErrorKind, StoreError};
 #[cfg(feature = "tracing")]
 macro_rules! event {
     ($level:ident, $($field:ident $(= %$value:expr)?,)* $message:literal) => {
-        tracing::$level!($($field $(= %$value)?,)* $message)
+        tracing::$level!(target: "tower_jwt_auth", $($field $(= %$value)?,)* $message)
     };
 }
 
@@ -77,12 +79,48 @@ pub(crate) fn refused(error: &Error) {
             }
             None => event!(error, kind, reason = %error, "request not decided"),
         }
-    } else if error.is_missing_token() {
+    } else if matches!(error.kind(), ErrorKind::MissingToken) {
         event!(debug, kind, reason = %error, "request refused");
     } else {
-        event!(info, kind, reason = %error, "request refused");
+        let detail = error.detail();
+        let issuer = detail.and_then(|detail| detail.issuer.as_deref());
+        let expected = detail.and_then(|detail| detail.expected.as_deref());
+        let seen = detail.and_then(|detail| detail.seen.as_deref());
+        let late_by_s = detail.and_then(|detail| detail.late_by);
+        let early_by_s = detail.and_then(|detail| detail.early_by);
+        let subject = detail.and_then(|detail| detail.subject.as_deref());
+        match error.source() {
+            Some(cause) => event!(
+                info, kind, reason = %error, cause = %cause, issuer, expected, seen, late_by_s,
+                early_by_s, subject, "request refused"
+            ),
+            None => event!(
+                info, kind, reason = %error, issuer, expected, seen, late_by_s, early_by_s,
+                subject, "request refused"
+            ),
+        }
     }
 }
+
+/// Whether anybody listens to the events of refusals.
+#[cfg(feature = "tracing")]
+pub(crate) fn tells_refusals() -> bool {
+    tracing::enabled!(target: "tower_jwt_auth", tracing::Level::INFO)
+}
+
+#[cfg(not(feature = "tracing"))]
+pub(crate) fn tells_refusals() -> bool {
+    false
+}
+
+/// Records the subject of a request in the span around it, if that has a field `subject`.
+#[cfg(feature = "tracing")]
+pub(crate) fn record_subject(subject: &str) {
+    tracing::Span::current().record("subject", subject);
+}
+
+#[cfg(not(feature = "tracing"))]
+pub(crate) fn record_subject(_: &str) {}
 
 /// Reports that a request passes without claims, as the layer's mode allows.
 pub(crate) fn passed(error: &Error) {
@@ -159,6 +197,35 @@ impl Outage {
     pub(crate) fn not_resolved(&self, cause: &(dyn StdError + 'static)) {
         if let Some(more) = self.count(Instant::now()) {
             event!(warn, cause = %cause, more, "an issuer cannot be resolved");
+        }
+    }
+
+    /// Reports that the application's lookup of a key has failed, with its own text as the cause.
+    pub(crate) fn not_looked_up(&self, cause: &(dyn StdError + 'static)) {
+        if let Some(more) = self.count(Instant::now()) {
+            event!(warn, cause = %cause, more, "a key cannot be looked up");
+        }
+    }
+
+    /// Reports that keys can be looked up again.
+    pub(crate) fn looked_up(&self) {
+        if self.end().is_some() {
+            event!(info, "keys can be looked up again");
+        }
+    }
+
+    /// Reports that a token names a key that its provider has removed. Its signature is not
+    /// verified, so it may also be made up.
+    #[cfg(feature = "remote")]
+    pub(crate) fn removed_key_used(&self, from: &str, kid: &str) {
+        if let Some(more) = self.count(Instant::now()) {
+            event!(
+                warn,
+                from,
+                kid = %Ids(&[kid]),
+                more,
+                "a token names a key that was removed: the provider may still sign with it"
+            );
         }
     }
 
@@ -324,11 +391,38 @@ pub(crate) fn key_skipped(from: &str, skipped: &impl fmt::Display, harmless: boo
     }
 }
 
+/// Reports that the document of the keys has others than before.
+#[cfg(feature = "remote")]
+pub(crate) fn keys_rotated(from: &str, added: &[Box<str>], removed: &[Box<str>]) {
+    event!(info, from, added = %Ids(added), removed = %Ids(removed), "keys were rotated");
+}
+
+/// The ids of keys: each in quotes, escaped and cut, and at most a few of them.
+#[cfg(feature = "remote")]
+struct Ids<'i, T>(&'i [T]);
+
+#[cfg(feature = "remote")]
+impl<T: AsRef<str>> fmt::Display for Ids<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MOST_SHOWN: usize = 8;
+        const LONGEST_SHOWN: usize = 64;
+        for (at, id) in self.0.iter().map(AsRef::as_ref).enumerate().take(MOST_SHOWN) {
+            let start: String = id.chars().take(LONGEST_SHOWN).collect();
+            let cut = if start.len() < id.len() { "…" } else { "" };
+            write!(f, "{}{start:?}{cut}", if at == 0 { "" } else { ", " })?;
+        }
+        match self.0.len().saturating_sub(MOST_SHOWN) {
+            0 => Ok(()),
+            more => write!(f, ", and {more} more"),
+        }
+    }
+}
+
 /// Reports that keys cannot be fetched any more.
 #[cfg(feature = "remote")]
 pub(crate) fn keys_not_fetched(error: &FetchError) {
     let from = error.url();
-    event!(warn, from, reason = %error.kind(), "keys cannot be fetched");
+    event!(warn, from, reason = %error.reason(), "keys cannot be fetched");
 }
 
 /// The time from one event of an outage to the next.
@@ -337,6 +431,17 @@ const PAUSE: Duration = Duration::from_secs(10);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "remote")]
+    #[test]
+    fn ids_are_escaped_and_cut() {
+        assert_eq!(Ids::<&str>(&[]).to_string(), "");
+        let long = "k".repeat(65);
+        let ids = ["a", "b\n\"", &*long];
+        let shown = format!("\"a\", \"b\\n\\\"\", \"{}\"…", "k".repeat(64));
+        assert_eq!(Ids(&ids).to_string(), shown);
+        assert!(Ids(&["x"; 10]).to_string().ends_with("\"x\", and 2 more"));
+    }
 
     #[test]
     fn an_outage_is_one_event_in_ten_seconds_with_a_count() {

@@ -17,6 +17,7 @@ const FLOORS: [&[&str]; 9] = [
         "few",
         "json",
         "maybe_ready",
+        "request_head",
         "runtime",
         "secret",
         "shown",

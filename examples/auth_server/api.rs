@@ -6,7 +6,7 @@ use axum::{
     Json,
     extract::{Path, State, rejection::PathRejection},
     http::{HeaderMap, StatusCode, header, request::Parts},
-    response::{IntoResponse, Response},
+    response::{Html, IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -91,6 +91,18 @@ pub(crate) async fn me(user: Claims<Profile>) -> Json<Value> {
         "session": claims.session_id(),
         "expires_in": ends.map(|ends| ends.saturating_sub(now)),
     }))
+}
+
+/// A page without scripts.
+pub(crate) async fn account(user: Claims<Profile>) -> Html<String> {
+    let email = user.email.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    Html(format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>Account</title>\n\
+         <link rel=\"icon\" href=\"/favicon.svg\" type=\"image/svg+xml\">\n\
+         <link rel=\"stylesheet\" href=\"/style.css\">\n\
+         <main><h1>Account</h1><p id=\"email\">{email}</p><p><a href=\"/\">Sessions</a></p></main>\n\
+         </html>\n"
+    ))
 }
 
 pub(crate) async fn sessions(

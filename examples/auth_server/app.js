@@ -7,7 +7,19 @@ let timer;
 let turn = 0;
 
 function say(text) {
-  element("status").textContent = text;
+  element("problem").textContent = "";
+  element("note").textContent = text;
+  for (const field of [element("email"), element("password")]) {
+    field.removeAttribute("aria-invalid");
+  }
+}
+
+// Says what went wrong, marks the fields that it is about, and goes to the first of them.
+function complain(text, ...fields) {
+  say("");
+  element("problem").textContent = text;
+  for (const field of fields) field.setAttribute("aria-invalid", "true");
+  fields.at(-1)?.focus();
 }
 
 function send(method, path, body) {
@@ -42,9 +54,30 @@ async function ask(method, path, body) {
 
 async function problem(response) {
   const body = await response.json().catch(() => ({}));
-  const wait = response.headers.get("retry-after");
-  const again = wait ? `, try again in ${wait} s` : "";
-  return `${body.detail ?? "That did not work"}${again}.`;
+  const wait = Number(response.headers.get("retry-after"));
+  const again = wait ? `, try again in ${duration(wait)}` : "";
+  const detail = body.detail ?? "that did not work";
+  return `${detail[0].toUpperCase()}${detail.slice(1)}${again}.`;
+}
+
+function duration(seconds) {
+  if (seconds < 60) return seconds === 1 ? "a second" : `${seconds} seconds`;
+  const minutes = Math.ceil(seconds / 60);
+  return minutes === 1 ? "a minute" : `${minutes} minutes`;
+}
+
+// Shows an address so that a line breaks before its `@` and its dots, and in no word.
+function showAddress(heading, address) {
+  const parts = address.split(/(?=[@.])/);
+  heading.replaceChildren(...parts.flatMap((part) => [document.createElement("wbr"), part]));
+  heading.title = address;
+}
+
+// Tells the password manager whether the password is a new one.
+function choose(action) {
+  const registers = action === "register";
+  element("guest-title").textContent = registers ? "Register" : "Log in";
+  element("password").autocomplete = registers ? "new-password" : "current-password";
 }
 
 function showGuest() {
@@ -52,6 +85,7 @@ function showGuest() {
   clearTimeout(timer);
   element("user").hidden = true;
   element("user-title").textContent = "";
+  element("user-title").removeAttribute("title");
   element("sessions").replaceChildren();
   element("guest").hidden = false;
 }
@@ -63,14 +97,14 @@ async function show() {
   if (mine !== turn) return;
   if (me.status === 401 || list.status === 401) return showGuest();
   if (!list.ok) {
-    say(await problem(list));
+    complain(await problem(list));
     return;
   }
   const [user, sessions] = [await me.json(), await list.json()];
   if (mine !== turn) return;
   element("guest").hidden = true;
   element("user").hidden = false;
-  element("user-title").textContent = user.email;
+  showAddress(element("user-title"), user.email);
   element("sessions").replaceChildren(...sessions.map(row));
   // A while before it is over. A timer may be late, and then the next 401 does it.
   clearTimeout(timer);
@@ -106,8 +140,11 @@ function row(session) {
     end.setAttribute("aria-label", `End ${name.textContent}, ${time.textContent}`);
     end.addEventListener("click", () => busy(end, async () => {
       const response = await ask("DELETE", `/auth/sessions/${encodeURIComponent(session.id)}`);
-      say(response.ok ? "The session has ended." : await problem(response));
+      if (response.ok) say("The session has ended.");
+      else complain(await problem(response));
       await show();
+      // Its button is gone.
+      element(element("user").hidden ? "guest-title" : "sessions-title").focus();
     }));
     item.append(end);
   }
@@ -118,7 +155,7 @@ async function attempt(work) {
   try {
     await work();
   } catch {
-    say("The server cannot be reached.");
+    complain("The server cannot be reached.");
   }
 }
 
@@ -132,7 +169,7 @@ async function leave(path) {
   // The route that ends all sessions needs an access token that is good.
   const response = await ask("POST", path);
   if (!response.ok && response.status !== 401) {
-    say(await problem(response));
+    complain(await problem(response));
     return;
   }
   showGuest();
@@ -149,8 +186,11 @@ element("form").addEventListener("submit", (event) => {
   busy(event.submitter ?? event.target, async () => {
     const response = await send("POST", `/auth/${action}`, { email, password });
     if (!response.ok) {
-      say(await problem(response));
+      // A wrong email and a wrong password are told apart by nobody.
+      const fields = [401, 422].includes(response.status) ? ["email", "password"] : [];
+      complain(await problem(response), ...fields.map(element));
     } else if (action === "register") {
+      choose("login");
       say("You can log in now.");
     } else {
       event.target.reset();
@@ -162,11 +202,23 @@ element("form").addEventListener("submit", (event) => {
   });
 });
 
+for (const button of element("form").querySelectorAll("button")) {
+  button.addEventListener("click", () => choose(button.value));
+}
+for (const field of [element("email"), element("password")]) {
+  field.addEventListener("input", () => field.removeAttribute("aria-invalid"));
+}
+
 element("logout").addEventListener("click", (event) => {
   busy(event.target, () => leave("/auth/logout"));
 });
-element("logout-all").addEventListener("click", (event) => {
-  busy(event.target, () => leave("/auth/logout-all"));
+element("logout-all").addEventListener("click", () => {
+  element("confirm").returnValue = "no";
+  element("confirm").showModal();
+});
+element("confirm").addEventListener("close", () => {
+  if (element("confirm").returnValue !== "yes") return;
+  busy(element("logout-all"), () => leave("/auth/logout-all"));
 });
 
 // Another tab has logged in or out.

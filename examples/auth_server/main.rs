@@ -20,6 +20,7 @@
 //! | route | answer |
 //! |---|---|
 //! | `GET /` | the page |
+//! | `GET /account` | a page without scripts, whose session is renewed by redirects |
 //! | `POST /auth/register` | 201, also for an email that is known |
 //! | `POST /auth/login` | 200: cookies for a browser, tokens for `Accept: application/json` |
 //! | `POST /auth/refresh`, `POST /auth/logout` | those of the crate |
@@ -193,11 +194,15 @@ fn router(app: App) -> Result<Router, Box<dyn Error>> {
     };
     Ok(Router::new()
         .route("/me", get(api::me))
+        .route("/account", get(api::account))
         .route("/auth/sessions", get(api::sessions))
         .route("/auth/sessions/{id}", delete(api::end_session))
         .route("/auth/logout-all", post(api::logout_all))
         // The routes above need a token; a cookie counts if the page is of this origin.
         .route_layer(layer)
+        // Outside: a browser that opens a page after its access token has expired is renewed.
+        .route_layer(sessions.page_layer())
+        .route_service(sessions.renew_path(), sessions.renew_service())
         .route("/auth/register", post(api::register))
         .route("/auth/login", post(api::login))
         .route_service("/auth/refresh", sessions.refresh_service())
@@ -207,6 +212,7 @@ fn router(app: App) -> Result<Router, Box<dyn Error>> {
         .route("/", file("text/html; charset=utf-8", include_str!("index.html")))
         .route("/app.js", file("text/javascript; charset=utf-8", include_str!("app.js")))
         .route("/style.css", file("text/css; charset=utf-8", include_str!("style.css")))
+        .route("/favicon.svg", file("image/svg+xml", include_str!("favicon.svg")))
         .method_not_allowed_fallback(async || {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this is not done here")
         })
@@ -236,8 +242,8 @@ async fn guard(mut response: Response) -> Response {
     const HEADERS: [(HeaderName, &str); 3] = [
         (
             header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-             form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+             connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
         ),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),

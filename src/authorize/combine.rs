@@ -75,7 +75,7 @@ impl<P> Not<P> {
 impl<C, P: Policy<C>> Policy<C> for Not<P> {
     fn authorize(&self, claims: &Claims<C>) -> Result<(), Error> {
         match self.0.authorize(claims) {
-            Ok(()) => Err(Error::forbidden("the contrary of a policy")),
+            Ok(()) => Err(Error::forbidden("the contrary of a policy is required")),
             // A policy that could not decide has not said no.
             Err(error) if !is_no(&error) => Err(error),
             Err(_) => Ok(()),

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use crate::{
     error::Error,
     observe,
-    response::{Rejection, RequestHead},
+    request_head::RequestHead,
+    response::Rejection,
     verifier::{Claims, Missing, find_claims},
 };
 
@@ -14,7 +15,8 @@ use crate::{
 pub(crate) fn claims<C: Send + Sync + 'static>(
     request: RequestHead<'_>,
 ) -> Result<Cow<'_, Claims<C>>, Rejection> {
-    find_claims(request.extensions).map_err(|missing| refuse_without_claims::<C>(missing, request))
+    find_claims(request.extensions())
+        .map_err(|missing| refuse_without_claims::<C>(missing, request))
 }
 
 /// The same for a handler that takes guests: `None` for a guest.
@@ -22,7 +24,7 @@ pub(crate) fn claims<C: Send + Sync + 'static>(
 pub(crate) fn claims_unless_guest<C: Send + Sync + 'static>(
     request: RequestHead<'_>,
 ) -> Result<Option<Cow<'_, Claims<C>>>, Rejection> {
-    match find_claims(request.extensions) {
+    match find_claims(request.extensions()) {
         Err(Missing::Absent(rejection)) if rejection.is_of_a_guest() => Ok(None),
         found => found.map(Some).map_err(|missing| refuse_without_claims::<C>(missing, request)),
     }
@@ -36,6 +38,7 @@ fn refuse_without_claims<C>(missing: Missing, request: RequestHead<'_>) -> Rejec
             rejection
         }
         Missing::Layer => refuse(Error::missing_layer::<C>(), request),
+        Missing::OfAnotherType => refuse(Error::layer_of_another_type::<C>(), request),
         Missing::Several => refuse(Error::several_layers::<C>(), request),
     }
 }

@@ -44,3 +44,4 @@ pub use self::{
     roles::{AnyRole, EveryRole, Roles},
     scopes::Scopes,
 };
+pub use crate::request_head::RequestHead;

@@ -23,6 +23,9 @@ pub trait Policy<C> {
 
 impl<C, F: Fn(&Claims<C>) -> bool> Policy<C> for F {
     fn authorize(&self, claims: &Claims<C>) -> Result<(), Error> {
-        if self(claims) { Ok(()) } else { Err(Error::forbidden("a condition of the application")) }
+        match self(claims) {
+            true => Ok(()),
+            false => Err(Error::forbidden("a condition of the application is not met")),
+        }
     }
 }

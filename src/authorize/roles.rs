@@ -132,9 +132,9 @@ impl Wanted {
             return Ok(());
         }
         Err(Error::forbidden(if is_there {
-            format!("{how_many} of the {self}")
+            format!("it needs {how_many} of the {self}")
         } else {
-            format!("{how_many} of the {self}: it has no such claim")
+            format!("it needs {how_many} of the {self}: it has no such claim")
         }))
     }
 }

@@ -74,6 +74,14 @@ pub(crate) enum RawAudience<'a> {
 }
 
 impl RawAudience<'_> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        let (one, many) = match self {
+            Self::One(one) => (Some(&**one), &[][..]),
+            Self::Many(many) => (None, &many[..]),
+        };
+        one.into_iter().chain(many.iter().map(|member| &*member.0))
+    }
+
     pub(crate) fn contains(&self, recipient: &str) -> bool {
         match self {
             Self::One(one) => one == recipient,

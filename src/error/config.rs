@@ -1,6 +1,6 @@
 //! Errors of the configuration, before any request is served.
 
-use std::{error::Error as StdError, fmt, path::PathBuf};
+use std::{borrow::Cow, error::Error as StdError, fmt, path::PathBuf};
 
 use super::FetchError;
 
@@ -28,12 +28,13 @@ pub enum ConfigError {
     /// A number is outside of what is sensible; the message says which.
     OutOfRange(&'static str),
     /// An address is malformed or not safe to fetch keys from.
-    InvalidUrl(&'static str),
+    InvalidUrl(Cow<'static, str>),
     /// The keys could not be fetched.
     Fetch(FetchError),
     /// A store cannot be used; the message says why.
     Store(String),
-    /// Two calls on a builder contradict each other; the message says which to leave out.
+    /// Two calls on a builder contradict each other, or one needs another; the message says which
+    /// to leave out or to add.
     Conflict(&'static str),
     /// Settings contradict each other, a variable is unknown or malformed, or a file cannot be
     /// read; the message says which.

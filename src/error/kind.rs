@@ -13,9 +13,21 @@ pub enum ErrorKind {
     MissingToken,
     /// The request is not one that RFC 6750 §2 allows.
     InvalidRequest(InvalidRequest),
-    /// A cookie brought the token of an unsafe request, and nothing shows that
-    /// the request comes from the same origin.
-    CrossSite,
+    /// The request is a CORS preflight, which browsers send without a token.
+    Preflight,
+    /// The request to refresh has no refresh token.
+    #[non_exhaustive]
+    MissingRefreshToken {
+        /// The cookie that browsers send it in, and the path below which they do.
+        reason: Box<str>,
+    },
+    /// A cookie brought the token of an unsafe request, or a request wants to log in, and nothing
+    /// shows that it comes from the same origin.
+    #[non_exhaustive]
+    CrossSite {
+        /// It says what the browser said, what was expected, and what to set.
+        reason: Box<str>,
+    },
 
     // ----- the token (RFC 6750 §3.1: `invalid_token`)
     /// The token has more bytes than are accepted.
@@ -39,6 +51,9 @@ pub enum ErrorKind {
     /// The header has a member that changes how the token must be read, such
     /// as `crit` (RFC 7515 §4.1.11) or `b64` (RFC 7797): none is supported.
     UnsupportedHeader(&'static str),
+    /// A parameter of the header, which is required with a certain value, is missing or has another
+    /// one; its name.
+    HeaderParameter(Box<str>),
     /// The algorithm is unknown, or not one that is allowed here.
     AlgorithmNotAllowed,
     /// The `typ` of the header is not one that is allowed here (RFC 8725 §3.11).
@@ -47,6 +62,14 @@ pub enum ErrorKind {
     UnknownKey,
     /// The signature is not one of the configured keys that fit.
     Signature,
+    /// None of the keys that were tried has made the signature, and more keys fit than are tried.
+    #[non_exhaustive]
+    KeysNotTried {
+        /// The number of keys that were tried.
+        tried: usize,
+        /// The number of keys that fit.
+        fitting: usize,
+    },
     /// The payload is not a claims set (RFC 7519 §7.2): no JSON object, a
     /// repeated name, or a registered claim of a wrong JSON type.
     MalformedClaims {
@@ -117,7 +140,7 @@ pub enum ErrorKind {
     /// The token is good, and does not allow this.
     #[non_exhaustive]
     Forbidden {
-        /// The policy that the token does not satisfy.
+        /// The policy that the token does not satisfy, or the reason of a rule or a handler.
         policy: Cow<'static, str>,
     },
 
@@ -174,6 +197,8 @@ pub enum InvalidRequest {
     MalformedCredentials,
     /// A body that may have a token was not complete in time.
     LateBody,
+    /// A body that must have a token is of a type that is not read.
+    MediaType,
 }
 
 /// The meaning of an error to the client. Each kind belongs to one class.
@@ -213,19 +238,23 @@ impl Class {
 impl ErrorKind {
     pub(crate) fn class(&self) -> Class {
         match self {
-            Self::MissingToken => Class::NoToken,
+            Self::MissingToken | Self::Preflight | Self::MissingRefreshToken { .. } => {
+                Class::NoToken
+            }
             Self::InvalidRequest(_) => Class::InvalidRequest,
-            Self::CrossSite => Class::CrossSite,
+            Self::CrossSite { .. } => Class::CrossSite,
             Self::TokenTooLong { .. }
             | Self::MalformedToken
             | Self::Encrypted
             | Self::Unsigned
             | Self::MalformedHeader { .. }
             | Self::UnsupportedHeader(_)
+            | Self::HeaderParameter(_)
             | Self::AlgorithmNotAllowed
             | Self::TokenType
             | Self::UnknownKey
             | Self::Signature
+            | Self::KeysNotTried { .. }
             | Self::MalformedClaims { .. }
             | Self::MissingClaim(_)
             | Self::Expired
@@ -257,17 +286,21 @@ impl ErrorKind {
         match self {
             Self::MissingToken => "missing_token",
             Self::InvalidRequest(_) => "invalid_request",
-            Self::CrossSite => "cross_site",
+            Self::Preflight => "preflight",
+            Self::MissingRefreshToken { .. } => "missing_refresh_token",
+            Self::CrossSite { .. } => "cross_site",
             Self::TokenTooLong { .. } => "token_too_long",
             Self::MalformedToken => "malformed_token",
             Self::Encrypted => "encrypted",
             Self::Unsigned => "unsigned",
             Self::MalformedHeader { .. } => "malformed_header",
             Self::UnsupportedHeader(_) => "unsupported_header",
+            Self::HeaderParameter(_) => "header_parameter",
             Self::AlgorithmNotAllowed => "algorithm_not_allowed",
             Self::TokenType => "token_type",
             Self::UnknownKey => "unknown_key",
             Self::Signature => "signature",
+            Self::KeysNotTried { .. } => "keys_not_tried",
             Self::MalformedClaims { .. } => "malformed_claims",
             Self::MissingClaim(_) => "missing_claim",
             Self::Expired => "expired",
@@ -313,10 +346,18 @@ impl fmt::Display for ErrorKind {
             Self::InvalidRequest(InvalidRequest::LateBody) => {
                 f.write_str("the request's body was not complete in time")
             }
-            Self::CrossSite => f.write_str(
-                "a cookie brought the token of an unsafe request that is not shown to be \
-                 same-origin, add the page's origin to the cookie source's trusted origins",
+            Self::InvalidRequest(InvalidRequest::MediaType) => f.write_str(
+                "the request's body is neither `application/json` nor \
+                 `application/x-www-form-urlencoded`",
             ),
+            Self::Preflight => f.write_str(
+                "the request is a CORS preflight, which has no token: put the CORS layer outside \
+                 of this one, so that it answers preflights, or set `allow_preflight()`",
+            ),
+            Self::MissingRefreshToken { reason } => {
+                write!(f, "the request has no refresh token: {reason}")
+            }
+            Self::CrossSite { reason } => f.write_str(reason),
             Self::TokenTooLong { limit } => write!(f, "the token has more than {limit} bytes"),
             Self::MalformedToken => {
                 f.write_str("the token is not three parts of unpadded base64url")
@@ -337,12 +378,21 @@ impl fmt::Display for ErrorKind {
             Self::UnsupportedHeader(name) => {
                 write!(f, "the token's header has `{name}`, which is not supported")
             }
+            Self::HeaderParameter(name) => write!(
+                f,
+                "the token's header parameter `{name}` is missing or not what is required"
+            ),
             Self::AlgorithmNotAllowed => {
                 f.write_str("the token's algorithm is unknown or not allowed here")
             }
             Self::TokenType => f.write_str("the token's `typ` is not allowed here"),
             Self::UnknownKey => f.write_str("no key fits the token's `kid` and algorithm"),
             Self::Signature => f.write_str("the signature is not that of a configured key"),
+            Self::KeysNotTried { tried, fitting } => write!(
+                f,
+                "{fitting} keys fit the token's algorithm, and the signature is not that of the \
+                 {tried} which were tried: give the keys ids, and have the issuer name one in `kid`"
+            ),
             Self::MalformedClaims { claim: Some(name), fault } => {
                 write!(f, "the claim `{name}` {}", says(*fault))
             }
@@ -383,7 +433,7 @@ impl fmt::Display for ErrorKind {
             Self::InsufficientScope { missing, .. } => {
                 write!(f, "the token lacks the scope {}", missing.join(" "))
             }
-            Self::Forbidden { policy } => write!(f, "the token does not satisfy {policy}"),
+            Self::Forbidden { policy } => write!(f, "the token does not allow this: {policy}"),
             Self::KeysUnavailable { retry_after } => write!(
                 f,
                 "the keys to check the token with cannot be had now, try again in {} s",

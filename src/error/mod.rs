@@ -1,6 +1,7 @@
 //! Why a request or a token was refused.
 
 mod config;
+mod detail;
 mod fetch;
 mod kind;
 mod store;
@@ -17,12 +18,15 @@ use std::{
 
 use http::StatusCode;
 
-pub(crate) use self::kind::{Class, seconds_up};
 pub use self::{
     config::ConfigError,
     fetch::{FetchError, FetchErrorKind},
     kind::{ErrorKind, InvalidRequest},
     store::StoreError,
+};
+pub(crate) use self::{
+    detail::{Detail, list},
+    kind::{Class, seconds_up},
 };
 pub use crate::json::JsonFault;
 
@@ -52,6 +56,7 @@ static MISSING: ErrorKind = ErrorKind::MissingToken;
 struct ErrorInner {
     kind: ErrorKind,
     source: Option<BoxError>,
+    detail: Option<Box<Detail>>,
     /// Whether the operator was told of its cause already.
     told: AtomicBool,
 }
@@ -64,6 +69,7 @@ impl Error {
             kind => Self(Some(Arc::new(ErrorInner {
                 kind,
                 source: None,
+                detail: None,
                 told: AtomicBool::new(false),
             }))),
         }
@@ -72,7 +78,7 @@ impl Error {
     #[cold]
     pub(crate) fn with_source(kind: ErrorKind, source: impl Into<BoxError>) -> Self {
         let (source, told) = (Some(source.into()), AtomicBool::new(false));
-        Self(Some(Arc::new(ErrorInner { kind, source, told })))
+        Self(Some(Arc::new(ErrorInner { kind, source, detail: None, told })))
     }
 
     #[cold]
@@ -84,6 +90,17 @@ impl Error {
     #[cold]
     pub(crate) fn missing_layer<C>() -> Self {
         Self::new(Self::no_layer_for::<C>())
+    }
+
+    /// A service that asks for the claims `C` inside a layer for others.
+    #[cold]
+    pub(crate) fn layer_of_another_type<C>() -> Self {
+        let claims = std::any::type_name::<C>();
+        let cause = format!(
+            "a layer for another type of claims wraps this service: build its verifier with \
+             `.claims::<{claims}>()`, or ask for `Claims`"
+        );
+        Self::with_source(Self::no_layer_for::<C>(), cause)
     }
 
     /// A service that asks for the claims `C`, which several layers have and none is for.
@@ -112,6 +129,10 @@ impl Error {
     /// Verified claims that do not allow this: 403 `insufficient_scope`. `policy` says to the
     /// operator what is missing, and is not sent to the client.
     ///
+    /// As the [`Rejection`](crate::response::Rejection) of an axum handler, it has the challenge and
+    /// the format of the layer around, and is one event. In a rule, use
+    /// [`RuleError::forbidden`](crate::verifier::RuleError::forbidden).
+    ///
     /// # Example
     /// ```
     /// use tower_jwt_auth::{Claims, Error, response::Rejection};
@@ -129,14 +150,30 @@ impl Error {
         Self::new(ErrorKind::Forbidden { policy: policy.into() })
     }
 
-    /// The error without names that the token has made up: nobody knows yet who has signed it.
-    pub(crate) fn without_names(self) -> Self {
-        match self.kind() {
-            ErrorKind::MalformedClaims { claim: Some(Cow::Owned(_)), fault } => {
-                Self::new(ErrorKind::MalformedClaims { claim: None, fault: *fault })
-            }
-            _ => self,
+    /// The error with what its event says besides the kind. An error that is shared stays as it
+    /// is: its first owner knew more.
+    #[cold]
+    pub(crate) fn with_detail(mut self, detail: Detail) -> Self {
+        if let Some(inner) = self.0.as_mut().and_then(Arc::get_mut) {
+            inner.detail = Some(Box::new(detail));
         }
+        self
+    }
+
+    pub(crate) fn detail(&self) -> Option<&Detail> {
+        self.0.as_ref()?.detail.as_deref()
+    }
+
+    /// The error without what the token says: nobody knows yet who has signed it.
+    #[cold]
+    pub(crate) fn without_values(mut self) -> Self {
+        if let ErrorKind::MalformedClaims { claim: Some(Cow::Owned(_)), fault } = self.kind() {
+            return Self::new(ErrorKind::MalformedClaims { claim: None, fault: *fault });
+        }
+        if let Some(inner) = self.0.as_mut().and_then(Arc::get_mut) {
+            inner.detail = None;
+        }
+        self
     }
 
     /// The kind of the error.
@@ -148,7 +185,7 @@ impl Error {
     /// Whether the request had no token at all.
     #[must_use]
     pub fn is_missing_token(&self) -> bool {
-        matches!(self.kind(), ErrorKind::MissingToken)
+        self.kind().class() == Class::NoToken
     }
 
     /// Whether the token itself was at fault: `invalid_token` of RFC 6750 §3.1.
@@ -205,6 +242,9 @@ impl Error {
             Class::NoToken | Class::InvalidToken | Class::InvalidGrant => StatusCode::UNAUTHORIZED,
             Class::InvalidRequest => match self.kind() {
                 ErrorKind::InvalidRequest(InvalidRequest::LateBody) => StatusCode::REQUEST_TIMEOUT,
+                ErrorKind::InvalidRequest(InvalidRequest::MediaType) => {
+                    StatusCode::UNSUPPORTED_MEDIA_TYPE
+                }
                 _ => StatusCode::BAD_REQUEST,
             },
             Class::InsufficientScope | Class::CrossSite => StatusCode::FORBIDDEN,

@@ -7,8 +7,8 @@ use http::{HeaderMap, HeaderValue, Method, Uri, header};
 
 use super::access::AccessToken;
 use crate::{
-    csrf,
-    error::{ConfigError, Error, ErrorKind},
+    csrf::{self, Origin},
+    error::{Error, ErrorKind},
     refresh::RefreshToken,
     source::{CookieSource, TokenSource},
 };
@@ -21,6 +21,9 @@ use crate::{
 /// | `Path` | `/` | `/auth`: only the routes that need it see it | `/` |
 /// | `SameSite` | `Lax` | `Strict` | `Strict` |
 /// | `Max-Age` | the time until the token expires | the time until the idle session ends | the same |
+///
+/// The cookies of a login [until the browser closes](crate::refresh::Login::until_browser_closes)
+/// have no `Max-Age`.
 ///
 /// All are `HttpOnly` and `Secure`, and have no `Domain`. Requests that are not safe
 /// (`POST` and the like) must come from the same origin: see
@@ -42,35 +45,41 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct TokenCookies {
-    access: CookieSource,
-    refresh: CookieSource,
-    session: CookieSource,
-    /// `false` for plain HTTP on this machine.
-    secure: bool,
+    pub(super) access: CookieSource,
+    pub(super) refresh: CookieSource,
+    pub(super) session: CookieSource,
+    /// Marks a browser that was just renewed.
+    pub(super) renewed: CookieSource,
+    pub(super) scheme: Scheme,
+    /// Whether they are set with `SameSite=None; Secure; Partitioned`.
+    pub(super) partitioned: bool,
+}
+
+/// The requests that may be answered with the cookies.
+#[derive(Clone, Debug)]
+pub(super) enum Scheme {
+    /// All: the cookies are `Secure`.
+    Https,
+    /// Those to a loopback address, over plain HTTP.
+    Loopback,
+    /// Those to this host of a local network, over plain HTTP.
+    Lan(Origin),
 }
 
 impl TokenCookies {
     /// Cookies for HTTPS, with all defaults. Most browsers also accept them from
     /// `http://localhost` and `http://127.0.0.1`. For the others, see
-    /// [`development`](TokenCookiesBuilder::development).
+    /// [`development`](super::TokenCookiesBuilder::development).
     #[must_use]
     pub fn new() -> Self {
         Self {
             access: CookieSource::new("__Host-at"),
             refresh: CookieSource::new("__Secure-rt").below("/auth"),
             session: CookieSource::new("__Host-sid"),
-            secure: true,
+            renewed: CookieSource::new("__Host-renewed"),
+            scheme: Scheme::Https,
+            partitioned: false,
         }
-    }
-
-    /// Starts to build cookies for HTTPS.
-    pub fn builder() -> TokenCookiesBuilder {
-        TokenCookiesBuilder(Ok(Self::new()))
-    }
-
-    fn set_public_origin(&mut self, origin: &str) -> Result<(), ConfigError> {
-        self.access.set_public_origin(origin)?;
-        self.refresh.set_public_origin(origin)
     }
 
     /// The cookie of the access token, for
@@ -94,8 +103,33 @@ impl TokenCookies {
         refresh: &RefreshToken,
         seconds: u64,
     ) -> Result<(), Error> {
+        self.add(headers, access, refresh, Some(seconds))
+    }
+
+    /// Adds the cookies of a session that ends with the browser: they have no `Max-Age`. See
+    /// [`Login::until_browser_closes`](crate::refresh::Login::until_browser_closes).
+    ///
+    /// # Errors
+    ///
+    /// See [`set`](Self::set).
+    pub fn set_until_browser_closes(
+        &self,
+        headers: &mut HeaderMap,
+        access: &AccessToken,
+        refresh: &RefreshToken,
+    ) -> Result<(), Error> {
+        self.add(headers, access, refresh, None)
+    }
+
+    fn add(
+        &self,
+        headers: &mut HeaderMap,
+        access: &AccessToken,
+        refresh: &RefreshToken,
+        seconds: Option<u64>,
+    ) -> Result<(), Error> {
         self.check_length(access)?;
-        let lifetime = access.lifetime().as_secs();
+        let lifetime = seconds.map(|_| access.lifetime().as_secs());
         append(headers, self.access_cookie(access.as_str(), lifetime).to_string())?;
         append(headers, self.refresh_cookie(refresh.as_str(), seconds).to_string())?;
         let session = RefreshToken::session_of(refresh.as_str()).ok_or(ErrorKind::Failed)?;
@@ -104,7 +138,7 @@ impl TokenCookies {
 
     /// Refuses a token whose cookie browsers would drop.
     pub(crate) fn check_length(&self, access: &AccessToken) -> Result<(), Error> {
-        let lifetime = access.lifetime().as_secs();
+        let lifetime = Some(access.lifetime().as_secs());
         if self.access_cookie(access.as_str(), lifetime).to_string().len() <= LONGEST {
             return Ok(());
         }
@@ -126,7 +160,9 @@ impl TokenCookies {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::CrossSite`]: the request says that it comes from another site.
+    /// [`ErrorKind::CrossSite`]: the request says that it comes from another site. Or it comes from
+    /// a trusted origin of another site, from which the browser would not send these cookies: see
+    /// [`TokenCookiesBuilder::without_same_site`](super::TokenCookiesBuilder::without_same_site).
     pub fn check_login(
         &self,
         method: &Method,
@@ -137,7 +173,72 @@ impl TokenCookies {
         if csrf::is_silent(headers) {
             return Ok(());
         }
-        self.access.guard(method, uri, headers)
+        self.access.origins().check_login(method, uri, headers)?;
+        match csrf::unusable_login(headers) {
+            Some(error) if !self.partitioned => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a request has one of the cookies, whatever its value is.
+    pub(crate) fn is_any_in(&self, headers: &HeaderMap) -> bool {
+        [&self.access, &self.refresh, &self.session].iter().any(|cookie| cookie.is_in(headers))
+    }
+
+    /// The value of the cookie with the access token.
+    pub(crate) fn find_access<'h>(&self, headers: &'h HeaderMap) -> Result<Option<&'h str>, Error> {
+        self.access.find(headers)
+    }
+
+    /// Whether a browser may be sent to the route that renews its session: it has one, it was not
+    /// sent there just now, and its page is of this site.
+    pub(crate) fn may_renew(&self, headers: &HeaderMap) -> bool {
+        !self.partitioned
+            && matches!(self.session.find(headers), Ok(Some(_)))
+            && !self.renewed.is_in(headers)
+    }
+
+    /// Marks a browser that was renewed, so that it is not sent there again if it does not keep
+    /// the other cookies.
+    pub(crate) fn mark_renewed(&self, headers: &mut HeaderMap) -> Result<(), Error> {
+        let mark = self.cookie(&self.renewed, "1", Some(RENEWED), SameSite::Strict);
+        append(headers, mark.to_string())
+    }
+
+    /// The path of the route that renews a session, below that of the refresh cookie.
+    pub(crate) fn renew_path(&self) -> String {
+        format!("{}/renew", self.refresh.below_path().trim_end_matches('/'))
+    }
+
+    /// The reason why a request has no refresh token. The client is not told.
+    #[cold]
+    pub(crate) fn explain_missing(&self, uri: &Uri, headers: &HeaderMap) -> Error {
+        let (name, path) = (self.refresh.name(), self.refresh.below_path());
+        // It is sent to every path, and ends with the other one.
+        let is_known = self.session.is_in(headers);
+        let asked: String = uri.path().chars().take(64).flat_map(char::escape_debug).collect();
+        let reason = match (self.refresh.is_in(headers), is_known) {
+            (true, true) => format!(
+                "its cookie `{name}` is not of the session that the cookie \
+                `{}` names",
+                self.session.name()
+            ),
+            (true, false) => format!(
+                "its cookie `{name}` counts only beside the cookie `{}`, \
+                which is missing",
+                self.session.name()
+            ),
+            (false, true) => format!(
+                "browsers send its cookie `{name}` only below the path \
+                `{path}`, and this request was for `{asked}`; serve the route below that path, or \
+                set `refresh_path`"
+            ),
+            (false, false) => format!(
+                "neither in the body nor in its cookie `{name}`, which \
+                browsers send only below the path `{path}`, and this request was for `{asked}`"
+            ),
+        };
+        Error::new(ErrorKind::MissingRefreshToken { reason: reason.into() })
     }
 
     /// Finds the token in the refresh cookie, if the request may use it. Only the token counts
@@ -158,24 +259,35 @@ impl TokenCookies {
         Ok(found)
     }
 
-    /// Keeps cookies without `Secure` on this machine.
+    /// Keeps cookies without `Secure` on this machine, or on the one that is named.
     fn check_host(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Error> {
-        if self.secure || csrf::is_to_loopback(uri, headers) {
-            Ok(())
-        } else {
-            Err(Error::new(ErrorKind::CrossSite))
-        }
+        let reason = match &self.scheme {
+            Scheme::Https => return Ok(()),
+            Scheme::Loopback if csrf::is_to_loopback(uri, headers) => return Ok(()),
+            Scheme::Loopback => {
+                "development cookies are only for requests to a loopback address such as \
+                 `127.0.0.1`: leave out `development` and serve HTTPS"
+                    .to_owned()
+            }
+            Scheme::Lan(origin) if origin.is_of(uri, headers) => return Ok(()),
+            Scheme::Lan(origin) => {
+                format!(
+                    "development cookies are only for requests to `{origin}`: open that address"
+                )
+            }
+        };
+        Err(Error::new(ErrorKind::CrossSite { reason: reason.into() }))
     }
 
-    fn access_cookie<'c>(&'c self, value: &'c str, seconds: u64) -> Cookie<'c> {
+    fn access_cookie<'c>(&'c self, value: &'c str, seconds: Option<u64>) -> Cookie<'c> {
         self.cookie(&self.access, value, seconds, SameSite::Lax)
     }
 
-    fn refresh_cookie<'c>(&'c self, value: &'c str, seconds: u64) -> Cookie<'c> {
+    fn refresh_cookie<'c>(&'c self, value: &'c str, seconds: Option<u64>) -> Cookie<'c> {
         self.cookie(&self.refresh, value, seconds, SameSite::Strict)
     }
 
-    fn session_cookie<'c>(&'c self, value: &'c str, seconds: u64) -> Cookie<'c> {
+    fn session_cookie<'c>(&'c self, value: &'c str, seconds: Option<u64>) -> Cookie<'c> {
         self.cookie(&self.session, value, seconds, SameSite::Strict)
     }
 
@@ -183,17 +295,23 @@ impl TokenCookies {
         &self,
         source: &'c CookieSource,
         value: &'c str,
-        seconds: u64,
+        seconds: Option<u64>,
         same_site: SameSite,
     ) -> Cookie<'c> {
-        let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
-        Cookie::build((source.name(), value))
+        let mut cookie = Cookie::build((source.name(), value))
             .path(source.below_path())
-            .max_age(time::Duration::seconds(seconds))
             .http_only(true)
-            .secure(self.secure)
-            .same_site(same_site)
-            .build()
+            .secure(matches!(self.scheme, Scheme::Https))
+            .same_site(if self.partitioned { SameSite::None } else { same_site })
+            .build();
+        if self.partitioned {
+            cookie.set_partitioned(true);
+        }
+        if let Some(seconds) = seconds {
+            let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+            cookie.set_max_age(time::Duration::seconds(seconds));
+        }
+        cookie
     }
 }
 
@@ -202,82 +320,6 @@ fn append(headers: &mut HeaderMap, cookie: String) -> Result<(), Error> {
     value.set_sensitive(true);
     headers.append(header::SET_COOKIE, value);
     Ok(())
-}
-
-/// Builds [`TokenCookies`].
-///
-/// # Defaults
-///
-/// - for HTTPS, with the names, paths and attributes that [`TokenCookies`] lists
-/// - public origin: that of the host that the request was sent to
-/// - trusted origins: none
-#[derive(Debug)]
-#[must_use = "a builder does nothing until it is built"]
-pub struct TokenCookiesBuilder(Result<TokenCookies, ConfigError>);
-
-impl TokenCookiesBuilder {
-    /// Makes the cookies work over plain HTTP, to try things out: their names are `at`, `rt` and
-    /// `sid`, and they are not `Secure`. They are set only for requests to `origin`, which must be
-    /// `http`, a loopback host (`localhost`, `127.0.0.1`, `[::1]`) and maybe a port.
-    pub fn development(self, origin: &str) -> Self {
-        self.set(|cookies| {
-            if !csrf::Origin::of_a_service(origin)?.is_loopback() {
-                return Err(ConfigError::InvalidName(
-                    "cookies without `Secure` are only for a loopback origin, such as \
-                     `http://127.0.0.1:3000`; for other origins, leave out `.development(…)` and \
-                     serve HTTPS",
-                ));
-            }
-            let all = [
-                (&mut cookies.access, "at"),
-                (&mut cookies.refresh, "rt"),
-                (&mut cookies.session, "sid"),
-            ];
-            for (cookie, name) in all {
-                cookie.rename(name);
-            }
-            cookies.secure = false;
-            cookies.set_public_origin(origin)
-        })
-    }
-
-    /// Sets the path below which browsers send the refresh token: the path of the routes that
-    /// refresh and log out. It must be absolute. Default: `/auth`.
-    pub fn refresh_path(self, path: &str) -> Self {
-        self.set(|cookies| cookies.refresh.set_path(path))
-    }
-
-    /// Sets the origin of this service as browsers see it: see
-    /// [`CookieSourceBuilder::public_origin`](crate::source::CookieSourceBuilder::public_origin).
-    pub fn public_origin(self, origin: &str) -> Self {
-        self.set(|cookies| cookies.set_public_origin(origin))
-    }
-
-    /// Adds an origin whose pages may send requests with the cookies: see
-    /// [`CookieSourceBuilder::trusted_origin`](crate::source::CookieSourceBuilder::trusted_origin). It must be of the same site, because browsers do
-    /// not send these cookies from another site.
-    pub fn trusted_origin(self, origin: &str) -> Self {
-        self.set(|cookies| {
-            cookies.access.add_trusted_origin(origin)?;
-            cookies.refresh.add_trusted_origin(origin)
-        })
-    }
-
-    /// The cookies.
-    ///
-    /// # Errors
-    ///
-    /// The first setting that is not valid: a path or an origin.
-    pub fn build(self) -> Result<TokenCookies, ConfigError> {
-        self.0
-    }
-
-    fn set(self, set: impl FnOnce(&mut TokenCookies) -> Result<(), ConfigError>) -> Self {
-        Self(self.0.and_then(|mut cookies| {
-            set(&mut cookies)?;
-            Ok(cookies)
-        }))
-    }
 }
 
 impl Default for TokenCookies {
@@ -292,10 +334,14 @@ impl fmt::Debug for TokenCookies {
             .field("access", &self.access)
             .field("refresh", &self.refresh)
             .field("refresh_path", &self.refresh.below_path())
-            .field("secure", &self.secure)
-            .finish()
+            .field("scheme", &self.scheme)
+            .field("partitioned", &self.partitioned)
+            .finish_non_exhaustive()
     }
 }
+
+/// The seconds for which a browser that was renewed is not sent to be renewed again.
+const RENEWED: u64 = 10;
 
 /// The longest cookie in bytes that browsers accept (RFC 6265 §6.1).
 const LONGEST: usize = 4096;

@@ -63,6 +63,7 @@ mod access;
 mod body;
 mod builder;
 mod cookies;
+mod cookies_builder;
 mod document;
 mod grant;
 mod jwks;
@@ -78,7 +79,8 @@ pub use self::{
     access::{AccessToken, TokenIssuer},
     body::Body,
     builder::TokenIssuerBuilder,
-    cookies::{TokenCookies, TokenCookiesBuilder},
+    cookies::TokenCookies,
+    cookies_builder::{DangerousTokenCookiesBuilder, TokenCookiesBuilder},
     grant::Grant,
     jwks::JwksService,
     key_directory::KeyDirectory,

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use crate::{
     alg::{Algorithm, Family},
     error::{ConfigError, Error, ErrorKind},
-    keys::Key,
+    keys::{Key, pem_blocks},
     random::{random, sha256},
     secret::Secret,
 };
@@ -85,21 +85,26 @@ impl SigningKey {
 
     /// Reads a private key from PEM: PKCS #8 (`PRIVATE KEY`, RFC 5958), PKCS #1
     /// (`RSA PRIVATE KEY`) or SEC 1 (`EC PRIVATE KEY`). For example,
-    /// `openssl genpkey -algorithm ed25519` makes such a key.
+    /// `openssl genpkey -algorithm ed25519` makes such a key. Line ends may also be written as
+    /// `\n`, a backslash and a letter, as in many variables of the environment.
     ///
     /// It signs with `RS256`, with the ECDSA of its curve, or with `EdDSA`.
     /// [`with_algorithm`](Self::with_algorithm) chooses another algorithm.
     ///
     /// # Errors
     ///
-    /// The text has no private key, or the key is encrypted, weak or not supported.
+    /// The text has no private key or several, or the key is encrypted, weak or not supported.
     pub fn from_pem(text: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
-        let blocks = pem::parse_many(text)
-            .map_err(|_| ConfigError::MalformedKey("the text is not PEM (RFC 7468)"))?;
+        let blocks = pem_blocks(text.as_ref())?;
         let mut keys = blocks.into_iter().filter(|block| block.tag().ends_with("PRIVATE KEY"));
         let block = keys.next().ok_or(ConfigError::MalformedKey(
             "there is no `-----BEGIN PRIVATE KEY-----` in the text, a public key cannot sign",
         ))?;
+        if keys.next().is_some() {
+            return Err(ConfigError::MalformedKey(
+                "there are several private keys in the text, give each to a `SigningKey` of its own",
+            ));
+        }
         if block.tag() == "ENCRYPTED PRIVATE KEY" || block.headers().get("DEK-Info").is_some() {
             return Err(ConfigError::UnsupportedKey(
                 "it is encrypted: decrypt it with `openssl pkey -in encrypted.pem -out key.pem`",

@@ -9,23 +9,53 @@ use x509_cert::{
     spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef},
 };
 
+use zeroize::Zeroizing;
+
 use super::material::{Material, RsaScheme};
 use crate::{
     alg::{Algorithm, Family},
     error::ConfigError,
 };
 
-/// The first key or certificate of a PEM text.
+/// The blocks of a PEM text. Line ends may be written as `\n`, a backslash and a letter, as in
+/// many variables of the environment: PEM has no other use of a backslash.
+pub(crate) fn pem_blocks(text: &[u8]) -> Result<Vec<pem::Pem>, ConfigError> {
+    let malformed = |_| ConfigError::MalformedKey("the text is not PEM (RFC 7468)");
+    if !text.contains(&b'\\') {
+        return pem::parse_many(text).map_err(malformed);
+    }
+    let mut lines = Zeroizing::new(Vec::with_capacity(text.len()));
+    let mut rest = text;
+    while let Some((first, tail)) = rest.split_first() {
+        rest = tail;
+        match (first, tail) {
+            (b'\\', [b'n', tail @ ..]) => {
+                lines.push(b'\n');
+                rest = tail;
+            }
+            (b'\\', [b'r', tail @ ..]) => rest = tail,
+            _ => lines.push(*first),
+        }
+    }
+    pem::parse_many(&*lines).map_err(malformed)
+}
+
+/// The key of a PEM text, or that of the first certificate of a chain.
 pub(super) fn from_pem(text: &[u8]) -> Result<Material, ConfigError> {
-    let blocks = pem::parse_many(text)
-        .map_err(|_| ConfigError::MalformedKey("the text is not PEM (RFC 7468)"))?;
+    let mut blocks = pem_blocks(text)?;
     if blocks.iter().any(|block| block.tag().ends_with("PRIVATE KEY")) {
         return Err(ConfigError::PrivateKey);
     }
+    blocks.retain(|block| block.tag() != "EC PARAMETERS");
     let block = blocks
-        .iter()
-        .find(|block| block.tag() != "EC PARAMETERS")
+        .first()
         .ok_or(ConfigError::MalformedKey("there is no `-----BEGIN …-----` in the text"))?;
+    if blocks.len() > 1 && !is_chain(&blocks) {
+        return Err(ConfigError::MalformedKey(
+            "there are several keys or certificates in the text, and they are no chain in which \
+             each certificate is followed by its issuer's: give each to a `Key` of its own",
+        ));
+    }
     match block.tag() {
         "PUBLIC KEY" => from_spki(block.contents()),
         "RSA PUBLIC KEY" => from_pkcs1(block.contents(), RsaScheme::Any),
@@ -34,6 +64,19 @@ pub(super) fn from_pem(text: &[u8]) -> Result<Material, ConfigError> {
             "the PEM block is none of PUBLIC KEY, RSA PUBLIC KEY and CERTIFICATE",
         )),
     }
+}
+
+/// Whether each block is a certificate that is followed by the one of its issuer (RFC 5246 §7.4.2).
+fn is_chain(blocks: &[pem::Pem]) -> bool {
+    let is_certificate = |tag: &str| matches!(tag, "CERTIFICATE" | "X509 CERTIFICATE");
+    let read = |block: &pem::Pem| {
+        is_certificate(block.tag()).then(|| Certificate::from_der(block.contents()).ok()).flatten()
+    };
+    let Some(chain) = blocks.iter().map(read).collect::<Option<Vec<_>>>() else { return false };
+    chain.windows(2).all(|pair| match pair {
+        [one, next] => one.tbs_certificate().issuer() == next.tbs_certificate().subject(),
+        _ => true,
+    })
 }
 
 /// A key or certificate in DER.

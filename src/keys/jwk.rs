@@ -81,8 +81,15 @@ struct Raw<'a> {
 
 impl Raw<'_> {
     fn check(self, trust: Trust, kid: Option<String>) -> Result<Jwk, ConfigError> {
-        if self.usage.as_ref().is_some_and(|usage| usage != "sig") {
-            return Err(ConfigError::KeyUse("its `use` is not `sig`"));
+        match self.usage.as_deref() {
+            // The second is SPIFFE's name for it (SPIFFE JWT-SVID §4).
+            None | Some("sig" | "jwt-svid") => {}
+            Some("x509-svid") => {
+                return Err(ConfigError::KeyUse(
+                    "its `use` is `x509-svid`, so it is for certificates (SPIFFE)",
+                ));
+            }
+            Some(_) => return Err(ConfigError::KeyUse("its `use` is not `sig`")),
         }
         if self.key_ops.as_ref().is_some_and(|ops| !ops.iter().any(|op| op == "verify")) {
             return Err(ConfigError::KeyUse("its `key_ops` lack `verify`"));
@@ -109,7 +116,11 @@ impl Raw<'_> {
             if trust == Trust::Public {
                 return Err(ConfigError::SymmetricKey);
             }
-            let secret = Zeroizing::new(member(self.k.as_ref(), "`k` is missing or no base64url")?);
+            let secret = Zeroizing::new(member(
+                &self.k,
+                "`k` is missing",
+                "`k` is no base64url without padding (RFC 7515 §2)",
+            )?);
             return shared_secret::read(&secret, algorithm);
         }
         let private = [&self.d, &self.p, &self.q, &self.dp, &self.dq, &self.qi, &self.oth];
@@ -119,16 +130,22 @@ impl Raw<'_> {
         }
         match (&*self.kty, self.crv.as_deref()) {
             ("RSA", None) => {
-                let n = member(self.n.as_ref(), "`n` is missing or no base64url")?;
-                let e = member(self.e.as_ref(), "`e` is missing or no base64url")?;
+                let n = member(
+                    &self.n,
+                    "`n` is missing",
+                    "`n` is no base64url without padding (RFC 7515 §2)",
+                )?;
+                let e = member(
+                    &self.e,
+                    "`e` is missing",
+                    "`e` is no base64url without padding (RFC 7515 §2)",
+                )?;
                 Material::rsa(&n, &e, RsaScheme::Any)
             }
             ("EC", Some("P-256")) => self.point(Family::P256),
             ("EC", Some("P-384")) => self.point(Family::P384),
             ("EC", Some("P-521")) => self.point(Family::P521),
-            ("OKP", Some("Ed25519")) => {
-                Material::ed25519(&member(self.x.as_ref(), "`x` is missing or no base64url")?)
-            }
+            ("OKP", Some("Ed25519")) => Material::ed25519(&self.x()?),
             ("EC", None) | ("OKP", None) => Err(ConfigError::MalformedKey("`crv` is missing")),
             ("RSA", Some(_)) => Err(ConfigError::MalformedKey("an RSA key has no `crv`")),
             _ => Err(ConfigError::UnsupportedKey(
@@ -137,9 +154,14 @@ impl Raw<'_> {
         }
     }
 
+    fn x(&self) -> Result<Vec<u8>, ConfigError> {
+        member(&self.x, "`x` is missing", "`x` is no base64url without padding (RFC 7515 §2)")
+    }
+
     fn point(&self, curve: Family) -> Result<Material, ConfigError> {
-        let x = member(self.x.as_ref(), "`x` is missing or no base64url")?;
-        let y = member(self.y.as_ref(), "`y` is missing or no base64url")?;
+        let x = self.x()?;
+        let y =
+            member(&self.y, "`y` is missing", "`y` is no base64url without padding (RFC 7515 §2)")?;
         let length = coordinate_length(curve);
         if x.len() != length || y.len() != length {
             return Err(ConfigError::MalformedKey("`x` and `y` do not have the curve's length"));
@@ -148,9 +170,15 @@ impl Raw<'_> {
     }
 }
 
-fn member(text: Option<&Cow<'_, str>>, what: &'static str) -> Result<Vec<u8>, ConfigError> {
-    text.and_then(|text| URL_SAFE_NO_PAD.decode_to_vec(text.as_bytes()).ok())
-        .ok_or(ConfigError::MalformedKey(what))
+/// The bytes of a member (RFC 7518 §6).
+fn member(
+    text: &Option<Cow<'_, str>>,
+    missing: &'static str,
+    malformed: &'static str,
+) -> Result<Vec<u8>, ConfigError> {
+    let text = text.as_ref().ok_or(ConfigError::MalformedKey(missing))?;
+    let bytes = URL_SAFE_NO_PAD.decode_to_vec(text.as_bytes());
+    bytes.map_err(|_| ConfigError::MalformedKey(malformed))
 }
 
 #[cfg(test)]
@@ -186,6 +214,46 @@ mod tests {
         }
         for rest in [r#","kid":7"#, r#","key_ops":"verify""#, r#","use":5"#, r#","x":"AA""#] {
             assert!(matches!(refusal(&with(rest)), ConfigError::MalformedKey(_)), "{rest}");
+        }
+    }
+
+    #[test]
+    fn b37_spiffe_has_a_use_of_its_own() {
+        let with =
+            |usage: &str| format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{X}","use":{usage}}}"#);
+        assert_eq!(refusal(&with(r#""jwt-svid""#)), ConfigError::NoKeys, "a good key");
+        let told = refusal(&with(r#""x509-svid""#)).to_string();
+        assert!(told.contains("`x509-svid`"), "{told}");
+        for other in [r#""JWT-SVID""#, r#""jwt-svid ""#, r#""""#, r#""jwt""#] {
+            assert!(matches!(refusal(&with(other)), ConfigError::KeyUse(_)), "{other}");
+        }
+        // The other members still count.
+        let encrypts = with(r#""jwt-svid","key_ops":["encrypt"]"#);
+        assert!(matches!(refusal(&encrypts), ConfigError::KeyUse(_)));
+    }
+
+    #[test]
+    fn b38_a_member_is_missing_or_no_base64url() {
+        let told = |text: &str| refusal(text).to_string();
+        for (text, missing) in [
+            (r#"{"kty":"RSA","e":"AQAB"}"#, "`n`"),
+            (r#"{"kty":"RSA","n":"AQAB"}"#, "`e`"),
+            (r#"{"kty":"EC","crv":"P-256","y":"AA"}"#, "`x`"),
+            (r#"{"kty":"EC","crv":"P-256","x":"AA"}"#, "`y`"),
+            (r#"{"kty":"OKP","crv":"Ed25519"}"#, "`x`"),
+        ] {
+            assert!(told(text).ends_with(&format!("{missing} is missing")), "{text}");
+        }
+        for (text, member) in [
+            (r#"{"kty":"RSA","n":"AQ==","e":"AQAB"}"#, "`n`"),
+            (r#"{"kty":"RSA","n":"+/8","e":"AQAB"}"#, "`n`"),
+            (r#"{"kty":"RSA","n":"AQAB","e":"AQAB="}"#, "`e`"),
+            (r#"{"kty":"EC","crv":"P-256","x":"A A","y":"AA"}"#, "`x`"),
+            (r#"{"kty":"EC","crv":"P-256","x":"AA","y":"/w"}"#, "`y`"),
+            (r#"{"kty":"OKP","crv":"Ed25519","x":"AQ=="}"#, "`x`"),
+        ] {
+            let told = told(text);
+            assert!(told.contains(&format!("{member} is no base64url without padding")), "{told}");
         }
     }
 

@@ -55,12 +55,14 @@ impl Key {
     }
 
     /// A public key or a certificate in PEM (RFC 7468): `PUBLIC KEY`, `RSA
-    /// PUBLIC KEY` or `CERTIFICATE`. Of several blocks the first one counts.
+    /// PUBLIC KEY` or `CERTIFICATE`. Of a chain of certificates, each followed by
+    /// that of its issuer, the first one counts. Line ends may also be written as
+    /// `\n`, a backslash and a letter, as in many variables of the environment.
     ///
     /// # Errors
     ///
-    /// The text is no PEM, has a private key in it, or has a key that is weak
-    /// or not supported.
+    /// The text is no PEM, has a private key in it, has several keys or
+    /// certificates that are no chain, or has a key that is weak or not supported.
     pub fn from_pem(text: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
         Self::from_material(&der::from_pem(text.as_ref())?)
     }

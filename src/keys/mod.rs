@@ -11,14 +11,17 @@
 //! 3. A token's `kid` selects the keys of that id. If no key has that
 //!    id, the keys without an id are tried, because a key file has no id. If the
 //!    token has no `kid`, all keys whose algorithms fit are tried. At most four
-//!    are tried.
+//!    are tried; if more fit, the error says so. With [`by_id`], only the key
+//!    of exactly that id is used.
 //! 4. RSA has 2048 to 8192 bits (4096 with only `rust_crypto`) and an odd
 //!    exponent of at least 3; an HMAC secret is at least as long as its hash
 //!    (RFC 7518 §3.2, §3.3); an EC point lies on its curve; an Ed25519 key is in
 //!    canonical form and not of small order.
 //! 5. A shared secret or a private key never comes from a document of public
 //!    keys, unless it is read by a name that says so.
-//! 6. A key that is bound to an issuer ([`Key::with_issuer`]) verifies only
+//! 6. Several keys in one PEM text are refused. Of a chain of certificates, each
+//!    followed by that of its issuer, the first one counts.
+//! 7. A key that is bound to an issuer ([`Key::with_issuer`]) verifies only
 //!    tokens of that issuer (RFC 8725 §3.8).
 //!
 //! # Example: one key
@@ -50,6 +53,9 @@
 //! A certificate is only a wrapper here: its key is taken, and neither its
 //! dates nor its issuer are looked at.
 
+mod answer;
+mod asked;
+pub mod by_id;
 mod der;
 mod index;
 #[cfg(feature = "jsonwebtoken")]
@@ -59,6 +65,8 @@ mod key;
 #[cfg(feature = "issue")]
 mod live;
 mod material;
+#[cfg(feature = "remote")]
+mod pem_map;
 mod set;
 mod shared_secret;
 mod signature;
@@ -76,17 +84,20 @@ mod backend;
 pub mod remote;
 
 #[cfg(feature = "issue")]
+pub(crate) use self::der::pem_blocks;
+#[cfg(feature = "issue")]
 pub(crate) use self::live::LiveKeys;
-#[cfg(feature = "remote")]
-pub(crate) use self::remote::{Deadline, KeyAnswer, PendingFetch, RemoteKeys};
-pub use self::{
-    key::{DangerousKey, Key},
-    set::{KeySet, SkippedKey},
-    source::{IntoKeySource, KeySource},
-};
 pub(crate) use self::{
+    answer::{Deadline, KeyAnswer, name_of},
+    asked::{AskedSource, PendingKey},
+    by_id::is_id,
     set::Miss,
     signature::Authentic,
     source::KeySources,
     trusted::{Generation, StillTrusted, Trusted},
+};
+pub use self::{
+    key::{DangerousKey, Key},
+    set::{KeySet, SkippedKey},
+    source::{IntoKeySource, KeySource},
 };

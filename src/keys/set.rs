@@ -65,14 +65,33 @@ impl KeySet {
     }
 
     /// The public keys of a document that may have at most so many; `None` if it
-    /// has more.
+    /// has more. It is a JWK set, or an object that has a PEM text for each id.
     #[cfg(feature = "remote")]
-    pub(crate) fn from_jwks_of_at_most(
+    pub(crate) fn from_document_of_at_most(
         limit: usize,
         document: &[u8],
     ) -> Result<Option<Self>, ConfigError> {
-        let keys = documents_keys(document)?;
-        if keys.len() > limit { Ok(None) } else { Self::read(&keys, Trust::Public).map(Some) }
+        match documents_keys(document) {
+            Ok(keys) if keys.len() > limit => Ok(None),
+            Ok(keys) => Self::read(&keys, Trust::Public).map(Some),
+            Err(error) => match super::pem_map::read(document) {
+                Some(texts) if texts.len() > limit => Ok(None),
+                Some(texts) => Ok(Some(Self::of_pem_texts(texts))),
+                None => Err(error),
+            },
+        }
+    }
+
+    #[cfg(feature = "remote")]
+    fn of_pem_texts(texts: Vec<(String, String)>) -> Self {
+        let (mut keys, mut skipped) = (Vec::new(), Vec::new());
+        for (index, (kid, text)) in texts.into_iter().enumerate() {
+            match Key::from_pem(text) {
+                Ok(key) => keys.push(key.with_kid(kid)),
+                Err(reason) => skipped.push(SkippedKey { index, kid: Some(kid), reason }),
+            }
+        }
+        Self::of(keys.into(), skipped.into())
     }
 
     /// Binds all keys to an issuer; see [`Key::with_issuer`].
@@ -222,21 +241,30 @@ fn fitting<'s>(
 
 #[inline]
 fn try_each<'s>(
-    candidates: impl Iterator<Item = (&'s Key, &'s Prepared)>,
+    mut candidates: impl Iterator<Item = (&'s Key, &'s Prepared)>,
     is_named: bool,
     algorithm: Algorithm,
     message: &[u8],
     signature: &[u8],
 ) -> Result<(Authentic, Option<&'s str>), Miss> {
-    let mut tried = false;
-    for (key, prepared) in candidates.take(MOST_TRIED) {
-        tried = true;
+    let mut tried = 0;
+    for (key, prepared) in candidates.by_ref().take(MOST_TRIED) {
+        tried += 1;
         if let Some(authentic) = prepared.verify(message, signature) {
             return Ok((authentic, key.issuer()));
         }
     }
-    let error = Error::new(if tried { ErrorKind::Signature } else { ErrorKind::UnknownKey });
-    Err(Miss { error, may_be_published: !is_named && !algorithm.is_symmetric() })
+    Err(miss(tried, candidates.count(), is_named, algorithm))
+}
+
+#[cold]
+fn miss(tried: usize, others: usize, is_named: bool, algorithm: Algorithm) -> Miss {
+    let error = Error::new(match (tried, others) {
+        (0, _) => ErrorKind::UnknownKey,
+        (_, 0) => ErrorKind::Signature,
+        _ => ErrorKind::KeysNotTried { tried, fitting: tried.saturating_add(others) },
+    });
+    Miss { error, may_be_published: !is_named && !algorithm.is_symmetric() }
 }
 
 /// The keys of a JWK set, each as its JSON text.
@@ -271,7 +299,7 @@ pub(crate) struct Miss {
     pub(crate) error: Error,
     /// Whether a published set may have the key one day: this one is
     /// published, and has no key that the token names.
-    #[cfg_attr(not(feature = "remote"), expect(dead_code, reason = "others are not fetched"))]
+    #[cfg_attr(not(feature = "remote"), expect(dead_code, reason = "only sets are fetched"))]
     pub(crate) may_be_published: bool,
 }
 

@@ -7,6 +7,7 @@ use super::live::{LiveKeys, LoadedPlan};
 #[cfg(feature = "remote")]
 use super::remote::{LoadedKeys, RemoteKeys};
 use super::{
+    by_id::KeysById,
     key::Key,
     set::KeySet,
     trusted::{Generation, StillTrusted, Trusted},
@@ -23,6 +24,7 @@ pub struct KeySource(Source);
 #[derive(Clone, Debug)]
 enum Source {
     Given(KeySet),
+    ById(KeysById),
     #[cfg(feature = "issue")]
     Live(LiveKeys),
     #[cfg(feature = "remote")]
@@ -38,8 +40,8 @@ impl KeySource {
 }
 
 /// A value that [`VerifierBuilder::keys`](crate::verifier::VerifierBuilder::keys) accepts:
-/// a key, several keys, a key set, and with the feature `remote` a `RemoteKeys`. It can also be the
-/// `Result` of making one of them; `build()` then returns its error.
+/// a key, several keys, a key set, [`KeysById`], and with the feature `remote` a `RemoteKeys`. It
+/// can also be the `Result` of making one of them; `build()` then returns its error.
 pub trait IntoKeySource {
     /// Converts the value into a source of keys.
     ///
@@ -79,6 +81,12 @@ impl<const N: usize> IntoKeySource for [Key; N] {
     }
 }
 
+impl IntoKeySource for KeysById {
+    fn into_key_source(self) -> Result<KeySource, ConfigError> {
+        Ok(KeySource(Source::ById(self)))
+    }
+}
+
 #[cfg(feature = "remote")]
 impl IntoKeySource for RemoteKeys {
     fn into_key_source(self) -> Result<KeySource, ConfigError> {
@@ -99,6 +107,8 @@ pub(crate) struct KeySources {
     live: Box<[LiveKeys]>,
     #[cfg(feature = "remote")]
     remote: Box<[RemoteKeys]>,
+    /// Apart from the others: a token's id must be read before it is known which key it is.
+    by_id: Box<[KeysById]>,
 }
 
 /// Keys that were given once.
@@ -120,9 +130,11 @@ impl KeySources {
         let mut live = Vec::new();
         #[cfg(feature = "remote")]
         let mut remote = Vec::new();
+        let mut by_id = Vec::new();
         for source in sources {
             match source.0 {
                 Source::Given(keys) => given = Some(given.unwrap_or_default().and(keys)),
+                Source::ById(keys) => by_id.push(keys),
                 #[cfg(feature = "issue")]
                 Source::Live(keys) => live.push(keys),
                 #[cfg(feature = "remote")]
@@ -144,8 +156,9 @@ impl KeySources {
             live: live.into(),
             #[cfg(feature = "remote")]
             remote: remote.into(),
+            by_id: by_id.into(),
         };
-        if sources.of(None).next().is_none() {
+        if sources.of(None).next().is_none() && sources.by_id.is_empty() {
             return Err(ConfigError::NoKeys);
         }
         Ok(sources)
@@ -165,14 +178,23 @@ impl KeySources {
         &self.remote
     }
 
+    /// The keys that are looked up by their ids.
+    #[inline]
+    pub(crate) fn by_id(&self) -> &[KeysById] {
+        &self.by_id
+    }
+
     /// All algorithms that a key may verify, now or after a rotation. Those of shared secrets are
     /// included only if there is a shared secret now.
     pub(crate) fn algorithms(&self) -> AlgorithmSet {
         let mut all = self.given().map(KeySet::algorithms).unwrap_or_default();
+        let public = || Algorithm::ALL.iter().copied().filter(|one| !one.is_symmetric());
         for source in self.of(None).filter(|source| !matches!(source, SourceOfKeys::Given(_))) {
             let now = source.load().trusted().map(|trusted| trusted.keys.algorithms());
-            let public = Algorithm::ALL.iter().copied().filter(|one| !one.is_symmetric());
-            all = all.iter().chain(now.unwrap_or_default().iter()).chain(public).collect();
+            all = all.iter().chain(now.unwrap_or_default().iter()).chain(public()).collect();
+        }
+        if !self.by_id.is_empty() {
+            all = all.iter().chain(public()).collect();
         }
         all
     }
@@ -180,7 +202,8 @@ impl KeySources {
     /// The issuer that each key is bound to; `None` for a key that is bound to none.
     pub(crate) fn issuers(&self) -> impl Iterator<Item = Option<&str>> {
         let given = self.given().into_iter().flat_map(KeySet::iter).map(Key::issuer);
-        given.chain(self.of(None).filter_map(|source| match source {
+        let by_id = self.by_id.iter().map(KeysById::issuer);
+        given.chain(by_id).chain(self.of(None).filter_map(|source| match source {
             SourceOfKeys::Given(_) => None,
             #[cfg(feature = "issue")]
             SourceOfKeys::Live(keys) => Some(Some(keys.issuer())),
@@ -228,7 +251,7 @@ impl KeySources {
                 return Some(evidence);
             }
         }
-        None
+        self.by_id.iter().find_map(|keys| keys.still_trust(generation))
     }
 }
 
@@ -312,6 +335,7 @@ impl fmt::Debug for KeySources {
         list.entries(&self.live);
         #[cfg(feature = "remote")]
         list.entries(&self.remote);
+        list.entries(&self.by_id);
         list.finish()
     }
 }

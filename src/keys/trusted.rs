@@ -14,7 +14,7 @@ pub(crate) struct Trusted {
 }
 
 /// The name of some keys that are trusted together; no others ever have it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 pub(crate) struct Generation(u64);
 
 /// Evidence that the keys which once vouched for a token are still trusted; made

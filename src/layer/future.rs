@@ -16,7 +16,7 @@ use tower_service::Service;
 use super::{gate::Gate, header_change::HeaderChange};
 use crate::{
     error::Error,
-    response::{Respond, with_format},
+    response::{Inherited, Respond},
     source::TokenLocation,
     verifier::Claims,
 };
@@ -38,8 +38,8 @@ pin_project! {
         #[pin]
         state: State<S, C, R, ReqBody, ResBody>,
         change: HeaderChange,
-        // The format for refusals of the service within, if the layer has one.
-        format: Option<R>,
+        // The settings for refusals of the service within.
+        inherited: Inherited<R>,
     }
 }
 
@@ -71,13 +71,17 @@ impl<S, C, R, ReqBody, ResBody> ResponseFuture<S, C, R, ReqBody, ResBody>
 where
     S: Service<Request<ReqBody>>,
 {
-    pub(super) fn forward(future: S::Future, change: HeaderChange, format: Option<R>) -> Self {
-        Self { state: State::Forward { future }, change, format }
+    pub(super) fn forward(
+        future: S::Future,
+        change: HeaderChange,
+        inherited: Inherited<R>,
+    ) -> Self {
+        Self { state: State::Forward { future }, change, inherited }
     }
 
     pub(super) fn rejected(response: Response<ResBody>) -> Self {
         let state = State::Rejected { response: Some(response) };
-        Self { state, change: HeaderChange::None, format: None }
+        Self { state, change: HeaderChange::None, inherited: Inherited::nothing() }
     }
 
     pub(super) fn verify(
@@ -90,7 +94,7 @@ where
     ) -> Self {
         let parked = Some(Box::new(ParkedRequest { service, request, gate, respond, location }));
         let state = State::Verify { verification, parked };
-        Self { state, change: HeaderChange::None, format: None }
+        Self { state, change: HeaderChange::None, inherited: Inherited::nothing() }
     }
 }
 
@@ -108,7 +112,7 @@ where
             match this.state.as_mut().project() {
                 StateProj::Forward { future } => {
                     let response = ready!(future.poll(context))?;
-                    let mut response = with_format(response, this.format.as_ref());
+                    let mut response = this.inherited.apply(response);
                     this.change.apply(&mut response);
                     return Poll::Ready(Ok(response));
                 }
@@ -118,17 +122,18 @@ where
                 }
                 StateProj::Verify { verification, parked } => {
                     let verified = ready!(verification.as_mut().poll(context));
-                    let mut waiting = parked.take().expect("taken once, when the state changes");
-                    let location = waiting.location;
-                    match waiting.gate.admit(verified, location, &mut waiting.request) {
+                    let waiting = parked.take().expect("taken once, when the state changes");
+                    let ParkedRequest { mut service, mut request, gate, respond, location } =
+                        *waiting;
+                    match gate.admit(verified, location, &mut request) {
                         Ok(change) => {
                             *this.change = change;
-                            *this.format = waiting.gate.own_format.then_some(waiting.respond);
-                            let future = waiting.service.call(waiting.request);
+                            *this.inherited = gate.inherited(|| respond);
+                            let future = service.call(request);
                             this.state.set(State::Forward { future });
                         }
                         Err(rejection) => {
-                            let response = rejection.answer_with(&waiting.respond);
+                            let response = rejection.answer_with(&respond);
                             return Poll::Ready(Ok(response));
                         }
                     }

@@ -10,7 +10,7 @@ use crate::{
     error::{Error, ErrorKind},
     maybe_ready::MaybeReady,
     observe,
-    response::{Challenge, ClaimsAbsent, Rejection},
+    response::{Challenge, ClaimsAbsent, Inherited, Rejection},
     source::{Fault, TokenLocation, TokenSources},
     verifier::{Claims, Verifier},
 };
@@ -22,6 +22,8 @@ pub(super) struct Gate<C> {
     pub(super) mode: Mode,
     pub(super) preflight: bool,
     pub(super) strip: bool,
+    /// Whether the subject is recorded in the current span.
+    pub(super) record_subject: bool,
     pub(super) challenge: Challenge,
     /// Whether the challenge is not the default one.
     pub(super) own_challenge: bool,
@@ -69,6 +71,11 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
     ) -> Result<HeaderChange, Rejection> {
         let change = match verified {
             Ok(claims) => {
+                if self.record_subject
+                    && let Some(subject) = claims.registered().subject()
+                {
+                    observe::record_subject(subject);
+                }
                 request.extensions_mut().insert(claims);
                 self.replace_outer_layer(request.extensions_mut());
                 location.into()
@@ -111,8 +118,12 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
         // A browser cannot leave a cookie out: a bad one is as good as none.
         let in_cookie = matches!(location, TokenLocation::OnlyInCookie(_));
         let is_guest = error.is_missing_token() || (in_cookie && error.is_bad_token());
-        let rejection =
-            Rejection::new(error, self.challenge.clone(), (&*request).into()).in_cookie(in_cookie);
+        let refused_preflight =
+            self.mode == Mode::Required && error.is_missing_token() && is_preflight(request);
+        let error = if refused_preflight { ErrorKind::Preflight.into() } else { error };
+        let rejection = Rejection::new(error, self.challenge.clone(), (&*request).into())
+            .in_cookie(in_cookie)
+            .for_forward_auth(self.sources.is_for_forward_auth());
         match self.mode {
             Mode::PassThrough => {
                 self.leave_without_claims(rejection, request);
@@ -169,10 +180,26 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
     /// Whether the request is a CORS preflight that passes as it is.
     #[inline]
     pub(super) fn is_open<B>(&self, request: &Request<B>) -> bool {
-        self.preflight
-            && *request.method() == Method::OPTIONS
-            && request.headers().contains_key(header::ORIGIN)
-            && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+        self.preflight && is_preflight(request)
+    }
+}
+
+/// Whether a request is a CORS preflight (Fetch, CORS protocol).
+#[inline]
+fn is_preflight<B>(request: &Request<B>) -> bool {
+    *request.method() == Method::OPTIONS
+        && request.headers().contains_key(header::ORIGIN)
+        && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+impl<C> Gate<C> {
+    /// The settings for refusals of the services within.
+    #[inline]
+    pub(super) fn inherited<R>(&self, respond: impl FnOnce() -> R) -> Inherited<R> {
+        Inherited {
+            format: self.own_format.then(respond),
+            challenge: self.own_challenge.then(|| self.challenge.clone()),
+        }
     }
 }
 
@@ -184,6 +211,7 @@ impl<C> Clone for Gate<C> {
             mode: self.mode,
             preflight: self.preflight,
             strip: self.strip,
+            record_subject: self.record_subject,
             challenge: self.challenge.clone(),
             own_challenge: self.own_challenge,
             own_format: self.own_format,

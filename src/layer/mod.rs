@@ -115,6 +115,7 @@ impl<C> JwtAuthLayer<C> {
             mode: Mode::Required,
             preflight: false,
             strip: false,
+            record_subject: false,
             challenge: Challenge::new(None),
             own_challenge: false,
             own_format: false,
@@ -196,14 +197,24 @@ impl<C, R> JwtAuthLayer<C, R> {
     }
 
     /// Takes the token out of the request before it is passed on, from all
-    /// sources but [`TokenSource::custom`]. A cookie that was not read, because a header has a
+    /// sources but [`TokenSource::custom`]; of a [`TokenSource::custom_builder`], what it names. A
+    /// cookie that was not read, because a header has a
     /// token, is taken out too. Copies that outer layers or axum's `OriginalUri` have made
     /// before remain.
     pub fn strip_token(self) -> Self {
         self.with(|gate| gate.strip = true)
     }
 
-    /// Names the protected space in challenges (RFC 9110 §11.5).
+    /// Records the subject of a verified token in the field `subject` of the span around it, such as
+    /// that of an outer `TraceLayer` whose `make_span_with` has declared
+    /// `subject = tracing::field::Empty`. All events of the request then show it. Default: it is
+    /// not recorded, because it is personal data in many services. Requires the feature `tracing`.
+    pub fn record_subject(self) -> Self {
+        self.with(|gate| gate.record_subject = true)
+    }
+
+    /// Names the protected space in challenges (RFC 9110 §11.5), also in those of refusals inside of
+    /// this layer.
     pub fn realm(self, realm: impl AsRef<str>) -> Self {
         self.with(|gate| {
             gate.challenge = Challenge::new(Some(realm.as_ref()));
@@ -214,8 +225,9 @@ impl<C, R> JwtAuthLayer<C, R> {
     /// Answers refusals in another format: that of [`ProblemJson`](crate::response::ProblemJson),
     /// or of a function from [`&Rejection`](crate::response::Rejection) to a response.
     ///
-    /// Refusals of extractors, and of a [`RequireLayer`] without a format of its own, get the same
-    /// format if they are inside of this layer. Of several layers around them, the innermost one
+    /// Refusals of extractors, of a [`RequireLayer`] without a format of its own, and of axum handlers
+    /// that answer with a [`Rejection`](crate::response::Rejection), get the same format if they are
+    /// inside of this layer. Of several layers around them, the innermost one
     /// decides, also if it has the default format. An answer that a handler or a layer in between
     /// has made from a refusal, with another status or with a `Content-Type`, is not changed.
     /// Headers that were added in between are kept, unless the format sets them.

@@ -14,9 +14,11 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::{
-    authorize::{self, Policy, Scopes},
+    authorize::{self, Policy, RequestHead, Scopes},
     claims::RegisteredClaims,
+    error::Error,
     response::{DefaultRespond, Rejection, Respond, without_format},
+    verifier::Claims,
 };
 
 /// Lets requests pass whose claims satisfy a [`Policy`]; the others are
@@ -60,11 +62,14 @@ use crate::{
 /// ```
 #[must_use = "a layer does nothing until it wraps a service"]
 pub struct RequireLayer<C = RegisteredClaims, R = DefaultRespond> {
-    policy: Arc<dyn Policy<C> + Send + Sync>,
+    condition: Arc<Condition<C>>,
     respond: R,
     /// Whether `respond` was set. If not, the layer outside decides on the format.
     own_format: bool,
 }
+
+/// The question of a layer to a request and its claims.
+type Condition<C> = dyn Fn(RequestHead<'_>, &Claims<C>) -> Result<(), Error> + Send + Sync;
 
 impl RequireLayer {
     /// Requires this policy, which needs no more than the registered claims: scopes, roles, or
@@ -87,7 +92,48 @@ impl RequireLayer {
 impl<C> RequireLayer<C> {
     /// Requires this policy for the claims of a layer of the same type `C`.
     pub fn for_claims(policy: impl Policy<C> + Send + Sync + 'static) -> Self {
-        Self { policy: Arc::new(policy), respond: DefaultRespond, own_format: false }
+        Self::for_request(move |_, claims| policy.authorize(claims))
+    }
+
+    /// Requires that this function returns `Ok` for the request and its claims. Use it where the
+    /// claims are compared with the request, such as the tenant of a path with that of the token.
+    ///
+    /// The function sees a request without its body, see [`RequestHead`]. Its claims are those of a
+    /// layer of the same type `C`. Refuse with [`Error::forbidden`]: also where the request lacks
+    /// what is compared. To require a [`Policy`] as well, call its
+    /// [`authorize`](Policy::authorize) in the function, or add another `RequireLayer`.
+    ///
+    /// # Example: the tenant in the path
+    /// ```
+    /// use axum::{Router, extract::OriginalUri, routing::get};
+    /// use tower_jwt_auth::{Claims, Error, JwtAuthLayer, RequireLayer, Verifier};
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct User {
+    ///     tenant: String,
+    /// }
+    ///
+    /// fn app(verifier: Verifier<User>) -> Router {
+    ///     let own_tenant = RequireLayer::for_request(|request, user: &Claims<User>| {
+    ///         // Inside of `nest`, `request.uri()` lacks the prefix.
+    ///         let whole = request.extensions().get::<OriginalUri>().map(|uri| &uri.0);
+    ///         let path = whole.unwrap_or(request.uri()).path();
+    ///         match path.split('/').nth(1) {
+    ///             Some(tenant) if tenant == user.tenant => Ok(()),
+    ///             _ => Err(Error::forbidden("another tenant")),
+    ///         }
+    ///     });
+    ///     let tenant = Router::new()
+    ///         .route("/orders", get(async || "orders"))
+    ///         .route_layer(own_tenant);
+    ///     Router::new().nest("/{tenant}", tenant).route_layer(JwtAuthLayer::new(verifier))
+    /// }
+    /// ```
+    pub fn for_request<F>(condition: F) -> Self
+    where
+        F: Fn(RequestHead<'_>, &Claims<C>) -> Result<(), Error> + Send + Sync + 'static,
+    {
+        Self { condition: Arc::new(condition), respond: DefaultRespond, own_format: false }
     }
 }
 
@@ -97,7 +143,7 @@ impl<C, R> RequireLayer<C, R> {
     /// Default: the format of that layer, which is set by its
     /// [`respond_with`](super::JwtAuthLayer::respond_with).
     pub fn respond_with<R2>(self, respond: R2) -> RequireLayer<C, R2> {
-        RequireLayer { policy: self.policy, respond, own_format: true }
+        RequireLayer { condition: self.condition, respond, own_format: true }
     }
 }
 
@@ -107,7 +153,7 @@ impl<S, C, R: Clone> Layer<S> for RequireLayer<C, R> {
     fn layer(&self, inner: S) -> Self::Service {
         Require {
             inner,
-            policy: Arc::clone(&self.policy),
+            condition: Arc::clone(&self.condition),
             respond: self.respond.clone(),
             own_format: self.own_format,
         }
@@ -117,7 +163,7 @@ impl<S, C, R: Clone> Layer<S> for RequireLayer<C, R> {
 impl<C, R: Clone> Clone for RequireLayer<C, R> {
     fn clone(&self) -> Self {
         Self {
-            policy: Arc::clone(&self.policy),
+            condition: Arc::clone(&self.condition),
             respond: self.respond.clone(),
             own_format: self.own_format,
         }
@@ -133,7 +179,7 @@ impl<C, R> fmt::Debug for RequireLayer<C, R> {
 /// A service behind [`RequireLayer`].
 pub struct Require<S, C, R = DefaultRespond> {
     inner: S,
-    policy: Arc<dyn Policy<C> + Send + Sync>,
+    condition: Arc<Condition<C>>,
     respond: R,
     own_format: bool,
 }
@@ -151,7 +197,8 @@ where
 {
     fn decide<B>(&self, request: &Request<B>) -> Result<(), Rejection> {
         let claims = authorize::claims(request.into())?;
-        self.policy.authorize(&claims).map_err(|error| authorize::refuse(error, request.into()))
+        (self.condition)(request.into(), &claims)
+            .map_err(|error| authorize::refuse(error, request.into()))
     }
 }
 
@@ -186,7 +233,7 @@ impl<S: Clone, C, R: Clone> Clone for Require<S, C, R> {
     fn clone(&self) -> Self {
         Self {
             inner: self.inner.clone(),
-            policy: Arc::clone(&self.policy),
+            condition: Arc::clone(&self.condition),
             respond: self.respond.clone(),
             own_format: self.own_format,
         }

@@ -28,14 +28,6 @@ impl<S, C, R> JwtAuth<S, C, R> {
         Self { inner, gate, respond }
     }
 
-    /// The format for refusals of the services within, if one was set.
-    fn format(&self) -> Option<R>
-    where
-        R: Clone,
-    {
-        self.gate.own_format.then(|| self.respond.clone())
-    }
-
     /// The service within.
     pub fn get_ref(&self) -> &S {
         &self.inner
@@ -59,16 +51,20 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         if self.gate.is_open(&request) {
             self.gate.open(&mut request);
-            let format = self.format();
-            return ResponseFuture::forward(self.inner.call(request), HeaderChange::None, format);
+            let inherited = self.gate.inherited(|| self.respond.clone());
+            return ResponseFuture::forward(
+                self.inner.call(request),
+                HeaderChange::None,
+                inherited,
+            );
         }
         let (step, location) = self.gate.verify(&request);
         match step {
             MaybeReady::Ready(verified) => {
                 match self.gate.admit(verified, location, &mut request) {
                     Ok(change) => {
-                        let format = self.format();
-                        ResponseFuture::forward(self.inner.call(request), change, format)
+                        let inherited = self.gate.inherited(|| self.respond.clone());
+                        ResponseFuture::forward(self.inner.call(request), change, inherited)
                     }
                     Err(rejection) => {
                         ResponseFuture::rejected(rejection.answer_with(&self.respond))

@@ -105,6 +105,7 @@ impl RedisRefreshStore {
             refreshed_at: now,
             idle_until: now.saturating_add(MINUTE),
             ends_at: now.saturating_add(MINUTE),
+            browser_idle: None,
         };
         let family = Family { session, current: digest(0), previous: None };
         // With room for one, the first of two is displaced.
@@ -366,6 +367,9 @@ fn to_fields(family: &Family) -> Result<Vec<(&'static str, String)>, serde_json:
         ("refreshed", session.refreshed_at.to_string()),
         ("current", family.current.to_text()),
     ];
+    if let Some(seconds) = session.browser_idle {
+        fields.push(("browser_idle", seconds.to_string()));
+    }
     if let Some(previous) = &family.previous {
         fields.push(("previous", previous.digest.to_text()));
         fields.push(("salt", previous.salt.to_text()));
@@ -450,6 +454,7 @@ mod tests {
         let json = r#"{"session":{"id":"i","subject":"s","label":"é \"x\"","created_at":1,
             "refreshed_at":1,"idle_until":9,"ends_at":9223372036854775807},
             "current":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}"#;
+        // As a version without sessions that end with the browser has stored it.
         let family: Family = serde_json::from_str(json).unwrap();
         let mut fields: Fields = HashMap::new();
         for (name, value) in to_fields(&family).unwrap() {

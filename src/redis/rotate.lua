@@ -5,9 +5,9 @@
 -- The clock of this server decides how long ago a token was spent. The clocks of the machines
 -- differ, and the token may have been spent by another machine.
 local now, presented, successor, salt = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local session, ends, idle, refreshed, current, previous, previous_salt, previous_until =
+local session, ends, idle, refreshed, current, previous, previous_salt, previous_until, limit =
   unpack(redis.call('HMGET', KEYS[1], 'session', 'ends', 'idle', 'refreshed', 'current',
-    'previous', 'salt', 'until'))
+    'previous', 'salt', 'until', 'browser_idle'))
 if not session then
   return {'unknown'}
 end
@@ -19,12 +19,18 @@ local time = redis.call('TIME')
 local store_now = time[1] * 1000 + math.floor(time[2] / 1000)
 -- These are digests, so the time to compare them reveals nothing about a token.
 if current == presented then
+  local idle_until = ARGV[6]
+  limit = tonumber(limit or '')
+  if limit then
+    local earlier = string.format('%.0f', tonumber(now) + limit)
+    idle_until = at_most(earlier, idle_until) and earlier or idle_until
+  end
   redis.call('HSET', KEYS[1], 'current', successor, 'previous', presented, 'salt', salt,
-    'until', string.format('%.0f', store_now + ARGV[5] * 1000), 'refreshed', now, 'idle', ARGV[6])
-  local last = at_most(ends, ARGV[6]) and ends or ARGV[6]
+    'until', string.format('%.0f', store_now + ARGV[5] * 1000), 'refreshed', now, 'idle', idle_until)
+  local last = at_most(ends, idle_until) and ends or idle_until
   local kept = math.max(tonumber(last) - tonumber(now), 0) + tonumber(ARGV[7])
   redis.call('EXPIRE', KEYS[1], string.format('%.0f', math.min(kept, tonumber(ARGV[8]))))
-  return {'rotated', session, now, ARGV[6]}
+  return {'rotated', session, now, idle_until}
 end
 if previous == presented and store_now < (tonumber(previous_until or '') or 0) then
   return {'repeated', session, refreshed, idle, previous_salt}

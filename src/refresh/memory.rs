@@ -16,7 +16,7 @@ use crate::{
 
 /// Keeps families in the memory of one process; cheap to clone, and all clones share one store.
 ///
-/// A family takes about 475 bytes, with a subject of 12 characters and a label of 16;
+/// A family takes less than 500 bytes, with a subject of 12 characters and a label of 16;
 /// `docs/performance.md` has the measurement. An operation reads only the families of its id
 /// or of its subject, and removes a few whose time is over.
 ///

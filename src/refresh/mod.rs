@@ -12,7 +12,7 @@
 //!    long as that was not used. A client whose answer was lost needs this, and so do two tabs
 //!    of a browser. It does not make the grace longer.
 //! 5. A session ends if it is not refreshed within the idle lifetime, and always after the
-//!    absolute lifetime.
+//!    absolute lifetime. A login may make both shorter.
 //! 6. A rotation is one step in the store, so one of two simultaneous requests wins.
 //!
 //! # Example: log in, refresh, log out
@@ -33,16 +33,18 @@
 //! # Ok(()) }
 //! ```
 
+mod login;
 mod memory;
 mod store;
 mod token;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, num::NonZeroU32, sync::Arc, time::Duration};
 
 #[allow(unused_imports, reason = "for the feature `redis`")]
 pub(crate) use self::store::Previous;
 use self::token::Parts;
 pub use self::{
+    login::Login,
     memory::{MemoryRefreshStore, MemoryRefreshStoreBuilder},
     store::{Digest, Family, RefreshStore, Rotated, Rotation, Session},
     token::RefreshToken,
@@ -65,6 +67,7 @@ pub struct RefreshTokens(Arc<RefreshInner>);
 struct RefreshInner {
     store: Box<dyn RefreshStore>,
     idle: i64,
+    browser_idle: NonZeroU32,
     absolute: i64,
     grace: i64,
     max_sessions: usize,
@@ -78,6 +81,7 @@ impl RefreshTokens {
         RefreshTokensBuilder {
             store: Box::new(store),
             idle: Duration::from_secs(14 * DAY),
+            browser_idle: Duration::from_secs(DAY),
             absolute: Duration::from_secs(90 * DAY),
             grace: Duration::from_secs(10),
             max_sessions: 100,
@@ -111,8 +115,11 @@ impl RefreshTokens {
             return Err(Error::new(ErrorKind::Issue { reason: "the subject is empty".into() }));
         }
         let now = self.now();
-        let (parts, ends_at) = (Parts::new()?, now.saturating_add(self.0.absolute));
-        let session = Session {
+        let longest = self.0.absolute;
+        let lifetime =
+            login.lifetime.map_or(longest, |lifetime| seconds(lifetime).clamp(1, longest));
+        let (parts, ends_at) = (Parts::new()?, now.saturating_add(lifetime));
+        let mut session = Session {
             id: parts.id(),
             subject: login.subject,
             client_id: login.client_id,
@@ -120,9 +127,11 @@ impl RefreshTokens {
             label: login.label,
             created_at: now,
             refreshed_at: now,
-            idle_until: now.saturating_add(self.0.idle),
+            idle_until: now,
             ends_at,
+            browser_idle: login.until_browser_closes.then_some(self.0.browser_idle),
         };
+        session.idle_until = now.saturating_add(session.idle(self.0.idle));
         let family = Family { session: session.clone(), current: parts.digest(), previous: None };
         let (token, displaced) = (parts.to_token(), Vec::new());
         let issued = IssuedToken { token, session, repeated: false, displaced };
@@ -281,7 +290,7 @@ impl RefreshTokens {
         if now.saturating_sub(session.refreshed_at) <= seconds(MINUTE) {
             return self.left(session);
         }
-        let end = now.saturating_add(self.0.idle).min(session.ends_at);
+        let end = now.saturating_add(session.idle(self.0.idle)).min(session.ends_at);
         u64::try_from(end.saturating_sub(now)).unwrap_or_default()
     }
 
@@ -305,44 +314,6 @@ impl fmt::Debug for RefreshTokens {
             .field("absolute", &self.0.absolute)
             .field("grace", &self.0.grace)
             .finish_non_exhaustive()
-    }
-}
-
-/// A user who has logged in, with the data that the session keeps.
-#[derive(Clone, Debug)]
-#[must_use = "a login does nothing until its session is opened"]
-pub struct Login {
-    subject: String,
-    client_id: Option<String>,
-    scope: Option<String>,
-    label: Option<String>,
-}
-
-impl Login {
-    /// A login of this subject, which is the `sub` of the tokens. The application must have
-    /// authenticated the user.
-    pub fn new(subject: impl Into<String>) -> Self {
-        Self { subject: subject.into(), client_id: None, scope: None, label: None }
-    }
-
-    /// Sets the client. Default: the client of the issuer.
-    pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
-        self.client_id = Some(client_id.into());
-        self
-    }
-
-    /// Sets the scope, words separated by spaces (RFC 6749 §3.3). Default: none.
-    pub fn scope(mut self, scope: impl Into<String>) -> Self {
-        self.scope = Some(scope.into());
-        self
-    }
-
-    /// Sets the name by which the user recognizes the session in a list, such as the name of a
-    /// browser. It is cut to 200 characters.
-    pub fn label(mut self, label: impl Into<String>) -> Self {
-        let label: String = label.into().chars().filter(|c| !c.is_control()).take(200).collect();
-        self.label = Some(label).filter(|label| !label.is_empty());
-        self
     }
 }
 
@@ -409,7 +380,7 @@ impl IssuedToken {
 ///
 /// # Defaults
 ///
-/// - idle lifetime: 14 days
+/// - idle lifetime: 14 days; 24 hours for a session that ends with the browser
 /// - absolute lifetime: 90 days
 /// - grace: 10 s
 /// - sessions of a subject: at most 100
@@ -418,6 +389,7 @@ impl IssuedToken {
 pub struct RefreshTokensBuilder {
     store: Box<dyn RefreshStore>,
     idle: Duration,
+    browser_idle: Duration,
     absolute: Duration,
     grace: Duration,
     max_sessions: usize,
@@ -428,6 +400,14 @@ impl RefreshTokensBuilder {
     /// Sets how long a session lasts without a refresh, in whole seconds. Default: 14 days.
     pub fn idle_lifetime(mut self, lifetime: Duration) -> Self {
         self.idle = lifetime;
+        self
+    }
+
+    /// Sets how long a session that [ends with the browser](Login::until_browser_closes) lasts
+    /// without a refresh, in whole seconds. It is at most the idle lifetime of other sessions.
+    /// Each session keeps the value that it was opened with. Default: 24 hours.
+    pub fn browser_idle_lifetime(mut self, lifetime: Duration) -> Self {
+        self.browser_idle = lifetime;
         self
     }
 
@@ -463,11 +443,14 @@ impl RefreshTokensBuilder {
     ///
     /// A lifetime is shorter than a minute, or the grace is longer than a minute.
     pub fn build(self) -> Result<RefreshTokens, ConfigError> {
-        if self.idle < MINUTE || self.absolute < MINUTE {
+        if self.idle < MINUTE || self.browser_idle < MINUTE || self.absolute < MINUTE {
             return Err(ConfigError::OutOfRange(
-                "`idle_lifetime` and `absolute_lifetime` of a session must be at least a minute",
+                "`idle_lifetime`, `browser_idle_lifetime` and `absolute_lifetime` of a session must \
+                 be at least a minute",
             ));
         }
+        // Longer than any session.
+        let browser_idle = u32::try_from(self.browser_idle.as_secs()).unwrap_or(u32::MAX);
         if self.grace > MINUTE {
             return Err(ConfigError::OutOfRange(
                 "`grace` must be at most a minute: a longer one gives a thief time to use a spent \
@@ -477,6 +460,7 @@ impl RefreshTokensBuilder {
         Ok(RefreshTokens(Arc::new(RefreshInner {
             store: self.store,
             idle: seconds(self.idle),
+            browser_idle: NonZeroU32::new(browser_idle).unwrap_or(NonZeroU32::MIN),
             absolute: seconds(self.absolute),
             grace: seconds(self.grace),
             max_sessions: self.max_sessions,

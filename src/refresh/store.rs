@@ -1,6 +1,6 @@
 //! The data that is kept of a login, and the store that keeps it.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, num::NonZeroU32, sync::Arc};
 
 use base64_simd::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
@@ -152,6 +152,9 @@ pub struct Session {
     pub(crate) refreshed_at: i64,
     pub(crate) idle_until: i64,
     pub(crate) ends_at: i64,
+    /// How long it may stay idle, in seconds, if it ends with the browser.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) browser_idle: Option<NonZeroU32>,
 }
 
 impl Session {
@@ -207,6 +210,18 @@ impl Session {
     #[must_use]
     pub fn absolute_expires_at(&self) -> i64 {
         self.ends_at
+    }
+
+    /// Whether it was opened [until the browser closes](super::Login::until_browser_closes): its
+    /// cookies have no `Max-Age`.
+    #[must_use]
+    pub fn ends_with_browser(&self) -> bool {
+        self.browser_idle.is_some()
+    }
+
+    /// The seconds that it may stay idle, if others may for `idle`.
+    pub(crate) fn idle(&self, idle: i64) -> i64 {
+        self.browser_idle.map_or(idle, |limit| idle.min(limit.get().into()))
     }
 }
 
@@ -280,7 +295,8 @@ impl Family {
             });
             self.current = rotation.next;
             self.session.refreshed_at = rotation.now;
-            self.session.idle_until = rotation.idle_until();
+            let idle = self.session.idle(rotation.idle);
+            self.session.idle_until = rotation.now.saturating_add(idle);
             return Rotated::Rotated(self.session.clone());
         }
         match &self.previous {
@@ -349,7 +365,8 @@ impl Rotation {
         self.now.saturating_add(self.grace)
     }
 
-    /// When the session ends if it is not refreshed again.
+    /// When the session ends if it is not refreshed again. A session that [ends with the
+    /// browser](Session::ends_with_browser) ends earlier: [`Family::rotate`] knows when.
     #[must_use]
     pub fn idle_until(&self) -> i64 {
         self.now.saturating_add(self.idle)

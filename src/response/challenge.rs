@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn none_where_the_token_is_not_at_fault() {
-        assert_eq!(text(None, ErrorKind::CrossSite), None);
+        assert_eq!(text(None, ErrorKind::CrossSite { reason: "".into() }), None);
         assert_eq!(text(None, ErrorKind::Failed), None);
     }
 

@@ -1,10 +1,10 @@
-//! Refusals from within a layer, which the layer writes in its own format.
+//! Refusals from within a layer, which the layer writes in its own format, with its challenge.
 
 use std::mem;
 
-use http::{HeaderMap, HeaderName, Response, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 
-use super::{DefaultRespond, Rejection, Respond};
+use super::{Challenge, DefaultRespond, Rejection, Respond};
 
 /// In the extensions of a refusal whose format nobody has chosen so far.
 ///
@@ -19,27 +19,66 @@ pub(crate) fn without_format<B>(mut response: Response<B>) -> Response<B> {
     response
 }
 
-/// The response of a service, in this format if it is a refusal whose format nobody has chosen.
-/// Without a format, the refusal is left as it is, also by layers further out.
-#[inline]
-pub(crate) fn with_format<B>(
-    response: Response<B>,
-    format: Option<&impl Respond<B>>,
-) -> Response<B> {
-    if response.extensions().is_empty() { response } else { with_format_if_none(response, format) }
+/// The settings of a layer that refusals from within inherit: those that are not the default.
+#[derive(Clone, Debug)]
+pub(crate) struct Inherited<R> {
+    pub(crate) format: Option<R>,
+    pub(crate) challenge: Option<Challenge>,
 }
 
-#[inline(never)]
-fn with_format_if_none<B>(
-    mut response: Response<B>,
-    format: Option<&impl Respond<B>>,
-) -> Response<B> {
-    let is_without = response.extensions_mut().remove::<WithoutFormat>().is_some();
-    match (format, response.extensions().get::<Rejection>().cloned()) {
-        (Some(format), Some(rejection)) if is_without && is_untouched(&response, &rejection) => {
-            rewrite(response, rejection, format)
+impl<R> Inherited<R> {
+    /// Of a layer that answers a request itself.
+    pub(crate) fn nothing() -> Self {
+        Self { format: None, challenge: None }
+    }
+
+    /// The response of a service. If it is a refusal whose format nobody has chosen, it is in this
+    /// format, or left as it is, also by layers further out.
+    #[inline]
+    pub(crate) fn apply<B>(&self, response: Response<B>) -> Response<B>
+    where
+        R: Respond<B>,
+    {
+        if response.extensions().is_empty() { response } else { self.apply_if_none(response) }
+    }
+
+    #[inline(never)]
+    fn apply_if_none<B>(&self, mut response: Response<B>) -> Response<B>
+    where
+        R: Respond<B>,
+    {
+        if response.extensions_mut().remove::<WithoutFormat>().is_none() {
+            return response;
         }
-        _ => response,
+        let Some(mut rejection) = response.extensions().get::<Rejection>().cloned() else {
+            return response;
+        };
+        if let Some(challenge) = self.challenge.as_ref().filter(|_| rejection.is_by_hand()) {
+            let former = rejection.challenge();
+            rejection.challenge = challenge.clone();
+            replace_challenge(response.headers_mut(), former, rejection.challenge());
+            response.extensions_mut().insert(rejection.clone());
+        }
+        match &self.format {
+            Some(format) if is_untouched(&response, &rejection) => {
+                rewrite(response, rejection, format)
+            }
+            _ => response,
+        }
+    }
+}
+
+/// Puts a challenge in the place of a former one. Those that others have added stay.
+fn replace_challenge(
+    headers: &mut HeaderMap,
+    former: Option<HeaderValue>,
+    challenge: Option<HeaderValue>,
+) {
+    let (Some(former), Some(challenge)) = (former, challenge) else { return };
+    if let header::Entry::Occupied(mut values) = headers.entry(header::WWW_AUTHENTICATE) {
+        for value in values.iter_mut().filter(|value| **value == former) {
+            *value = challenge.clone();
+        }
     }
 }
 

@@ -3,8 +3,9 @@
 //! | what happened | status | `WWW-Authenticate` |
 //! |---|---|---|
 //! | no token | 401 | `Bearer`, with the realm if there is one |
-//! | more than one token, malformed credentials | 400 | `error="invalid_request"` |
+//! | more than one token, malformed credentials | 400; 401 for [forward authentication] | `error="invalid_request"` |
 //! | a body with a token that is not complete in time | 408 | `error="invalid_request"` |
+//! | a body of a type that has no token | 415 | `error="invalid_request"` |
 //! | a bad token, of whatever kind | 401 | `error="invalid_token"` |
 //! | not enough scope, role or right | 403 | `error="insufficient_scope"`, with the scopes that are needed |
 //! | a refresh token that is not good any more | 401 | `Bearer`; `invalid_grant` in the body |
@@ -18,6 +19,8 @@
 //!
 //! The body has the format that [`respond_with`](crate::JwtAuthLayer::respond_with) names. It is
 //! empty by default.
+//!
+//! [forward authentication]: crate::source::CookieSourceBuilder::forwarded_method
 //!
 //! # Example: an answer of your own
 //! ```
@@ -61,10 +64,12 @@ use self::request::RequestFacts;
 pub(crate) use self::{
     challenge::Challenge,
     claims_absent::ClaimsAbsent,
-    inherited::{with_format, without_format},
-    request::RequestHead,
+    inherited::{Inherited, without_format},
 };
-use crate::error::{Class, Error, ErrorKind, seconds_up};
+use crate::{
+    error::{Class, Error, ErrorKind, seconds_up},
+    request_head::RequestHead,
+};
 
 /// Makes the response to a request that was refused.
 ///
@@ -97,6 +102,10 @@ pub struct Rejection {
     in_cookie: bool,
     /// Whether the request passed as that of a guest: a bad cookie is not the client's fault.
     of_a_guest: bool,
+    /// Whether the request is one of a proxy for forward authentication.
+    for_forward_auth: bool,
+    /// Whether the application made it from an error: no layer has seen it, or reported it.
+    by_hand: bool,
 }
 
 impl Rejection {
@@ -109,13 +118,14 @@ impl Rejection {
     /// A refusal of which no request is known.
     pub(crate) fn without_request(error: Error, challenge: Challenge) -> Self {
         let request = RequestFacts::default();
-        Self { error, challenge, request, in_cookie: false, of_a_guest: false }
+        let (in_cookie, of_a_guest, for_forward_auth, by_hand) = (false, false, false, false);
+        Self { error, challenge, request, in_cookie, of_a_guest, for_forward_auth, by_hand }
     }
 
     /// A refusal within a layer, with the challenge of that layer.
     #[cold]
     pub(crate) fn inside(error: Error, request: RequestHead<'_>) -> Self {
-        let challenge = request.extensions.get::<Challenge>().cloned();
+        let challenge = request.extensions().get::<Challenge>().cloned();
         Self::new(error, challenge.unwrap_or_else(|| Challenge::new(None)), request)
     }
 
@@ -129,10 +139,20 @@ impl Rejection {
         Self { of_a_guest: true, ..self }
     }
 
+    /// The same, of a request of a proxy for forward authentication, if it is one.
+    pub(crate) fn for_forward_auth(self, for_forward_auth: bool) -> Self {
+        Self { for_forward_auth, ..self }
+    }
+
     /// Whether a handler that takes guests takes this request.
     #[cfg(feature = "axum")]
     pub(crate) fn is_of_a_guest(&self) -> bool {
         self.of_a_guest || self.error.is_missing_token()
+    }
+
+    /// Whether the application made it from an error.
+    pub(crate) fn is_by_hand(&self) -> bool {
+        self.by_hand
     }
 
     /// The meaning of the refusal to the client. A guest with a bad cookie has no token.
@@ -191,7 +211,11 @@ impl Rejection {
     /// The status that answers it.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        self.error.status_as(self.class())
+        match self.error.status_as(self.class()) {
+            // Such a proxy knows 401 and 403, and makes 500 of all else.
+            StatusCode::BAD_REQUEST if self.for_forward_auth => StatusCode::UNAUTHORIZED,
+            status => status,
+        }
     }
 
     /// The description for the client, which is fixed for each error code.
@@ -237,10 +261,13 @@ impl Rejection {
     }
 }
 
-/// Of an error that a handler has come by, such as that of a store: with a challenge without
-/// a realm.
+/// Of an error that a handler has come by, such as [`Error::forbidden`] or that of a store.
+///
+/// As the answer of an axum handler, it has the challenge and the format of the
+/// [`JwtAuthLayer`](crate::JwtAuthLayer) around it, and is one event with its reason. Elsewhere,
+/// its challenge has no realm.
 impl From<Error> for Rejection {
     fn from(error: Error) -> Self {
-        Self::without_request(error, Challenge::new(None))
+        Self { by_hand: true, ..Self::without_request(error, Challenge::new(None)) }
     }
 }

@@ -1,30 +1,8 @@
 //! The request that was refused, as far as an answer may depend on it.
 
-use http::{Extensions, HeaderMap, HeaderValue, Request, Version, header, request::Parts};
+use http::{HeaderValue, Version, header};
 
-/// The head of a request.
-#[derive(Clone, Copy)]
-pub(crate) struct RequestHead<'r> {
-    pub(crate) version: Version,
-    pub(crate) headers: &'r HeaderMap,
-    pub(crate) extensions: &'r Extensions,
-}
-
-impl<'r, B> From<&'r Request<B>> for RequestHead<'r> {
-    fn from(request: &'r Request<B>) -> Self {
-        Self {
-            version: request.version(),
-            headers: request.headers(),
-            extensions: request.extensions(),
-        }
-    }
-}
-
-impl<'r> From<&'r Parts> for RequestHead<'r> {
-    fn from(parts: &'r Parts) -> Self {
-        Self { version: parts.version, headers: &parts.headers, extensions: &parts.extensions }
-    }
-}
+use crate::request_head::RequestHead;
 
 /// The part of a request that its [`Rejection`](super::Rejection) shows.
 #[derive(Clone, Debug, Default)]
@@ -37,10 +15,10 @@ pub(super) struct RequestFacts {
 impl From<RequestHead<'_>> for RequestFacts {
     #[cold]
     fn from(head: RequestHead<'_>) -> Self {
-        let mut facts = Self { version: Some(head.version), content_type: None, scheme: None };
+        let mut facts = Self { version: Some(head.version()), ..Self::default() };
         // Fewer comparisons than it takes to hash two names, unless there are very many. Of several
         // values, the first counts.
-        for (name, value) in head.headers {
+        for (name, value) in head.headers() {
             if *name == header::CONTENT_TYPE && facts.content_type.is_none() {
                 facts.content_type = Some(value.clone());
             } else if *name == header::AUTHORIZATION && facts.scheme.is_none() {

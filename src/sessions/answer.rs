@@ -49,13 +49,18 @@ impl SessionTokens {
     ///
     /// # Errors
     ///
-    /// See [`TokenCookies::set`].
+    /// See [`TokenCookies::set`]. The cookies of a session that [ends with the
+    /// browser](Session::ends_with_browser) have no `Max-Age`.
     pub fn set_cookies(
         &self,
         cookies: &TokenCookies,
         headers: &mut HeaderMap,
     ) -> Result<(), Error> {
-        cookies.set(headers, &self.access, self.refresh.token(), self.left)
+        let refresh = self.refresh.token();
+        if self.session().ends_with_browser() {
+            return cookies.set_until_browser_closes(headers, &self.access, refresh);
+        }
+        cookies.set(headers, &self.access, refresh, self.left)
     }
 
     /// The body of RFC 6749 §5.1, as JSON. Send it with `Cache-Control: no-store`.
@@ -128,20 +133,31 @@ pub(super) fn refuse(error: Error) -> Response<Body> {
     Rejection::from(error).answer_with(&ProblemJson)
 }
 
-/// Whether a client gets the tokens in the body: it asks for JSON, sends no cookie, and is not
-/// a browser. Browsers send `Sec-Fetch-Site`, or at least `Origin` with a `POST`.
-pub(super) fn wants_tokens(headers: &HeaderMap) -> bool {
+/// Whether a client gets the tokens in the body: it asks for JSON, and is no browser.
+pub(super) fn wants_tokens(headers: &HeaderMap, cookies: &TokenCookies) -> bool {
     let asks = headers
         .get_all(header::ACCEPT)
         .iter()
         .any(|value| value.as_bytes().split(|byte| *byte == b',').any(is_json));
-    asks && !headers.contains_key(header::COOKIE) && csrf::is_silent(headers)
+    asks && !is_browser(headers, cookies)
+}
+
+/// Whether a client is a browser, or keeps our cookies as one does. Browsers send `Sec-Fetch-Site`,
+/// or at least `Origin` with a `POST`. Other cookies say nothing: a load balancer gives one to
+/// every client.
+pub(super) fn is_browser(headers: &HeaderMap, cookies: &TokenCookies) -> bool {
+    !csrf::is_silent(headers) || cookies.is_any_in(headers)
 }
 
 /// Whether a media type is `application/json`, with any parameters.
 pub(super) fn is_json(media_type: &[u8]) -> bool {
+    is_media_type(media_type, b"application/json")
+}
+
+/// Whether a media type is this one, with any parameters.
+pub(super) fn is_media_type(media_type: &[u8], expected: &[u8]) -> bool {
     let name = media_type.split(|byte| *byte == b';').next().unwrap_or_default();
-    name.trim_ascii().eq_ignore_ascii_case(b"application/json")
+    name.trim_ascii().eq_ignore_ascii_case(expected)
 }
 
 #[cfg(test)]
@@ -155,14 +171,19 @@ mod tests {
             for (name, value) in headers {
                 map.append(*name, HeaderValue::from_static(value));
             }
-            wants_tokens(&map)
+            wants_tokens(&map, &TokenCookies::new())
         };
         assert!(wants(&[("accept", "application/json")]));
         assert!(wants(&[("accept", "text/plain, Application/JSON;q=0.9")]));
         assert!(!wants(&[]));
         assert!(!wants(&[("accept", "*/*")]));
         assert!(!wants(&[("accept", "application/jsonp")]));
-        assert!(!wants(&[("accept", "application/json"), ("cookie", "a=b")]));
+        // The cookie of a load balancer makes nobody a browser.
+        assert!(wants(&[("accept", "application/json"), ("cookie", "AWSALB=b; at=x")]));
+        for own in ["__Host-at=x", "__Secure-rt=x", "a=b; __Host-sid=", "__Host-at"] {
+            let is_own = own != "__Host-at";
+            assert_eq!(!wants(&[("accept", "application/json"), ("cookie", own)]), is_own, "{own}");
+        }
         assert!(!wants(&[("accept", "application/json"), ("sec-fetch-site", "same-origin")]));
         assert!(!wants(&[("accept", "application/json"), ("origin", "https://a.example")]));
     }

@@ -64,8 +64,8 @@ impl SessionsBuilder {
     /// lifetime of a token. The session's id is added to the claims.
     ///
     /// [`RuleError::refuse`] ends the session: use it if the user no longer exists, or may not
-    /// log in any more. With every other error, the answer is 503 and the refresh token stays as
-    /// it is.
+    /// log in any more. With [`RuleError::forbidden`], the answer is 403; with every other error,
+    /// it is 503. Then the refresh token stays as it is.
     ///
     /// # Example: roles from a database
     /// ```
@@ -122,6 +122,7 @@ impl SessionsBuilder {
             issuer: self.issuer,
             refresh,
             denylist,
+            renew_path: self.cookies.renew_path().into(),
             cookies: self.cookies,
             sources,
             grant: self.grant,

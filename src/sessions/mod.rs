@@ -10,11 +10,14 @@
 //! 1. A login opens a session: an access token for a quarter of an hour, and a refresh
 //!    token that rotates at each use.
 //! 2. A browser gets both as [cookies](TokenCookies) and never in a body, so that no script
-//!    can read them. A client gets them in the body (RFC 6749 §5.1) if it is not a browser,
-//!    sends `Accept: application/json` and sends no cookie.
-//! 3. A refresh token is sent in its cookie, or in the JSON body as `refresh_token`. Two
-//!    different ones are refused. A cookie counts only if the request comes from the same
-//!    origin.
+//!    can read them. A client gets them in the body (RFC 6749 §5.1) if it is not a browser and
+//!    sends `Accept: application/json`. A client is a browser if it sends `Sec-Fetch-Site`,
+//!    `Origin` or one of these cookies. Other cookies, such as that of a load balancer, make no
+//!    difference.
+//! 3. A refresh token is sent in its cookie, or in the body: as the form of RFC 6749 §6, or as
+//!    `refresh_token` in JSON. Two different ones are refused. A cookie counts only if the request
+//!    comes from the same origin. A browser that sends its token in the body gets the next ones
+//!    in cookies.
 //! 4. A logout ends the session and revokes its access tokens. They are refused at once on this
 //!    machine, and with a shared denylist on all machines.
 //! 5. The reuse of a spent refresh token does the same.
@@ -87,7 +90,11 @@
 //! [`TokenCookiesBuilder::development`]: crate::issue::TokenCookiesBuilder::development
 
 mod answer;
+mod body;
 mod builder;
+mod pages;
+mod renew;
+mod return_path;
 mod routes;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -95,7 +102,12 @@ use std::{fmt, sync::Arc, time::Duration};
 use http::{Response, request::Parts};
 
 use self::answer::{answer, refuse, wants_tokens};
-pub use self::{answer::SessionTokens, builder::SessionsBuilder, routes::SessionService};
+pub use self::{
+    answer::SessionTokens,
+    builder::SessionsBuilder,
+    pages::{PageFuture, PageLayer, Pages},
+    routes::SessionService,
+};
 pub use crate::refresh::{Login, Session};
 use crate::{
     claims::RegisteredClaims,
@@ -121,6 +133,8 @@ struct SessionsInner {
     refresh: RefreshTokens,
     denylist: Arc<dyn Denylist>,
     cookies: TokenCookies,
+    /// The path of the route that renews the sessions of pages without scripts.
+    renew_path: Box<str>,
     /// The places where a logout looks for an access token.
     sources: TokenSources,
     grant: Option<Box<MakeGrant>>,
@@ -140,7 +154,7 @@ impl Sessions {
     pub async fn login(&self, request: &Parts, login: Login) -> Response<Body> {
         let Parts { method, uri, headers, .. } = request;
         let cookies = &self.0.cookies;
-        let given = (!wants_tokens(headers)).then_some(cookies);
+        let given = (!wants_tokens(headers, cookies)).then_some(cookies);
         let opened = async {
             cookies.check_login(method, uri, headers)?;
             self.open_for(login, given).await
@@ -384,6 +398,13 @@ impl Sessions {
     #[must_use]
     pub fn cookies(&self) -> &TokenCookies {
         &self.0.cookies
+    }
+
+    /// The path of the route that renews the sessions of [pages without scripts](Self::page_layer):
+    /// `renew` below the path of the refresh cookie, `/auth/renew` by default.
+    #[must_use]
+    pub fn renew_path(&self) -> &str {
+        &self.0.renew_path
     }
 
     /// The issuer.

@@ -2,35 +2,30 @@
 
 use std::{
     convert::Infallible,
-    future::{Future, IntoFuture, poll_fn},
-    pin::pin,
+    future::IntoFuture,
     task::{Context, Poll},
-    time::Duration,
 };
 
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
-use http_body_util::{BodyExt, Limited};
-use serde::Deserialize;
-use tokio::time::timeout;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use tower_service::Service;
 use zeroize::Zeroizing;
 
 use super::{
     Sessions,
-    answer::{answer, is_json, refuse},
+    answer::{answer, is_browser, refuse},
+    body::token_in_body,
 };
 use crate::{
     error::{BoxError, Error, ErrorKind, InvalidRequest},
     issue::{Body, method_not_allowed},
-    json,
     maybe_ready::{MaybeReady, MaybeReadyFuture},
+    observe,
     refresh::TokenStatus,
-    runtime::runtime_with_timer,
     source::{Fault, RawToken, TokenLocation},
 };
 
-/// One of the routes of [`Sessions`]; made by [`Sessions::refresh_service`] and
-/// [`Sessions::logout_service`], which list its answers.
+/// One of the routes of [`Sessions`]; made by [`Sessions::refresh_service`],
+/// [`Sessions::logout_service`] and [`Sessions::renew_service`], which list its answers.
 #[derive(Clone, Debug)]
 pub struct SessionService {
     sessions: Sessions,
@@ -41,6 +36,7 @@ pub struct SessionService {
 enum Route {
     Refresh,
     Logout,
+    Renew,
 }
 
 impl Sessions {
@@ -51,21 +47,46 @@ impl Sessions {
     /// | request | answer |
     /// |---|---|
     /// | the refresh cookie, from the same origin | 200, cookies, `{"expires_in":900}` |
-    /// | `{"refresh_token":"…"}` as `application/json` | 200, the tokens in the body (RFC 6749 §5.1) |
-    /// | neither | 401 |
-    /// | two different tokens, or a malformed JSON body | 400 |
+    /// | `grant_type=refresh_token&refresh_token=…` as `application/x-www-form-urlencoded` (RFC 6749 §6) | 200, the tokens in the body (§5.1) |
+    /// | `{"refresh_token":"…"}` as `application/json` | the same |
+    /// | a token in the body, from a browser of the same origin | 200, cookies, `{"expires_in":900}` |
+    /// | none of these | 401 |
+    /// | two different tokens, or a malformed body | 400 |
+    /// | a body of another type | 415 |
     /// | a body that is not complete after 10 s | 408 |
     /// | a token that is spent, unknown, or of a session that has ended | 401 `invalid_grant`, and the cookies are removed |
-    /// | the cookie, not shown to come from the same origin | 403 |
+    /// | a cookie, or a token in a browser's body, not shown to come from the same origin | 403 |
     /// | a store does not answer | 503: the token may be presented again, within the grace |
     pub fn refresh_service(&self) -> SessionService {
         SessionService { sessions: self.clone(), route: Route::Refresh }
     }
 
+    /// Makes a service for [`renew_path`](Self::renew_path), to which a
+    /// [`page_layer`](Self::page_layer) sends browsers. It answers `GET` with new cookies, and with
+    /// the address of the page that the browser has come from.
+    ///
+    /// | request | answer |
+    /// |---|---|
+    /// | the refresh cookie, from a browser that opens a page | 303 to the page, cookies |
+    /// | the same, after a form was sent | 200, cookies, a page that asks to send the form again |
+    /// | no refresh token, or one whose session has ended | 303 to the page, and the cookies are removed |
+    /// | anything but a browser that opens a page of this site | 403 |
+    /// | a store does not answer | 503 |
+    ///
+    /// The page is the path in the parameter `to`. A path that may lead to another host counts as
+    /// `/`.
+    ///
+    /// If the browser breaks off before it has the new cookies, it presents the spent token again.
+    /// Within the [grace](crate::refresh::RefreshTokensBuilder::grace), it gets the same cookies;
+    /// after that, its session ends as if the token had been stolen.
+    pub fn renew_service(&self) -> SessionService {
+        SessionService { sessions: self.clone(), route: Route::Renew }
+    }
+
     /// Makes a service for `/auth/logout`, which answers `POST` by ending the session.
     ///
-    /// The session is the one of the refresh token, in its cookie or in the JSON body as
-    /// `refresh_token`, or of the access token, in `Authorization` or in its cookie. With a token
+    /// The session is the one of the refresh token, in its cookie or in the body as
+    /// `refresh_token` (JSON or a form), or of the access token, in `Authorization` or in its cookie. With a token
     /// in `Authorization`, the access cookie is not read, and a refresh cookie that is not shown
     /// to come from the same origin is ignored. The refresh token ends its session even if the
     /// access cookie is malformed or doubled.
@@ -104,7 +125,9 @@ where
         let (parts, body) = request.into_parts();
         let answer = async move {
             Ok(match route {
-                _ if parts.method != Method::POST => only_post(),
+                Route::Renew if parts.method == Method::GET => sessions.answer_renew(&parts).await,
+                Route::Renew => only(&parts, "GET"),
+                _ if parts.method != Method::POST => only(&parts, "POST"),
                 Route::Refresh => sessions.answer_refresh(&parts, body).await,
                 Route::Logout => sessions.answer_logout(&parts, body).await,
             })
@@ -118,20 +141,31 @@ impl Sessions {
     where
         B: http_body::Body<Error: Into<BoxError>>,
     {
-        let presented = match self.presented_refresh(parts, body, false).await {
+        let Parts { method, uri, headers, .. } = parts;
+        let body = token_in_body(headers, body, true).await;
+        let presented = match self.presented_refresh(parts, body, false) {
             Ok(Some(presented)) => presented,
-            Ok(None) => return refuse(ErrorKind::MissingToken.into()),
+            Ok(None) => return refuse(self.0.cookies.explain_missing(uri, headers)),
             Err(error) => return refuse(error),
         };
-        let cookies = presented.in_cookie.then_some(&self.0.cookies);
+        // A page can read a body, so a browser gets no token in one. The page may be of another
+        // site that logs its user in to an account of its own.
+        let in_cookies = presented.in_cookie || is_browser(headers, &self.0.cookies);
+        if in_cookies
+            && !presented.in_cookie
+            && let Err(error) = self.0.cookies.check_login(method, uri, headers)
+        {
+            return refuse(error);
+        }
+        let cookies = in_cookies.then_some(&self.0.cookies);
         let refreshed = self.refresh_for(&presented.token, cookies).await;
         match refreshed.and_then(|tokens| answer(&tokens, cookies)) {
             Ok(response) => response,
             Err(error) => {
                 let is_final = error.code() == Some("invalid_grant");
                 let mut response = refuse(error);
-                if is_final && let Some(cookies) = cookies {
-                    cookies.clear(response.headers_mut());
+                if is_final && presented.in_cookie {
+                    self.0.cookies.clear(response.headers_mut());
                 }
                 response
             }
@@ -168,7 +202,8 @@ impl Sessions {
         let Parts { method, uri, headers, .. } = parts;
         let found = self.0.sources.find(method, uri, headers);
         let in_header = matches!(&found, Ok(Some(one)) if one.location() == TokenLocation::Other);
-        let refresh = self.presented_refresh(parts, body, in_header).await;
+        let body = token_in_body(headers, body, false).await;
+        let refresh = self.presented_refresh(parts, body, in_header);
         let access = match found {
             // The cookie does not count, but the refresh token does.
             Err(Fault { error, location: TokenLocation::OnlyInCookie(_) })
@@ -208,17 +243,13 @@ impl Sessions {
 
     /// Finds the refresh token of a request. A fault of the cookie is ignored if the client has
     /// sent an access token `in_header`.
-    async fn presented_refresh<B>(
+    fn presented_refresh(
         &self,
         parts: &Parts,
-        body: B,
+        in_body: Result<Option<Zeroizing<String>>, Error>,
         in_header: bool,
-    ) -> Result<Option<PresentedRefresh>, Error>
-    where
-        B: http_body::Body<Error: Into<BoxError>>,
-    {
+    ) -> Result<Option<PresentedRefresh>, Error> {
         let Parts { method, uri, headers, .. } = parts;
-        let in_body = in_body(headers, body).await;
         let in_cookie = match self.0.cookies.find_refresh(method, uri, headers) {
             Err(_) if in_header => None,
             found => found?,
@@ -244,69 +275,22 @@ struct PresentedRefresh {
     in_cookie: bool,
 }
 
-#[derive(Deserialize)]
-struct RefreshBody {
-    refresh_token: Option<Zeroizing<String>>,
-}
-
-/// Finds the refresh token in a JSON body. A body of another type is read and ignored: the
-/// connection can be used again only after the whole request was read.
-async fn in_body<B>(headers: &HeaderMap, body: B) -> Result<Option<Zeroizing<String>>, Error>
-where
-    B: http_body::Body<Error: Into<BoxError>>,
-{
-    if body.is_end_stream() {
-        return Ok(None);
-    }
-    let malformed = || ErrorKind::InvalidRequest(InvalidRequest::MalformedCredentials);
-    let collected = in_time(Limited::new(body, LONGEST).collect()).await?;
-    if !headers.get(header::CONTENT_TYPE).is_some_and(|value| is_json(value.as_bytes())) {
-        return Ok(None);
-    }
-    let bytes = match collected {
-        Ok(collected) => Zeroizing::new(collected.to_bytes().to_vec()),
-        Err(_) => return Err(malformed().into()),
-    };
-    if bytes.is_empty() {
-        return Ok(None);
-    }
-    let text = std::str::from_utf8(&bytes).ok();
-    let body = text.and_then(json::object::<RefreshBody>).ok_or_else(malformed)?;
-    Ok(body.refresh_token)
-}
-
-/// Waits for a body for a limited time. Outside of a tokio runtime with a timer, the server must
-/// limit the time itself.
-async fn in_time<F: Future>(body: F) -> Result<F::Output, Error> {
-    let mut body = pin!(body);
-    // Most bodies have already arrived, and need no timer.
-    if let Poll::Ready(done) = poll_fn(|context| Poll::Ready(body.as_mut().poll(context))).await {
-        return Ok(done);
-    }
-    if runtime_with_timer().is_none() {
-        return Ok(body.await);
-    }
-    let late = ErrorKind::InvalidRequest(InvalidRequest::LateBody);
-    timeout(LATEST, body).await.map_err(|_| late.into())
-}
-
 fn no_content() -> Response<Body> {
     let mut response = Response::new(Body::default());
     *response.status_mut() = StatusCode::NO_CONTENT;
     never_stored(response)
 }
 
-fn only_post() -> Response<Body> {
-    never_stored(method_not_allowed("POST"))
+fn only(parts: &Parts, method: &'static str) -> Response<Body> {
+    let is_preflight = parts.method == Method::OPTIONS
+        && parts.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    if is_preflight {
+        observe::refused(&ErrorKind::Preflight.into());
+    }
+    never_stored(method_not_allowed(method))
 }
 
 fn never_stored(mut response: Response<Body>) -> Response<Body> {
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
-
-/// The longest body in bytes: more than a refresh token in JSON needs.
-const LONGEST: usize = 16 * 1024;
-
-/// The time that a body may take: far more than a slow network needs for so few bytes.
-const LATEST: Duration = Duration::from_secs(10);

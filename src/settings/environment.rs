@@ -58,11 +58,11 @@ impl Settings {
     /// let settings = Settings::from_variables("AUTH_", variables.clone())?;
     /// assert_eq!(settings.audiences().count(), 2);
     ///
-    /// variables.push(("AUTH_CLIENTS", "web"));
+    /// variables.push(("AUTH_CLIENT_IDS", "web"));
     /// let error = Settings::from_variables("AUTH_", variables).unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "`AUTH_CLIENTS` is not a setting, did you mean `AUTH_CLIENT`?"
+    ///     "`AUTH_CLIENT_IDS` is not a setting, did you mean `AUTH_CLIENT_ID`?"
     /// );
     /// # Ok::<(), tower_jwt_auth::ConfigError>(())
     /// ```

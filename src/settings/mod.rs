@@ -13,6 +13,7 @@
 //! | `client_id` | one or several clients whose tokens are accepted |
 //! | *keys*: no setting | discovery from the issuer |
 //! | `jwks_url` | the address of the keys |
+//! | `http_hosts` | one or several exact host names from which keys may be fetched over plain `http`; read the [security note](crate::keys::remote::DangerousRemoteKeysBuilder::http_host) |
 //! | `public_key`, `public_key_file` | a key in PEM, or a file with it |
 //! | `hmac_secret`, `hmac_secret_file` | a shared secret as base64url, or a file with it |
 //! | `algorithms` | the only accepted algorithms |

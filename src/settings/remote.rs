@@ -28,6 +28,9 @@ fn builder(table: &Table) -> RemoteKeysBuilder {
         Some(url) => RemoteKeys::at(url).issuer(&*table.issuer),
         None => RemoteKeys::discover(&table.issuer),
     };
+    for host in table.http_hosts.iter() {
+        keys = keys.dangerous().http_host(host);
+    }
     let set = |span: &Option<Span>| span.as_ref().map(|span| span.0);
     if let Some(timeout) = set(&table.jwks_timeout) {
         keys = keys.timeout(timeout);

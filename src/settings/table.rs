@@ -22,6 +22,8 @@ pub(super) struct Table {
     #[serde(default)]
     pub(super) client_id: List,
     pub(super) jwks_url: Option<String>,
+    #[serde(default)]
+    pub(super) http_hosts: List,
     pub(super) public_key: Option<String>,
     pub(super) public_key_file: Option<PathBuf>,
     pub(super) hmac_secret: Option<SecretText>,

@@ -7,6 +7,7 @@ use crate::{error::ConfigError, keys::KeySource};
 pub(super) fn check(table: &Table) -> Result<(), ConfigError> {
     let settings = [
         ("jwks_url", table.jwks_url.is_some()),
+        ("http_hosts", !table.http_hosts.is_empty()),
         ("lazy", table.lazy.0),
         ("jwks_min_refresh", table.jwks_min_refresh.is_some()),
         ("jwks_max_refresh", table.jwks_max_refresh.is_some()),
@@ -60,6 +61,7 @@ mod tests {
         assert_eq!(refused(json!({"hmac_secret": secret, "lazy": false})).await, None);
         for (name, value) in [
             ("jwks_url", json!("https://login.example.com/keys")),
+            ("http_hosts", json!("keycloak")),
             ("lazy", json!(true)),
             ("jwks_min_refresh", json!("1m")),
             ("jwks_max_refresh", json!("1h")),

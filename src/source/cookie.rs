@@ -1,12 +1,16 @@
 //! A cookie that carries the token, and the check against requests from other sites.
 
-use std::fmt;
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use http::{HeaderMap, HeaderValue, Method, Uri, header};
 
-use super::malformed::{malformed, several};
+use super::{
+    cookie_header::{cut, has_prefix, is_of_an_attribute, pairs, text, trim, unquoted},
+    custom::CustomSource,
+    malformed::several,
+};
 use crate::{
-    csrf::{self, Origin},
+    csrf::Guard,
     error::{ConfigError, Error},
 };
 
@@ -16,9 +20,12 @@ pub(crate) struct CookieSource {
     name: Box<str>,
     path: Box<str>,
     domain: Option<Box<str>>,
-    public: Option<Origin>,
-    trusted: Vec<Origin>,
+    guard: Guard,
     guarded: bool,
+    /// Whether it is set with `SameSite=None; Secure; Partitioned`.
+    partitioned: bool,
+    /// A function that finds the token in place of the name.
+    custom: Option<Arc<CustomSource>>,
 }
 
 impl CookieSource {
@@ -27,10 +34,16 @@ impl CookieSource {
             name: name.into(),
             path: "/".into(),
             domain: None,
-            public: None,
-            trusted: Vec::new(),
+            guard: Guard::default(),
             guarded: true,
+            partitioned: false,
+            custom: None,
         }
+    }
+
+    /// A function that finds something that browsers send by themselves.
+    pub(super) fn custom(custom: Arc<CustomSource>, guard: Guard) -> Self {
+        Self { guard, custom: Some(custom), ..Self::new("") }
     }
 
     pub(crate) fn set_path(&mut self, path: &str) -> Result<(), ConfigError> {
@@ -71,9 +84,11 @@ impl CookieSource {
 
     /// # Errors
     ///
-    /// An origin is set, which only the check needs.
-    pub(super) fn check_config(&self) -> Result<(), ConfigError> {
-        if !self.guarded && (self.public.is_some() || !self.trusted.is_empty()) {
+    /// A setting is without the one that it needs, or an origin is set, which only the check
+    /// needs.
+    pub(crate) fn check_config(&self) -> Result<(), ConfigError> {
+        self.guard.check_config()?;
+        if !self.guarded && self.guard.has_origins() {
             return Err(ConfigError::Conflict(
                 "without the cross-site check, no origin counts: leave out `.public_origin(…)` \
                  and `.trusted_origin(…)`, or keep the check",
@@ -86,14 +101,26 @@ impl CookieSource {
         self.guarded = false;
     }
 
-    pub(crate) fn set_public_origin(&mut self, origin: &str) -> Result<(), ConfigError> {
-        self.public = Some(Origin::of_a_service(origin)?);
-        Ok(())
+    /// The origins that the check needs.
+    pub(crate) fn guard_mut(&mut self) -> &mut Guard {
+        &mut self.guard
     }
 
-    pub(crate) fn add_trusted_origin(&mut self, origin: &str) -> Result<(), ConfigError> {
-        self.trusted.push(Origin::new(origin)?);
-        Ok(())
+    /// The origins from which the cookie counts.
+    #[cfg(feature = "issue")]
+    pub(crate) fn origins(&self) -> &Guard {
+        &self.guard
+    }
+
+    /// The cookie is set with `SameSite=None; Secure; Partitioned`.
+    pub(crate) fn set_partitioned(&mut self) {
+        self.partitioned = true;
+        self.guard.check_always();
+    }
+
+    /// Whether the requests are those of a proxy for forward authentication.
+    pub(super) fn is_for_forward_auth(&self) -> bool {
+        self.guard.is_for_forward_auth()
     }
 
     /// Sets the path, which must be a valid one.
@@ -108,8 +135,32 @@ impl CookieSource {
         &self.path
     }
 
+    /// The function, if it reads headers beside `Cookie`.
+    pub(super) fn with_headers(&self) -> Option<Arc<CustomSource>> {
+        self.custom.clone().filter(|custom| !custom.headers.is_empty())
+    }
+
+    #[cfg(feature = "issue")]
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether another source reads the same place.
+    pub(super) fn is_same_place(&self, other: &Self) -> bool {
+        self.name == other.name && self.custom.is_none() && other.custom.is_none()
+    }
+
+    /// Finds the token.
+    pub(super) fn find_token<'r>(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &'r HeaderMap,
+    ) -> Result<Option<Cow<'r, str>>, Error> {
+        match &self.custom {
+            Some(custom) => Ok(custom.find(method, uri, headers).map(Cow::Owned)),
+            None => Ok(self.find(headers)?.map(Cow::Borrowed)),
+        }
     }
 
     /// Finds the cookie's value (RFC 6265 §4.2.1), without the one pair of quotes that it may
@@ -141,6 +192,12 @@ impl CookieSource {
         Ok(ours)
     }
 
+    /// Whether a request has a cookie of this name, even an empty one.
+    #[cfg(feature = "issue")]
+    pub(crate) fn is_in(&self, headers: &HeaderMap) -> bool {
+        self.values(headers).next().is_some()
+    }
+
     /// All values of this name. HTTP/2 may split the header (RFC 9113 §8.2.3), so all `Cookie`
     /// headers count as one.
     fn values<'h>(&self, headers: &'h HeaderMap) -> impl Iterator<Item = &'h [u8]> {
@@ -155,11 +212,7 @@ impl CookieSource {
         uri: &Uri,
         headers: &HeaderMap,
     ) -> Result<(), Error> {
-        if self.guarded {
-            csrf::check(method, uri, headers, self.public.as_ref(), &self.trusted)
-        } else {
-            Ok(())
-        }
+        if self.guarded { self.guard.check(method, uri, headers) } else { Ok(()) }
     }
 
     /// The value of `Set-Cookie` that removes the cookie; `None` if it has no name, because
@@ -167,7 +220,8 @@ impl CookieSource {
     ///
     /// A browser refuses a name with one of these prefixes unless the cookie is `Secure`. For
     /// every other name, `Secure` is left out: a browser then removes the cookie over HTTPS
-    /// whether it was set as `Secure` or not, and over plain HTTP too.
+    /// whether it was set as `Secure` or not, and over plain HTTP too. A partitioned cookie is
+    /// another one than that of the same name without a partition.
     pub(crate) fn removal(&self) -> Option<HeaderValue> {
         let Self { name, path, .. } = self;
         if name.is_empty() {
@@ -175,20 +229,31 @@ impl CookieSource {
         }
         let domain = self.domain.as_ref().map(|domain| format!("; Domain={domain}"));
         let is_secure = [HOST, SECURE, HTTP].iter().any(|prefix| has_prefix(name, prefix));
+        let site = match (self.partitioned, is_secure) {
+            (true, _) => "SameSite=None; Secure; Partitioned",
+            (false, true) => "SameSite=Lax; Secure",
+            (false, false) => "SameSite=Lax",
+        };
         let text = format!(
-            "{name}=; HttpOnly; SameSite=Lax{}; Path={path}{}; Max-Age=0; \
+            "{name}=; HttpOnly; {site}; Path={path}{}; Max-Age=0; \
              Expires=Thu, 01 Jan 1970 00:00:00 GMT",
-            if is_secure { "; Secure" } else { "" },
             domain.unwrap_or_default(),
         );
         HeaderValue::try_from(text).ok()
     }
 
+    /// Whether the token is, or may be, in the cookie of this name.
+    fn is_named(&self, name: &[u8]) -> bool {
+        match &self.custom {
+            Some(custom) => std::str::from_utf8(name).is_ok_and(|name| custom.reads_cookie(name)),
+            None => name == self.name.as_bytes(),
+        }
+    }
+
     /// Removes the cookie, and leaves the others.
     pub(super) fn strip(&self, headers: &mut HeaderMap) {
-        let ours = |header: &HeaderValue| {
-            pairs(header.as_bytes()).any(|(name, _)| name == self.name.as_bytes())
-        };
+        let ours =
+            |header: &HeaderValue| pairs(header.as_bytes()).any(|(name, _)| self.is_named(name));
         if !headers.get_all(header::COOKIE).iter().any(ours) {
             return;
         }
@@ -199,7 +264,7 @@ impl CookieSource {
                 .as_bytes()
                 .split(|byte| *byte == b';')
                 .map(trim)
-                .filter(|pair| !pair.is_empty() && cut(pair).0 != self.name.as_bytes())
+                .filter(|pair| !pair.is_empty() && !self.is_named(cut(pair).0))
                 .collect();
             if let Ok(mut value) = HeaderValue::from_bytes(&left.join(&b"; "[..]))
                 && !left.is_empty()
@@ -215,60 +280,11 @@ impl fmt::Debug for CookieSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CookieSource")
             .field("name", &self.name)
-            .field("trusted_origins", &self.trusted.len())
+            .field("origins", &self.guard)
             .field("guarded", &self.guarded)
-            .finish()
+            .field("partitioned", &self.partitioned)
+            .finish_non_exhaustive()
     }
-}
-
-/// A cookie's value without the quotes around it.
-fn unquoted(value: &[u8]) -> &[u8] {
-    match value {
-        [b'"', value @ .., b'"'] => value,
-        value => value,
-    }
-}
-
-/// A cookie's value as text.
-fn text(value: &[u8]) -> Result<&str, Error> {
-    match std::str::from_utf8(value) {
-        Ok(text) if text.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(text),
-        _ => Err(malformed()),
-    }
-}
-
-/// Names and values, as bytes, without any decoding.
-fn pairs(header: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    header.split(|byte| *byte == b';').map(trim).filter(|pair| !pair.is_empty()).map(cut)
-}
-
-fn cut(pair: &[u8]) -> (&[u8], &[u8]) {
-    match pair.iter().position(|byte| *byte == b'=') {
-        Some(at) => {
-            let (name, value) = pair.split_at(at);
-            (trim(name), trim(value.strip_prefix(b"=").unwrap_or(value)))
-        }
-        // A pair without `=` is a value without a name.
-        None => (&[], pair),
-    }
-}
-
-/// Removes the spaces and tabs around it, and no other white space (RFC 6265 §5.2).
-fn trim(mut bytes: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
-        bytes = rest;
-    }
-    bytes
-}
-
-/// Whether a cookie's name has this prefix. Browsers ignore its case.
-fn has_prefix(name: &str, prefix: &str) -> bool {
-    name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
-}
-
-/// Whether an attribute's value may contain this byte (RFC 6265 §4.1.1).
-fn is_of_an_attribute(byte: u8) -> bool {
-    byte.is_ascii_graphic() && !b";,\"\\".contains(&byte)
 }
 
 const HOST: &str = "__Host-";
@@ -338,6 +354,10 @@ mod tests {
         cookie.set_domain("example.com").unwrap();
         let expected =
             format!("at=; HttpOnly; SameSite=Lax; Path=/app; Domain=example.com; {rest}");
+        assert_eq!(removal(cookie), Some(expected));
+        let mut cookie = CookieSource::new("at");
+        cookie.set_partitioned();
+        let expected = format!("at=; HttpOnly; SameSite=None; Secure; Partitioned; Path=/; {rest}");
         assert_eq!(removal(cookie), Some(expected));
         for unnamed in ["", "a\u{0}", "a\nb"] {
             assert_eq!(removal(CookieSource::new(unnamed)), None);

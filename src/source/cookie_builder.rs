@@ -28,6 +28,8 @@ impl TokenSource {
 /// - domain: none, a cookie of this host only
 /// - public origin: that of the host that the request was sent to
 /// - trusted origins: none
+/// - method: that of the request
+/// - `SameSite` of the removed cookie: `Lax`
 ///
 /// # Deployment
 ///
@@ -35,9 +37,10 @@ impl TokenSource {
 /// change `Host`: behind one, set the origin that browsers see with
 /// [`public_origin`](Self::public_origin).
 ///
-/// The check uses the method of the request that reaches this service. If a proxy sends it a
-/// `GET` for each request (forward authentication), the real method is hidden: then the check
-/// must be done where the real request arrives.
+/// The check uses the method of the request that reaches this service. **A proxy for forward
+/// authentication sends it a `GET` for each request** (`auth_request` of nginx, `ForwardAuth` of
+/// Traefik): then the real method is hidden, and a `POST` of another site passes. Behind such a
+/// proxy, set [`forwarded_method`](Self::forwarded_method).
 ///
 /// # Example
 /// ```
@@ -83,13 +86,51 @@ impl CookieSourceBuilder {
     /// port, such as `https://api.example.com`. The host in the request then does not decide
     /// whether it comes from the same origin.
     pub fn public_origin(self, origin: &str) -> Self {
-        self.set(|cookie| cookie.set_public_origin(origin))
+        self.set(|cookie| cookie.guard_mut().set_public(origin))
     }
 
     /// Adds an origin whose pages may send unsafe requests with the cookie: a scheme, a host and
     /// maybe a port, such as `https://app.example.com`.
+    ///
+    /// A browser extension and the web view of an application have a scheme of their own, such as
+    /// `chrome-extension://<id>` and `capacitor://localhost`. The requests of an extension with a
+    /// permission for this host have `Sec-Fetch-Site: none`, and count if its origin is trusted.
+    /// In Firefox, the origin of an extension differs in each browser that it is installed in, so
+    /// it cannot be named: there, send the token in `Authorization`.
     pub fn trusted_origin(self, origin: &str) -> Self {
-        self.set(|cookie| cookie.add_trusted_origin(origin))
+        self.set(|cookie| cookie.guard_mut().add_trusted(origin))
+    }
+
+    /// Reads the method of the client's request from this header of a proxy, for forward
+    /// authentication: `x-original-method` if nginx is told `proxy_set_header X-Original-Method
+    /// $request_method`, `x-forwarded-method` for Traefik. If the header is missing, repeated or
+    /// anything but `GET`, `HEAD` or `OPTIONS`, the request is unsafe.
+    ///
+    /// It requires [`public_origin`](Self::public_origin). A layer with such a cookie answers 401
+    /// where others answer 400, because nginx makes 500 of 400.
+    ///
+    /// # Security
+    ///
+    /// The proxy must set the header on every request, in place of one that the client has sent.
+    /// A page of another site cannot set it without the service's consent (CORS).
+    pub fn forwarded_method(self, header: impl AsRef<str>) -> Self {
+        self.set(|cookie| cookie.guard_mut().set_method_header(header.as_ref()))
+    }
+
+    /// Says that the cookie was set with `SameSite=None; Secure; Partitioned`, which web views and
+    /// frames of other sites need. Then it counts, whatever the method is, only on requests of the
+    /// same or a trusted origin, and it is removed with these attributes. It requires a
+    /// [`trusted_origin`](Self::trusted_origin).
+    ///
+    /// # Security
+    ///
+    /// Without `SameSite`, browsers send the cookie with requests of every site. Only the check of
+    /// the origin protects it.
+    pub fn without_same_site(self) -> Self {
+        self.set(|cookie| {
+            cookie.set_partitioned();
+            Ok(())
+        })
     }
 
     /// Opens the settings that take protection away.
@@ -102,7 +143,8 @@ impl CookieSourceBuilder {
     /// # Errors
     ///
     /// The first setting that is not valid: the name, the path, the domain or an origin. Or an
-    /// origin is set without the check that needs it.
+    /// origin is set without the check that needs it, or a setting without the origin that it
+    /// needs.
     pub fn build(self) -> Result<TokenSource, ConfigError> {
         let cookie = self.0?;
         cookie.check_config()?;
@@ -164,6 +206,9 @@ mod tests {
                 cookie().trusted_origin("https://a.example").dangerous().without_cross_site_check(),
                 "no origin counts",
             ),
+            (cookie().forwarded_method("x-original-method"), "set `.public_origin"),
+            (cookie().forwarded_method("a b").public_origin("https://a.example"), "header name"),
+            (cookie().without_same_site(), "`.trusted_origin"),
         ] {
             let error = wrong(cookie);
             assert!(error.contains(part), "{error}");

@@ -17,7 +17,8 @@
 //!    empty cookie is not a token. The same name with two different texts is refused,
 //!    because one of the two may be planted. With the same text it is one token.
 //! 5. A cookie counts on an unsafe method, or for a WebSocket, only if the
-//!    request is shown to be same-origin. See [`CookieSourceBuilder`].
+//!    request is shown to be same-origin. See [`CookieSourceBuilder`]. The same holds for a
+//!    function that is [ambient](CustomSourceBuilder::ambient).
 //! 6. The query and the WebSocket subprotocol are read only if they are configured,
 //!    because addresses end up in logs.
 //!
@@ -34,6 +35,9 @@
 
 mod cookie;
 mod cookie_builder;
+mod cookie_header;
+mod custom;
+mod custom_builder;
 mod header;
 mod malformed;
 mod query;
@@ -43,14 +47,18 @@ mod websocket;
 
 use std::{fmt, sync::Arc};
 
-use http::{HeaderMap, HeaderName, Method, Uri, header as names};
+use http::{HeaderName, header as names};
 
-pub use self::cookie_builder::{CookieSourceBuilder, DangerousCookieSourceBuilder};
 pub(crate) use self::{
     cookie::CookieSource,
     raw::{Fault, RawToken, TokenLocation},
     sources::TokenSources,
 };
+pub use self::{
+    cookie_builder::{CookieSourceBuilder, DangerousCookieSourceBuilder},
+    custom_builder::CustomSourceBuilder,
+};
+use self::{custom::CustomSource, websocket::WebSocketToken};
 
 /// A place where a request may have its token. See the [module docs](self).
 #[derive(Clone)]
@@ -67,12 +75,13 @@ enum SourceKind {
 enum OtherSource {
     Authorization,
     Header(HeaderName),
-    Query,
-    WebSocket(Box<str>),
-    Custom(Arc<Custom>),
+    /// The parameter of this name.
+    Query(Box<str>),
+    WebSocket(WebSocketToken),
+    Custom(Arc<CustomSource>),
+    /// The headers of a function that is among the cookies. They have no token of their own.
+    HeadersOf(Arc<CustomSource>),
 }
-
-type Custom = dyn Fn(&Method, &Uri, &HeaderMap) -> Option<String> + Send + Sync;
 
 impl TokenSource {
     /// `Authorization: Bearer …` (RFC 6750 §2.1).
@@ -109,7 +118,20 @@ impl TokenSource {
     /// short-lived tokens.
     #[must_use]
     pub fn query() -> Self {
-        OtherSource::Query.into()
+        Self::query_named("access_token")
+    }
+
+    /// A parameter of the query with a name of your own, such as `token`. The name must be written
+    /// in the address as it is here, without percent-encoding.
+    ///
+    /// The answer is marked as with [`query`](Self::query).
+    ///
+    /// # Security
+    ///
+    /// See [`query`](Self::query).
+    #[must_use]
+    pub fn query_named(name: impl Into<String>) -> Self {
+        OtherSource::Query(name.into().into_boxed_str()).into()
     }
 
     /// The WebSocket subprotocol that follows `marker` in
@@ -117,23 +139,19 @@ impl TokenSource {
     /// `new WebSocket(url, [marker, token])`. The handler accepts `marker`.
     #[must_use]
     pub fn websocket_protocol(marker: impl Into<String>) -> Self {
-        OtherSource::WebSocket(marker.into().into_boxed_str()).into()
+        OtherSource::WebSocket(WebSocketToken::After(marker.into().into_boxed_str())).into()
     }
 
-    /// A function of your own that finds the token.
+    /// The WebSocket subprotocol that begins with `prefix`, with the token behind it: with the
+    /// prefix `bearer.`, a browser offers `new WebSocket(url, ["chat", "bearer." + token])`. The
+    /// handler accepts the other one, `chat`: browsers close a connection whose offers were all
+    /// refused.
     ///
-    /// # Security
-    ///
-    /// If browsers send such a token by themselves, as they do with cookies, other sites can
-    /// use it: then check where the request comes from. The layer does not know where the
-    /// function has looked, so [`strip_token`](crate::JwtAuthLayer::strip_token) does not
-    /// remove this token.
+    /// The token is read as it is written. If clients encode it once more, as those of Kubernetes
+    /// do, use [`custom`](Self::custom).
     #[must_use]
-    pub fn custom<F>(find: F) -> Self
-    where
-        F: Fn(&Method, &Uri, &HeaderMap) -> Option<String> + Send + Sync + 'static,
-    {
-        OtherSource::Custom(Arc::new(find)).into()
+    pub fn websocket_protocol_prefix(prefix: impl Into<String>) -> Self {
+        OtherSource::WebSocket(WebSocketToken::Behind(prefix.into().into_boxed_str())).into()
     }
 }
 
@@ -163,9 +181,14 @@ impl fmt::Debug for OtherSource {
         match self {
             Self::Authorization => f.write_str("authorization"),
             Self::Header(name) => write!(f, "header({name})"),
-            Self::Query => f.write_str("query"),
-            Self::WebSocket(marker) => write!(f, "websocket_protocol({marker:?})"),
-            Self::Custom(_) => f.write_str("custom"),
+            Self::Query(name) => write!(f, "query({name:?})"),
+            Self::WebSocket(WebSocketToken::After(marker)) => {
+                write!(f, "websocket_protocol({marker:?})")
+            }
+            Self::WebSocket(WebSocketToken::Behind(prefix)) => {
+                write!(f, "websocket_protocol_prefix({prefix:?})")
+            }
+            Self::Custom(_) | Self::HeadersOf(_) => f.write_str("custom"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The query parameter `access_token` (RFC 6750 §2.3).
+//! A query parameter: `access_token` (RFC 6750 §2.3), or one of another name.
 
 use std::borrow::Cow;
 
@@ -7,9 +7,9 @@ use http::{Uri, uri::PathAndQuery};
 use super::malformed::{empty, malformed, several};
 use crate::error::Error;
 
-pub(super) fn find(uri: &Uri) -> Result<Option<Cow<'_, str>>, Error> {
+pub(super) fn find<'u>(uri: &'u Uri, name: &str) -> Result<Option<Cow<'u, str>>, Error> {
     let Some(query) = uri.query() else { return Ok(None) };
-    let mut values = query.split('&').filter_map(ours);
+    let mut values = query.split('&').filter_map(|pair| ours(pair, name));
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
         (Some(""), None) => Err(empty()),
@@ -19,12 +19,10 @@ pub(super) fn find(uri: &Uri) -> Result<Option<Cow<'_, str>>, Error> {
 }
 
 /// Removes the parameter, and leaves the others as they are written.
-pub(super) fn strip(uri: &mut Uri) {
-    let Some(query) = uri.query().filter(|query| query.split('&').any(|one| ours(one).is_some()))
-    else {
-        return;
-    };
-    let left: Vec<_> = query.split('&').filter(|pair| ours(pair).is_none()).collect();
+pub(super) fn strip(uri: &mut Uri, name: &str) {
+    let is_ours = |pair: &str| ours(pair, name).is_some();
+    let Some(query) = uri.query().filter(|query| query.split('&').any(is_ours)) else { return };
+    let left: Vec<_> = query.split('&').filter(|pair| !is_ours(pair)).collect();
     let mark = if left.is_empty() { "" } else { "?" };
     let path = format!("{}{mark}{}", uri.path(), left.join("&"));
     let mut parts = uri.clone().into_parts();
@@ -34,10 +32,11 @@ pub(super) fn strip(uri: &mut Uri) {
     }
 }
 
-fn ours(pair: &str) -> Option<&str> {
+/// The value of a pair, if it has this name.
+fn ours<'p>(pair: &'p str, name: &str) -> Option<&'p str> {
     match pair.split_once('=') {
-        Some(("access_token", value)) => Some(value),
-        None if pair == "access_token" => Some(""),
+        Some((one, value)) if one == name => Some(value),
+        None if pair == name => Some(""),
         _ => None,
     }
 }
@@ -68,7 +67,7 @@ mod tests {
 
     fn found(query: &str) -> Result<Option<String>, ()> {
         let uri: Uri = format!("/path?{query}").parse().unwrap();
-        find(&uri).map(|found| found.map(Cow::into_owned)).map_err(drop)
+        find(&uri, "access_token").map(|found| found.map(Cow::into_owned)).map_err(drop)
     }
 
     #[test]
@@ -93,6 +92,15 @@ mod tests {
     }
 
     #[test]
+    fn another_name_is_found_by_itself() {
+        let uri: Uri = "/p?access_token=x&token=a.b%2Ec&tokens=y".parse().unwrap();
+        assert_eq!(find(&uri, "token").unwrap().as_deref(), Some("a.b.c"));
+        let mut uri = uri;
+        strip(&mut uri, "token");
+        assert_eq!(uri, "/p?access_token=x&tokens=y");
+    }
+
+    #[test]
     fn stripped_alone() {
         for (before, after) in [
             ("/p?access_token=a", "/p"),
@@ -101,7 +109,7 @@ mod tests {
             ("/p?x=1", "/p?x=1"),
         ] {
             let mut uri: Uri = before.parse().unwrap();
-            strip(&mut uri);
+            strip(&mut uri, "access_token");
             assert_eq!(uri, after);
         }
     }

@@ -1,8 +1,8 @@
 //! All sources of a layer, and the one token that they find.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, slice};
 
-use http::{HeaderMap, HeaderValue, Method, Uri, header as names};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header as names};
 
 use super::{
     CookieSource, OtherSource, SourceKind, TokenSource, header, query,
@@ -31,7 +31,10 @@ impl TokenSources {
     pub(crate) fn add(&mut self, source: TokenSource) {
         match source.0 {
             SourceKind::Cookie(cookie) => {
-                match self.cookies.iter_mut().find(|other| other.name() == cookie.name()) {
+                if let Some(custom) = cookie.with_headers() {
+                    self.not_cookies.push(OtherSource::HeadersOf(custom));
+                }
+                match self.cookies.iter_mut().find(|other| other.is_same_place(&cookie)) {
                     Some(same) => *same = cookie,
                     None => self.cookies.push(cookie),
                 }
@@ -62,16 +65,17 @@ impl TokenSources {
                     header::authorization(headers)?.map(RawText::Credentials)
                 }
                 OtherSource::Header(name) => header::other(headers, name)?.map(borrowed),
-                OtherSource::Query => query::find(uri)?.map(RawText::Text),
-                OtherSource::WebSocket(marker) => websocket::find(headers, marker)?.map(borrowed),
-                OtherSource::Custom(find) => {
-                    find(method, uri, headers).map(|text| RawText::Text(Cow::Owned(text)))
+                OtherSource::Query(name) => query::find(uri, name)?.map(RawText::Text),
+                OtherSource::WebSocket(place) => websocket::find(headers, place)?.map(borrowed),
+                OtherSource::Custom(custom) => {
+                    custom.find(method, uri, headers).map(|text| RawText::Text(Cow::Owned(text)))
                 }
+                OtherSource::HeadersOf(_) => None,
             };
             let Some(text) = text else { continue };
             in_header |= matches!(source, OtherSource::Authorization | OtherSource::Header(_));
             let location = match source {
-                OtherSource::Query => TokenLocation::Query,
+                OtherSource::Query(_) => TokenLocation::Query,
                 _ => TokenLocation::Other,
             };
             let found = RawToken::new(text, location);
@@ -100,14 +104,14 @@ impl TokenSources {
             let location =
                 if is_only { TokenLocation::OnlyInCookie(at) } else { TokenLocation::Other };
             let fault = |error| Fault { error, location };
-            let value = match cookie.find(headers) {
+            let value = match cookie.find_token(method, uri, headers) {
                 Ok(None) => continue,
                 value => value,
             };
             // First, so that the answer to another site does not depend on the cookie's value.
             cookie.guard(method, uri, headers).map_err(fault)?;
             if let Some(text) = value.map_err(fault)? {
-                let found = RawToken::new(RawText::Text(Cow::Borrowed(text)), location);
+                let found = RawToken::new(RawText::Text(text), location);
                 token = match token {
                     None => Some(found),
                     Some(one) => Some(one.join(found).map_err(fault)?),
@@ -115,6 +119,11 @@ impl TokenSources {
             }
         }
         Ok(token)
+    }
+
+    /// Whether the requests are those of a proxy for forward authentication.
+    pub(crate) fn is_for_forward_auth(&self) -> bool {
+        self.cookies.iter().any(CookieSource::is_for_forward_auth)
     }
 
     /// The `Set-Cookie` that removes the cookie with the token, if only a cookie had it.
@@ -136,16 +145,13 @@ impl TokenSources {
             }
         }
         for source in &self.not_cookies {
-            let other = match source {
-                OtherSource::Header(name) => name,
-                OtherSource::WebSocket(_) => &names::SEC_WEBSOCKET_PROTOCOL,
-                _ => continue,
+            let others = match source {
+                OtherSource::Header(name) => slice::from_ref(name),
+                OtherSource::WebSocket(_) => &[names::SEC_WEBSOCKET_PROTOCOL],
+                OtherSource::Custom(custom) | OtherSource::HeadersOf(custom) => &*custom.headers,
+                OtherSource::Authorization | OtherSource::Query(_) => continue,
             };
-            for (name, value) in headers.iter_mut() {
-                if name == other {
-                    value.set_sensitive(true);
-                }
-            }
+            set_sensitive(headers, others);
         }
     }
 
@@ -157,10 +163,11 @@ impl TokenSources {
                 OtherSource::Header(name) => {
                     headers.remove(name);
                 }
-                OtherSource::Query => query::strip(uri),
-                OtherSource::WebSocket(marker) => websocket::strip(headers, marker),
-                // Only the function knows where it looked.
-                OtherSource::Custom(_) => {}
+                OtherSource::Query(name) => query::strip(uri, name),
+                OtherSource::WebSocket(place) => websocket::strip(headers, place),
+                OtherSource::Custom(custom) | OtherSource::HeadersOf(custom) => {
+                    custom.strip_headers(headers);
+                }
             }
         }
         for cookie in &self.cookies {
@@ -169,10 +176,20 @@ impl TokenSources {
     }
 }
 
+fn set_sensitive(headers: &mut HeaderMap, names: &[HeaderName]) {
+    for other in names {
+        for (name, value) in headers.iter_mut() {
+            if name == other {
+                value.set_sensitive(true);
+            }
+        }
+    }
+}
+
 fn is_same_place(one: &OtherSource, other: &OtherSource) -> bool {
     match (one, other) {
-        (OtherSource::Authorization, OtherSource::Authorization)
-        | (OtherSource::Query, OtherSource::Query) => true,
+        (OtherSource::Authorization, OtherSource::Authorization) => true,
+        (OtherSource::Query(one), OtherSource::Query(other)) => one == other,
         (OtherSource::Header(one), OtherSource::Header(other)) => one == other,
         (OtherSource::WebSocket(one), OtherSource::WebSocket(other)) => one == other,
         _ => false,
@@ -181,8 +198,6 @@ fn is_same_place(one: &OtherSource, other: &OtherSource) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderName;
-
     use super::*;
 
     #[test]
@@ -199,5 +214,10 @@ mod tests {
         assert_eq!((sources.not_cookies.len(), sources.cookies.len()), (4, 1));
         sources.add(TokenSource::cookie("other").build().unwrap());
         assert_eq!((sources.not_cookies.len(), sources.cookies.len()), (4, 2));
+        sources.add(TokenSource::query_named("token"));
+        sources.add(TokenSource::websocket_protocol_prefix("bearer."));
+        sources.add(TokenSource::custom_builder(|_, _, _| None).ambient().build().unwrap());
+        sources.add(TokenSource::header(names::COOKIE));
+        assert_eq!((sources.not_cookies.len(), sources.cookies.len()), (6, 4));
     }
 }

@@ -1,12 +1,24 @@
-//! The WebSocket subprotocol after a marker, which a browser can send when it opens a
-//! WebSocket (RFC 6455 §11.3.4).
+//! A token among the WebSocket subprotocols, which a browser can send when it opens a WebSocket
+//! (RFC 6455 §11.3.4).
 
 use http::{HeaderMap, HeaderValue, header::SEC_WEBSOCKET_PROTOCOL};
 
 use super::malformed::{empty, malformed, several};
 use crate::error::Error;
 
-pub(super) fn find<'h>(headers: &'h HeaderMap, marker: &str) -> Result<Option<&'h str>, Error> {
+/// The place of the token among the subprotocols.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum WebSocketToken {
+    /// It is the one that follows this marker.
+    After(Box<str>),
+    /// It is the rest of the one that begins with this prefix.
+    Behind(Box<str>),
+}
+
+pub(super) fn find<'h>(
+    headers: &'h HeaderMap,
+    place: &WebSocketToken,
+) -> Result<Option<&'h str>, Error> {
     let mut protocols = Vec::new();
     for value in headers.get_all(SEC_WEBSOCKET_PROTOCOL) {
         protocols.extend(value.to_str().map_err(|_| malformed())?.split(',').map(str::trim));
@@ -14,39 +26,63 @@ pub(super) fn find<'h>(headers: &'h HeaderMap, marker: &str) -> Result<Option<&'
     let mut found = None;
     let mut protocols = protocols.into_iter();
     while let Some(protocol) = protocols.next() {
-        if protocol == marker {
-            let token = protocols.next().filter(|token| !token.is_empty()).ok_or_else(empty)?;
-            if found.replace(token).is_some() {
-                return Err(several());
-            }
+        let token = match place {
+            WebSocketToken::After(marker) if protocol == &**marker => protocols.next(),
+            WebSocketToken::After(_) => continue,
+            WebSocketToken::Behind(prefix) => match protocol.strip_prefix(&**prefix) {
+                None => continue,
+                token => token,
+            },
+        };
+        let token = token.filter(|token| !token.is_empty()).ok_or_else(empty)?;
+        if found.replace(token).is_some() {
+            return Err(several());
         }
     }
     Ok(found)
 }
 
-/// Removes the subprotocol after the marker, even if [`find`] refuses it, and leaves the marker
-/// for the handler to accept.
-pub(super) fn strip(headers: &mut HeaderMap, marker: &str) {
+/// Removes the subprotocol with the token, even if [`find`] refuses it, and leaves the marker for
+/// the handler to accept.
+pub(super) fn strip(headers: &mut HeaderMap, place: &WebSocketToken) {
     let values = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
     let protocols: Vec<_> = values
         .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
         .map(<[u8]>::trim_ascii)
         .collect();
-    let behind = protocols.windows(2).filter(|pair| pair.first() == Some(&marker.as_bytes()));
-    let tokens: Vec<_> = behind.filter_map(|pair| pair.last()).collect();
+    let tokens: Vec<_> = match place {
+        WebSocketToken::After(marker) => {
+            let pairs = protocols.windows(2);
+            let behind = pairs.filter(|pair| pair.first() == Some(&marker.as_bytes()));
+            behind.filter_map(|pair| pair.last().copied()).collect()
+        }
+        WebSocketToken::Behind(prefix) => {
+            let begins = |protocol: &&[u8]| protocol.starts_with(prefix.as_bytes());
+            protocols.iter().copied().filter(begins).collect()
+        }
+    };
     if tokens.is_empty() {
         return;
     }
     let left: Vec<_> =
         protocols.iter().filter(|protocol| !tokens.contains(protocol)).copied().collect();
-    if let Ok(value) = HeaderValue::from_bytes(&left.join(&b", "[..])) {
-        headers.insert(SEC_WEBSOCKET_PROTOCOL, value);
+    match HeaderValue::from_bytes(&left.join(&b", "[..])) {
+        Ok(value) if !left.is_empty() => {
+            headers.insert(SEC_WEBSOCKET_PROTOCOL, value);
+        }
+        _ => {
+            headers.remove(SEC_WEBSOCKET_PROTOCOL);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn marked(marker: &str) -> WebSocketToken {
+        WebSocketToken::After(marker.into())
+    }
 
     fn headers(values: &[&str]) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -59,7 +95,9 @@ mod tests {
     #[test]
     fn found_behind_its_marker() {
         let found = |values: &[&str]| {
-            find(&headers(values), "bearer").map(|token| token.map(str::to_owned)).map_err(drop)
+            find(&headers(values), &marked("bearer"))
+                .map(|token| token.map(str::to_owned))
+                .map_err(drop)
         };
         assert_eq!(found(&["bearer, a.b.c"]), Ok(Some("a.b.c".into())));
         assert_eq!(found(&["chat", "bearer,a.b.c"]), Ok(Some("a.b.c".into())));
@@ -77,8 +115,26 @@ mod tests {
             (&["chat,bearer"], "chat,bearer"),
         ] {
             let mut headers = headers(before);
-            strip(&mut headers, "bearer");
+            strip(&mut headers, &marked("bearer"));
             assert_eq!(headers[SEC_WEBSOCKET_PROTOCOL], after);
         }
+    }
+
+    #[test]
+    fn found_behind_its_prefix() {
+        let place = WebSocketToken::Behind("bearer.".into());
+        let found = |values: &[&str]| {
+            find(&headers(values), &place).map(|token| token.map(str::to_owned)).map_err(drop)
+        };
+        assert_eq!(found(&["chat, bearer.a.b.c"]), Ok(Some("a.b.c".into())));
+        assert_eq!(found(&["bearer, a.b.c", "Bearer.x"]), Ok(None));
+        assert_eq!(found(&["bearer."]), Err(()));
+        assert_eq!(found(&["bearer.a, bearer.b"]), Err(()));
+        let mut both = headers(&["chat, bearer.a.b.c", "other"]);
+        strip(&mut both, &place);
+        assert_eq!(both[SEC_WEBSOCKET_PROTOCOL], "chat, other");
+        let mut alone = headers(&["bearer.a.b.c"]);
+        strip(&mut alone, &place);
+        assert!(!alone.contains_key(SEC_WEBSOCKET_PROTOCOL));
     }
 }

@@ -6,8 +6,9 @@ use serde::de::MapAccess;
 
 use crate::{
     alg::Algorithm,
-    error::{Error, ErrorKind},
+    error::{Detail, Error, ErrorKind},
     json::{self, Checked, JsonFault, Object, Text},
+    shown::shown,
 };
 
 /// A header that was read strictly and has nothing in it that is not
@@ -43,8 +44,7 @@ impl<'a> Header<'a> {
         if alg.eq_ignore_ascii_case("none") {
             return Err(Error::new(ErrorKind::Unsigned));
         }
-        let algorithm =
-            Algorithm::from_name(&alg).ok_or_else(|| Error::new(ErrorKind::AlgorithmNotAllowed))?;
+        let algorithm = Algorithm::from_name(&alg).ok_or_else(|| unknown_algorithm(&alg))?;
         if let Some(cty) = &raw.cty
             && essence(cty).eq_ignore_ascii_case("jwt")
         {
@@ -74,6 +74,12 @@ impl<'a> Header<'a> {
     pub(crate) fn typ(&self) -> Option<&str> {
         self.typ.as_deref().map(essence)
     }
+}
+
+#[cold]
+fn unknown_algorithm(alg: &str) -> Error {
+    let detail = Detail { seen: Some(shown(alg).into()), ..Detail::default() };
+    Error::new(ErrorKind::AlgorithmNotAllowed).with_detail(detail)
 }
 
 #[cold]

@@ -3,6 +3,7 @@
 
 mod header;
 mod memo;
+mod required;
 
 use base64_simd::{AsOut, URL_SAFE_NO_PAD};
 use memchr::memchr;
@@ -10,6 +11,7 @@ use memchr::memchr;
 pub(crate) use self::{
     header::{Header, essence},
     memo::HeaderMemo,
+    required::RequiredHeader,
 };
 use crate::error::{Error, ErrorKind};
 
@@ -55,6 +57,30 @@ impl<'a> Compact<'a> {
             Err(error) if *error.kind() == ErrorKind::Unsigned => error,
             _ => Error::new(ErrorKind::MalformedToken),
         }
+    }
+
+    /// The same token if it has no padding, or in each part the padding that its length asks for
+    /// (RFC 4648 §3.2). The signature is made over the text as it came.
+    #[cold]
+    pub(crate) fn without_padding(self) -> Result<Self, Error> {
+        let Self { signing_input, header, payload, signature } = self;
+        if ![header, payload, signature].iter().any(|part| part.ends_with('=')) {
+            return Ok(self);
+        }
+        let malformed = || Error::new(ErrorKind::MalformedToken);
+        let strip = |part: &'a str| {
+            // Of a whole number of groups, so many as are missing are the padding.
+            let stripped = part.strip_suffix("==").or_else(|| part.strip_suffix('='));
+            let text = stripped.unwrap_or(part);
+            let is_whole = part.len().is_multiple_of(4) && !text.is_empty();
+            if is_whole && !text.ends_with('=') { Ok(text) } else { Err(malformed()) }
+        };
+        Ok(Self {
+            signing_input,
+            header: strip(header)?,
+            payload: strip(payload)?,
+            signature: strip(signature)?,
+        })
     }
 
     /// The bytes that the signature is made over (RFC 7515 §5.1).
@@ -165,6 +191,37 @@ mod tests {
     fn the_limit_comes_first() {
         let error = Compact::parse(&".".repeat(101), 100).err().unwrap();
         assert_eq!(*error.kind(), ErrorKind::TokenTooLong { limit: 100 });
+    }
+
+    #[test]
+    fn padding_is_canonical_in_all_parts_or_absent() {
+        let strip = |token: &'static str| {
+            let token = Compact::parse(token, 100).unwrap().without_padding().ok()?;
+            Some([token.header, token.payload, token.signature])
+        };
+        assert_eq!(strip("AAAA.AA.AAA"), Some(["AAAA", "AA", "AAA"]), "none at all");
+        assert_eq!(strip("AAAA.AA==.AAA="), Some(["AAAA", "AA", "AAA"]));
+        assert_eq!(strip("AA==.AAAA.AAAAAA=="), Some(["AA", "AAAA", "AAAAAA"]));
+        for mixed in ["AA==.AA.AAA=", "AA.AA==.AAA=", "AA==.AA==.AAA", "AAA=.AAAA.AA"] {
+            assert_eq!(strip(mixed), None, "{mixed}");
+        }
+        for odd in [
+            "AA=.AA==.AA==",
+            "AAA==.AAAA.AAAA",
+            "A===.AAAA.AAAA",
+            "AAAA=.AAAA.AAAA",
+            "==.AA==.AA==",
+            "AAAA====.AAAA.AAAA",
+            "AAAA.AAAA.====",
+            "AAAA.=AA=.AAA==",
+            "AAAA.AAAA.A==",
+        ] {
+            assert_eq!(strip(odd), None, "{odd}");
+        }
+        let token = Compact::parse("AA==.AA==.AA==", 100).unwrap().without_padding().unwrap();
+        assert_eq!(token.signing_input(), b"AA==.AA==");
+        let inside = Compact::parse("AA==AA==.AAAA.AAAA", 100).unwrap().without_padding();
+        assert!(inside.unwrap().header(&mut DecodeBuf::new()).is_err());
     }
 
     #[test]

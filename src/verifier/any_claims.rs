@@ -77,7 +77,14 @@ pub(crate) fn find<C: Send + Sync + 'static>(
             return Ok(Cow::Owned(claims));
         }
     }
-    Err(Missing::Layer)
+    Err(if has_any(extensions) { Missing::OfAnotherType } else { Missing::Layer })
+}
+
+/// Whether a layer for some type has left a trace in the request.
+#[cold]
+fn has_any(extensions: &Extensions) -> bool {
+    find_registered::<RegisteredClaims>(extensions).is_some()
+        || FINDERS.load().iter().any(|finder| (finder.find)(extensions).is_some())
 }
 
 /// Why a request has no claims of a type.
@@ -86,6 +93,8 @@ pub(crate) enum Missing {
     Absent(Rejection),
     /// No layer has left any.
     Layer,
+    /// Only layers for other types have.
+    OfAnotherType,
     /// Several layers have left some, or the reason for their absence.
     Several,
 }

@@ -3,13 +3,13 @@
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use super::{
-    Cache, Claims, Engines, RuleError, Verifier,
+    Cache, CachedRule, Claims, Engines, RuleError, Verifier,
     allowed_values::AllowedValues,
     binding::Bindings,
     cache::EngineId,
     engine::Engine,
     limits::{MOST_LEEWAY, check_token_len},
-    pipeline::Checks,
+    pipeline::{Checks, LogOptions},
     rule::UserRules,
 };
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
     keys::{IntoKeySource, KeySource, KeySources},
     revocation::{Denylist, Revocations},
     rules::{self, Rules, Types},
-    token,
+    token::{self, RequiredHeader},
 };
 
 /// Builds a [`Verifier`].
@@ -36,7 +36,9 @@ use crate::{
 /// - leeway for the three: 60 s
 /// - maximum age: none
 /// - `typ`: none, `JWT` or `at+jwt`
+/// - other header parameters: ignored
 /// - length of a token: at most 8 KiB
+/// - padding: refused
 /// - sender-constrained tokens: refused
 /// - denylist: none; with one, `jti` is required, and where it cannot be asked, the answer
 ///   is 503
@@ -58,13 +60,16 @@ pub struct VerifierBuilder<C = RegisteredClaims> {
     types: Types,
     events: bool,
     required: Vec<String>,
+    required_header: RequiredHeader,
     max_token_len: usize,
+    any_padding: bool,
     user_rules: UserRules<C>,
     bindings: Bindings,
     revocations: Revocations,
     token_id: bool,
     clock: Box<dyn Clock>,
     cache: Cache,
+    log: LogOptions,
 }
 
 impl Verifier {
@@ -116,12 +121,15 @@ impl VerifierBuilder {
             types: self.types,
             events: self.events,
             required: self.required,
+            required_header: self.required_header,
             max_token_len: self.max_token_len,
+            any_padding: self.any_padding,
             bindings: self.bindings,
             revocations: self.revocations,
             token_id: self.token_id,
             clock: self.clock,
             cache: self.cache,
+            log: self.log,
         }
     }
 }
@@ -143,18 +151,22 @@ impl<C> VerifierBuilder<C> {
             types: Types::Usual,
             events: false,
             required: Vec::new(),
+            required_header: RequiredHeader::default(),
             max_token_len: 8 * 1024,
+            any_padding: false,
             user_rules: UserRules::new(),
             bindings: Bindings::default(),
             revocations: Revocations::default(),
             token_id: true,
             clock: Box::new(SystemClock),
             cache: Cache::default(),
+            log: LogOptions::default(),
         }
     }
 
     /// Adds keys that are trusted: a [`Key`](crate::Key), several, a
-    /// [`KeySet`](crate::KeySet), the `Result` of making one, or with the feature
+    /// [`KeySet`](crate::KeySet), the `Result` of making one, a
+    /// [`KeysById`](crate::keys::by_id::KeysById), or with the feature
     /// `remote` a `RemoteKeys`.
     pub fn keys(mut self, keys: impl IntoKeySource) -> Self {
         self.keys = self.keys.and_then(|mut sources| {
@@ -288,6 +300,41 @@ impl<C> VerifierBuilder<C> {
         self
     }
 
+    /// Adds a parameter of the token's header (RFC 7515 §4) that is required, and its value: a text
+    /// that is compared exactly. With another value for the same name, each of the values is
+    /// accepted. The signature covers the header.
+    ///
+    /// # Example: an AWS load balancer, whose keys other load balancers share
+    /// ```
+    /// # use tower_jwt_auth::{Key, Verifier};
+    /// # let keys = Key::hs256([7; 32]);
+    /// let arn = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/app/web/1a2b";
+    /// let verifier = Verifier::builder()
+    ///     .issuer("https://login.example.com")
+    ///     .any_audience()
+    ///     .required_header("signer", arn)
+    ///     .keys(keys)
+    ///     .build()?;
+    /// # Ok::<(), tower_jwt_auth::ConfigError>(())
+    /// ```
+    pub fn required_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.required_header.add(name.into(), value.into());
+        self
+    }
+
+    /// Accepts tokens whose parts are padded with `=` too, as some load balancers write them. The
+    /// padding must be canonical in all three parts (RFC 4648 §3.2). A token in which some parts
+    /// are padded, and others are not although their length asks for it, is refused.
+    ///
+    /// # Security
+    ///
+    /// RFC 7515 §2 has no padding. If only the signature needs it, the same token exists as two
+    /// texts. So tell tokens apart by `jti`, as the denylist does, and not by their text.
+    pub fn any_padding(mut self) -> Self {
+        self.any_padding = true;
+        self
+    }
+
     /// Sets the maximum length of a token, in bytes; at most 65536. Default: 8192.
     pub fn max_token_len(mut self, bytes: usize) -> Self {
         self.max_token_len = bytes;
@@ -347,10 +394,21 @@ impl<C> VerifierBuilder<C> {
     /// ```
     pub fn async_rule<F, Fut>(mut self, rule: F) -> Self
     where
+        C: Send + Sync + 'static,
         F: Fn(Claims<C>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<(), RuleError>> + Send + 'static,
     {
         self.user_rules.add_async(rule);
+        self
+    }
+
+    /// Adds a rule that may wait, and whose verdicts are kept for 30 s by a key of your own; see
+    /// [`CachedRule`]. It runs in its place among the asynchronous rules.
+    pub fn cached_rule(mut self, rule: CachedRule<C>) -> Self
+    where
+        C: Send + Sync + 'static,
+    {
+        self.user_rules.add_started(rule.start());
         self
     }
 
@@ -397,6 +455,24 @@ impl<C> VerifierBuilder<C> {
         self
     }
 
+    /// Shows in the events of refusals what a token says whose signature was not verified: its
+    /// `alg`, `typ` and `kid`, and its claims where they were read before a key was fetched. Texts
+    /// are escaped, and cut at 64 characters. Default: only values of verified tokens are shown.
+    ///
+    /// Anybody can then write such texts into the log. Turn it on while you look for a fault.
+    pub fn log_unverified(mut self) -> Self {
+        self.log.unverified = true;
+        self
+    }
+
+    /// Shows the subject in the events of refusals, where the signature was verified. Default: it
+    /// is not shown, because it is personal data in many services. For requests that pass, see
+    /// [`JwtAuthLayer::record_subject`](crate::JwtAuthLayer::record_subject).
+    pub fn log_subject(mut self) -> Self {
+        self.log.subject = true;
+        self
+    }
+
     /// Opens the settings that take protection away.
     pub fn dangerous(self) -> DangerousVerifierBuilder<C> {
         DangerousVerifierBuilder(self)
@@ -419,6 +495,7 @@ impl<C: Send + Sync + 'static> VerifierBuilder<C> {
     /// write instead.
     pub fn build(mut self) -> Result<Verifier<C>, ConfigError> {
         self.revocations.check_config()?;
+        self.user_rules.check_config()?;
         if self.revocations.is_configured() && self.token_id {
             self.require("jti".into());
         }
@@ -448,6 +525,7 @@ impl<C: Send + Sync + 'static> VerifierBuilder<C> {
                  set the clocks by NTP, or say `.dangerous().any_leeway(…)`",
             ));
         }
+        check_required_header(&self.required_header)?;
         check_token_len(self.max_token_len)?;
         self.cache.check()?;
         if self.required.len() > Rules::MOST_REQUIRED {
@@ -481,18 +559,40 @@ impl<C: Send + Sync + 'static> VerifierBuilder<C> {
             keys,
             checks: Checks {
                 algorithms,
+                required_header: self.required_header,
                 rules,
                 bindings: self.bindings,
                 clients: self.clients.into(),
                 clock: self.clock,
+                log: self.log,
             },
             user_rules: self.user_rules,
             revocations: self.revocations,
             max_token_len: self.max_token_len,
+            any_padding: self.any_padding,
             is_cached: self.cache.is_on(),
         };
         Ok(Verifier::new(Engines::One(Arc::new(engine)), self.cache))
     }
+}
+
+/// Refuses header parameters that other settings are for, and empty ones.
+fn check_required_header(required: &RequiredHeader) -> Result<(), ConfigError> {
+    for (name, values) in required.iter() {
+        if name.is_empty() || values.iter().any(|value| value.is_empty()) {
+            return Err(ConfigError::InvalidName(
+                "a required header parameter, or its value, is empty: name both, or leave it out",
+            ));
+        }
+        if matches!(name, "alg" | "typ" | "kid" | "cty" | "crit" | "b64" | "enc") {
+            return Err(ConfigError::InvalidName(
+                "`required_header` is for other parameters: for `alg` say `.algorithms(…)`, for \
+                 `typ` say `.token_types(…)`, a `kid` is that of a key, and `cty`, `crit`, `b64` \
+                 and `enc` are read by this crate",
+            ));
+        }
+    }
+    Ok(())
 }
 
 impl<C> fmt::Debug for VerifierBuilder<C> {

@@ -10,14 +10,12 @@ use super::{
     pipeline::{self, AttemptError, Checks},
     rule::UserRules,
 };
-#[cfg(feature = "remote")]
-use crate::keys::RemoteKeys;
 use crate::{
     error::{Error, ErrorKind},
-    keys::{Generation, KeySources, StillTrusted},
+    keys::{AskedSource, Generation, KeySources, StillTrusted, is_id},
     maybe_ready::MaybeReady,
     revocation::Revocations,
-    token::Compact,
+    token::{Compact, DecodeBuf},
 };
 
 /// Keys, rules, and who else is asked.
@@ -28,6 +26,8 @@ pub(super) struct Engine<C> {
     pub(super) user_rules: UserRules<C>,
     pub(super) revocations: Revocations,
     pub(super) max_token_len: usize,
+    /// Whether the parts of a token may be padded.
+    pub(super) any_padding: bool,
     /// Whether its tokens may be kept.
     pub(super) is_cached: bool,
 }
@@ -37,17 +37,15 @@ pub(super) enum Failure {
     /// And never will.
     Final(Error),
     /// As far as the keys that are there can tell: others may come.
-    #[cfg(feature = "remote")]
     KeyMissing(MissingKey),
 }
 
 /// A key that is not known.
-#[cfg(feature = "remote")]
 pub(super) struct MissingKey {
     /// The error if it is not found.
     pub(super) error: Error,
     /// The sources that may have it.
-    pub(super) may_have_it: Vec<RemoteKeys>,
+    pub(super) may_have_it: Vec<AskedSource>,
 }
 
 impl From<Error> for Failure {
@@ -60,47 +58,88 @@ impl<C: DeserializeOwned + 'static> Engine<C> {
     /// Verifies a token up to what may have to be waited for; also says which keys vouch for it.
     #[inline]
     pub(super) fn verify(&self, token: &str) -> Result<(UnreleasedClaims<C>, Generation), Failure> {
-        let token = Compact::parse(token, self.max_token_len)?;
+        let token = self.parse(token)?;
         let issuer = match self.keys.are_by_issuer() {
             true => Some(pipeline::unverified_issuer(token)?),
             false => None,
         };
-        if issuer.as_deref().is_some_and(|issuer| !self.checks.rules.trusts(issuer)) {
-            return Err(Failure::Final(Error::new(ErrorKind::Issuer)));
+        if let Some(issuer) = issuer.as_deref()
+            && !self.checks.rules.trusts(issuer)
+        {
+            let error = Error::new(ErrorKind::Issuer);
+            return Err(Failure::Final(self.checks.explain_unverified_issuer(error, issuer)));
         }
         let mut refusal = None;
-        #[cfg(feature = "remote")]
         let mut may_have_it = Vec::new();
         for source in self.keys.of(issuer.as_deref()) {
             let loaded = source.load();
             let Some(trusted) = loaded.trusted() else {
                 #[cfg(feature = "remote")]
-                may_have_it.extend(source.remote());
+                may_have_it.extend(source.remote().map(AskedSource::Remote));
                 continue;
             };
             match pipeline::attempt(&self.checks, token, trusted) {
                 Ok(claims) => return Ok((claims, trusted.generation())),
                 Err(AttemptError::Token(error)) => return Err(Failure::Final(error)),
-                Err(AttemptError::BoundToAnother) => refusal = Some(Error::new(ErrorKind::Issuer)),
+                Err(AttemptError::BoundToAnother(error)) => refusal = Some(error),
                 Err(AttemptError::Keys(miss)) => {
                     #[cfg(feature = "remote")]
                     if miss.may_be_published {
-                        may_have_it.extend(source.remote());
+                        may_have_it.extend(source.remote().map(AskedSource::Remote));
                     }
                     refusal.get_or_insert(miss.error);
                 }
             }
         }
+        if !self.keys.by_id().is_empty()
+            && let Some(verified) = self.verify_by_id(token, &mut refusal, &mut may_have_it)?
+        {
+            return Ok(verified);
+        }
         let error = refusal.unwrap_or_else(|| Error::new(ErrorKind::UnknownKey));
-        #[cfg(feature = "remote")]
         if !may_have_it.is_empty() {
             return Err(Failure::KeyMissing(MissingKey { error, may_have_it }));
         }
         Err(Failure::Final(error))
     }
+
+    /// Verifies a token with the keys that are looked up by their ids: with the one that it names.
+    #[inline(never)]
+    fn verify_by_id(
+        &self,
+        token: Compact<'_>,
+        refusal: &mut Option<Error>,
+        may_have_it: &mut Vec<AskedSource>,
+    ) -> Result<Option<(UnreleasedClaims<C>, Generation)>, Error> {
+        let mut buf = DecodeBuf::new();
+        let header = token.header(&mut buf)?;
+        let Some(id) = header.kid().filter(|id| is_id(id)) else { return Ok(None) };
+        for source in self.keys.by_id() {
+            let Some(key) = source.find(id) else {
+                may_have_it.push(AskedSource::ById(source.clone()));
+                continue;
+            };
+            match pipeline::attempt(&self.checks, token, key.trusted()) {
+                Ok(claims) => return Ok(Some((claims, key.trusted().generation()))),
+                Err(AttemptError::Token(error)) => return Err(error),
+                Err(AttemptError::BoundToAnother(error)) => *refusal = Some(error),
+                Err(AttemptError::Keys(miss)) => {
+                    refusal.get_or_insert(miss.error);
+                }
+            }
+        }
+        Ok(None)
+    }
 }
 
 impl<C> Engine<C> {
+    /// Cuts a token into its parts.
+    #[inline]
+    pub(super) fn parse<'t>(&self, token: &'t str) -> Result<Compact<'t>, Error> {
+        let token = Compact::parse(token, self.max_token_len)?;
+        if self.any_padding { token.without_padding() } else { Ok(token) }
+    }
+
     /// The trusted issuers; `None` if every issuer is trusted.
     pub(super) fn issuers(&self) -> Option<&[Arc<str>]> {
         self.checks.rules.issuers.as_deref()
@@ -124,7 +163,7 @@ impl<C: Send + Sync + 'static> Engine<C> {
         let trusted = self.still_trusts(cached)?;
         Some(match self.checks.rules.check_again(registered, self.checks.now()) {
             Ok(within) => self.finish(cached.claims().revalidate(trusted, within)),
-            Err(error) => MaybeReady::Ready(Err(error)),
+            Err(error) => MaybeReady::Ready(Err(self.checks.explain_verified(error, registered))),
         })
     }
 
@@ -154,11 +193,17 @@ impl<C: Send + Sync + 'static> Engine<C> {
     ) -> MaybeReady<Result<Claims<C>, Error>> {
         match self.revocations.check(claims.registered()) {
             MaybeReady::Ready(Ok(not_revoked)) => self.ask_rules(claims.into_claims(not_revoked)),
-            MaybeReady::Ready(Err(error)) => MaybeReady::Ready(Err(error)),
+            MaybeReady::Ready(Err(error)) => {
+                MaybeReady::Ready(Err(self.checks.explain_verified(error, claims.registered())))
+            }
             MaybeReady::Pending(answer) => {
                 let engine = Arc::clone(self);
                 MaybeReady::pending(async move {
-                    let claims = claims.into_claims(answer.await?);
+                    let answer = answer.await;
+                    let not_revoked = answer.map_err(|error| {
+                        engine.checks.explain_verified(error, claims.registered())
+                    })?;
+                    let claims = claims.into_claims(not_revoked);
                     engine.ask_rules(claims).await
                 })
             }
@@ -166,10 +211,38 @@ impl<C: Send + Sync + 'static> Engine<C> {
     }
 
     #[inline]
-    fn ask_rules(&self, claims: Claims<C>) -> MaybeReady<Result<Claims<C>, Error>> {
+    fn ask_rules(self: &Arc<Self>, claims: Claims<C>) -> MaybeReady<Result<Claims<C>, Error>> {
         match self.user_rules.check(&claims) {
-            Ok(()) => self.user_rules.ask(claims),
-            Err(error) => MaybeReady::Ready(Err(error)),
+            Ok(()) if self.user_rules.later().is_empty() => MaybeReady::Ready(Ok(claims)),
+            Ok(()) => self.ask_later_rules(claims),
+            Err(error) => {
+                MaybeReady::Ready(Err(self.checks.explain_verified(error, claims.registered())))
+            }
         }
+    }
+
+    /// Asks the rules that may wait, one after the other. The answer is ready if theirs are.
+    #[inline(never)]
+    fn ask_later_rules(
+        self: &Arc<Self>,
+        claims: Claims<C>,
+    ) -> MaybeReady<Result<Claims<C>, Error>> {
+        for (place, rule) in self.user_rules.later().iter().enumerate() {
+            match rule(&claims, &*self.checks.clock) {
+                MaybeReady::Ready(Ok(())) => {}
+                MaybeReady::Ready(Err(error)) => return MaybeReady::Ready(Err(error)),
+                MaybeReady::Pending(verdict) => {
+                    let engine = Arc::clone(self);
+                    return MaybeReady::pending(async move {
+                        verdict.await?;
+                        for rule in engine.user_rules.later().iter().skip(place).skip(1) {
+                            rule(&claims, &*engine.checks.clock).await?;
+                        }
+                        Ok(claims)
+                    });
+                }
+            }
+        }
+        MaybeReady::Ready(Ok(claims))
     }
 }

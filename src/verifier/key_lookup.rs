@@ -12,9 +12,8 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind},
-    keys::{Deadline, KeyAnswer, PendingFetch},
+    keys::{Deadline, KeyAnswer, PendingKey, name_of},
     maybe_ready::MaybeReady,
-    token::Compact,
 };
 
 /// A search for a key.
@@ -67,7 +66,7 @@ impl KeyLookup {
 /// Waits for the fetches, one after the other, and verifies again after each.
 async fn wait<C>(
     engine: Arc<Engine<C>>,
-    waits: Vec<PendingFetch>,
+    waits: Vec<PendingKey>,
     token: &str,
     first_deadline: Option<Deadline>,
     mut refusal: Refusal,
@@ -75,8 +74,8 @@ async fn wait<C>(
 where
     C: DeserializeOwned + Send + Sync + 'static,
 {
-    let deadline = waits.first().map(PendingFetch::deadline);
-    let any_began_before = waits.iter().any(PendingFetch::began_before);
+    let deadline = waits.first().map(PendingKey::deadline);
+    let any_began_before = waits.iter().any(PendingKey::began_before);
     let (mut may_have_it, mut ended) = (Vec::new(), Vec::new());
     for mut waiting in waits {
         let outcome = waiting.done().await;
@@ -102,7 +101,7 @@ where
         let again = KeyLookup { missing, first_deadline: deadline };
         return again.begin(&engine, token).await;
     }
-    ended.iter().for_each(PendingFetch::remember_missing);
+    ended.iter().for_each(PendingKey::remember_missing);
     Err(refusal.0)
 }
 
@@ -112,18 +111,19 @@ fn precheck_without_key<C>(
     engine: &Engine<C>,
     whole: &str,
 ) -> Result<(Option<String>, String), Error> {
-    let token = Compact::parse(whole, engine.max_token_len)?;
+    let token = engine.parse(whole)?;
     let (kid, payload) = pipeline::check_form(token, |header| {
         engine.checks.check_header(header)?;
+        engine.checks.required_header.check(token)?;
         if header.algorithm().is_symmetric() {
             // Secrets are not published.
             return Err(Error::new(ErrorKind::UnknownKey));
         }
-        Ok(header.kid().map(|kid| format!("id {kid}")))
+        Ok(header.kid().map(name_of))
     })?;
     // The issuers that the sources are bound to are compared later, one by one.
     let checked = pipeline::check_claims(&engine.checks, payload, |_| Ok::<_, Error>(()))
-        .map_err(Error::without_names)?;
+        .map_err(|error| engine.checks.unverified(error))?;
     // Without an id, no key can be named, so each token asks for its own.
     let name = kid.unwrap_or_else(|| text_of_signature(whole));
     Ok((checked.registered.issuer().map(String::from), name))
@@ -149,7 +149,7 @@ impl Refusal {
 
     /// Replaces the reason if a source cannot be asked, or only later.
     #[cold]
-    fn add_answer(&mut self, answer: &KeyAnswer) {
+    fn add_answer<W>(&mut self, answer: &KeyAnswer<W>) {
         match *answer {
             KeyAnswer::Unavailable { retry_after } => {
                 self.0 = ErrorKind::KeysUnavailable { retry_after }.into();

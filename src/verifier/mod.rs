@@ -20,10 +20,10 @@
 //! 6. The client, if any are named: `client_id`, `azp`, `cid` or `appid`.
 //! 7. The application's type.
 //! 8. The [denylist](crate::revocation), if there is one.
-//! 9. The application's rules, then its asynchronous rules.
+//! 9. The application's rules, then its asynchronous and [cached](CachedRule) rules.
 //!
 //! A token that passed is [cached](Cache). On a cache hit, its times, its keys, 8 and 9 are
-//! rechecked.
+//! rechecked. Only a cached rule answers from what it knows.
 //!
 //! # Example: a token without any HTTP
 //! ```
@@ -76,10 +76,11 @@ mod any_claims;
 mod binding;
 mod builder;
 mod cache;
+mod cached_rule;
 mod claims;
 mod engine;
+mod explain;
 mod issuers;
-#[cfg(feature = "remote")]
 mod key_lookup;
 mod limits;
 mod pipeline;
@@ -94,11 +95,11 @@ use zeroize::Zeroizing;
 pub(crate) use self::any_claims::{Missing, find as find_claims};
 use self::issuers::{IssuerEngines, LoadedEngine};
 pub use self::issuers::{IssuerPattern, Issuers, IssuersBuilder};
-#[cfg(feature = "remote")]
 use self::key_lookup::KeyLookup;
 pub use self::{
     builder::{DangerousVerifierBuilder, VerifierBuilder},
     cache::Cache,
+    cached_rule::CachedRule,
     claims::Claims,
     rule::RuleError,
     verification::Verification,
@@ -314,7 +315,6 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         let (claims, generation) = match engine.verify(token) {
             Ok(verified) => verified,
             Err(Failure::Final(error)) => return Err(error),
-            #[cfg(feature = "remote")]
             Err(Failure::KeyMissing(missing)) => {
                 return Ok(KeyLookup::new(missing).begin(engine, token));
             }

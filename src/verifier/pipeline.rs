@@ -18,17 +18,28 @@ use crate::{
     keys::{Authentic, Miss, Trusted},
     rules::{Rules, WithinRules},
     shown::shown,
-    token::{Compact, DecodeBuf, Header},
+    token::{Compact, DecodeBuf, Header, RequiredHeader},
 };
 
 /// The checks of a token besides its signature.
 pub(super) struct Checks {
     pub(super) algorithms: AlgorithmSet,
+    pub(super) required_header: RequiredHeader,
     pub(super) rules: Rules,
     pub(super) bindings: Bindings,
     /// The clients whose tokens are accepted; all if it is empty.
     pub(super) clients: Box<[String]>,
     pub(super) clock: Box<dyn Clock>,
+    pub(super) log: LogOptions,
+}
+
+/// What the events of a verifier may say.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct LogOptions {
+    /// Values of tokens whose signature was not verified.
+    pub(super) unverified: bool,
+    /// The subjects of tokens that are refused.
+    pub(super) subject: bool,
 }
 
 impl Checks {
@@ -45,6 +56,38 @@ impl Checks {
             return Err(Error::new(ErrorKind::AlgorithmNotAllowed));
         }
         self.rules.check_type(header.typ())
+    }
+
+    /// The key of one issuer does not vouch for tokens of another (RFC 8725 §3.8).
+    #[inline]
+    fn check_bound_issuer(
+        &self,
+        claims: &RawClaims<'_>,
+        bound_issuer: Option<&str>,
+    ) -> Result<(), AttemptError> {
+        match bound_issuer {
+            Some(issuer) if claims.iss.as_deref() != Some(issuer) => {
+                let error = Error::new(ErrorKind::Issuer);
+                Err(AttemptError::BoundToAnother(self.explain_bound(error, claims, issuer)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the token is one of the clients'; the first of the claims that name one counts.
+    #[inline]
+    fn check_client(&self, claims: &RegisteredClaims) -> Result<(), Error> {
+        if self.clients.is_empty() {
+            return Ok(());
+        }
+        let elsewhere = || ["azp", "cid", "appid"].iter().find_map(|name| claims.get(*name));
+        let client = claims.client_id().map(String::from).or_else(elsewhere);
+        let error = match &client {
+            None => Error::missing_claim("client_id"),
+            Some(client) if self.clients.contains(client) => return Ok(()),
+            Some(_) => Error::new(ErrorKind::Client),
+        };
+        Err(self.explain_client(error, client.as_deref()))
     }
 }
 
@@ -72,11 +115,16 @@ fn accept<C>(
 where
     C: DeserializeOwned + 'static,
 {
+    if !checks.required_header.is_empty() {
+        checks.required_header.check(token)?;
+    }
     let bound_issuer = signed_by.bound_issuer;
-    let checked =
-        check_claims(checks, payload_text(token)?, |raw| check_bound_issuer(raw, bound_issuer))?;
+    let checked = check_claims(checks, payload_text(token)?, |raw| {
+        checks.check_bound_issuer(raw, bound_issuer)
+    })?;
     let CheckedClaims { within, binding, registered } = checked;
-    let custom = read_custom(&registered)?;
+    let custom =
+        read_custom(&registered).map_err(|error| checks.explain_verified(error, &registered))?;
     Ok(UnreleasedClaims::new(signed_by.evidence, within, binding, registered, custom))
 }
 
@@ -97,14 +145,16 @@ pub(super) fn check_claims<E: From<Error>>(
 ) -> Result<CheckedClaims, E> {
     let mut raw = RawClaims::default();
     read_claims(&payload, &checks.rules, &mut raw)?;
-    let within = checks.rules.check(&raw, checks.now())?;
+    let now = checks.now();
+    let within =
+        checks.rules.check(&raw, now).map_err(|error| checks.explain_claims(error, &raw, now))?;
     check_issuer(&raw)?;
     let binding = checks.bindings.check(&raw)?;
     let registered = RegisteredClaims::from_raw(&raw, &payload);
     // It borrows the payload, which is moved next.
     drop(raw);
     let registered = registered.with_payload(payload);
-    check_client(&registered, &checks.clients)?;
+    checks.check_client(&registered)?;
     Ok(CheckedClaims { within, binding, registered })
 }
 
@@ -142,7 +192,7 @@ pub(super) enum AttemptError {
     /// The token is at fault, whatever the keys.
     Token(Error),
     /// Its signature is that of a key which is bound to another issuer than its own.
-    BoundToAnother,
+    BoundToAnother(Error),
     Keys(Miss),
 }
 
@@ -163,7 +213,7 @@ fn authenticate<'k>(
         return verify_signature(checks, token, &known.header(), trusted);
     }
     let mut buf = DecodeBuf::new();
-    let header = token.header(&mut buf)?;
+    let header = token.header(&mut buf).map_err(|error| checks.unverified(error))?;
     let signed_by = verify_signature(checks, token, &header, trusted)?;
     trusted.headers.learn(token, &header);
     Ok(signed_by)
@@ -176,14 +226,17 @@ fn verify_signature<'k>(
     header: &Header<'_>,
     trusted: &'k Trusted,
 ) -> Result<SignedBy<'k>, AttemptError> {
-    checks.check_header(header)?;
+    checks.check_header(header).map_err(|error| checks.explain_header(error, header))?;
     let mut buf = DecodeBuf::new();
     let signature = token.signature(&mut buf)?;
     trusted
         .keys
         .verify(header.kid(), header.algorithm(), token.signing_input(), signature)
         .map(|(evidence, bound_issuer)| SignedBy { evidence, bound_issuer })
-        .map_err(AttemptError::Keys)
+        .map_err(|mut miss| {
+            miss.error = checks.explain_header(miss.error, header);
+            AttemptError::Keys(miss)
+        })
 }
 
 /// The key that has signed a token.
@@ -204,33 +257,6 @@ pub(super) fn read_claims<'a>(
         let claim = repeated.map(|name| Cow::Owned(shown(&name))).or(claim.map(Cow::Borrowed));
         Error::new(ErrorKind::MalformedClaims { claim, fault })
     })
-}
-
-/// The key of one issuer does not vouch for tokens of another (RFC 8725 §3.8).
-#[inline]
-fn check_bound_issuer(
-    claims: &RawClaims<'_>,
-    bound_issuer: Option<&str>,
-) -> Result<(), AttemptError> {
-    match bound_issuer {
-        Some(issuer) if claims.iss.as_deref() != Some(issuer) => Err(AttemptError::BoundToAnother),
-        _ => Ok(()),
-    }
-}
-
-/// Whether the token is one of these clients'; the first of the claims that name one
-/// counts.
-#[inline]
-fn check_client(claims: &RegisteredClaims, clients: &[String]) -> Result<(), Error> {
-    if clients.is_empty() {
-        return Ok(());
-    }
-    let elsewhere = || ["azp", "cid", "appid"].iter().find_map(|name| claims.get(*name));
-    match claims.client_id().map(String::from).or_else(elsewhere) {
-        None => Err(Error::missing_claim("client_id")),
-        Some(client) if clients.contains(&client) => Ok(()),
-        Some(_) => Err(Error::new(ErrorKind::Client)),
-    }
 }
 
 /// Checks the form of a token whose key is not known, and its header by `check_header`. Returns what

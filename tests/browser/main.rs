@@ -137,6 +137,8 @@ async fn w02_another_origin_can_end_nothing() {
     // What the page itself sends is taken.
     assert!(is_logged_in(&app, &browser).await);
     browser.click("#logout-all").await;
+    until("the question", async || browser.shows("confirm-yes").await).await;
+    browser.click("#confirm-yes").await;
     until("the form", async || browser.shows("guest").await).await;
     assert!(!is_logged_in(&app, &browser).await);
 }
@@ -248,6 +250,8 @@ async fn tabs_refresh_at_once_and_sessions_end_from_the_list() {
     screenshot(&browser, "logged-in").await;
     browser.click("#sessions button").await;
     until("one session", async || browser.count("#sessions li").await == 1).await;
+    let focused = "return document.activeElement.id";
+    until("the focus", async || browser.run(focused).await == "sessions-title").await;
     let me = "return fetch('/me').then((response) => response.status)";
     assert_eq!(other.run(me).await, 401, "its access token is refused at once");
     assert!(!is_logged_in(&app, &other).await);
@@ -292,7 +296,11 @@ async fn the_page_tells_what_is_wrong_and_fits_a_phone() {
     browser.fill("password", PASSWORD).await;
     browser.click("button[value=login]").await;
     let says = async |text: &str| browser.text("status").await.contains(text);
-    until("a refusal", async || says("wrong email or password").await).await;
+    until("a refusal", async || says("Wrong email or password.").await).await;
+    let marked = "return ['email', 'password'].map((id) => document.getElementById(id))
+        .every((field) => field.ariaInvalid === 'true') && document.activeElement.id";
+    assert_eq!(browser.run(marked).await, "password");
+    screenshot(&browser, "refused").await;
     browser.click("button[value=register]").await;
     until("a hint", async || says("You can log in now").await).await;
     browser.phone().await;
@@ -307,4 +315,48 @@ async fn the_page_tells_what_is_wrong_and_fits_a_phone() {
     assert_eq!(focused, "user-title");
     screenshot(&browser, "phone-dark-logged-in").await;
     assert_eq!(browser.run(fits).await, true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs CHROMEDRIVER: the path of chromedriver, with chromium"]
+async fn a_page_without_scripts_is_renewed_when_it_is_opened() {
+    let (app, chromium) = (App::start(&[("ACCESS_SECS", "2")]), Chromium::start());
+    let browser = chromium.browser().await;
+    log_in(&app, &browser).await;
+    let account = format!("{}/account?a=b", app.url);
+    let names = async || {
+        let cookies = token_cookies(&browser).await.into_iter();
+        cookies.map(|(name, _)| name).collect::<Vec<_>>()
+    };
+    let expired = async || {
+        browser.open("about:blank").await;
+        let gone = async || !names().await.contains(&"__Host-at".to_owned());
+        until("the end of the access token", gone).await;
+    };
+    expired().await;
+    browser.open(&account).await;
+    assert_eq!(browser.url().await, account);
+    assert_eq!(browser.text("email").await, EMAIL);
+
+    // A link of another site comes without the strict cookies. One of this site has them.
+    let port = foreign(&app.url).await;
+    expired().await;
+    browser.open(&format!("http://localhost:{port}/")).await;
+    browser.run(&format!("location.href = '{account}'")).await;
+    until("the page", async || browser.url().await == account).await;
+    let body = async || browser.text_of("body").await;
+    until("a refusal", async || body().await.contains("401")).await;
+    let waited = async || !names().await.contains(&"__Host-renewed".to_owned());
+    until("the mark to go", waited).await;
+    browser.run("location.href = '/account'").await;
+    let plain = format!("{}/account", app.url);
+    until("the next page", async || browser.url().await == plain).await;
+    assert_eq!(browser.text("email").await, EMAIL);
+
+    // A session that has ended is not renewed, and its cookies go.
+    let ended = "return fetch('/auth/logout-all', { method: 'POST' }).then((r) => r.status)";
+    assert_eq!(browser.run(ended).await, 204);
+    browser.open(&account).await;
+    until("a refusal", async || body().await.contains("401")).await;
+    assert_eq!(browser.url().await, account);
 }

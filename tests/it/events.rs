@@ -1,21 +1,23 @@
 //! Which events a request causes, and of which level.
 
+use std::time::{Duration, UNIX_EPOCH};
+
 use axum::{Router, body::Body, routing::get as on_get};
 use http::{Request, header};
 use serde_json::json;
 use tower::ServiceExt;
 use tower_jwt_auth::{
-    Claims, Error, JwtAuthLayer, RegisteredClaims, RequireLayer, TokenSource,
+    Algorithm, Claims, Error, JwtAuthLayer, RegisteredClaims, RequireLayer, TokenSource, Verifier,
     authorize::Policy,
     extract::{Authorized, Subject},
     response::Rejection,
-    verifier::RuleError,
+    verifier::{Issuers, RuleError},
 };
 
 use crate::{
     privacy::events,
     requests::bearer,
-    support::{builder, claims_with, key},
+    support::{AUDIENCE, FixedClock, ISSUER, NOW, TestKey, builder, claims_with, key},
 };
 
 /// What is told of a request with these headers, a line for each event: level, text and kind.
@@ -32,8 +34,7 @@ fn told(app: &Router, path: &str, headers: &[(&str, &str)]) -> (u16, Vec<String>
         status = response.status().as_u16();
     });
     let brief = |line: &str| {
-        let (front, rest) =
-            line.split_once(" tower_jwt_auth::observe: ").expect("an event of ours");
+        let (front, rest) = line.split_once(" tower_jwt_auth: ").expect("an event of ours");
         let level = front.rsplit(' ').next().unwrap();
         let (text, rest) = rest.split_once(" kind=\"").expect("it has a kind");
         let kind = rest.split('"').next().unwrap();
@@ -62,6 +63,8 @@ fn routes() -> Router {
         .route("/result", on_get(async |_: Result<Claims, Rejection>| "in"))
         .route("/option", on_get(async |_: Option<Claims>| "in"))
         .route("/open", on_get(async || "in"))
+        .route("/hand", on_get(async || Rejection::from(Error::forbidden("not yours"))))
+        .route("/again", on_get(async |claims: Result<Claims, Rejection>| claims.map(|_| "in")))
 }
 
 fn layer() -> JwtAuthLayer {
@@ -118,6 +121,15 @@ fn a_refusal_is_one_event_wherever_it_is_made() {
         let forbidden = "INFO request refused: insufficient_scope";
         assert_eq!(told(app, "/admin", alice), (403, vec![forbidden.into()]));
     }
+    // A handler that refuses makes one event, and so does one that passes a refusal on.
+    let forbidden = "INFO request refused: forbidden";
+    for app in [&required, &optional, &report, &routes()] {
+        assert_eq!(told(app, "/hand", alice), (403, vec![forbidden.into()]));
+    }
+    assert_eq!(
+        told(&optional, "/again", no),
+        (401, vec![passed("missing_token"), no_token.into()])
+    );
     // Without a layer, it is the operator's fault.
     for path in NEEDS_CLAIMS.into_iter().chain(["/option"]) {
         let missing = "ERROR request not decided: missing_layer";
@@ -159,4 +171,130 @@ fn the_log_tells_that_there_are_several_layers() {
     });
     assert_eq!(told.lines().count(), 1, "{told}");
     assert!(told.contains("several layers") && told.contains("for_claims"), "{told}");
+}
+
+/// The one event about a token, without its time.
+fn told_of(verifier: &Verifier, token: &str) -> String {
+    let layer = JwtAuthLayer::new(verifier.clone());
+    let app = Router::new().route("/", on_get(async || "in")).layer(layer);
+    let request = Request::builder().header("authorization", format!("Bearer {token}"));
+    let request = request.body(Body::empty()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let told = events(|| drop(runtime.block_on(app.oneshot(request)).unwrap()));
+    let (_, event) = told.trim_end().split_once(" tower_jwt_auth: ").expect("one event of ours");
+    assert!(!event.contains('\n'), "{event}");
+    event.to_owned()
+}
+
+#[test]
+fn an_event_has_what_was_expected_and_seen() {
+    let verifier = || builder::<RegisteredClaims>().client_id("app");
+    let plain = verifier().build().unwrap();
+    let key = key(Algorithm::ES256);
+    let of = |changes: serde_json::Value| {
+        let mut claims = claims_with(json!({"client_id": "app"}));
+        claims.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        key.token(&claims)
+    };
+    let now = i64::try_from(NOW).unwrap();
+    let many: Vec<_> = (0..10).map(|number| format!("api{number}")).collect();
+    for (changes, kind, expected) in [
+        (
+            json!({"iss": "https://login.example.com/"}),
+            "issuer",
+            format!("issuer=\"{ISSUER}\" expected=\"{ISSUER}\" seen=\"{ISSUER}/\""),
+        ),
+        (
+            json!({"aud": "x\nINFO forged"}),
+            "audience",
+            format!("issuer=\"{ISSUER}\" expected=\"{AUDIENCE}\" seen=\"x\\\\nINFO forged\""),
+        ),
+        (
+            json!({"aud": many}),
+            "audience",
+            "seen=\"api0, api1, api2, api3, api4, api5, api6, api7, …\"".to_owned(),
+        ),
+        (json!({"aud": "x".repeat(100)}), "audience", format!("seen=\"{}…\"", "x".repeat(64))),
+        (json!({"client_id": "other"}), "client", "expected=\"app\" seen=\"other\"".to_owned()),
+        (json!({"exp": now - 90}), "expired", "late_by_s=90".to_owned()),
+        (json!({"nbf": now + 90}), "not_yet_valid", "early_by_s=90".to_owned()),
+        (json!({"iat": now + 90}), "issued_in_future", "early_by_s=90".to_owned()),
+    ] {
+        let event = told_of(&plain, &of(changes));
+        assert!(event.contains(&format!("kind=\"{kind}\"")), "{event}");
+        assert!(event.contains(&expected), "{event}\n{expected}");
+        assert!(!event.contains("subject="), "{event}");
+        assert!(event.starts_with("request refused "), "{event}");
+    }
+    let old = verifier().max_age(Duration::from_secs(60)).build().unwrap();
+    assert!(told_of(&old, &of(json!({"iat": now - 150}))).contains("late_by_s=90"));
+    // Also of a token that was good.
+    let clock = FixedClock::default();
+    let known = verifier().clock(clock.clone()).build().unwrap();
+    let good = of(json!({"exp": now + 10}));
+    assert!(known.verify(&good).now_or_never().unwrap().is_ok());
+    clock.set(UNIX_EPOCH + Duration::from_secs(NOW + 100));
+    assert!(told_of(&known, &good).contains("late_by_s=90"));
+
+    // The subject by option, and only of a token with a good signature.
+    let subjects = verifier().log_subject().build().unwrap();
+    for changes in [json!({"aud": "x"}), json!({"exp": now - 90}), json!({"iss": "x"})] {
+        assert!(told_of(&subjects, &of(changes)).contains("subject=\"alice\""));
+    }
+    let forged = TestKey::fresh(Algorithm::ES256).token(&claims_with(json!({"aud": "x"})));
+    let event = told_of(&subjects, &forged);
+    assert!(event.contains("kind=\"signature\"") && !event.contains("alice"), "{event}");
+}
+
+#[test]
+fn an_event_has_nothing_of_an_unverified_token_unless_asked() {
+    let only = [Algorithm::ES256];
+    let key = key(Algorithm::ES256);
+    let header = |name: &str, value: &str| {
+        let mut header = key.header();
+        header[name] = value.into();
+        key.token_of(header.to_string(), claims_with(json!({})).to_string())
+    };
+    let wrong = [
+        (header("alg", "RS256"), "algorithm_not_allowed", "expected=\"ES256\" seen=\"RS256\""),
+        (header("alg", "ES256K"), "algorithm_not_allowed", "seen=\"ES256K\""),
+        (header("typ", "x\ty"), "token_type", "expected=\"none, JWT, at+jwt\" seen=\"x\\\\ty\""),
+        (header("kid", "nobody's"), "unknown_key", "seen=\"nobody\\\\'s\""),
+    ];
+    let plain = builder::<RegisteredClaims>().algorithms(only).build().unwrap();
+    let asked = builder::<RegisteredClaims>().algorithms(only).log_unverified().build().unwrap();
+    for (token, kind, seen) in &wrong {
+        let (without, with) = (told_of(&plain, token), told_of(&asked, token));
+        assert!(without.contains(&format!("kind=\"{kind}\"")), "{without}");
+        assert!(!without.contains("seen=") && !without.contains("expected="), "{without}");
+        assert!(with.contains(seen), "{with}\n{seen}");
+    }
+    // Of several issuers, the token's own picks the keys.
+    let stranger = key.token(&claims_with(json!({"iss": "https://evil.example"})));
+    for (builder, expected) in
+        [(Issuers::builder(), false), (Issuers::builder().log_unverified(), true)]
+    {
+        let event = told_of(&builder.build().unwrap().verifier(), &stranger);
+        assert!(event.contains("kind=\"issuer\""), "{event}");
+        assert_eq!(event.contains("seen=\"https://evil.example\""), expected, "{event}");
+    }
+}
+
+#[test]
+fn a_span_around_gets_the_subject_if_asked() {
+    let token = key(Algorithm::ES256).token(&claims_with(json!({})));
+    let of = |layer: JwtAuthLayer| {
+        let app = Router::new().route("/", on_get(async || tracing::info!("handled")));
+        let request = Request::builder().header("authorization", format!("Bearer {token}"));
+        let request = request.body(Body::empty()).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        events(|| {
+            let span = tracing::info_span!("request", subject = tracing::field::Empty);
+            let response = app.layer(layer).oneshot(request);
+            runtime.block_on(tracing::Instrument::instrument(response, span)).unwrap();
+        })
+    };
+    let layer = || JwtAuthLayer::new(builder::<RegisteredClaims>().build().unwrap());
+    assert!(of(layer().record_subject()).contains("request{subject=\"alice\"}"));
+    assert!(!of(layer()).contains("alice"));
 }

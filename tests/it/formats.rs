@@ -12,10 +12,11 @@ use http_body_util::{BodyExt, Full};
 use serde::Deserialize;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_jwt_auth::{
-    Claims, Error, JwtAuthLayer, RequireLayer, Verifier,
+    Claims, Error, JwtAuthLayer, RequireLayer, TokenSource, Verifier,
     authorize::{Policy, Scopes},
     extract::{Authorized, Subject},
     response::{DefaultRespond, ProblemJson, Rejection, Respond},
+    verifier::{CachedRule, RuleError},
 };
 
 use crate::{
@@ -126,6 +127,101 @@ async fn a_refusal_is_in_the_extensions_of_its_response() {
     assert!(response.extensions().get::<Rejection>().unwrap().error().is_missing_token());
     let response = ask(&app, "/claims", Some("alice")).await;
     assert!(response.extensions().get::<Rejection>().is_none());
+}
+
+/// A refusal by hand is as one of the layer, in each of its formats.
+#[tokio::test]
+async fn a_handler_that_refuses_has_the_challenge_of_the_layer() {
+    let forbidden = |realm: &str| {
+        format!(
+            "Bearer realm=\"{realm}\", error=\"insufficient_scope\", \
+             error_description=\"the access token does not allow this\""
+        )
+    };
+    for verifier in verifiers() {
+        let layer = JwtAuthLayer::new(verifier).realm("inner");
+        for layer in [layer.clone(), layer.clone().optional()] {
+            for (app, body) in [
+                (routes().layer(layer.clone()), ""),
+                (routes().layer(layer.clone().respond_with(DefaultRespond)), ""),
+                (routes().layer(layer.clone().respond_with(format("own"))), "own"),
+            ] {
+                // The innermost layer decides, and the answer is not changed twice.
+                let outer = self::layer().optional().realm("outer").respond_with(format("outer"));
+                for app in [app.clone(), app.layer(outer)] {
+                    let response = ask(&app, "/handler", Some("alice")).await;
+                    assert_eq!((response.status().as_u16(), &**response.body()), (403, body));
+                    assert_eq!(challenge(&response), Some(&*forbidden("inner")));
+                    let rejection = response.extensions().get::<Rejection>().unwrap();
+                    let challenge = rejection.challenge().unwrap();
+                    assert_eq!(challenge, forbidden("inner"));
+                    assert_eq!(ask(&app, "/claims", Some("alice")).await.status(), 200);
+                }
+            }
+        }
+    }
+    // A layer without a realm is the innermost one, too; outside of all, there is none.
+    let without = forbidden("").replace(" realm=\"\",", "");
+    let app = routes().layer(layer()).layer(layer().realm("outer").optional());
+    for app in [app, routes()] {
+        assert_eq!(challenge(&ask(&app, "/handler", Some("alice")).await), Some(&*without));
+    }
+    // A challenge of somebody else, and an answer with a status of its own, stay.
+    async fn other(mut response: AxumResponse) -> AxumResponse {
+        let basic = HeaderValue::from_static("Basic");
+        response.headers_mut().append(header::WWW_AUTHENTICATE, basic);
+        *response.status_mut() = StatusCode::NOT_FOUND;
+        response
+    }
+    let app = routes().layer(map_response(other)).layer(layer().realm("r"));
+    let response = ask(&app, "/handler", Some("alice")).await;
+    assert_eq!(response.status(), 404);
+    let values: Vec<_> = response.headers().get_all(header::WWW_AUTHENTICATE).iter().collect();
+    assert_eq!(values, [&*forbidden("r"), "Basic"]);
+}
+
+/// A rule can say 403. It is a refusal of the layer, also where guests are welcome.
+#[tokio::test]
+async fn a_rule_that_forbids_is_403_and_never_a_guest() {
+    let rule = |user: &Claims| match user.subject() {
+        Some("poor") => Err(RuleError::forbidden("payment")),
+        _ => Ok(()),
+    };
+    let now = builder().rule(rule);
+    let later = builder().async_rule(move |user: Claims| async move { rule(&user) });
+    let cached = builder().cached_rule(CachedRule::new(
+        |user: &Claims| user.subject().map(str::to_owned),
+        move |user: Claims| async move { rule(&user) },
+    ));
+    for verifier in [now, later, cached].map(|builder| builder.build().unwrap()) {
+        let layer = JwtAuthLayer::new(verifier)
+            .source(TokenSource::cookie("at").build().unwrap())
+            .realm("api");
+        for layer in [layer.clone(), layer.optional()] {
+            let app = routes()
+                .route("/", on_get(async |user: Option<Claims>| format!("{}", user.is_some())))
+                .layer(layer.respond_with(ProblemJson));
+            let cookie = format!("at={}", crate::requests::token("poor"));
+            let same_origin = (HeaderName::from_static("sec-fetch-site"), "same-origin");
+            for request in [get_as::<Body>("poor"), get(&[(header::COOKIE, &*cookie), same_origin])]
+            {
+                let response = text(app.clone().oneshot(request).await.unwrap()).await;
+                assert_eq!(response.status(), 403);
+                assert_eq!(
+                    challenge(&response).unwrap(),
+                    "Bearer realm=\"api\", error=\"insufficient_scope\", \
+                     error_description=\"the access token does not allow this\""
+                );
+                assert_eq!(response.headers()["content-type"], "application/problem+json");
+                assert!(!response.body().contains("payment"));
+                assert!(!response.headers().contains_key(header::SET_COOKIE));
+                let error = response.extensions().get::<Error>().unwrap();
+                assert_eq!(error.to_string(), "the token does not allow this: payment");
+            }
+            let response = text(app.oneshot(get_as::<Body>("alice")).await.unwrap()).await;
+            assert_eq!((response.status().as_u16(), &**response.body()), (200, "true"));
+        }
+    }
 }
 
 #[tokio::test]

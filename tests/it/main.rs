@@ -6,9 +6,12 @@ mod ambient;
 mod axum;
 mod browser;
 mod cache;
+mod cached_rule;
 #[cfg(feature = "remote")]
 mod certificates;
 mod claims;
+#[cfg(feature = "axum")]
+mod conditions;
 #[cfg(all(feature = "axum", feature = "tracing"))]
 mod events;
 #[cfg(all(feature = "axum", feature = "redis", feature = "remote"))]
@@ -21,9 +24,13 @@ mod formats;
 #[allow(dead_code, reason = "not every feature set uses all of it")]
 mod gate;
 mod issuers;
+mod key_forms;
 mod keys;
+mod keys_by_id;
 #[cfg(any(feature = "axum", feature = "remote"))]
 mod nested;
+mod origins;
+mod padding;
 mod privacy;
 mod properties;
 #[cfg(feature = "redis")]

@@ -127,7 +127,8 @@ fn tokens() -> Vec<String> {
     };
     let names = ["alg", "typ", "kid", "cty", "crit", "b64", "jku", MARKER];
     let mut tokens: Vec<String> = names.map(|name| header(name, MARKER)).into();
-    for name in ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "scope", "cnf", "name", MARKER] {
+    // The events show `iss` and `aud` of a token with a good signature: see `events.rs`.
+    for name in ["sub", "exp", "nbf", "iat", "jti", "scope", "cnf", "name", MARKER] {
         for value in [json!(MARKER), json!([MARKER]), json!({MARKER: MARKER}), json!([MARKER, 7])] {
             tokens.push(signer.token(&claims_with(json!({name: value}))));
         }

@@ -196,6 +196,39 @@ pub(crate) fn pem(label: &str, der: &[u8]) -> String {
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
 
+/// An X.509 certificate of this key (RFC 5280 §4.1), in PEM. Nobody has signed it.
+#[allow(dead_code, reason = "not every test binary and feature set needs it")]
+pub(crate) fn certificate(subject: &str, issuer: &str, key: &TestKey) -> String {
+    fn der(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+        let content = parts.concat();
+        let mut bytes = match u8::try_from(content.len()) {
+            Ok(short @ 0..0x80) => vec![tag, short],
+            Ok(long) => vec![tag, 0x81, long],
+            Err(_) => {
+                let [high, low] = u16::try_from(content.len()).unwrap().to_be_bytes();
+                vec![tag, 0x82, high, low]
+            }
+        };
+        bytes.extend(content);
+        bytes
+    }
+    let name = |text: &str| {
+        let text = der(0x0c, &[text.as_bytes()]);
+        let pair = der(0x30, &[&[6, 3, 0x55, 4, 3], &text]);
+        der(0x30, &[&der(0x31, &[&pair])])
+    };
+    let algorithm = der(0x30, &[&[6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2]]);
+    let time = |text: &str| der(0x17, &[text.as_bytes()]);
+    let validity = der(0x30, &[&time("260101000000Z"), &time("270101000000Z")]);
+    let (version, serial) = ([0xa0, 3, 2, 1, 2], [2, 1, 1]);
+    let spki = key.spki().unwrap();
+    let tbs = der(
+        0x30,
+        &[&version, &serial, &algorithm, &name(issuer), &validity, &name(subject), &spki],
+    );
+    pem("CERTIFICATE", &der(0x30, &[&tbs, &algorithm, &[3, 3, 0, 1, 1]]))
+}
+
 /// A key that signs with any bytes as its secret, however few.
 pub(crate) fn secret_key(algorithm: Algorithm, secret: &[u8]) -> TestKey {
     let hash = match algorithm {

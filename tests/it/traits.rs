@@ -11,17 +11,20 @@ use tower_jwt_auth::{
     Algorithm, Claims, ConfigError, Error, ErrorKind, JwtAuthLayer, Key, KeySet, RegisteredClaims,
     RequireLayer, TokenSource, Verifier,
     alg::UnknownAlgorithm,
-    authorize::{And, AnyRole, EveryRole, Not, Or, Roles, Scopes},
+    authorize::{And, AnyRole, EveryRole, Not, Or, RequestHead, Roles, Scopes},
     claims::{Audience, ClaimPath, NumericDate, ScopeSet},
     clock::SystemClock,
     error::{FetchError, FetchErrorKind, InvalidRequest},
-    keys::{KeySource, SkippedKey},
+    keys::{
+        KeySource, SkippedKey,
+        by_id::{KeysById, KeysByIdBuilder},
+    },
     layer::{JwtAuth, Require, RequireFuture, ResponseFuture},
     maybe_ready::{MaybeReady, MaybeReadyFuture},
     response::{DefaultRespond, ProblemJson, Rejection},
-    source::{CookieSourceBuilder, DangerousCookieSourceBuilder},
+    source::{CookieSourceBuilder, CustomSourceBuilder, DangerousCookieSourceBuilder},
     verifier::{
-        DangerousVerifierBuilder, IssuerPattern, Issuers, IssuersBuilder, RuleError,
+        CachedRule, DangerousVerifierBuilder, IssuerPattern, Issuers, IssuersBuilder, RuleError,
         VerifierBuilder,
     },
 };
@@ -75,9 +78,12 @@ fn traits() {
     shared::<TokenSource>();
     shared::<CookieSourceBuilder>();
     data::<DangerousCookieSourceBuilder>();
+    data::<CustomSourceBuilder>();
     shared::<Key>();
     shared::<KeySet>();
     data::<SkippedKey>();
+    shared::<KeysById>();
+    data::<KeysByIdBuilder>();
     shared::<SystemClock>();
     shared::<Algorithm>();
 
@@ -106,6 +112,8 @@ fn traits() {
     shared::<FetchErrorKind>();
     shared::<KeySource>();
     data::<RuleError>();
+    data::<CachedRule<User>>();
+    shared::<RequestHead<'_>>();
     shared::<Issuers<User>>();
     sent::<IssuersBuilder<User>>();
     shared::<IssuerPattern>();
@@ -130,17 +138,34 @@ fn futures_are_sent_when_their_parts_are() {
     any::<JwtAuth<Local, User>>();
 }
 
+#[cfg(feature = "issue")]
+#[test]
+fn pages_without_scripts() {
+    use tower_jwt_auth::{
+        issue::{DangerousTokenCookiesBuilder, TokenCookiesBuilder},
+        sessions::{PageFuture, PageLayer, Pages},
+    };
+
+    shared::<PageLayer>();
+    shared::<Pages<Inner>>();
+    sent::<PageFuture<Inner, String>>();
+    any::<PageFuture<Local, Rc<Cell<u8>>>>();
+    data::<TokenCookiesBuilder>();
+    data::<DangerousTokenCookiesBuilder>();
+}
+
 #[cfg(feature = "remote")]
 #[test]
 fn keys_that_are_fetched() {
     use tower_jwt_auth::{
         RemoteKeys,
-        keys::remote::{KeyState, KeyStatus, RemoteKeysBuilder},
+        keys::remote::{DangerousRemoteKeysBuilder, KeyState, KeyStatus, RemoteKeysBuilder},
         settings::Settings,
     };
 
     shared::<RemoteKeys>();
     data::<RemoteKeysBuilder>();
+    data::<DangerousRemoteKeysBuilder>();
     shared::<KeyStatus>();
     shared::<KeyState>();
     assert_eq!(size_of::<RemoteKeys>(), size_of::<usize>());

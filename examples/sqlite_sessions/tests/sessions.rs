@@ -16,7 +16,7 @@ use tower_jwt_auth::{
 
 use self::{
     list::{check_list, now},
-    model::check_store,
+    model::{check_lifetimes, check_store},
     setup::{issuer, set},
 };
 use crate::{
@@ -32,6 +32,12 @@ fn families_in_sqlite() {
         number.set(number.get() + 1);
         SqliteStore::open(&folder.file(number.get())).await.unwrap()
     });
+}
+
+#[test]
+fn lifetimes_in_sqlite() {
+    let folder = Folder::new("lifetimes");
+    check_lifetimes(async || SqliteStore::open(&folder.file(1)).await.unwrap());
 }
 
 #[tokio::test]

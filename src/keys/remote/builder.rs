@@ -1,21 +1,24 @@
 //! The builder of keys that are fetched.
 
-use std::{fmt, ops::RangeInclusive, sync::Arc, time::Duration};
+use std::{fmt, future::Future, ops::RangeInclusive, sync::Arc, time::Duration};
 
+use http::HeaderValue;
 use zeroize::Zeroizing;
 
 use super::{
     RemoteKeys,
+    authorization::{Authorization, AuthorizationFn},
     fetch::Fetcher,
     http::HttpClient,
-    own_client::{ClientSettings, OwnClient},
+    http_hosts::{HttpHosts, is_loopback},
+    own_client::{ClientSettings, OwnClient, unused_proxy},
     policy::Policy,
     provider::Location,
     refresher::Refresher,
 };
 use crate::{
     clock::{Clock, SystemClock},
-    error::ConfigError,
+    error::{BoxError, ConfigError},
 };
 
 /// Builds [`RemoteKeys`].
@@ -31,6 +34,8 @@ use crate::{
 /// - retry after a failure: 1 s, 2 s, … 60 s, ±10 %, without an end
 /// - keys while the provider is down: valid for 24 h after the last successful fetch
 /// - HTTP client: rustls, no redirects, no proxy, no compression
+/// - `http`: only to loopback
+/// - `Authorization` header: none
 /// - clock: that of the system
 #[must_use = "a builder does nothing until it is built"]
 pub struct RemoteKeysBuilder {
@@ -39,6 +44,8 @@ pub struct RemoteKeysBuilder {
     policy: Policy,
     client: Option<Box<dyn HttpClient>>,
     client_settings: ClientSettings,
+    http_hosts: HttpHosts,
+    authorization: Option<AuthorizationFn>,
     clock: Box<dyn Clock>,
 }
 
@@ -50,6 +57,8 @@ impl RemoteKeysBuilder {
             policy: Policy::default(),
             client: None,
             client_settings: ClientSettings::default(),
+            http_hosts: HttpHosts::default(),
+            authorization: None,
             clock: Box::new(SystemClock),
         }
     }
@@ -113,6 +122,56 @@ impl RemoteKeysBuilder {
     pub fn client_certificate(mut self, chain: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Self {
         let pem = [chain.as_ref(), b"\n", key.as_ref()].concat();
         self.client_settings.client_certificate = Some(Zeroizing::new(pem));
+        self
+    }
+
+    /// Sends an `Authorization` header with requests for keys and metadata. The function is
+    /// called for each request, so a token that is renewed is read again. If it fails, so does
+    /// the fetch, with the reason. Its time counts towards [`Self::timeout`]. Default: none.
+    ///
+    /// # Security
+    ///
+    /// The header is sent only to the origin (scheme, host and port) of the configured address:
+    /// to the URL of [`RemoteKeys::at`], or to the metadata of [`RemoteKeys::discover`] and to
+    /// a `jwks_uri` of the same origin. Keys at another origin are fetched without it. Over
+    /// `http`, it is sent only on loopback. The value is marked as sensitive, and is in no
+    /// event, error or `Debug` of this crate. The text of the function's error is logged, so
+    /// keep the value out of it.
+    ///
+    /// # Example: Kubernetes, whose token file is renewed
+    /// ```no_run
+    /// # async fn start() -> Result<(), Box<dyn std::error::Error>> {
+    /// use http::HeaderValue;
+    /// use tower_jwt_auth::RemoteKeys;
+    ///
+    /// const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+    ///
+    /// async fn authorization() -> Result<HeaderValue, Box<dyn std::error::Error + Send + Sync>> {
+    ///     let token = std::fs::read_to_string(format!("{ACCOUNT}/token"))?;
+    ///     Ok(HeaderValue::try_from(format!("Bearer {}", token.trim()))?)
+    /// }
+    ///
+    /// let keys = RemoteKeys::at("https://kubernetes.default.svc/openid/v1/jwks")
+    ///     .issuer("https://kubernetes.default.svc.cluster.local")
+    ///     .root_certificates(std::fs::read(format!("{ACCOUNT}/ca.crt"))?)
+    ///     .authorization(authorization)
+    ///     .build()
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn authorization<F, Fut, E>(mut self, value: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<HeaderValue, E>> + Send + 'static,
+        E: Into<BoxError>,
+    {
+        let function = move || {
+            let value = value();
+            let boxed: std::pin::Pin<Box<dyn Future<Output = _> + Send>> =
+                Box::pin(async move { value.await.map_err(Into::into) });
+            boxed
+        };
+        self.authorization = Some(Box::new(function));
         self
     }
 
@@ -211,6 +270,11 @@ impl RemoteKeysBuilder {
         self
     }
 
+    /// Opens the settings that take protection away.
+    pub fn dangerous(self) -> DangerousRemoteKeysBuilder {
+        DangerousRemoteKeysBuilder(self)
+    }
+
     /// Fetches the keys, and starts a task on the current tokio runtime that keeps them
     /// fresh.
     ///
@@ -247,6 +311,27 @@ impl RemoteKeysBuilder {
             ));
         }
         self.policy.check()?;
+        self.http_hosts.check_names()?;
+        self.http_hosts
+            .check(location.url())
+            .map_err(|what| ConfigError::InvalidUrl(what.into()))?;
+        if self.issuer.as_deref().is_some_and(|issuer| issuer.contains('{')) {
+            return Err(ConfigError::InvalidName(
+                "an issuer with braces is that of many tenants, and no token has it: name the \
+                 issuer of one tenant, or trust many with `Issuers::builder().resolve(…)`",
+            ));
+        }
+        let url = location.url();
+        if self.authorization.is_some() && url.scheme() == "http" && !is_loopback(url) {
+            return Err(ConfigError::Conflict(
+                "`.authorization(…)` would send its value over `http` to another machine, use \
+                 `https`, or leave it out",
+            ));
+        }
+        let unused_proxy = match &self.client {
+            None if self.client_settings.proxy.is_none() => unused_proxy(url.scheme()),
+            _ => None,
+        };
         let client = match self.client {
             Some(_) if !self.client_settings.are_default() => {
                 return Err(ConfigError::Settings(
@@ -261,7 +346,13 @@ impl RemoteKeysBuilder {
                 Box::new(OwnClient::new(&self.client_settings, location.url(), timeouts)?)
             }
         };
-        let fetcher = Fetcher::new(client, self.policy.max_body);
+        let fetcher = Fetcher {
+            client,
+            max_body: self.policy.max_body,
+            http_hosts: self.http_hosts,
+            authorization: self.authorization.map(|value| Authorization::new(value, url)),
+            unused_proxy,
+        };
         Ok(Refresher::new(location, self.issuer, self.policy, fetcher, self.clock))
     }
 }
@@ -299,5 +390,43 @@ impl fmt::Debug for RemoteKeysBuilder {
             .field("issuer", &self.issuer)
             .field("policy", &self.policy)
             .finish_non_exhaustive()
+    }
+}
+
+/// The settings of a [`RemoteKeysBuilder`] that take protection away.
+#[derive(Debug)]
+#[must_use = "call one of its methods"]
+pub struct DangerousRemoteKeysBuilder(RemoteKeysBuilder);
+
+impl DangerousRemoteKeysBuilder {
+    /// Adds a host that keys and metadata may be fetched from over plain `http`, such as
+    /// another container of a cluster or of a compose file: an exact host name or an IP
+    /// address, on any port. Default: only loopback.
+    ///
+    /// Metadata that came over `https` cannot lead to `http`, not even to this host. Metadata
+    /// that came over `http` can lead to this host and to `https`.
+    ///
+    /// # Security
+    ///
+    /// Anybody between this process and the host can replace the keys, and then sign tokens
+    /// that are accepted here. So can anybody who answers to this name instead of the host. Use
+    /// it only in a network in which you trust every machine.
+    ///
+    /// # Example: Keycloak in a compose file
+    /// ```no_run
+    /// # async fn start() -> Result<(), tower_jwt_auth::ConfigError> {
+    /// use tower_jwt_auth::RemoteKeys;
+    ///
+    /// let keys = RemoteKeys::at("http://keycloak:8080/realms/shop/protocol/openid-connect/certs")
+    ///     .issuer("https://sso.example.com/realms/shop") // the public name, as in `iss`
+    ///     .dangerous()
+    ///     .http_host("keycloak")
+    ///     .build()
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn http_host(mut self, host: impl AsRef<str>) -> RemoteKeysBuilder {
+        self.0.http_hosts.add(host.as_ref());
+        self.0
     }
 }

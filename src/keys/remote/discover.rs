@@ -1,26 +1,27 @@
 //! Finds the URL of an issuer's keys (OpenID Connect Discovery 1.0 §4, RFC 8414 §3), and
 //! decides which URLs may be fetched at all.
 
-use serde::Deserialize;
-use url::{Host, Url};
+use std::borrow::Cow;
 
+use serde::Deserialize;
+use url::Url;
+
+use super::http_hosts::{HttpHosts, is_loopback};
 use crate::{
     error::{ConfigError, FetchErrorKind},
     json,
 };
 
-/// Parses a URL that keys or metadata may be fetched from: `https`, or `http` to loopback, and
-/// without a user, a password or a fragment.
+/// Parses a URL that keys or metadata may be fetched from: `https` or `http`, and without a
+/// user, a password or a fragment. Whether its host may be asked over `http`,
+/// [`HttpHosts::check`] says.
 pub(super) fn address(text: &str) -> Result<Url, &'static str> {
     let url = Url::parse(text).map_err(|_| "it is no URL, write it as `https://…`")?;
     if url.host().is_none() {
         return Err("it has no host");
     }
-    match url.scheme() {
-        "https" => {}
-        "http" if is_loopback(&url) => {}
-        "http" => return Err("`http` is for loopback alone, use `https`"),
-        _ => return Err("its scheme is not `https`"),
+    if !matches!(url.scheme(), "https" | "http") {
+        return Err("its scheme is not `https`");
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err("it has a user or a password in it");
@@ -31,22 +32,16 @@ pub(super) fn address(text: &str) -> Result<Url, &'static str> {
     Ok(url)
 }
 
-/// Whether what is sent to this URL stays on this machine.
-pub(super) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
-}
-
 /// Parses an issuer as the URL that its metadata is found by.
 pub(super) fn issuer(text: &str) -> Result<Url, ConfigError> {
-    let url = address(text).map_err(ConfigError::InvalidUrl)?;
+    let url = address(text).map_err(|what| ConfigError::InvalidUrl(what.into()))?;
     match url.query() {
         None => Ok(url),
-        Some(_) => Err(ConfigError::InvalidUrl("an issuer to discover has no query")),
+        Some(_) => Err(ConfigError::InvalidUrl(
+            "an issuer to discover has no query: leave the query out, or name the keys and the \
+             `iss` of their tokens with `RemoteKeys::at(…).issuer(…)`"
+                .into(),
+        )),
     }
 }
 
@@ -71,6 +66,7 @@ pub(super) fn keys_url(
     document: &[u8],
     issuer: &str,
     issuer_url: &Url,
+    http_hosts: &HttpHosts,
 ) -> Result<Url, FetchErrorKind> {
     #[derive(Deserialize)]
     struct Metadata {
@@ -82,17 +78,36 @@ pub(super) fn keys_url(
         .and_then(json::object::<Metadata>)
         .ok_or(FetchErrorKind::NotMetadata)?;
     if metadata.issuer != issuer {
-        let found = metadata.issuer.chars().take(200).collect::<String>().into();
-        return Err(FetchErrorKind::Issuer { found });
+        let found = metadata.issuer.chars().take(LONGEST_SHOWN).collect::<String>().into();
+        let is_shown = metadata.jwks_uri.len() <= LONGEST_SHOWN;
+        let keys_url = address(&metadata.jwks_uri).ok().filter(|_| is_shown);
+        let keys_url = keys_url.map(|url| String::from(url).into());
+        return Err(FetchErrorKind::Issuer { found, keys_url });
     }
+    let refused = |what: Cow<'static, str>| Err(FetchErrorKind::KeysUrl(what));
     match address(&metadata.jwks_uri) {
         Ok(url) if url.scheme() == "http" && issuer_url.scheme() != "http" => {
-            Err(FetchErrorKind::KeysUrl("it is `http`, and the issuer is `https`"))
+            refused("it is `http`, and the issuer is `https`".into())
         }
-        Ok(url) => Ok(url),
-        Err(what) => Err(FetchErrorKind::KeysUrl(what)),
+        // Over `http`, another machine does not say what to fetch from this one.
+        Ok(url)
+            if url.scheme() == "http"
+                && is_loopback(&url)
+                && !is_loopback(issuer_url)
+                && !http_hosts.lists(&url) =>
+        {
+            refused("it is on loopback, and the issuer is not".into())
+        }
+        Ok(url) => match http_hosts.check(&url) {
+            Ok(()) => Ok(url),
+            Err(what) => refused(what.into()),
+        },
+        Err(what) => refused(what.into()),
     }
 }
+
+/// The most characters of a document that an error shows.
+const LONGEST_SHOWN: usize = 200;
 
 #[cfg(test)]
 mod tests {
@@ -121,6 +136,11 @@ mod tests {
 
     #[test]
     fn j03_addresses_are_https_or_on_this_machine() {
+        let hosts = HttpHosts::default();
+        let address = |text: &str| -> Result<Url, String> {
+            let url = address(text)?;
+            hosts.check(&url).map(|()| url)
+        };
         for good in [
             "https://login.example.com/jwks?v=1",
             "https://10.0.0.1/jwks",
@@ -156,7 +176,8 @@ mod tests {
         const ISSUER: &str = "https://login.example.com";
         let read = |issuer: &str, jwks_uri: &str| {
             let document = format!(r#"{{"x":[],"issuer":"{issuer}","jwks_uri":"{jwks_uri}"}}"#);
-            keys_url(document.as_bytes(), ISSUER, &super::issuer(ISSUER).unwrap())
+            let hosts = HttpHosts::default();
+            keys_url(document.as_bytes(), ISSUER, &super::issuer(ISSUER).unwrap(), &hosts)
         };
         assert!(read(ISSUER, "https://keys.example.com/jwks").is_ok());
         for other in [
@@ -167,7 +188,8 @@ mod tests {
             "",
         ] {
             let error = read(other, "https://keys.example.com/jwks").unwrap_err();
-            assert_eq!(error, FetchErrorKind::Issuer { found: other.into() });
+            let keys_url = Some("https://keys.example.com/jwks".into());
+            assert_eq!(error, FetchErrorKind::Issuer { found: other.into(), keys_url });
         }
         for bad in [
             "http://keys.example.com/",
@@ -185,8 +207,36 @@ mod tests {
             br#"{"issuer":"https://login.example.com"}"#,
             br#"{"issuer":"a","issuer":"https://login.example.com","jwks_uri":"https://a/"}"#,
         ] {
-            let url = super::issuer(ISSUER).unwrap();
-            assert_eq!(keys_url(bad, ISSUER, &url), Err(FetchErrorKind::NotMetadata));
+            let (url, hosts) = (super::issuer(ISSUER).unwrap(), HttpHosts::default());
+            assert_eq!(keys_url(bad, ISSUER, &url, &hosts), Err(FetchErrorKind::NotMetadata));
         }
+    }
+    #[test]
+    fn a_document_names_http_only_if_it_came_over_http_and_the_host_is_listed() {
+        let mut hosts = HttpHosts::default();
+        hosts.add("keycloak");
+        hosts.add("keys.internal");
+        let read = |issuer: &str, jwks_uri: &str| {
+            let document = format!(r#"{{"issuer":"{issuer}","jwks_uri":"{jwks_uri}"}}"#);
+            keys_url(document.as_bytes(), issuer, &super::issuer(issuer).unwrap(), &hosts)
+        };
+        for (issuer, jwks_uri, good) in [
+            ("http://keycloak:8080", "http://keycloak:8080/certs", true),
+            ("http://keycloak:8080", "http://keys.internal/certs", true),
+            ("http://keycloak:8080", "https://sso.example.com/certs", true),
+            ("http://localhost:8080", "http://keycloak/certs", true),
+            ("http://localhost:8080", "http://127.0.0.1/certs", true),
+            ("http://keycloak:8080", "http://other/certs", false),
+            ("http://keycloak:8080", "http://sub.keycloak/certs", false),
+            ("http://keycloak:8080", "http://localhost/certs", false),
+            ("http://keycloak:8080", "http://169.254.169.254/certs", false),
+            ("https://keycloak:8443", "http://keycloak:8080/certs", false),
+            ("https://sso.example.com", "http://keycloak/certs", false),
+            ("https://sso.example.com", "http://localhost/certs", false),
+        ] {
+            assert_eq!(read(issuer, jwks_uri).is_ok(), good, "{issuer} {jwks_uri}");
+        }
+        let error = read("http://keycloak:8080", "http://other/certs").unwrap_err().to_string();
+        assert!(error.contains(".dangerous().http_host(\"other\")"), "{error}");
     }
 }

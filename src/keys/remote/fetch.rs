@@ -13,15 +13,23 @@ use http_body_util::BodyExt;
 use url::Url;
 
 use super::{
+    authorization::Authorization,
     http::HttpClient,
+    http_hosts::HttpHosts,
     own_client::{cause, is_timeout},
 };
 use crate::error::{BoxError, FetchError, FetchErrorKind};
 
 /// Fetches documents.
 pub(super) struct Fetcher {
-    client: Box<dyn HttpClient>,
-    max_body: usize,
+    pub(super) client: Box<dyn HttpClient>,
+    /// The most bytes of a document.
+    pub(super) max_body: usize,
+    /// The hosts that may be asked over `http`.
+    pub(super) http_hosts: HttpHosts,
+    pub(super) authorization: Option<Authorization>,
+    /// The variable of the environment that names a proxy, if one does and none is used.
+    pub(super) unused_proxy: Option<&'static str>,
 }
 
 /// An answer.
@@ -33,11 +41,6 @@ pub(super) enum Fetched {
 }
 
 impl Fetcher {
-    /// A fetcher of documents of at most `max_body` bytes.
-    pub(super) fn new(client: Box<dyn HttpClient>, max_body: usize) -> Self {
-        Self { client, max_body }
-    }
-
     /// Gets a document, or learns that it is still that of `etag`. The caller sets the
     /// time-out.
     pub(super) async fn get(
@@ -45,7 +48,34 @@ impl Fetcher {
         url: &Url,
         etag: Option<&HeaderValue>,
     ) -> Result<Fetched, FetchError> {
-        self.try_get(url, etag).await.map_err(|kind| error(url, kind))
+        self.try_get(url, etag).await.map_err(|kind| self.error(url, kind))
+    }
+
+    /// An error at this address, with what may be the reason for it.
+    #[cold]
+    pub(super) fn error(&self, url: &Url, kind: FetchErrorKind) -> FetchError {
+        let note = match kind {
+            FetchErrorKind::Timeout | FetchErrorKind::Transport(_) => {
+                self.unused_proxy.map(|name| {
+                    format!(
+                        "`{name}` is set in the environment and is not used, set the proxy with \
+                         `RemoteKeysBuilder::proxy`"
+                    )
+                })
+            }
+            FetchErrorKind::Status(401 | 403)
+                if self.authorization.as_ref().is_some_and(|one| !one.is_for(url)) =>
+            {
+                Some(
+                    "`RemoteKeysBuilder::authorization` sends nothing to this origin, which is \
+                     not the configured one: configure the address of the keys with \
+                     `RemoteKeys::at(…).issuer(…)`"
+                        .into(),
+                )
+            }
+            _ => None,
+        };
+        error(url, kind).with_note(note)
     }
 
     async fn try_get(
@@ -63,6 +93,13 @@ impl Fetcher {
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         if let Some(etag) = etag {
             headers.insert(header::IF_NONE_MATCH, etag.clone());
+        }
+        if let Some(authorization) = &self.authorization
+            && authorization.is_for(url)
+        {
+            let value = authorization.value().await;
+            let value = value.map_err(|error| FetchErrorKind::Authorization(cause(&*error).into()));
+            request.headers_mut().insert(header::AUTHORIZATION, value?);
         }
         let response = self.client.send(request).await.map_err(failure)?;
         match response.status() {

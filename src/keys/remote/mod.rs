@@ -6,8 +6,10 @@
 //! 1. The keys come from a JWK set (RFC 7517 §5), either at a given URL or at the
 //!    `jwks_uri` of the issuer's metadata (OpenID Connect Discovery 1.0 §4, else RFC 8414
 //!    §3). The metadata's `issuer` must equal the configured one, byte for byte.
-//! 2. URLs are `https`, or `http` to loopback. Redirects are not followed, and a token
-//!    never influences which URL is fetched.
+//! 2. URLs are `https`, or `http` to loopback and to hosts that
+//!    [`http_host`](DangerousRemoteKeysBuilder::http_host) names. Metadata that came over
+//!    `https` never leads to `http`. Redirects are not followed, and a token never influences
+//!    which URL is fetched.
 //! 3. A background task refreshes the keys well before they are too old. Requests verify
 //!    with the present keys: they take no lock and do not wait for a refresh.
 //! 4. A new document replaces all keys at once, and a removed key is refused from then
@@ -61,9 +63,9 @@
 //! and I/O, such as that of `#[tokio::main]`. If its runtime ends or is no longer driven,
 //! the next request that needs a key starts the task again on the request's runtime.
 //!
-//! If a provider in a container network has no TLS, put a proxy on loopback. Plain `http`
-//! to other machines is not supported, because anybody who can change the keys can sign
-//! tokens.
+//! Plain `http` to other machines is refused, because anybody who can change the keys can
+//! sign tokens. If a provider in a cluster or a compose file has no TLS, name its host with
+//! [`http_host`](DangerousRemoteKeysBuilder::http_host), or put a proxy on loopback.
 //!
 //! HTTPS uses rustls with aws-lc-rs, even if this crate verifies with RustCrypto, and
 //! trusts the certificate authorities of the system.
@@ -72,14 +74,17 @@
 //! [`refresh_interval`](RemoteKeysBuilder::refresh_interval). While the provider cannot be
 //! reached, it remains valid for [`max_stale`](RemoteKeysBuilder::max_stale).
 
+mod authorization;
 mod builder;
 mod discover;
 mod fetch;
 mod http;
+mod http_hosts;
 mod own_client;
 mod policy;
 mod provider;
 mod refresher;
+mod rotated;
 mod schedule;
 mod status;
 
@@ -96,10 +101,11 @@ pub(crate) use self::policy::{
 pub(super) use self::refresher::LoadedKeys;
 use self::refresher::{FetchTicket, Refresher};
 pub use self::{
-    builder::RemoteKeysBuilder,
+    builder::{DangerousRemoteKeysBuilder, RemoteKeysBuilder},
     http::{HttpClient, ResponseBody},
     status::{KeyState, KeyStatus},
 };
+use super::answer::{Deadline, KeyAnswer};
 use crate::error::{FetchError, FetchErrorKind};
 
 /// Keys that are fetched from an identity provider and refreshed in the background; cheap
@@ -179,7 +185,7 @@ impl RemoteKeys {
     /// Asks for the key of this name, which a token needs and which is missing. `deadline` is set
     /// if the request has already waited for the key.
     #[cold]
-    pub(crate) fn ask(&self, name: &str, deadline: Option<Deadline>) -> KeyAnswer {
+    pub(crate) fn ask(&self, name: &str, deadline: Option<Deadline>) -> KeyAnswer<PendingFetch> {
         let now = Instant::now();
         let deadline = deadline.unwrap_or(now + self.refresher().policy.max_wait);
         match self.refresher().ticket(name, deadline.saturating_duration_since(now)) {
@@ -193,21 +199,6 @@ impl RemoteKeys {
         }
     }
 }
-
-/// Whether a missing key may come.
-pub(crate) enum KeyAnswer {
-    /// A fetch may bring it.
-    Wait(PendingFetch),
-    /// The provider cannot be reached.
-    Unavailable { retry_after: Duration },
-    /// The provider will be asked later.
-    Later { retry_after: Duration },
-    /// The provider does not have it.
-    Unknown,
-}
-
-/// When a request stops waiting.
-pub(crate) type Deadline = Instant;
 
 /// A fetch that is under way or begins.
 pub(crate) struct PendingFetch {

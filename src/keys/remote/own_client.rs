@@ -1,6 +1,6 @@
 //! The built-in HTTP client.
 
-use std::{future::Future, pin::Pin, time::Duration};
+use std::{env, future::Future, pin::Pin, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -9,8 +9,8 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::{
-    discover::is_loopback,
     http::{HttpClient, ResponseBody},
+    http_hosts::is_loopback,
 };
 use crate::error::{BoxError, ConfigError};
 
@@ -122,6 +122,16 @@ fn bare(connect_timeout: Duration, timeout: Duration) -> ClientBuilder {
         .referer(false)
         .pool_max_idle_per_host(0)
         .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+}
+
+/// The variable of the environment that names a proxy for URLs of this scheme, if one is set:
+/// this client does not use it.
+pub(super) fn unused_proxy(scheme: &str) -> Option<&'static str> {
+    let names = match scheme {
+        "https" => ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"],
+        _ => ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"],
+    };
+    names.into_iter().find(|name| env::var_os(name).is_some_and(|value| !value.is_empty()))
 }
 
 /// Whether a request of this client took too long.

@@ -23,7 +23,8 @@ pub(super) enum Location {
 
 impl Location {
     pub(super) fn keys(url: &str) -> Result<Self, ConfigError> {
-        discover::address(url).map(Self::Keys).map_err(ConfigError::InvalidUrl)
+        let url = discover::address(url).map_err(|what| ConfigError::InvalidUrl(what.into()))?;
+        Ok(Self::Keys(url))
     }
 
     pub(super) fn discovered(issuer: &str) -> Result<Self, ConfigError> {
@@ -147,7 +148,8 @@ async fn metadata(
         Fetched::New { body, .. } => body,
         Fetched::Unchanged { .. } => Vec::new(),
     };
-    discover::keys_url(&body, issuer, issuer_url).map_err(|kind| fetch::error(url, kind))
+    let keys_url = discover::keys_url(&body, issuer, issuer_url, &fetcher.http_hosts);
+    keys_url.map_err(|kind| fetch::error(url, kind))
 }
 
 /// Whether the provider answers but does not have this document: it says so, or it answers

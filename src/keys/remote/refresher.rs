@@ -23,6 +23,7 @@ use super::{
     fetch::{self, Fetched, Fetcher},
     policy::Policy,
     provider::{Location, Provider},
+    rotated::Rotated,
     schedule::{FetchDecision, RefreshSchedule},
     status::{KeyState, KeyStatus},
 };
@@ -31,8 +32,8 @@ use crate::{
     error::{ConfigError, FetchError, FetchErrorKind},
     expiring::ExpiringMap,
     json,
-    keys::{set::KeySet, trusted::Trusted},
-    observe,
+    keys::{answer::id_of, set::KeySet, trusted::Trusted},
+    observe::{self, Outage},
     runtime::runtime_with_timer,
     token::Header,
 };
@@ -49,6 +50,8 @@ pub(super) struct Refresher {
     /// The number of the task that runs; 0 if none does.
     running_task: AtomicU64,
     state: Mutex<RefresherState>,
+    /// Reports that tokens name keys that were removed.
+    removed_used: Outage,
     /// Changes when a fetch has ended.
     ended: watch::Sender<u64>,
     /// Wakes the task when the plan has changed.
@@ -66,6 +69,8 @@ struct RefresherState {
     began: Duration,
     /// The names of keys that it did not bring, although requests waited for them.
     missing: ExpiringMap<Box<str>, ()>,
+    /// The ids of keys that were removed lately.
+    removed: ExpiringMap<Box<str>, ()>,
     /// Whether the last handle is gone.
     closed: bool,
 }
@@ -133,8 +138,10 @@ impl Refresher {
                 last_error: None,
                 began: Duration::ZERO,
                 missing: ExpiringMap::new(MOST_MISSING),
+                removed: ExpiringMap::new(MOST_REMOVED),
                 closed: false,
             }),
+            removed_used: Outage::default(),
             ended: watch::Sender::new(0),
             changed: Notify::new(),
         })
@@ -191,6 +198,7 @@ impl Refresher {
         if !self.ensure_running() {
             return FetchTicket::Unavailable(*self.policy.retry.start());
         }
+        self.tell_removed(name);
         let usable = self.load().trusted().is_some();
         let mut state = self.state();
         let now = self.now();
@@ -215,6 +223,15 @@ impl Refresher {
         }
         let began_before = decision == FetchDecision::Shared;
         FetchTicket::Wait { ended: self.ended.subscribe(), began_before }
+    }
+
+    /// Reports that a token needs a key that was removed lately.
+    fn tell_removed(&self, name: &str) {
+        let Some(id) = id_of(name) else { return };
+        if self.state().removed.get(id, millis(self.now())).is_some() {
+            let from = fetch::shown(self.location.url());
+            self.removed_used.removed_key_used(&from, id);
+        }
     }
 
     /// Remembers for a moment that a fetch did not bring the key of this name, so that requests do
@@ -257,7 +274,7 @@ impl Refresher {
     }
 
     pub(super) fn error(&self, kind: FetchErrorKind) -> FetchError {
-        fetch::error(self.location.url(), kind)
+        self.fetcher.error(self.location.url(), kind)
     }
 
     pub(super) fn status(self: &Arc<Self>) -> KeyStatus {
@@ -326,17 +343,17 @@ impl Refresher {
             // The request had the `ETag` of the document in use.
             Fetched::Unchanged { fresh } => {
                 self.renew(|_| true);
-                return Ok(Adopted { fresh, news: None });
+                return Ok(Adopted { fresh, news: None, rotated: None });
             }
             Fetched::New { body, etag, fresh } => (body, etag, fresh),
         };
         // The same document is not read again, so cached tokens and seen headers stay good.
         if self.renew(|document| *document == *body) {
             provider.adopted(etag);
-            return Ok(Adopted { fresh, news: None });
+            return Ok(Adopted { fresh, news: None, rotated: None });
         }
         let limit = self.policy.max_keys;
-        let keys = KeySet::from_jwks_of_at_most(limit, json::without_mark(&body))
+        let keys = KeySet::from_document_of_at_most(limit, json::without_mark(&body))
             .map_err(|_| FetchErrorKind::NotKeySet)
             .and_then(|keys| keys.ok_or(FetchErrorKind::TooManyKeys { limit }))
             .and_then(|keys| {
@@ -351,8 +368,10 @@ impl Refresher {
             None => keys,
         };
         let same = |old: &Arc<Snapshot>| old.trusted.keys.skipped() == keys.skipped();
-        let news = !self.current.load().as_ref().is_some_and(same);
-        let adopted = Adopted { fresh, news: news.then(|| keys.clone()) };
+        let current = self.current.load();
+        let news = !current.as_ref().is_some_and(same);
+        let rotated = current.as_ref().and_then(|old| Rotated::between(&old.trusted.keys, &keys));
+        let adopted = Adopted { fresh, news: news.then(|| keys.clone()), rotated };
         self.current.store(Some(Arc::new(Snapshot {
             document: body,
             trusted: Trusted::new(keys),
@@ -386,6 +405,15 @@ impl Refresher {
                 state.plan.succeeded(now, adopted.fresh, chance, &self.policy);
                 state.last_success = Some(wall);
                 state.last_error = None;
+                if let Some(rotated) = &adopted.rotated {
+                    let until = millis(now.saturating_add(LATELY));
+                    for id in &rotated.removed {
+                        state.removed.insert(id.clone(), (), until, millis(now));
+                    }
+                    for id in &rotated.added {
+                        state.removed.remove(id);
+                    }
+                }
             }
             Err(error) => {
                 state.plan.failed(now, chance, &self.policy);
@@ -406,6 +434,9 @@ impl Refresher {
     fn tell(&self, adopted: &Adopted, failed_before: bool) {
         let from = fetch::shown(self.location.url());
         observe::keys_fetched(&from, failed_before);
+        if let Some(Rotated { added, removed }) = &adopted.rotated {
+            observe::keys_rotated(&from, added, removed);
+        }
         for skipped in adopted.news.iter().flat_map(KeySet::skipped) {
             let reason = skipped.reason();
             let harmless =
@@ -420,6 +451,7 @@ struct Adopted {
     fresh: Option<Duration>,
     /// The keys, if other keys of the document are skipped than before.
     news: Option<KeySet>,
+    rotated: Option<Rotated>,
 }
 
 /// A task that runs, until this is dropped.
@@ -483,6 +515,12 @@ const REMEMBERED: Duration = Duration::from_secs(5);
 
 /// How many names of missing keys are kept. A request for another one waits.
 const MOST_MISSING: usize = 1000;
+
+/// For how long a token that needs a removed key is reported: longer than access tokens live.
+const LATELY: Duration = Duration::from_secs(24 * 3600);
+
+/// How many ids of removed keys are kept.
+const MOST_REMOVED: usize = 100;
 
 /// The unit in which names of missing keys expire.
 fn millis(time: Duration) -> i64 {

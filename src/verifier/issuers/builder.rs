@@ -32,6 +32,7 @@ pub struct IssuersBuilder<C> {
     max_token_len: usize,
     clock: Box<dyn Clock>,
     cache: Cache,
+    log_unverified: bool,
 }
 
 impl<C> IssuersBuilder<C> {
@@ -43,6 +44,7 @@ impl<C> IssuersBuilder<C> {
             max_token_len: 8 * 1024,
             clock: Box::new(SystemClock),
             cache: Cache::default(),
+            log_unverified: false,
         }
     }
 
@@ -143,6 +145,15 @@ impl<C> IssuersBuilder<C> {
         self.cache = cache;
         self
     }
+
+    /// Shows in events the issuer of a token that is refused because its issuer is unknown. Nobody
+    /// has verified it: see
+    /// [`VerifierBuilder::log_unverified`](crate::verifier::VerifierBuilder::log_unverified).
+    /// Default: it is not shown.
+    pub fn log_unverified(mut self) -> Self {
+        self.log_unverified = true;
+        self
+    }
 }
 
 impl<C: Send + Sync + 'static> IssuersBuilder<C> {
@@ -152,7 +163,7 @@ impl<C: Send + Sync + 'static> IssuersBuilder<C> {
     ///
     /// Returns an error if a pattern is malformed, or a number is out of range.
     pub fn build(self) -> Result<Issuers<C>, ConfigError> {
-        let Self { resolver, known, limits, max_token_len, clock, cache } = self;
+        let Self { resolver, known, limits, max_token_len, clock, cache, log_unverified } = self;
         let mut resolver = resolver?;
         match &resolver {
             Some(resolver) if resolver.allows_none() => {
@@ -179,7 +190,7 @@ impl<C: Send + Sync + 'static> IssuersBuilder<C> {
         if let Some(resolver) = &mut resolver {
             (resolver.known, resolver.limits) = (known, limits);
         }
-        Ok(Issuers::with(IssuerEngines::new(resolver, max_token_len, clock), cache))
+        Ok(Issuers::with(IssuerEngines::new(resolver, max_token_len, clock, log_unverified), cache))
     }
 }
 
@@ -188,7 +199,7 @@ impl<C: Send + Sync + 'static> Issuers<C> {
     #[must_use]
     pub fn new() -> Self {
         let IssuersBuilder { max_token_len, clock, cache, .. } = IssuersBuilder::<C>::new();
-        Self::with(IssuerEngines::new(None, max_token_len, clock), cache)
+        Self::with(IssuerEngines::new(None, max_token_len, clock, false), cache)
     }
 }
 

@@ -14,8 +14,9 @@ use super::{
 };
 use crate::{
     clock::{Clock, unix_seconds},
-    error::Error,
+    error::{Detail, Error},
     rules::seconds,
+    shown::shown,
     token::Compact,
     verifier::{engine::Engine, pipeline},
 };
@@ -26,6 +27,8 @@ pub(in crate::verifier) struct IssuerEngines<C> {
     resolver: Option<Resolver<C>>,
     max_token_len: usize,
     clock: Box<dyn Clock>,
+    /// Shows issuers of tokens that nobody has verified in events.
+    log_unverified: bool,
 }
 
 impl<C> IssuerEngines<C> {
@@ -34,8 +37,9 @@ impl<C> IssuerEngines<C> {
         resolver: Option<Resolver<C>>,
         max_token_len: usize,
         clock: Box<dyn Clock>,
+        log_unverified: bool,
     ) -> Self {
-        Self { table: Table::new(), resolver, max_token_len, clock }
+        Self { table: Table::new(), resolver, max_token_len, clock, log_unverified }
     }
 
     /// Adds an engine for these issuers, in place of those that they have.
@@ -59,7 +63,9 @@ impl<C> IssuerEngines<C> {
     /// The issuer that a token claims to have. It is not verified: use it only to pick the
     /// engine.
     pub(in crate::verifier) fn issuer_of(&self, token: &str) -> Result<Box<str>, Error> {
-        pipeline::unverified_issuer(Compact::parse(token, self.max_token_len)?)
+        // Whether it may be padded, the engine decides.
+        let token = Compact::parse(token, self.max_token_len)?.without_padding()?;
+        pipeline::unverified_issuer(token)
     }
 
     /// The engine of an issuer, if it is known.
@@ -70,7 +76,13 @@ impl<C> IssuerEngines<C> {
     /// The resolver, if it may be asked for this issuer.
     fn resolver(&self, issuer: &str) -> Result<&Resolver<C>, Error> {
         let resolver = self.resolver.as_ref().filter(|resolver| resolver.allows(issuer));
-        resolver.ok_or_else(unknown_issuer)
+        resolver.ok_or_else(|| self.unknown_issuer(issuer))
+    }
+
+    #[cold]
+    fn unknown_issuer(&self, issuer: &str) -> Error {
+        let seen = self.log_unverified.then(|| shown(issuer).into());
+        unknown_issuer().with_detail(Detail { seen, ..Detail::default() })
     }
 
     fn now(&self) -> i64 {
@@ -100,7 +112,7 @@ impl<C: Send + Sync + 'static> IssuerEngines<C> {
         let resolver = self.resolver(issuer)?;
         // This comes before a place is taken: made-up names could take all places.
         if resolver.known.as_ref().is_some_and(|known| !known(issuer)) {
-            return Err(unknown_issuer());
+            return Err(self.unknown_issuer(issuer));
         }
         peek::plausible(token, self.max_token_len, self.now())?;
         let result = self.ask(resolver, issuer, true)?;

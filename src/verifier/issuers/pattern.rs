@@ -4,11 +4,23 @@ use std::fmt;
 
 use crate::error::ConfigError;
 
-/// A pattern that matches one issuer, or several that differ in whole segments of their path.
+/// A pattern that matches one issuer, or several that differ in whole segments of their path or
+/// in whole labels of their host.
 ///
-/// `{name}` matches one segment of letters, digits and `-._~`, as in
-/// `https://login.example.com/{tenant}/v2.0`. Scheme and host are fixed, so no segment can
-/// lead to another host.
+/// In the path, `{name}` matches one segment of letters, digits and `-._~`, as in
+/// `https://login.example.com/{tenant}/v2.0`. In the host, it matches one label of 1 to 63
+/// lower-case letters, digits and `-`, as in `https://{tenant}.example.com`: it never matches a
+/// dot, a port or a part of the path. The scheme, the port and the last two labels of the host are
+/// fixed.
+///
+/// # Security
+///
+/// With a variable label, keys are fetched from every host of that form that a token names, and
+/// its holder is trusted as an issuer. So whoever can get a name below that domain, such as a
+/// tenant, a user page or a forgotten entry in the DNS, can issue tokens, and this service connects
+/// to internal hosts of that domain, too. Write it only if all names below the domain belong to
+/// issuers, and never below a domain where others get names, such as `co.uk` or `github.io`. If
+/// there are other names, let the [resolver](super::Issuers) check the tenant against a list.
 ///
 /// # Example
 /// ```
@@ -28,7 +40,8 @@ impl IssuerPattern {
     /// # Errors
     ///
     /// Returns an error if the pattern does not begin with `scheme://host`, or has braces
-    /// anywhere but around a whole segment of the path.
+    /// anywhere but around a whole segment of the path or a whole label of the host before its last
+    /// two.
     pub fn new(pattern: impl Into<String>) -> Result<Self, ConfigError> {
         let pattern = pattern.into();
         let good = pattern.split_once("://").is_some_and(|(scheme, rest)| {
@@ -37,8 +50,7 @@ impl IssuerPattern {
             let braces = |text: &str| text.contains(['{', '}']);
             !scheme.is_empty()
                 && !braces(scheme)
-                && !host.is_empty()
-                && !braces(host)
+                && is_host(host)
                 && segments.all(|segment| is_open(segment) || !braces(segment))
         });
         if good {
@@ -46,8 +58,9 @@ impl IssuerPattern {
         } else {
             Err(ConfigError::InvalidName(
                 "the issuers that may be resolved are written with their scheme and host, and \
-                 braces around whole segments of the path alone, as in \
-                 `https://login.example.com/{tenant}/v2.0`",
+                 braces only around whole segments of the path, as in \
+                 `https://login.example.com/{tenant}/v2.0`, or around whole labels before the last \
+                 two of the host, as in `https://{tenant}.example.com`",
             ))
         }
     }
@@ -56,6 +69,14 @@ impl IssuerPattern {
     #[must_use]
     pub fn matches(&self, issuer: &str) -> bool {
         let (mut ours, mut theirs) = (self.0.split('/'), issuer.split('/'));
+        // The scheme, nothing, and the host.
+        for part in 0..3 {
+            match (ours.next(), theirs.next()) {
+                (Some(our), Some(their)) if part == 2 && host_matches(our, their) => {}
+                (Some(our), Some(their)) if part < 2 && our == their => {}
+                _ => return false,
+            }
+        }
         loop {
             match (ours.next(), theirs.next()) {
                 (None, None) => return true,
@@ -71,6 +92,40 @@ impl fmt::Debug for IssuerPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.0, f)
     }
+}
+
+/// Whether a host has braces only around whole labels before its last two.
+fn is_host(host: &str) -> bool {
+    let braces = |text: &str| text.contains(['{', '}']);
+    if !braces(host) {
+        return !host.is_empty();
+    }
+    let mut from_the_end = host.rsplit('.').enumerate();
+    from_the_end
+        .all(|(at, label)| !label.is_empty() && (!braces(label) || (at > 1 && is_open(label))))
+}
+
+/// Whether a host matches a pattern, which may have variables as whole labels. A port belongs to
+/// the last label.
+fn host_matches(ours: &str, theirs: &str) -> bool {
+    if !ours.contains('{') {
+        return ours == theirs;
+    }
+    let (mut ours, mut theirs) = (ours.split('.'), theirs.split('.'));
+    loop {
+        match (ours.next(), theirs.next()) {
+            (None, None) => return true,
+            (Some(our), Some(their)) if is_open(our) && is_label(their) => {}
+            (Some(our), Some(their)) if !is_open(our) && our == their => {}
+            _ => return false,
+        }
+    }
+}
+
+/// Whether it is a label of a host name in lower case (RFC 1123 §2.1).
+fn is_label(label: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=63).contains(&label.len()) && label.bytes().all(plain)
 }
 
 fn is_open(segment: &str) -> bool {
@@ -120,10 +175,57 @@ mod tests {
     }
 
     #[test]
-    fn scheme_and_host_are_fixed() {
-        for bad in
-            ["", "a", "://a", "https://", "https://{host}/", "https://{t}.a.example/", "{s}://a/"]
-        {
+    fn braces_in_the_host_stand_for_one_label() {
+        let pattern = IssuerPattern::new("https://{tenant}.a.example:8443/oauth/{x}").unwrap();
+        assert!(pattern.matches("https://acme-1.a.example:8443/oauth/y"));
+        assert!(pattern.matches(&format!("https://{}.a.example:8443/oauth/y", "x".repeat(63))));
+        for other in [
+            "https://acme.a.example/oauth/y",
+            "https://acme.a.example:443/oauth/y",
+            "https://.a.example:8443/oauth/y",
+            "https://a.example:8443/oauth/y",
+            "https://a.b.a.example:8443/oauth/y",
+            "https://evil.example/.a.example:8443/oauth/y",
+            "https://evil.example:1.a.example:8443/oauth/y",
+            "https://evil.example#.a.example:8443/oauth/y",
+            "https://evil@.a.example:8443/oauth/y",
+            "https://user:x@acme.a.example:8443/oauth/y",
+            "https://Acme.a.example:8443/oauth/y",
+            "https://ac_me.a.example:8443/oauth/y",
+            "https://{tenant}.a.example:8443/oauth/y",
+            "https://acme.a.example.evil.example:8443/oauth/y",
+            "https://acme.a.example:8443",
+            "http://acme.a.example:8443/oauth/y",
+            "https:/acme.a.example:8443/oauth/y",
+        ] {
+            assert!(!pattern.matches(other), "{other}");
+        }
+        assert!(!pattern.matches(&format!("https://{}.a.example:8443/oauth/y", "x".repeat(64))));
+        let two = IssuerPattern::new("https://{a}.x.{b}.example.com").unwrap();
+        assert!(two.matches("https://1.x.2.example.com"));
+        assert!(!two.matches("https://1.x.example.com"));
+        for bad in [
+            "https://{host}",
+            "https://{host}/",
+            "https://{t}.example",
+            "https://a.{t}.example",
+            "https://{t}..example.com",
+            "https://x{t}.example.com",
+            "https://{t}x.example.com",
+            "https://{t}:80.example.com",
+            "https://{}.example.com",
+            "https://{a.b}.example.com",
+            "https://user@{t}.example.com",
+            "https://example.com:{port}",
+            "{s}://{t}.example.com",
+        ] {
+            assert!(IssuerPattern::new(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_scheme_is_fixed() {
+        for bad in ["", "a", "://a", "https://", "{s}://a/"] {
             assert!(IssuerPattern::new(bad).is_err(), "{bad}");
         }
         for bad in

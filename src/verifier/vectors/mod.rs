@@ -18,6 +18,8 @@ fn open(keys: &KeySet, token: &str) -> Result<Vec<u8>, Error> {
     let token = Compact::parse(token, LONGEST)?;
     let algorithms = Algorithm::ALL.iter().copied().collect();
     let checks = Checks {
+        log: Default::default(),
+        required_header: Default::default(),
         algorithms,
         rules: Rules::of_anybody(0),
         bindings: Bindings::default(),
@@ -27,7 +29,7 @@ fn open(keys: &KeySet, token: &str) -> Result<Vec<u8>, Error> {
     let trusted = Trusted::new(keys.clone());
     let why = |doubt| match doubt {
         AttemptError::Token(error) => error,
-        AttemptError::BoundToAnother => unreachable!("the keys are bound to nobody"),
+        AttemptError::BoundToAnother(_) => unreachable!("the keys are bound to nobody"),
         AttemptError::Keys(miss) => miss.error,
     };
     authenticate(&checks, token, &trusted).map_err(why)?;

@@ -471,3 +471,13 @@ fn it_does_what_the_model_does() {
         InTime(redis.refresh_store(), server.clone())
     });
 }
+
+#[test]
+#[ignore = "needs REDIS_SERVER: the path of a redis-server or valkey-server"]
+fn it_keeps_what_a_login_says_of_its_end() {
+    let server = Arc::new(Server::start());
+    crate::sessions::model::check_lifetimes(async || {
+        let redis = Redis::builder(server.url()).prefix("lifetimes").build().await.unwrap();
+        redis.refresh_store()
+    });
+}

@@ -1,6 +1,10 @@
 //! From the issuer to its keys.
 
-use tower_jwt_auth::{ConfigError, error::FetchErrorKind, keys::remote::RemoteKeysBuilder};
+use tower_jwt_auth::{
+    ConfigError,
+    error::FetchErrorKind,
+    keys::remote::{HttpClient, RemoteKeysBuilder},
+};
 
 use super::{
     provider::{Answer, Provider},
@@ -106,9 +110,9 @@ async fn j02_metadata_that_is_bad_is_refused() {
     let other = Provider::new([]);
     for (answer, expected) in [
         (Answer::Redirect(other.issuer()), FetchErrorKind::Redirect),
-        (metadata(&issuer, "http://keys.example.com/"), FetchErrorKind::KeysUrl("")),
-        (metadata(&issuer, "file:///etc/passwd"), FetchErrorKind::KeysUrl("")),
-        (metadata(&issuer, "https://a:b@keys.example.com/"), FetchErrorKind::KeysUrl("")),
+        (metadata(&issuer, "http://keys.example.com/"), FetchErrorKind::KeysUrl("".into())),
+        (metadata(&issuer, "file:///etc/passwd"), FetchErrorKind::KeysUrl("".into())),
+        (metadata(&issuer, "https://a:b@keys.example.com/"), FetchErrorKind::KeysUrl("".into())),
         (Answer::Body(b"<html>".to_vec(), Vec::new()), FetchErrorKind::NotMetadata),
         (Answer::Status(401), FetchErrorKind::Status(401)),
         (Answer::Status(429), FetchErrorKind::Status(429)),
@@ -224,6 +228,182 @@ async fn what_the_built_in_client_cannot_use_is_refused() {
         let error = error.to_string();
         assert!(error.contains(part) && !error.contains("hunter2"), "{error}");
     }
+}
+
+#[tokio::test]
+async fn b25_http_inside_a_cluster_takes_the_exact_host() {
+    let of = |url: &str| RemoteKeys::at(url).issuer("https://sso.example.com/realms/p");
+    let url = "http://keycloak:8080/realms/p/protocol/openid-connect/certs";
+    let told = of(url).lazy().unwrap_err().to_string();
+    assert!(told.contains("`.dangerous().http_host(\"keycloak\")`"), "{told}");
+    assert!(told.contains("host `keycloak`") && told.contains("`http_hosts`"), "{told}");
+    for host in ["keycloak.", "key", "other", "eycloak"] {
+        assert!(of(url).dangerous().http_host(host).lazy().is_err(), "{host}");
+    }
+    for host in ["*", "", "http://keycloak", "keycloak:8080"] {
+        let error = of(url).dangerous().http_host("keycloak").dangerous().http_host(host).lazy();
+        assert!(error.unwrap_err().to_string().contains("exact host name"), "{host}");
+    }
+    let listed =
+        |url: &str| of(url).dangerous().http_host("other").dangerous().http_host("keycloak");
+    assert!(listed(url).lazy().is_ok());
+    // A client of one's own is asked no more than the built-in one.
+    let own = |_| async { Ok::<_, std::io::Error>(http::Response::new(String::new())) };
+    assert!(of(url).http_client(own).lazy().is_err());
+    assert!(listed(url).http_client(own).lazy().is_ok());
+    // A proxy elsewhere would see the keys in the clear.
+    assert!(listed(url).proxy("http://proxy.example.com:3128").lazy().is_err());
+    assert!(listed(url).proxy("http://localhost:3128").lazy().is_ok());
+    let discovered = RemoteKeys::discover("http://keycloak:8080/realms/p");
+    assert!(discovered.lazy().unwrap_err().to_string().contains("http_host(\"keycloak\")"));
+    let discovered = RemoteKeys::discover("http://keycloak:8080/realms/p").dangerous();
+    assert!(discovered.http_host("keycloak").lazy().is_ok());
+}
+
+#[tokio::test]
+async fn b24_b26_b27_each_message_names_a_way_out() {
+    let provider = Provider::new([key(Algorithm::ES256)]);
+    let base = provider.issuer();
+    let told =
+        async |issuer: &str| RemoteKeys::discover(issuer).build().await.unwrap_err().to_string();
+    // Nextcloud: the metadata redirects, and where it leads names the issuer without the path.
+    provider.answer_at(OIDC, Answer::Redirect(format!("{base}/index.php{OIDC}")));
+    let there = metadata(&format!("{base}/"), &format!("{base}/index.php/jwks"));
+    provider.answer_at(&format!("/index.php{OIDC}"), there);
+    let error = told(&format!("{base}/")).await;
+    assert!(error.contains("`RemoteKeys::at(jwks_uri).issuer(issuer)`"), "{error}");
+    let error = told(&format!("{base}/index.php")).await;
+    let way = format!("`RemoteKeys::at(\"{base}/index.php/jwks\").issuer(\"{base}/\")`");
+    assert!(error.contains(&way), "{error}");
+    // Azure AD B2C: the issuer in the document has no metadata.
+    let policy = "/c.onmicrosoft.com/b2c_1_x/v2.0";
+    let guid = format!("{base}/guid/v2.0/");
+    provider.answer_at(&format!("{policy}{OIDC}"), metadata(&guid, &format!("{base}/keys")));
+    let error = told(&format!("{base}{policy}")).await;
+    let way = format!("`RemoteKeys::at(\"{base}/keys\").issuer(\"{guid}\")`");
+    assert!(error.contains(&way), "{error}");
+    let error = told(&guid).await;
+    assert!(error.contains("404") && error.contains("RemoteKeys::at(jwks_uri).issuer("), "{error}");
+    // Entra ID: the document of all tenants, and a query.
+    let many = format!("{base}/{{tenantid}}/v2.0");
+    provider.answer_at(&format!("/common/v2.0{OIDC}"), metadata(&many, &format!("{base}/keys")));
+    let error = told(&format!("{base}/common/v2.0")).await;
+    assert!(error.contains("Issuers::builder().resolve(") && error.contains(&many), "{error}");
+    let error = told(&format!("{base}/TID/v2.0?appid=X")).await;
+    assert!(error.contains("`RemoteKeys::at(…).issuer(…)`"), "{error}");
+    for keys in [RemoteKeys::discover(&many), RemoteKeys::at(&base).issuer(&many)] {
+        let error = keys.lazy().unwrap_err().to_string();
+        assert!(error.contains("Issuers::builder().resolve("), "{error}");
+    }
+    // A page for everything, and the keys themselves.
+    provider.answer_at(OIDC, Answer::Body(b"<html>".to_vec(), Vec::new()));
+    assert!(told(&base).await.contains("RemoteKeys::at(jwks_uri).issuer("));
+    provider.answer(Answer::Redirect(base.clone()));
+    let error = provider.remote().build().await.unwrap_err().to_string();
+    assert!(error.contains("configure the address it leads to"), "{error}");
+}
+
+#[tokio::test]
+async fn b29_credentials_are_asked_for_at_each_fetch() {
+    let provider = Provider::new([key(Algorithm::ES256)]);
+    let token = std::sync::Arc::new(std::sync::Mutex::new(Ok("Bearer sa-1")));
+    let given = token.clone();
+    let authorization = move || {
+        let value = given.lock().unwrap().map(http::HeaderValue::from_static);
+        async move { value.map_err(|why: &str| std::io::Error::other(why)) }
+    };
+    let sent =
+        || provider.last_request().into_iter().find(|line| line.starts_with("authorization"));
+    let builder = provider.remote().authorization(authorization.clone());
+    assert!(!format!("{builder:?}").contains("sa-1"));
+    let keys = builder.build().await.unwrap();
+    assert_eq!(sent().as_deref(), Some("authorization: bearer sa-1"));
+    *token.lock().unwrap() = Ok("Bearer sa-2");
+    keys.refresh().await.unwrap();
+    assert_eq!(sent().as_deref(), Some("authorization: bearer sa-2"));
+    let fetches = provider.fetches();
+    *token.lock().unwrap() = Err("the token file is not there");
+    let error = keys.refresh().await.unwrap_err();
+    assert_eq!(*error.kind(), FetchErrorKind::Authorization("the token file is not there".into()));
+    assert!(error.to_string().contains("`.authorization(…)` has failed: the token file"));
+    assert_eq!(provider.fetches(), fetches);
+    assert_eq!(keys.status().ids, ["ES256"], "the present keys stay");
+    assert!(!format!("{keys:?} {:?}", keys.status()).contains("sa-"));
+    // A client of one's own sees it, marked as sensitive.
+    *token.lock().unwrap() = Ok("Bearer sa-3");
+    let seen = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+    let own = {
+        let seen = seen.clone();
+        move |request: http::Request<bytes::Bytes>| {
+            *seen.lock().unwrap() = format!("{request:?}");
+            async { Ok::<_, std::io::Error>(http::Response::new(String::new())) }
+        }
+    };
+    let failed = provider.remote().http_client(own).authorization(authorization).build().await;
+    let seen = seen.lock().unwrap();
+    assert!(failed.is_err() && seen.contains("authorization") && !seen.contains("sa-3"), "{seen}");
+}
+
+#[tokio::test]
+async fn b29_credentials_go_to_the_configured_origin_only() {
+    let (provider, other) = (Provider::new([key(Algorithm::ES256)]), Provider::new([]));
+    other.answer_at("/keys", Answer::Status(401));
+    let authorization =
+        || async { Ok::<_, std::io::Error>(http::HeaderValue::from_static("Bearer sa")) };
+    let has = |provider: &Provider| {
+        provider.last_request().iter().any(|line| line.starts_with("authorization"))
+    };
+    let discover = || RemoteKeys::discover(provider.issuer()).authorization(authorization);
+    discover().build().await.unwrap();
+    assert!(has(&provider) && provider.fetches() == 1, "keys of the same origin");
+    let keys_url = format!("{}/keys", other.issuer());
+    provider.answer_at(OIDC, metadata(&provider.issuer(), &keys_url));
+    let error = discover().build().await.unwrap_err().to_string();
+    assert!(has(&provider) && !has(&other) && other.hits("/keys") == 1);
+    assert!(error.contains("sends nothing to this origin"), "{error}");
+    // In the clear, they stay on this machine.
+    let keys = RemoteKeys::at("http://keycloak:8080/certs").dangerous().http_host("keycloak");
+    let error = keys.authorization(authorization).lazy().unwrap_err();
+    assert!(error.to_string().contains("over `http` to another machine"), "{error}");
+}
+
+/// Fetches as if the names of a cluster led to this provider.
+fn cluster(provider: &Provider) -> impl HttpClient {
+    let own = reqwest::Client::builder().no_proxy().build().unwrap();
+    let issuer = provider.issuer();
+    move |mut request: http::Request<bytes::Bytes>| {
+        let path = request.uri().path_and_query().unwrap().to_string();
+        *request.uri_mut() = format!("{issuer}{path}").parse().unwrap();
+        let own = own.clone();
+        async move {
+            let response = own.execute(request.try_into()?).await?;
+            Ok::<_, reqwest::Error>(http::Response::<reqwest::Body>::from(response))
+        }
+    }
+}
+
+#[tokio::test]
+async fn b25_metadata_over_https_never_leads_to_a_listed_host_over_http() {
+    let provider = Provider::new([key(Algorithm::ES256)]);
+    let build = async |issuer: &str, jwks_uri: &str| {
+        provider.answer_at(OIDC, metadata(issuer, jwks_uri));
+        let keys = RemoteKeys::discover(issuer).http_client(cluster(&provider));
+        keys.dangerous().http_host("keycloak").build().await
+    };
+    let good = build("http://keycloak:8080", "http://keycloak:8080/jwks").await.unwrap();
+    assert_eq!(good.status().ids, ["ES256"]);
+    assert!(build("http://keycloak:8080", "https://sso.example.com/jwks").await.is_ok());
+    let fetches = provider.fetches();
+    for (issuer, jwks_uri) in [
+        ("https://keycloak", "http://keycloak:8080/jwks"),
+        ("https://sso.example.com", "http://keycloak:8080/jwks"),
+        ("http://keycloak:8080", "http://localhost/jwks"),
+        ("http://keycloak:8080", "http://other/jwks"),
+    ] {
+        let found = cause(build(issuer, jwks_uri).await);
+        assert!(matches!(found, FetchErrorKind::KeysUrl(_)), "{issuer} {jwks_uri}: {found}");
+    }
+    assert_eq!(provider.fetches(), fetches, "none of them was asked");
 }
 
 #[tokio::test]

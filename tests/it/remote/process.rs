@@ -311,8 +311,18 @@ fn wrong_settings_are_told_in_one_line() {
         (vec![("LEEWAY_SECS", "-1")], "LEEWAY_SECS is whole seconds"),
         (vec![("LEEWAY_SECS", "1000")], "300 s"),
         (vec![("JWKS_TTL_SECS", "0")], "10 ms"),
-        (vec![("JWKS_URL", "http://keys.example.com")], "`http` is for loopback alone"),
-        (vec![("JWKS_URL", ""), ("ISSUER", "http://login.example.com")], "for loopback alone"),
+        (vec![("JWKS_URL", "http://keys.example.com")], "host `keys.example.com` is refused"),
+        (vec![("JWKS_URL", ""), ("ISSUER", "http://login.example.com")], "http_hosts"),
+        (vec![("ALLOW_HTTP", ""), ("HTTP_HOSTS", "keycloak")], "takes ALLOW_HTTP=1"),
+        (
+            vec![("JWKS_URL", "http://other/"), ("ALLOW_HTTP", ""), ("HTTP_HOSTS", "keycloak")],
+            "its name in HTTP_HOSTS",
+        ),
+        (
+            vec![("JWKS_URL", "http://other/"), ("HTTP_HOSTS", "keycloak")],
+            "host `other` is refused",
+        ),
+        (vec![("HTTP_HOSTS", "*.svc")], "exact host name"),
         (vec![("ALLOW_HTTP", "0")], "takes ALLOW_HTTP=1"),
         (vec![("ALLOW_HTTP", "")], "takes ALLOW_HTTP=1"),
         (vec![("ALLOW_HTTP", ""), ("JWKS_URL", "")], "takes ALLOW_HTTP=1"),
@@ -343,6 +353,36 @@ fn wrong_settings_are_told_in_one_line() {
         assert!(!text.contains("panicked"), "{text}");
     }
     std::fs::remove_file(private).unwrap();
+}
+
+#[tokio::test]
+async fn b30_a_proxy_of_the_environment_is_told_if_it_could_have_helped() {
+    let base = [("ISSUER", "https://127.0.0.1:1/"), ("AUDIENCE", AUDIENCE)];
+    for (name, is_told) in [("HTTPS_PROXY", true), ("all_proxy", true), ("HTTP_PROXY", false)] {
+        let variables: Vec<_> =
+            base.into_iter().chain([(name, "http://user:hunter2@127.0.0.1:1")]).collect();
+        let text = String::from_utf8(refuses(&variables).stderr).unwrap();
+        assert!(text.contains("cannot be reached") && !text.contains("hunter2"), "{text}");
+        let told = format!("`{name}` is set in the environment and is not used");
+        assert_eq!(text.contains(&told) && text.contains("::proxy`"), is_told, "{text}");
+    }
+    let text = String::from_utf8(refuses(&base).stderr).unwrap();
+    assert!(text.contains("cannot be reached") && !text.contains("environment"), "{text}");
+}
+
+#[tokio::test]
+async fn b25_http_from_another_host_takes_its_name() {
+    let keys = "http://keycloak.invalid:8080/certs";
+    let variables = [
+        ("ISSUER", "https://sso.example.com"),
+        ("AUDIENCE", AUDIENCE),
+        ("JWKS_URL", keys),
+        ("ALLOW_HTTP", ""),
+        ("HTTP_HOSTS", "idp, keycloak.invalid"),
+        ("LAZY", "1"),
+    ];
+    let server = Server::start(&variables);
+    assert_eq!(server.asked(server.get("/health")).await.0, 503, "it starts, and has no keys");
 }
 
 #[tokio::test]

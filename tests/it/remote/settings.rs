@@ -21,7 +21,15 @@ async fn keys_are_fetched() {
 #[tokio::test]
 async fn what_cannot_be_is_told() {
     for (changes, said) in [
-        (json!({"jwks_url": "http://keys.example.com/"}), "`http` is for loopback alone"),
+        (json!({"jwks_url": "http://keys.example.com/"}), "host `keys.example.com` is refused"),
+        (
+            json!({"jwks_url": "http://keys.example.com/", "http_hosts": "other, keys"}),
+            "host `keys.example.com` is refused",
+        ),
+        (
+            json!({"jwks_url": "http://keys.example.com/", "http_hosts": ["*.example.com"]}),
+            "exact host name",
+        ),
         (json!({"issuer": "login"}), "it is no URL"),
         (json!({"jwks_cooldown": "90 days"}), "30 days"),
         (json!({"jwks_timeout": 0}), "10 ms"),
@@ -30,4 +38,14 @@ async fn what_cannot_be_is_told() {
         assert!(error.contains(said), "{changes}: {error}");
         assert!(!error.contains('\n'), "one line: {error}");
     }
+}
+
+#[tokio::test]
+async fn b25_hosts_for_http_are_named() {
+    let changes = json!({
+        "jwks_url": "http://keycloak:8080/certs", "http_hosts": ["idp", "keycloak"], "lazy": true,
+    });
+    assert!(verifier_of(changes).await.is_ok());
+    let text = json!({"issuer": "http://idp/x", "http_hosts": "idp,keycloak", "lazy": true});
+    assert!(verifier_of(text).await.is_ok());
 }

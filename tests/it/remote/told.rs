@@ -74,3 +74,37 @@ fn changes_are_told_once() {
     assert_eq!(count("a key is left out"), 2, "{own}");
     assert_eq!(count("WARN"), 2, "a private key, and a failure: {own}");
 }
+
+#[test]
+fn a_rotation_is_told_and_a_removed_key_that_still_signs() {
+    let (own, _) = told(async || {
+        let (old, new) = (key(Algorithm::ES256), fresh(Algorithm::ES256, "n\new"));
+        let other = fresh(Algorithm::EdDSA, "other");
+        let provider = Provider::new([old, &other]);
+        let keys = provider.remote().cooldown(ms(0)).build().await.unwrap();
+        let verifier = verifier(keys.clone());
+        let tokens: Vec<_> = (0..3).map(|n| old.token(&claims_with(json!({"n": n})))).collect();
+        for token in &tokens {
+            accepted(now(&verifier, token));
+        }
+        provider.publish([&new, &other]);
+        keys.refresh().await.unwrap();
+        keys.refresh().await.unwrap();
+        for token in &tokens {
+            refused(verifier.verify(token).await, &ErrorKind::UnknownKey);
+        }
+        // A key that nobody ever had is no such key.
+        refused(verifier.verify(&unknown(1)).await, &ErrorKind::UnknownKey);
+    });
+    let lines = |text: &str| -> Vec<String> {
+        own.lines().filter(|line| line.contains(text)).map(String::from).collect()
+    };
+    let rotated = lines("keys were rotated");
+    assert_eq!(rotated.len(), 1, "{own}");
+    let told = &rotated[0];
+    assert!(told.contains("INFO") && told.contains(r#"added="n\new""#), "{told}");
+    assert!(told.contains(r#"removed="ES256""#), "{told}");
+    let used = lines("a token names a key that was removed");
+    assert_eq!(used.len(), 1, "one in ten seconds: {own}");
+    assert!(used[0].contains("WARN") && used[0].contains(r#"kid="ES256""#), "{}", used[0]);
+}

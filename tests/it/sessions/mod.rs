@@ -2,14 +2,21 @@
 
 #[cfg(all(feature = "axum", feature = "redis", feature = "remote"))]
 pub(crate) mod app;
+#[cfg(feature = "axum")]
+mod client;
+#[cfg(feature = "axum")]
+mod clients;
 mod interop;
 mod issue;
 #[cfg(unix)]
 mod key_directory;
 mod keys;
+mod lifetimes;
 mod list;
 mod metadata;
 pub(crate) mod model;
+#[cfg(feature = "axum")]
+mod pages;
 mod refresh;
 mod revocation;
 #[cfg(feature = "axum")]

@@ -2,7 +2,7 @@
 //!
 //! [`check_store`] is for every store: give it one that is empty each time.
 
-use std::sync::Arc;
+use std::{slice, sync::Arc, time::Duration};
 
 use proptest::{
     collection::vec,
@@ -255,7 +255,7 @@ impl World {
 }
 
 pub(crate) fn tokens(store: impl RefreshStore, clock: &FixedClock) -> RefreshTokens {
-    let seconds = std::time::Duration::from_secs;
+    let seconds = Duration::from_secs;
     RefreshTokens::builder(store)
         .grace(seconds(GRACE))
         .idle_lifetime(seconds(IDLE))
@@ -296,6 +296,49 @@ pub(crate) fn check_store<S: RefreshStore + Clone>(cases: u32, make: impl AsyncF
     if let Err(error) = ran {
         panic!("{error}");
     }
+}
+
+/// Checks that a store keeps what a login says of its end, over rotations. It is a test's whole
+/// body.
+pub(crate) fn check_lifetimes<S: RefreshStore + Clone>(make: impl AsyncFn() -> S) {
+    let seconds = Duration::from_secs;
+    Runtime::new().unwrap().block_on(async {
+        let (store, clock) = (make().await, FixedClock::default());
+        let tokens = RefreshTokens::builder(store.clone())
+            .idle_lifetime(seconds(1000))
+            .browser_idle_lifetime(seconds(100))
+            .absolute_lifetime(seconds(3000))
+            .grace(seconds(0))
+            .clock(clock.clone())
+            .build()
+            .unwrap();
+        let login = Login::new("ada").until_browser_closes().lifetime(seconds(250));
+        let mut short = tokens.open(login).await.unwrap();
+        let mut usual = tokens.open(Login::new("grace")).await.unwrap();
+        for now in [90, 180, 240] {
+            set(&clock, now);
+            short = tokens.rotate(short.token().as_str()).await.unwrap();
+            usual = tokens.rotate(usual.token().as_str()).await.unwrap();
+            let at = |time: u64| i64::try_from(NOW + time).unwrap();
+            for (session, ends) in
+                [(short.session(), (now + 100).min(250)), (usual.session(), now + 1000)]
+            {
+                assert_eq!(session.expires_at(), at(ends));
+                let family = store.get(session.id(), at(now)).await.unwrap().unwrap();
+                assert_eq!(family.session(), session, "as it is stored");
+                let listed = tokens.list(session.subject()).await.unwrap();
+                assert_eq!(listed, slice::from_ref(session));
+            }
+            assert!(short.session().ends_with_browser());
+            assert!(!usual.session().ends_with_browser());
+        }
+        set(&clock, 250);
+        assert!(tokens.rotate(short.token().as_str()).await.is_err());
+        let idle = tokens.open(Login::new("ada").until_browser_closes()).await.unwrap();
+        set(&clock, 350);
+        assert!(tokens.rotate(idle.token().as_str()).await.is_err(), "idle for too long");
+        assert!(tokens.rotate(usual.token().as_str()).await.is_ok());
+    });
 }
 
 async fn check_ids<S: RefreshStore + Clone>(store: S) {

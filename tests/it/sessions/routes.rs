@@ -1,129 +1,18 @@
 //! The routes that log in, refresh and log out, as browsers and other clients see them.
 
-use axum::{Router, body::Body, response::IntoResponse, routing::get};
-use http::{HeaderMap, Method, Request, Response, StatusCode, header, request::Parts};
-use http_body_util::BodyExt;
+use http::{Method, Request, StatusCode, header};
 use hyper::body as http_body;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use tower_jwt_auth::{
-    Algorithm, Claims,
-    issue::{Grant, SigningKey, TokenCookies, TokenIssuer},
+    issue::{Grant, TokenCookies},
     refresh::Login,
     refresh::Session,
     revocation::MemoryDenylist,
-    sessions::{Sessions, SessionsBuilder},
     verifier::RuleError,
 };
 
-const ORIGIN: &str = "https://app.example.com";
-
-fn builder() -> SessionsBuilder {
-    let issuer = TokenIssuer::builder()
-        .issuer(ORIGIN)
-        .audience("https://app.example.com/api")
-        .key(SigningKey::generate(Algorithm::EdDSA).unwrap())
-        .build()
-        .unwrap();
-    Sessions::builder(issuer)
-        .cookies(TokenCookies::builder().public_origin(ORIGIN).build().unwrap())
-}
-
-fn app(sessions: &Sessions) -> Router {
-    let login = {
-        let sessions = sessions.clone();
-        move |parts: Parts| async move {
-            sessions.login(&parts, Login::new("ada").scope("read")).await.into_response()
-        }
-    };
-    Router::new()
-        .route("/me", get(me).post(me))
-        .route_layer(sessions.layer().unwrap())
-        .route("/auth/login", axum::routing::post(login))
-        .route_service("/auth/refresh", sessions.refresh_service())
-        .route_service("/auth/logout", sessions.logout_service())
-}
-
-async fn me(user: Claims) -> String {
-    user.subject().unwrap_or_default().to_owned()
-}
-
-/// A client of the routes.
-struct Client(Router);
-
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Value,
-}
-
-impl Client {
-    async fn send(
-        &self,
-        method: Method,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: impl Into<Body>,
-    ) -> Answer {
-        let mut request = Request::builder().method(method).uri(path);
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let request = request.body(body.into()).unwrap();
-        let response: Response<Body> = self.0.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.unwrap().to_bytes();
-        let text = String::from_utf8(bytes.to_vec()).unwrap();
-        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        if path.starts_with("/auth/") {
-            assert_eq!(parts.headers[header::CACHE_CONTROL], "no-store", "{path}");
-        }
-        Answer { status: parts.status, headers: parts.headers, body }
-    }
-
-    async fn post(&self, path: &str, headers: &[(&str, &str)], body: Value) -> Answer {
-        let json = [headers, &[("content-type", "application/json")]].concat();
-        self.send(Method::POST, path, &json, body.to_string()).await
-    }
-
-    /// Logs in without a browser.
-    async fn tokens(&self) -> (String, String) {
-        let answer = self.post("/auth/login", &[("accept", "application/json")], json!({})).await;
-        assert_eq!(answer.status, 200);
-        answer.tokens()
-    }
-
-    async fn me(&self, access: &str) -> StatusCode {
-        let bearer = format!("Bearer {access}");
-        self.send(Method::GET, "/me", &[("authorization", &bearer)], "").await.status
-    }
-}
-
-impl Answer {
-    fn tokens(&self) -> (String, String) {
-        let text = |name: &str| self.body[name].as_str().unwrap().to_owned();
-        (text("access_token"), text("refresh_token"))
-    }
-
-    /// The cookies that are set: name, value, attributes.
-    fn cookies(&self) -> Vec<(String, String, String)> {
-        let cookies = self.headers.get_all(header::SET_COOKIE).iter();
-        cookies
-            .map(|cookie| {
-                let (pair, rest) = cookie.to_str().unwrap().split_once("; ").unwrap();
-                let (name, value) = pair.split_once('=').unwrap();
-                (name.to_owned(), value.to_owned(), rest.to_owned())
-            })
-            .collect()
-    }
-
-    fn cookie_header(&self) -> String {
-        let pairs = self.cookies().into_iter().map(|(name, value, _)| format!("{name}={value}"));
-        pairs.collect::<Vec<_>>().join("; ")
-    }
-}
-
-const SAME: (&str, &str) = ("sec-fetch-site", "same-origin");
+use super::client::{Client, ORIGIN, SAME, app, builder};
 
 #[tokio::test]
 async fn a_client_that_is_no_browser_has_its_tokens_in_the_body() {
@@ -246,7 +135,7 @@ async fn what_is_no_refresh_is_told_so() {
     assert_eq!(client.post("/auth/refresh", &[], json!({})).await.status, 401);
     assert_eq!(
         client.send(Method::POST, "/auth/refresh", &[], "refresh_token=x").await.status,
-        401
+        415
     );
     for path in ["/auth/refresh", "/auth/logout"] {
         let answer = client.send(Method::GET, path, &[], "").await;

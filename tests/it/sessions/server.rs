@@ -199,7 +199,7 @@ async fn its_keys_are_public() {
         assert!(metadata.headers["cache-control"].to_str().unwrap().starts_with("public"));
     }
     assert_eq!(ask(app.get("/health")).await.status, 200);
-    for path in ["/", "/app.js", "/style.css"] {
+    for path in ["/", "/app.js", "/style.css", "/favicon.svg"] {
         assert_eq!(ask(app.get(path)).await.headers["cache-control"], "no-store");
     }
 }

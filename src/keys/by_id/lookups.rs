@@ -1,0 +1,341 @@
+//! The lookups: one for an id at a time, and so many at once as the limits allow.
+
+use std::{
+    collections::HashMap,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    runtime::Handle,
+    sync::watch,
+    time::{Instant, timeout, timeout_at},
+};
+
+use super::{
+    limits::{Limits, Misses},
+    table::{CachedKey, Table},
+};
+use crate::{
+    clock::{Clock, unix_seconds},
+    error::BoxError,
+    expiring::ExpiringMap,
+    keys::{
+        answer::{Deadline, KeyAnswer},
+        key::Key,
+        trusted::{Generation, StillTrusted},
+    },
+    observe::Outage,
+    runtime::runtime_with_timer,
+};
+
+/// The function of the application.
+pub(super) type LookupFn = Box<dyn Fn(String) -> LookupFuture + Send + Sync>;
+pub(super) type LookupFuture = Pin<Box<dyn Future<Output = Result<Option<Key>, BoxError>> + Send>>;
+
+pub(super) struct Lookups {
+    pub(super) issuer: Option<Box<str>>,
+    pub(super) limits: Limits,
+    function: LookupFn,
+    clock: Box<dyn Clock>,
+    /// The times of the state count from here.
+    start: Instant,
+    table: Table,
+    state: Mutex<State>,
+    /// Requests that wait have a clone of it.
+    waiting: Arc<()>,
+    outage: Outage,
+}
+
+struct State {
+    under_way: HashMap<Box<str>, watch::Receiver<Option<Ended>>>,
+    /// The ids whose lookups found no key or failed, in milliseconds.
+    refused: ExpiringMap<Box<str>, Refused>,
+    misses: Misses,
+}
+
+/// How a lookup has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    Found,
+    Absent,
+    Failed,
+}
+
+#[derive(Clone, Copy)]
+enum Refused {
+    Absent,
+    /// Until this time.
+    Failed(Duration),
+}
+
+impl Lookups {
+    pub(super) fn new(
+        function: LookupFn,
+        issuer: Option<Box<str>>,
+        limits: Limits,
+        clock: Box<dyn Clock>,
+    ) -> Self {
+        Self {
+            issuer,
+            function,
+            clock,
+            start: Instant::now(),
+            table: Table::new(limits.max_keys),
+            state: Mutex::new(State {
+                under_way: HashMap::new(),
+                refused: ExpiringMap::new(MOST_REFUSED),
+                misses: Misses::default(),
+            }),
+            waiting: Arc::new(()),
+            outage: Outage::default(),
+            limits,
+        }
+    }
+
+    /// The key of an id, if it is known and may be used. If it is due to be looked up again, no
+    /// request waits for that.
+    pub(super) fn find(self: &Arc<Self>, id: &str) -> Option<Arc<CachedKey>> {
+        let now = self.wall();
+        let key = self.table.find(id, now)?;
+        if key.is_due(now) {
+            self.renew(id, &key);
+        }
+        Some(key)
+    }
+
+    /// Whether the key of this generation may be used. If it is due to be looked up again, no
+    /// request waits for that.
+    pub(super) fn still_trust(self: &Arc<Self>, generation: Generation) -> Option<StillTrusted> {
+        let (evidence, due) = self.table.still_trust(generation, self.wall())?;
+        if let Some(key) = due {
+            self.renew(key.id(), &key);
+        }
+        Some(evidence)
+    }
+
+    /// Asks for a key that is missing.
+    #[cold]
+    pub(super) fn ask(
+        self: &Arc<Self>,
+        id: &str,
+        deadline: Option<Deadline>,
+    ) -> KeyAnswer<PendingLookup> {
+        let pending = |result| {
+            let deadline = deadline.unwrap_or_else(|| Instant::now() + self.limits.timeout + GRACE);
+            let waiting = Arc::clone(&self.waiting);
+            let retry_after = self.limits.cooldown;
+            KeyAnswer::Wait(PendingLookup { result, deadline, retry_after, _waiting: waiting })
+        };
+        let Some(runtime) = runtime_with_timer() else {
+            return KeyAnswer::Unavailable { retry_after: self.limits.cooldown };
+        };
+        let (now, mut state) = (self.now(), self.state());
+        if self.table.find(id, self.wall()).is_some() {
+            // A lookup has ended since the request looked.
+            return pending(watch::channel(Some(Ended::Found)).1);
+        }
+        match state.refused.get(id, millis(now)) {
+            Some(Refused::Absent) => return KeyAnswer::Unknown,
+            Some(Refused::Failed(until)) => {
+                return KeyAnswer::Unavailable { retry_after: until.saturating_sub(now) };
+            }
+            None => {}
+        }
+        if Arc::strong_count(&self.waiting) > MOST_WAITING {
+            return KeyAnswer::Later { retry_after: SOON };
+        }
+        if let Some(result) = state.under_way.get(id) {
+            return pending(result.clone());
+        }
+        match self.begin(&mut state, id, now) {
+            Ok((lookup, result)) => {
+                // A runtime that is shutting down drops the task right here, which takes the lock.
+                drop(state);
+                lookup.spawn(&runtime);
+                pending(result)
+            }
+            Err(retry_after) => KeyAnswer::Later { retry_after },
+        }
+    }
+
+    /// Looks up a known key again.
+    #[cold]
+    fn renew(self: &Arc<Self>, id: &str, key: &CachedKey) {
+        let lookup = runtime_with_timer().and_then(|runtime| {
+            let mut state = self.state();
+            let is_idle = !state.under_way.contains_key(id);
+            let begun = is_idle.then(|| self.begin(&mut state, id, self.now()).ok()).flatten();
+            Some((runtime, begun?.0))
+        });
+        match lookup {
+            Some((runtime, lookup)) => lookup.spawn(&runtime),
+            None => key.postpone(self.next_try()),
+        }
+    }
+
+    /// Begins a lookup, or says when to try again.
+    fn begin(
+        self: &Arc<Self>,
+        state: &mut State,
+        id: &str,
+        now: Duration,
+    ) -> Result<(RunningLookup, watch::Receiver<Option<Ended>>), Duration> {
+        if let Some(pause) = state.misses.pause(now, &self.limits) {
+            return Err(pause);
+        }
+        if state.under_way.len() >= self.limits.max_lookups {
+            return Err(SOON);
+        }
+        let (sender, result) = watch::channel(None);
+        state.under_way.insert(id.into(), result.clone());
+        let lookups = Arc::clone(self);
+        Ok((RunningLookup { lookups, id: id.into(), began: now, sender }, result))
+    }
+
+    fn next_try(&self) -> i64 {
+        let cooldown = i64::try_from(self.limits.cooldown.as_secs()).unwrap_or(i64::MAX);
+        self.wall().saturating_add(cooldown.max(1))
+    }
+
+    /// The time that decides on keys, in seconds since 1970.
+    fn wall(&self) -> i64 {
+        unix_seconds(self.clock.now())
+    }
+
+    fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // No code panics while it holds the lock. If it did, the state would still be whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A lookup that is under way, until this is dropped.
+struct RunningLookup {
+    lookups: Arc<Lookups>,
+    id: Box<str>,
+    began: Duration,
+    sender: watch::Sender<Option<Ended>>,
+}
+
+impl RunningLookup {
+    fn spawn(self, runtime: &Handle) {
+        runtime.spawn(self.run());
+    }
+
+    async fn run(self) {
+        let lookups = &self.lookups;
+        let answer = timeout(lookups.limits.timeout, (lookups.function)(self.id.as_ref().into()));
+        let failed = match answer.await {
+            Ok(Ok(Some(key))) if key.algorithms().any(|one| one.is_symmetric()) => {
+                "a shared secret is no key that is looked up, give a public key".into()
+            }
+            Ok(Ok(key)) => return self.end(key),
+            Ok(Err(cause)) => cause,
+            Err(_) => "no answer in time".into(),
+        };
+        lookups.outage.not_looked_up(&*failed);
+    }
+
+    /// Takes the answer of the function.
+    fn end(self, key: Option<Key>) {
+        let (lookups, id) = (&self.lookups, &*self.id);
+        lookups.outage.looked_up();
+        let Some(key) = key else {
+            lookups.table.remove(id);
+            self.ended(Ended::Absent);
+            return;
+        };
+        let key = match (&lookups.issuer, key.issuer()) {
+            (Some(issuer), None) => key.with_issuer(&**issuer),
+            _ => key,
+        };
+        let now = lookups.wall();
+        let lifetime = i64::try_from(lookups.limits.lifetime.as_secs()).unwrap_or(i64::MAX);
+        let at = |part: i64| now.saturating_add(part);
+        let times = (now, at(lifetime - lifetime / 4), at(lifetime));
+        lookups.table.insert(id, key.with_kid(id), times);
+        self.ended(Ended::Found);
+    }
+
+    fn ended(&self, how: Ended) {
+        let (lookups, limits) = (&self.lookups, &self.lookups.limits);
+        let now = lookups.now();
+        let mut state = lookups.state();
+        if state.under_way.remove(&self.id).is_none() {
+            return;
+        }
+        // An absent key may be published while the function is asked, so that counts from the
+        // beginning.
+        let until = |from: Duration| from.saturating_add(limits.cooldown);
+        let refused = match how {
+            Ended::Found => None,
+            Ended::Absent => Some((Refused::Absent, until(self.began))),
+            Ended::Failed => Some((Refused::Failed(until(now)), until(now))),
+        };
+        if let Some((refused, until)) = refused {
+            state.misses.add(now, limits);
+            state.refused.insert(self.id.clone(), refused, millis(until), millis(now));
+        }
+        drop(state);
+        self.sender.send_replace(Some(how));
+    }
+}
+
+impl Drop for RunningLookup {
+    /// The lookup has failed, or its runtime has ended, unless it was ended before.
+    fn drop(&mut self) {
+        if self.sender.borrow().is_some() {
+            return;
+        }
+        if let Some(key) = self.lookups.table.find(&self.id, self.lookups.wall()) {
+            key.postpone(self.lookups.next_try());
+        }
+        self.ended(Ended::Failed);
+    }
+}
+
+/// A lookup that a request waits for.
+pub(crate) struct PendingLookup {
+    result: watch::Receiver<Option<Ended>>,
+    deadline: Deadline,
+    retry_after: Duration,
+    _waiting: Arc<()>,
+}
+
+impl PendingLookup {
+    pub(crate) fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
+    /// Waits for its end. A key that was found is in the table then.
+    pub(crate) async fn done(&mut self) -> KeyAnswer {
+        let ended = timeout_at(self.deadline, self.result.wait_for(Option::is_some)).await;
+        match ended.ok().and_then(Result::ok).and_then(|ended| *ended) {
+            Some(Ended::Found | Ended::Absent) => KeyAnswer::Unknown,
+            Some(Ended::Failed) | None => KeyAnswer::Unavailable { retry_after: self.retry_after },
+        }
+    }
+}
+
+/// How many requests may wait at a time: each holds a connection and its request.
+const MOST_WAITING: usize = 1000;
+
+/// How many ids without a key are kept. With more, the one that is oldest may be looked up again.
+const MOST_REFUSED: usize = 1000;
+
+/// When to try again if too many ids are looked up.
+const SOON: Duration = Duration::from_secs(1);
+
+/// The time that it takes to end a lookup, beyond its time-out.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// The unit in which refused ids expire.
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}

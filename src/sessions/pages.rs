@@ -1,0 +1,246 @@
+//! Pages without scripts: a layer that sends a browser to the route that renews its session.
+
+use std::{
+    fmt,
+    future::Future,
+    mem,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use http::{HeaderValue, Method, Request, Response, header};
+use pin_project_lite::pin_project;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::{
+    Sessions,
+    renew::{is_navigation, see_other, single},
+    return_path::ReturnPath,
+};
+use crate::{
+    error::{Error, ErrorKind},
+    verifier::{Claims, Verification},
+};
+
+/// Renews the sessions of browsers that open pages without scripts; made by
+/// [`Sessions::page_layer`].
+#[derive(Clone, Debug)]
+#[must_use = "a layer does nothing until it wraps a service"]
+pub struct PageLayer(Sessions);
+
+impl Sessions {
+    /// Makes a layer for pages that do not refresh by a script. It must be outside of
+    /// [`layer`](Self::layer), and needs the route of [`renew_service`](Self::renew_service).
+    ///
+    /// # Rules
+    ///
+    /// 1. A browser opens a page (`GET` with `Sec-Fetch-Mode: navigate` and `Sec-Fetch-Dest:
+    ///    document`) and has a session, but its access token is missing or expired. Then it is
+    ///    sent to the route that renews, below the path of the refresh cookie, and comes back
+    ///    with new cookies. This takes two redirects (303).
+    /// 2. A browser that sends a form from a page of the same origin in that state is sent to the
+    ///    same route, which asks its user to send the form again. The service does not see the
+    ///    form.
+    /// 3. All other requests pass: those of scripts, images and frames, a page that is fetched
+    ///    ahead (`Sec-Purpose`), requests with `Authorization`, and browsers that do not send
+    ///    `Sec-Fetch-Mode`.
+    /// 4. A browser that comes back without new cookies is not sent again for 10 s, so redirects
+    ///    do not go in circles.
+    ///
+    /// The session's cookies are `SameSite=Strict`: a browser that follows a link from another
+    /// site does not send them, so it is not renewed and sees the page as a guest does. It is
+    /// renewed when it opens the next page from this site.
+    ///
+    /// The layer must see the path that the browser has asked for: put it on the outermost router.
+    /// It does nothing with cookies [without
+    /// `SameSite`](crate::issue::TokenCookiesBuilder::without_same_site).
+    ///
+    /// # Example
+    /// ```
+    /// use axum::{Router, routing::get};
+    /// use tower_jwt_auth::{ConfigError, extract::Subject, sessions::Sessions};
+    ///
+    /// fn app(sessions: &Sessions) -> Result<Router, ConfigError> {
+    ///     Ok(Router::new()
+    ///         .route("/account", get(async |user: Subject| format!("hello {user}")))
+    ///         .route_layer(sessions.layer()?)
+    ///         .route_layer(sessions.page_layer()) // outside
+    ///         .route_service(sessions.renew_path(), sessions.renew_service()))
+    /// }
+    /// ```
+    pub fn page_layer(&self) -> PageLayer {
+        PageLayer(self.clone())
+    }
+
+    /// Decides about a request before its token is looked at.
+    fn page_step<B>(&self, request: &Request<B>) -> PageStep {
+        let (cookies, headers) = (&self.0.cookies, request.headers());
+        let renew = self.renew_path();
+        if !is_navigation(headers)
+            || headers.contains_key(header::AUTHORIZATION)
+            || !cookies.may_renew(headers)
+        {
+            return PageStep::Forward;
+        }
+        let target = match *request.method() {
+            Method::GET => ReturnPath::of(request.uri(), renew)
+                .map(|path| format!("{renew}?to={}", path.encoded())),
+            Method::POST if single(headers, "sec-fetch-site") == Some("same-origin") => {
+                let page = ReturnPath::of_referer(headers, renew)
+                    .or_else(|| ReturnPath::of(request.uri(), renew))
+                    .unwrap_or_else(ReturnPath::start);
+                Some(format!("{renew}?again={}", page.encoded()))
+            }
+            _ => None,
+        };
+        let Some(target) = target.and_then(|text| HeaderValue::try_from(text).ok()) else {
+            return PageStep::Forward;
+        };
+        match cookies.find_access(headers) {
+            Ok(None) => PageStep::Renew(target),
+            Ok(Some(token)) => PageStep::Verify(self.0.verifier.verify(token), target),
+            // The layer within refuses it, or removes it.
+            Err(_) => PageStep::Forward,
+        }
+    }
+}
+
+/// The decision on a request.
+enum PageStep {
+    Forward,
+    /// The browser is sent there.
+    Renew(HeaderValue),
+    /// The browser is sent there if the token has expired.
+    Verify(Verification, HeaderValue),
+}
+
+/// Whether a session is to be renewed because of this token. With any other fault,
+/// another token would not help.
+fn has_expired<C>(verified: &Result<Claims<C>, Error>) -> bool {
+    verified.as_ref().is_err_and(|error| matches!(error.kind(), ErrorKind::Expired))
+}
+
+impl<S> Layer<S> for PageLayer {
+    type Service = Pages<S>;
+
+    fn layer(&self, inner: S) -> Pages<S> {
+        Pages { inner, sessions: self.0.clone() }
+    }
+}
+
+/// A service behind [`PageLayer`].
+#[derive(Clone)]
+pub struct Pages<S> {
+    inner: S,
+    sessions: Sessions,
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for Pages<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
+    ResBody: Default,
+{
+    type Response = Response<ResBody>;
+    type Error = S::Error;
+    type Future = PageFuture<S, ReqBody>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let state = match self.sessions.page_step(&request) {
+            PageStep::Forward => State::Forward { future: self.inner.call(request) },
+            PageStep::Renew(target) => State::Renew { target: Some(target) },
+            PageStep::Verify(verification, target) => {
+                // The service that `poll_ready` made ready goes into the future. Its clone stays,
+                // and is polled before it is called.
+                let clone = self.inner.clone();
+                let ready = mem::replace(&mut self.inner, clone);
+                let parked = Some(Box::new((ready, request)));
+                State::Verify { verification, target: Some(target), parked }
+            }
+        };
+        PageFuture { state }
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for Pages<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pages").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
+pin_project! {
+    /// The response of [`Pages`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it before it is done drops the inner service's response.
+    #[must_use = "a future does nothing unless it is polled"]
+    pub struct PageFuture<S, ReqBody>
+    where
+        S: Service<Request<ReqBody>>,
+    {
+        #[pin]
+        state: State<S, ReqBody>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<S, ReqBody>
+    where
+        S: Service<Request<ReqBody>>,
+    {
+        Forward { #[pin] future: S::Future },
+        Renew { target: Option<HeaderValue> },
+        Verify {
+            verification: Verification,
+            target: Option<HeaderValue>,
+            parked: Option<Box<(S, Request<ReqBody>)>>,
+        },
+    }
+}
+
+impl<S, ReqBody, ResBody> Future for PageFuture<S, ReqBody>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    ResBody: Default,
+{
+    type Output = Result<Response<ResBody>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            let next = match this.state.as_mut().project() {
+                StateProj::Forward { future } => return future.poll(context),
+                StateProj::Renew { target } => {
+                    let target = target.take().expect("a future is not polled when it is done");
+                    return Poll::Ready(Ok(see_other(target)));
+                }
+                StateProj::Verify { verification, target, parked } => {
+                    let verified = ready!(Pin::new(verification).poll(context));
+                    if has_expired(&verified) {
+                        State::Renew { target: target.take() }
+                    } else {
+                        let parked = parked.take().expect("taken once, when the state changes");
+                        let (mut service, request) = *parked;
+                        State::Forward { future: service.call(request) }
+                    }
+                }
+            };
+            this.state.set(next);
+        }
+    }
+}
+
+impl<S, ReqBody> fmt::Debug for PageFuture<S, ReqBody>
+where
+    S: Service<Request<ReqBody>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PageFuture").finish_non_exhaustive()
+    }
+}

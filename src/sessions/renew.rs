@@ -1,0 +1,126 @@
+//! The route that renews the session of a browser, and sends it back to its page.
+
+use http::{HeaderMap, HeaderValue, Response, header, request::Parts};
+
+use super::{Sessions, answer::refuse, return_path::ReturnPath};
+use crate::{
+    error::{Error, ErrorKind},
+    issue::Body,
+    observe,
+};
+
+impl Sessions {
+    /// Answers a browser that [`PageLayer`](super::PageLayer) has sent here.
+    pub(super) async fn answer_renew(&self, parts: &Parts) -> Response<Body> {
+        let Parts { method, uri, headers, .. } = parts;
+        let (cookies, renew) = (&self.0.cookies, self.renew_path());
+        let again = ReturnPath::from_query(uri, "again", renew);
+        let page = again.clone().or_else(|| ReturnPath::from_query(uri, "to", renew));
+        let page = page.unwrap_or_else(ReturnPath::start);
+        if !is_navigation(headers) {
+            let reason = "only a browser that opens a page may renew its session in this way";
+            return refuse(ErrorKind::CrossSite { reason: reason.into() }.into());
+        }
+        let found = match cookies.find_refresh(method, uri, headers) {
+            Ok(found) => found,
+            Err(error) => return refuse(error),
+        };
+        let renewed = match found {
+            Some(token) => self.refresh_for(token, Some(cookies)).await,
+            None => Err(cookies.explain_missing(uri, headers)),
+        };
+        let answered = match renewed {
+            Ok(tokens) => {
+                let mut response = match again {
+                    Some(page) => send_again(&page),
+                    None => back_to(&page),
+                };
+                tokens.set_cookies(cookies, response.headers_mut()).map(|()| response)
+            }
+            // Nobody is logged in any more, so the page answers as it does a guest.
+            Err(error) if error.is_missing_token() || is_invalid_grant(&error) => {
+                observe::refused(&error);
+                let mut response = back_to(&page);
+                if cookies.is_any_in(headers) {
+                    cookies.clear(response.headers_mut());
+                }
+                Ok(response)
+            }
+            Err(error) => Err(error),
+        };
+        match answered.and_then(|mut response| {
+            cookies.mark_renewed(response.headers_mut())?;
+            Ok(response)
+        }) {
+            Ok(response) => response,
+            Err(error) => refuse(error),
+        }
+    }
+}
+
+fn is_invalid_grant(error: &Error) -> bool {
+    error.code() == Some("invalid_grant")
+}
+
+/// Whether a browser opens a page in a tab or window of its own, and does not only fetch it ahead.
+pub(super) fn is_navigation(headers: &HeaderMap) -> bool {
+    let own_site =
+        matches!(single(headers, "sec-fetch-site"), Some("same-origin" | "same-site" | "none"));
+    own_site
+        && single(headers, "sec-fetch-mode") == Some("navigate")
+        && single(headers, "sec-fetch-dest") == Some("document")
+        && !headers.contains_key("sec-purpose")
+        && !headers.contains_key("purpose")
+}
+
+/// The value of a header that occurs once.
+pub(super) fn single<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok(),
+        _ => None,
+    }
+}
+
+/// The answer that sends a browser to another page (RFC 9110 §15.4.4).
+pub(super) fn see_other<B: Default>(target: HeaderValue) -> Response<B> {
+    let mut response = Response::new(B::default());
+    *response.status_mut() = http::StatusCode::SEE_OTHER;
+    response.headers_mut().insert(header::LOCATION, target);
+    never_stored(&mut response);
+    response
+}
+
+fn back_to(page: &ReturnPath) -> Response<Body> {
+    // It has only characters that a header may have.
+    let start = HeaderValue::from_static("/");
+    see_other(HeaderValue::from_str(page.as_str()).unwrap_or(start))
+}
+
+/// The page that asks for a form once more.
+fn send_again(page: &ReturnPath) -> Response<Body> {
+    let text = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>Please send the form again</title>\n<h1>Please send the form again</h1>\n\
+         <p>Nothing was changed: your session had to be renewed first. \
+         <a href=\"{page}\">Go back to the page</a> and send the form again.</p>\n</html>\n"
+    );
+    let mut response = Response::new(Body::from(text));
+    never_stored(&mut response);
+    for (name, value) in [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+        ),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+fn never_stored<B>(response: &mut Response<B>) {
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+}
