@@ -8,7 +8,7 @@ use tower_jwt_auth::{
 };
 
 use super::{ask, issuer};
-use crate::fixed::{AUDIENCE, FixedClock};
+use crate::fixed::FixedClock;
 
 fn named(name: &str) -> TokenIssuer {
     issuer(&FixedClock::default()).issuer(name).build().unwrap()
@@ -169,6 +169,8 @@ async fn discovery_finds_the_keys_and_follows_a_rotation() {
     use axum::Router;
     use tokio::net::TcpListener;
     use tower_jwt_auth::{RemoteKeys, Verifier, issue::Grant};
+
+    use crate::fixed::AUDIENCE;
 
     for path in ["", "/", "/tenants/one"] {
         // Each path of the two is enough.
