@@ -62,7 +62,7 @@ impl<'a> RawClaims<'a> {
 fn malformed(error: &serde_json::Error, at_fault: Option<&'static str>) -> Malformed {
     let (fault, repeated) = json::fault(error);
     let claim = at_fault.filter(|_| error.is_data());
-    // What has a wrong type is then the payload itself.
+    // The payload itself has a wrong type then.
     let fault = match fault {
         JsonFault::WrongType if claim.is_none() => JsonFault::Syntax,
         fault => fault,

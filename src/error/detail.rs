@@ -1,15 +1,15 @@
-//! What an event says of a refusal besides its kind.
+//! The values in the event of a refusal.
 
 use crate::shown::shown;
 
-/// What an event says of a refusal besides its kind. Texts of a token are escaped and cut.
+/// The values in the event of a refusal, besides its kind. Texts of a token are escaped and cut.
 #[derive(Debug, Default)]
 pub(crate) struct Detail {
     /// The issuers whose rules were asked, as configured.
     pub(crate) issuer: Option<Box<str>>,
-    /// What the configuration allows.
+    /// The values that the configuration accepts.
     pub(crate) expected: Option<Box<str>>,
-    /// What the token has.
+    /// The value that the token has.
     pub(crate) seen: Option<Box<str>>,
     /// How many seconds ago its time ended, or is yet to come.
     pub(crate) late_by: Option<i64>,

@@ -45,7 +45,7 @@ pub enum ErrorKind {
     MalformedHeader {
         /// The registered member at fault, if it is one.
         member: Option<&'static str>,
-        /// What is wrong with it, or with the header.
+        /// The fault of that member, or of the header.
         fault: JsonFault,
     },
     /// The header has a member that changes how the token must be read, such
@@ -76,7 +76,7 @@ pub enum ErrorKind {
         /// The claim at fault: a registered one, or of a token with a good signature the name
         /// that is repeated. A name of the token is escaped, and cut at 64 characters.
         claim: Option<Cow<'static, str>>,
-        /// What is wrong with it, or with the payload.
+        /// The fault of that claim, or of the payload.
         fault: JsonFault,
     },
     /// A claim that is required is missing, `null` or empty.
@@ -459,7 +459,7 @@ impl fmt::Display for ErrorKind {
     }
 }
 
-/// What a fault says of a member.
+/// The part of a message that names the fault of a member.
 fn says(fault: JsonFault) -> &'static str {
     match fault {
         JsonFault::Syntax => "is no valid JSON",

@@ -209,8 +209,8 @@ impl DangerousKey {
     ///
     /// # Security
     ///
-    /// A secret must be as long as the hash (RFC 7518 §3.2). Whoever has one token can try out
-    /// secrets without asking anybody, and then issue tokens. Use this only while an issuer that
+    /// A secret must be as long as the hash (RFC 7518 §3.2). An attacker who has one token can
+    /// try secrets offline, and then issue tokens. Use this only while an issuer that
     /// you cannot change signs with such a secret.
     ///
     /// # Errors

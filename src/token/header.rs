@@ -32,7 +32,7 @@ impl<'a> Header<'a> {
         if let Err(error) = json::read(text, &mut raw) {
             let member = raw.at_fault.filter(|_| error.is_data());
             return Err(match (member, json::fault(&error).0) {
-                // What has a wrong type is then the header itself.
+                // The header itself has a wrong type then.
                 (None, JsonFault::WrongType) => malformed(None, JsonFault::Syntax),
                 (member, fault) => malformed(member, fault),
             });

@@ -1,4 +1,4 @@
-//! What the operator is told of a refusal: expected and seen values.
+//! The event of a refusal shows expected and seen values.
 
 use super::pipeline::Checks;
 use crate::{
@@ -83,7 +83,7 @@ impl Checks {
         error.with_detail(detail)
     }
 
-    /// Adds the issuer of a token that nobody has verified: only if that is asked for.
+    /// Adds the issuer of a token that was not verified, if the option is on.
     #[cold]
     pub(super) fn explain_unverified_issuer(&self, error: Error, issuer: &str) -> Error {
         if !self.log.unverified || !observe::tells_refusals() {
@@ -112,7 +112,7 @@ impl Checks {
         })
     }
 
-    /// Adds what a header has, which nobody has verified: only if that is asked for.
+    /// Adds the values of a header, which was not verified, if the option is on.
     #[cold]
     pub(super) fn explain_header(&self, error: Error, header: &Header<'_>) -> Error {
         if !self.log.unverified || !observe::tells_refusals() {

@@ -33,7 +33,7 @@ pub(super) struct Checks {
     pub(super) log: LogOptions,
 }
 
-/// What the events of a verifier may say.
+/// The values that the events of a verifier may show.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct LogOptions {
     /// Values of tokens whose signature was not verified.

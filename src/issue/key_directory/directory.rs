@@ -1,4 +1,4 @@
-//! Where the signing keys are, and how often they are read.
+//! The place of the signing keys, and the interval at which they are read.
 
 use std::{
     fs,

@@ -13,15 +13,45 @@ use crate::{
     results::{Row, number},
 };
 
+/// What a chart shows, and how large.
+pub(crate) struct Form {
+    is_shown: fn(&Row) -> bool,
+    /// The height of a bar, in pixels.
+    bar: f64,
+    /// Between two groups, in bars.
+    gap: f64,
+    /// The size of the number at a bar.
+    font: i32,
+}
+
+/// All good tokens. Bad ones by one algorithm, for the others say the same.
+pub(crate) const WHOLE: Form = Form {
+    is_shown: |row| match row.case {
+        Case::Repeated | Case::Distinct => true,
+        _ => row.algorithm == Algorithm::RS256,
+    },
+    bar: 11.0,
+    gap: 1.6,
+    font: 12,
+};
+
+/// Five rows, for the main README: at most 480 pixels high.
+pub(crate) const SMALL: Form = Form {
+    is_shown: |row| row.algorithm == Algorithm::RS256 && row.case != Case::Garbage,
+    bar: 7.8,
+    gap: 0.8,
+    font: 9,
+};
+
 /// Horizontal bars: a group for each row that is shown, a bar for each peer.
-pub(crate) fn draw(path: &Path, rows: &[Row]) -> Result<(), Box<dyn Error>> {
-    let rows: Vec<_> = rows.iter().filter(|row| is_shown(row)).collect();
-    let group = PEERS.len() as f64 + GAP;
+pub(crate) fn draw(path: &Path, rows: &[Row], form: &Form) -> Result<(), Box<dyn Error>> {
+    let rows: Vec<_> = rows.iter().filter(|row| (form.is_shown)(row)).collect();
+    let group = PEERS.len() as f64 + form.gap;
     let height = rows.len() as f64 * group;
     let times = rows.iter().flat_map(|row| row.cells.iter().flatten()).map(|cell| cell.least());
     let longest = times.fold(1.0, f64::max);
 
-    let size = (WIDTH, HEAD + (height * BAR) as u32 + FOOT);
+    let size = (WIDTH, HEAD + (height * form.bar) as u32 + FOOT);
     let root = SVGBackend::new(path, size).into_drawing_area();
     // Its own background, so that it can be read on a dark page too.
     root.fill(&WHITE)?;
@@ -46,7 +76,7 @@ pub(crate) fn draw(path: &Path, rows: &[Row]) -> Result<(), Box<dyn Error>> {
         .draw()?;
 
     for (index, row) in rows.iter().enumerate() {
-        let top = index as f64 * group + GAP / 2.0;
+        let top = index as f64 * group + form.gap / 2.0;
         let middle = top + PEERS.len() as f64 / 2.0;
         let (x, y) = chart.backend_coord(&(SHORTEST, middle));
         let right = text(14, INK).pos(Pos::new(HPos::Right, VPos::Center));
@@ -60,20 +90,12 @@ pub(crate) fn draw(path: &Path, rows: &[Row]) -> Result<(), Box<dyn Error>> {
             chart.draw_series([Rectangle::new(shape, color.filled())])?;
             let (x, y) = chart.backend_coord(&(end, y + 0.5));
             let label = value.map_or("does not have it".to_owned(), number);
-            let left = text(12, GREY).pos(Pos::new(HPos::Left, VPos::Center));
+            let left = text(form.font, GREY).pos(Pos::new(HPos::Left, VPos::Center));
             root.draw(&Text::new(label, (x + 4, y), left))?;
         }
     }
     root.present()?;
     Ok(())
-}
-
-/// All good tokens. Bad ones by one algorithm, for the others say the same.
-fn is_shown(row: &Row) -> bool {
-    match row.case {
-        Case::Repeated | Case::Distinct => true,
-        _ => row.algorithm == Algorithm::RS256,
-    }
 }
 
 /// Title and legend.
@@ -116,11 +138,8 @@ const INK: RGBColor = RGBColor(31, 35, 40);
 const GREY: RGBColor = RGBColor(89, 99, 110);
 /// Where the bars begin, in µs. What is less has no bar, and its number alone.
 const SHORTEST: f64 = 0.05;
-/// Between two groups, in bars.
-const GAP: f64 = 1.6;
 // Pixels.
 const WIDTH: u32 = 900;
-const BAR: f64 = 11.0;
 const LEFT: u32 = 190;
 const RIGHT: u32 = 100;
 /// Title, subtitle, and two lines of the legend.

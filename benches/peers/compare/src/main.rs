@@ -51,7 +51,10 @@ fn compare() -> Result<(), Box<dyn Error>> {
         fs::write(path, results::csv(&rows))?;
     }
     if let Some(path) = &options.chart {
-        chart::draw(path, &rows)?;
+        chart::draw(path, &rows, &chart::WHOLE)?;
+    }
+    if let Some(path) = &options.small {
+        chart::draw(path, &rows, &chart::SMALL)?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ pub(crate) struct Options {
     /// How many different good tokens there are.
     pub(crate) pool: usize,
     pub(crate) chart: Option<PathBuf>,
+    pub(crate) small: Option<PathBuf>,
     /// Where the numbers go, as CSV.
     pub(crate) out: Option<PathBuf>,
 }
@@ -16,8 +17,14 @@ impl Options {
     pub(crate) fn read(
         mut arguments: impl Iterator<Item = String>,
     ) -> Result<Self, Box<dyn Error>> {
-        let mut options =
-            Self { rounds: 25, milliseconds: 150, pool: 20_000, chart: None, out: None };
+        let mut options = Self {
+            rounds: 25,
+            milliseconds: 150,
+            pool: 20_000,
+            chart: None,
+            small: None,
+            out: None,
+        };
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or(format!("{argument} wants a value"));
             match argument.as_str() {
@@ -26,6 +33,7 @@ impl Options {
                 "--milliseconds" => options.milliseconds = number(&value()?)?,
                 "--pool" => options.pool = number(&value()?)?,
                 "--chart" => options.chart = Some(value()?.into()),
+                "--small" => options.small = Some(value()?.into()),
                 "--out" => options.out = Some(value()?.into()),
                 "--help" => {
                     println!("{USAGE}");
@@ -53,4 +61,5 @@ usage: benches/peers/run [OPTION]...
   --milliseconds N  how long a turn takes (150)
   --pool N          how many different good tokens there are (20000)
   --chart PATH      draw the least times there (docs/peers.svg; not with --quick)
+  --small PATH      draw five of them there (docs/peers-small.svg; not with --quick)
   --out PATH        write the numbers there, as CSV";
