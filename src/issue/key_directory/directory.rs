@@ -1,4 +1,4 @@
-//! Where the signing keys are, and how often they are read.
+//! The directory of the signing keys, and how often it is read.
 
 use std::{
     fs,

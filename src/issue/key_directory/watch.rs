@@ -33,7 +33,7 @@ pub(in crate::issue) struct DirectoryWatch {
     _running: mpsc::Sender<()>,
 }
 
-/// What the keys are for. Times are in seconds.
+/// The use of the keys. Times are in seconds.
 pub(in crate::issue) struct Issuing<'a> {
     pub(in crate::issue) issuer: &'a str,
     /// Keys that are published and never sign.
@@ -51,7 +51,7 @@ struct Reader {
     publish_ahead: i64,
     kept_for: i64,
     clock: Arc<dyn Clock>,
-    /// What was read last. Locked while the directory is read.
+    /// The files that were read last. Locked while the directory is read.
     known: Mutex<Vec<KeyFile>>,
     outage: Outage,
 }
