@@ -1,4 +1,4 @@
-//! The place of the signing keys, and the interval at which they are read.
+//! The directory of the signing keys, and how often it is read.
 
 use std::{
     fs,

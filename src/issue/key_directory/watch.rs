@@ -51,7 +51,7 @@ struct Reader {
     publish_ahead: i64,
     kept_for: i64,
     clock: Arc<dyn Clock>,
-    /// The keys that were read last. Locked while the directory is read.
+    /// The files that were read last. Locked while the directory is read.
     known: Mutex<Vec<KeyFile>>,
     outage: Outage,
 }
