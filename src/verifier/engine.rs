@@ -112,7 +112,7 @@ impl<C: DeserializeOwned + 'static> Engine<C> {
         may_have_it: &mut Vec<AskedSource>,
     ) -> Result<Option<(UnreleasedClaims<C>, Generation)>, Error> {
         let mut buf = DecodeBuf::new();
-        let header = token.header(&mut buf)?;
+        let header = token.header(&mut buf).map_err(|error| self.checks.unverified(error))?;
         let Some(id) = header.kid().filter(|id| is_id(id)) else { return Ok(None) };
         for source in self.keys.by_id() {
             let Some(key) = source.find(id) else {

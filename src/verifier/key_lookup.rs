@@ -120,7 +120,8 @@ fn precheck_without_key<C>(
             return Err(Error::new(ErrorKind::UnknownKey));
         }
         Ok(header.kid().map(name_of))
-    })?;
+    })
+    .map_err(|error| engine.checks.unverified(error))?;
     // The issuers that the sources are bound to are compared later, one by one.
     let checked = pipeline::check_claims(&engine.checks, payload, |_| Ok::<_, Error>(()))
         .map_err(|error| engine.checks.unverified(error))?;

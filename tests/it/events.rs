@@ -10,6 +10,7 @@ use tower_jwt_auth::{
     Algorithm, Claims, Error, JwtAuthLayer, RegisteredClaims, RequireLayer, TokenSource, Verifier,
     authorize::Policy,
     extract::{Authorized, Subject},
+    keys::by_id::KeysById,
     response::Rejection,
     verifier::{Issuers, RuleError},
 };
@@ -268,6 +269,21 @@ fn an_event_has_nothing_of_an_unverified_token_unless_asked() {
         assert!(without.contains(&format!("kind=\"{kind}\"")), "{without}");
         assert!(!without.contains("seen=") && !without.contains("expected="), "{without}");
         assert!(with.contains(seen), "{with}\n{seen}");
+    }
+    // Also where no key is there yet, and where a key or an issuer is looked up.
+    let (odd, twice) = (header("alg", "ES256K"), r#"{"made up":1,"made up":2}"#);
+    let twice =
+        key.token_of(key.header().to_string(), format!(r#"{{"iss":"{ISSUER}",{}"#, &twice[1..]));
+    let none = |_: String| async { Ok::<_, std::io::Error>(None) };
+    let by_id = Verifier::builder().issuer(ISSUER).audience(AUDIENCE).keys(KeysById::new(none));
+    let by_id = by_id.build().unwrap();
+    let resolve = |_: String| async { Ok::<Option<Verifier>, std::io::Error>(None) };
+    let resolved = Issuers::builder().resolve([ISSUER], resolve).build().unwrap().verifier();
+    for verifier in [&by_id, &resolved] {
+        for token in [&odd, &twice] {
+            let event = told_of(verifier, token);
+            assert!(!event.contains("ES256K") && !event.contains("made up"), "{event}");
+        }
     }
     // Of several issuers, the token's own picks the keys.
     let stranger = key.token(&claims_with(json!({"iss": "https://evil.example"})));
