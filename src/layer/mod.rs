@@ -239,6 +239,9 @@ impl<C, R> JwtAuthLayer<C, R> {
     /// use tower_jwt_auth::{Claims, JwtAuthLayer, RequireLayer, response::ProblemJson};
     /// # use tower_jwt_auth::{Key, Verifier};
     ///
+    /// # #[cfg(not(feature = "axum"))]
+    /// # fn main() {}
+    /// # #[cfg(feature = "axum")]
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let verifier = Verifier::builder()
