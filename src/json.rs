@@ -17,8 +17,8 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// Takes the members of an object, one by one.
 pub(crate) trait Object<'de> {
-    /// Reads the value of a member. Returns whether the name is a known one, which [`once`]
-    /// keeps from being repeated; of all others, the caller does.
+    /// Reads the value of a member. Returns whether the name is a known one, of which the reader
+    /// itself refuses a repetition; of all others, the caller does.
     fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error>;
 }
 

@@ -59,7 +59,7 @@ use axum::{
     routing::{delete, get, post},
 };
 use serde_json::json;
-use tokio::{net::TcpListener, signal};
+use tokio::net::TcpListener;
 use tower_jwt_auth::{
     Algorithm,
     issue::{Grant, SigningKey, TokenCookies, TokenIssuer},
@@ -75,7 +75,7 @@ use crate::{
     api::Profile,
     attempts::{Attempts, Network},
     problem::Problem,
-    serve::serve,
+    serve::{serve, stopped},
     users::{Passwords, Users},
 };
 
@@ -309,23 +309,6 @@ fn tour(url: &str) -> String {
         text += &format!("# {what}: {answer}\ncurl -i {request}\n\n");
     }
     text
-}
-
-/// Waits for ctrl-c or, on Unix, for SIGTERM.
-async fn stopped() {
-    #[cfg(unix)]
-    let terminated = async {
-        match signal::unix::signal(signal::unix::SignalKind::terminate()) {
-            Ok(mut terminate) => terminate.recv().await,
-            Err(_) => std::future::pending().await,
-        }
-    };
-    #[cfg(not(unix))]
-    let terminated = std::future::pending::<()>();
-    tokio::select! {
-        _ = signal::ctrl_c() => {}
-        _ = terminated => {}
-    }
 }
 
 #[tokio::main]

@@ -36,6 +36,7 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
+    signal,
     time::{self, Instant},
 };
 use tower::ServiceExt;
@@ -179,5 +180,22 @@ impl Drop for UnderWay {
         let mut state = self.activity.state();
         state.under_way.remove(&self.request);
         state.since = Instant::now();
+    }
+}
+
+/// Waits for ctrl-c or, on Unix, for SIGTERM.
+pub(crate) async fn stopped() {
+    #[cfg(unix)]
+    let terminated = async {
+        match signal::unix::signal(signal::unix::SignalKind::terminate()) {
+            Ok(mut terminate) => terminate.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminated = std::future::pending::<()>();
+    tokio::select! {
+        _ = signal::ctrl_c() => {}
+        _ = terminated => {}
     }
 }

@@ -32,11 +32,11 @@ use std::{
 };
 
 use axum::http::{HeaderValue, Uri};
-use tokio::{net::TcpListener, signal};
+use tokio::net::TcpListener;
 use tower_jwt_auth::issue::{Grant, TokenIssuer};
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::serve::serve;
+use crate::serve::{serve, stopped};
 
 async fn run() -> Result<(), Box<dyn Error>> {
     let level: LevelFilter = variable("LOG", "info")?
@@ -148,23 +148,6 @@ fn tour(
         text += &format!("# {what}: {answer}\ncurl -i {url}{request}\n\n");
     }
     Ok(text)
-}
-
-/// Waits for ctrl-c or, on Unix, for SIGTERM.
-async fn stopped() {
-    #[cfg(unix)]
-    let terminated = async {
-        match signal::unix::signal(signal::unix::SignalKind::terminate()) {
-            Ok(mut terminate) => terminate.recv().await,
-            Err(_) => std::future::pending().await,
-        }
-    };
-    #[cfg(not(unix))]
-    let terminated = std::future::pending::<()>();
-    tokio::select! {
-        _ = signal::ctrl_c() => {}
-        _ = terminated => {}
-    }
 }
 
 #[tokio::main]

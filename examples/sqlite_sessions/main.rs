@@ -31,7 +31,7 @@ use axum::{
     routing::{get, post},
 };
 use serde::Deserialize;
-use tokio::{net::TcpListener, signal, task, time};
+use tokio::{net::TcpListener, task, time};
 use tower_jwt_auth::{
     Algorithm, Claims,
     issue::{SigningKey, TokenIssuer},
@@ -39,7 +39,10 @@ use tower_jwt_auth::{
     sessions::Sessions,
 };
 
-use crate::{serve::serve, store::SqliteStore};
+use crate::{
+    serve::{serve, stopped},
+    store::SqliteStore,
+};
 
 #[derive(Deserialize)]
 struct Credentials {
@@ -155,23 +158,6 @@ async fn print_tour(url: &str, sessions: &Sessions) -> Result<(), Box<dyn Error>
     println!("# its session is ended: 401 invalid_grant\n{}", refresh(last.refresh()));
     println!("# and its access tokens: 401 invalid_token\n{}", me(last.access().as_str()));
     Ok(())
-}
-
-/// Waits for ctrl-c or, on Unix, for SIGTERM.
-async fn stopped() {
-    #[cfg(unix)]
-    let terminated = async {
-        match signal::unix::signal(signal::unix::SignalKind::terminate()) {
-            Ok(mut terminate) => terminate.recv().await,
-            Err(_) => std::future::pending().await,
-        }
-    };
-    #[cfg(not(unix))]
-    let terminated = std::future::pending::<()>();
-    tokio::select! {
-        _ = signal::ctrl_c() => {}
-        _ = terminated => {}
-    }
 }
 
 #[tokio::main]

@@ -35,7 +35,7 @@ impl Checks {
     /// Says how far the time of a token is from now, and which issuers are trusted.
     #[cold]
     pub(super) fn explain_times(&self, kind: &ErrorKind, times: Times, now: i64) -> Detail {
-        let issuers = self.rules.issuers.as_deref().map(|names| list(texts(names)));
+        let issuers = self.issuers();
         let age =
             |age: i64| times.iat.map(|iat| now.saturating_sub(iat.floor().saturating_add(age)));
         let to_come = |time: i64| time.saturating_sub(now);
@@ -89,7 +89,7 @@ impl Checks {
         if !self.log.unverified || !observe::tells_refusals() {
             return error;
         }
-        let issuers = self.rules.issuers.as_deref().map(|names| list(texts(names)));
+        let issuers = self.issuers();
         error.with_detail(Detail {
             issuer: issuers.clone(),
             expected: issuers,
@@ -105,7 +105,7 @@ impl Checks {
             return error;
         }
         error.with_detail(Detail {
-            issuer: self.rules.issuers.as_deref().map(|names| list(texts(names))),
+            issuer: self.issuers(),
             expected: Some(list(self.clients.iter().map(String::as_str))),
             seen: client.map(|client| shown(client).into()),
             ..Detail::default()
@@ -128,11 +128,16 @@ impl Checks {
             _ => (None, None),
         };
         error.with_detail(Detail {
-            issuer: self.rules.issuers.as_deref().map(|names| list(texts(names))),
+            issuer: self.issuers(),
             expected,
             seen: seen.map(|seen| shown(seen).into()),
             ..Detail::default()
         })
+    }
+
+    /// The trusted issuers, if they are limited.
+    fn issuers(&self) -> Option<Box<str>> {
+        self.rules.issuers.as_deref().map(|names| list(texts(names)))
     }
 
     fn types(&self) -> Box<str> {
