@@ -13,6 +13,7 @@
 //! | Redis may evict keys, or whether it may was not checked | warn |
 //! | a signing key was added to its directory, or removed from it; signing keys can be read again | info |
 //! | a signing key was added so late that verifiers may not know it; signing keys cannot be read | warn |
+//! | signing keys cannot be read, and one whose file was removed remains in use | error |
 //! | keys were fetched | debug |
 //! | keys were rotated: the ids that were added and removed | info |
 //! | keys can be fetched, or looked up by their ids, again | info |
@@ -252,8 +253,17 @@ impl Outage {
 
     /// Reports that a directory of signing keys cannot be read again.
     #[cfg(feature = "issue")]
-    pub(crate) fn signing_keys_not_reread(&self, cause: &dyn fmt::Display) {
-        if let Some(more) = self.count(Instant::now()) {
+    /// With `urgent`, a key may be in use whose file was removed.
+    pub(crate) fn signing_keys_not_reread(&self, cause: &dyn fmt::Display, urgent: bool) {
+        let Some(more) = self.count(Instant::now()) else { return };
+        if urgent {
+            event!(
+                error,
+                reason = %cause,
+                more,
+                "signing keys cannot be reread: keys whose files were removed remain in use"
+            );
+        } else {
             event!(warn, reason = %cause, more, "signing keys cannot be reread, they remain as they are");
         }
     }

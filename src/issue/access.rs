@@ -179,11 +179,13 @@ impl TokenIssuer {
     }
 
     /// Reads the keys from their [directory](super::KeyDirectory) now, and not at the end of the
-    /// interval; for example after a `SIGHUP`. It waits for the disk.
+    /// interval; for example after a `SIGHUP`. It blocks while it reads files: in an asynchronous
+    /// function, use a thread for blocking calls, such as that of `tokio::task::spawn_blocking`.
     ///
     /// # Errors
     ///
-    /// A file cannot be used: the keys remain as they were. Or the keys are not from a directory.
+    /// A file cannot be used: then no key was added, see the rules of the
+    /// [directory](super::KeyDirectory). Or the keys are not from a directory.
     pub fn reread_keys(&self) -> Result<(), ConfigError> {
         match &self.0.watch {
             Some(watch) => watch.reread(),

@@ -156,7 +156,14 @@ impl TokenCookies {
     }
 
     /// Checks that a request may be answered with cookies, such as a login. A request that does
-    /// not name its origin passes, because it is not from a browser.
+    /// not name its origin passes, because it is not from a browser. A `GET` from another site passes
+    /// if a browser opens a page with it, as it does when an identity provider sends the user back.
+    ///
+    /// # Security
+    ///
+    /// Anybody can put a link to such a page on theirs. So a login by `GET` must be shown to belong to
+    /// this browser by other means, such as `state` (RFC 6749 §10.12). Otherwise, an attacker can log a
+    /// user in to the attacker's own account.
     ///
     /// # Errors
     ///

@@ -168,6 +168,10 @@ impl KeyRing {
     fn tidy(&self, now: i64) {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut keys = Vec::clone(&self.keys.load());
+        // Somebody else may have done it meanwhile.
+        if !keys.iter().any(|placed| placed.is_gone(now)) {
+            return;
+        }
         keys.retain(|placed| !placed.is_gone(now));
         // These keys were all accepted before, so this does not fail.
         let _ = self.set(keys);

@@ -289,12 +289,15 @@ fn url_path(url: &str) -> Option<&str> {
     let is_safe = scheme == "https" || (scheme == "http" && origin.is_loopback());
     // RFC 3986 §3.3, and §3.4 for a query.
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@%/?".contains(&byte);
-    // Readers take these out (RFC 3986 §5.2.4), and then ask for another path.
-    let is_dots =
-        |segment: &str| matches!(&*segment.replace("%2e", ".").replace("%2E", "."), "." | "..");
     let path_only = path.split('?').next().unwrap_or_default();
-    let is_plain = path.bytes().all(plain) && !path_only.split('/').any(is_dots);
+    let is_plain = path.bytes().all(plain) && !path_only.split('/').any(is_dot_segment);
     (is_safe && is_plain).then_some(path)
+}
+
+/// Whether readers take this segment of a path out, and then ask for another path (RFC 3986
+/// §5.2.4).
+pub(crate) fn is_dot_segment(segment: &str) -> bool {
+    matches!(&*segment.replace("%2e", ".").replace("%2E", "."), "." | "..")
 }
 
 const OF_METHODS: [&str; 5] = [

@@ -74,7 +74,6 @@ mod pkcs8;
 mod private_jwk;
 mod signing;
 
-pub(crate) use self::body::method_not_allowed;
 pub use self::{
     access::{AccessToken, TokenIssuer},
     body::Body,
@@ -88,3 +87,4 @@ pub use self::{
     pkcs8::PrivateKeyPem,
     signing::SigningKey,
 };
+pub(crate) use self::{body::method_not_allowed, metadata::is_dot_segment};

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::file::{KeyFile, fault};
+use super::file::{KeyFile, check_directory, fault};
 use crate::error::ConfigError;
 
 /// A directory of private keys, one in a PEM file, each with the time from which it signs in its
@@ -30,13 +30,15 @@ use crate::error::ConfigError;
 /// 3. A file that is removed takes its key with it, at the next reading: tokens that the key has
 ///    signed become invalid. If somebody else may have the key that signs, first add a key whose
 ///    time has come, and then remove the stolen one.
-/// 4. At the start, every fault is an error of `build()` that names the file. Later, a fault
-///    changes nothing: the keys remain as they are, and an event says why. A fault is: a file
+/// 4. At the start, every fault is an error of `build()` that names the file. Later, no key is
+///    added while there is a fault, and an event says why. Keys whose files were removed go all the
+///    same, if that leaves one that signs; otherwise the event has the level `error`. A fault is: a file
 ///    that cannot be read, that has no private key, or that others can read; a name that is not
 ///    such a time; a key that is in two files; no key whose time has come.
 /// 5. Names that begin with `.` are ignored. Write a new file under such a name, with the mode
 ///    0600, and then rename it: so it is never read half-written.
-/// 6. On Unix, the mode of a file must be 0600 or 0400, and its owner root or the owner of the
+/// 6. On Unix, nobody but the owner may add files to the directory, unless it is sticky: its mode is
+///    0755, 0750 or 0700, for example. The mode of a file must be 0600 or 0400, and its owner root or the owner of the
 ///    directory. Symbolic links are followed, and then the rule holds for the target. On other
 ///    systems, restrict the directory yourself.
 ///
@@ -75,8 +77,8 @@ impl KeyDirectory {
         Self { path: path.into(), interval: Duration::from_secs(60), any_group: false }
     }
 
-    /// Sets the time from one reading to the next: at least a second, and at most the time for
-    /// which a key is [published before it
+    /// Sets the time from one reading to the next: at least a second, and at most half of the time
+    /// for which a key is [published before it
     /// signs](crate::issue::TokenIssuerBuilder::publish_ahead). Default: a minute.
     pub fn reread_interval(mut self, interval: Duration) -> Self {
         self.interval = interval;
@@ -105,6 +107,7 @@ impl KeyDirectory {
             fault(&self.path, format!("the directory cannot be read: {error}"))
         };
         let metadata = fs::metadata(&self.path).map_err(failed)?;
+        check_directory(&metadata).map_err(|reason| fault(&self.path, reason))?;
         let mut files = Vec::new();
         for entry in fs::read_dir(&self.path).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name();

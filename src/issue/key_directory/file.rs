@@ -100,6 +100,28 @@ fn check_access(file: &Metadata, directory: &Metadata, any_group: bool) -> Resul
     Ok(())
 }
 
+/// Whether nobody but its owner may take files out of the directory, or put others in.
+#[cfg(unix)]
+pub(super) fn check_directory(directory: &Metadata) -> Result<(), String> {
+    use std::os::unix::fs::MetadataExt;
+
+    const STICKY: u32 = 0o1000;
+    let mode = directory.mode() & 0o7777;
+    if mode & 0o022 != 0 && mode & STICKY == 0 {
+        return Err(format!(
+            "the mode of the directory is {mode:04o}, so that others can remove keys and add theirs: \
+             set it to 0755, 0750 or 0700"
+        ));
+    }
+    Ok(())
+}
+
+/// Other systems have no modes.
+#[cfg(not(unix))]
+pub(super) fn check_directory(_: &Metadata) -> Result<(), String> {
+    Ok(())
+}
+
 /// Other systems have no modes.
 #[cfg(not(unix))]
 fn check_access(_: &Metadata, _: &Metadata, _: bool) -> Result<(), String> {

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    panic::{self, AssertUnwindSafe},
     sync::{
         Arc, Mutex, PoisonError,
         mpsc::{self, RecvTimeoutError},
@@ -64,10 +65,11 @@ impl DirectoryWatch {
     ) -> Result<(Arc<KeyRing>, Self), ConfigError> {
         let Issuing { issuer, others, publish_ahead, kept_for, clock } = of;
         let interval = directory.interval;
-        if interval < Duration::from_secs(1) || seconds(interval) > publish_ahead {
+        // Verifiers may keep the published keys for half of that time.
+        if interval < Duration::from_secs(1) || seconds(interval) > publish_ahead / 2 {
             return Err(ConfigError::OutOfRange(
-                "`reread_interval` must be at least a second, and at most `publish_ahead`: \
-                 otherwise a key signs before all processes have read it",
+                "`reread_interval` must be at least a second, and at most half of `publish_ahead`: \
+                 otherwise a key signs before all verifiers have fetched it",
             ));
         }
         let now = unix_seconds(clock.now());
@@ -89,8 +91,11 @@ impl DirectoryWatch {
         let again = Arc::clone(&reader);
         let run = move || {
             while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(interval) {
-                // It was told, and nobody waits for it.
-                let _ = again.read_and_tell();
+                // A fault was told, and nobody waits for it. The clock is the application's.
+                let read = panic::catch_unwind(AssertUnwindSafe(|| again.read_and_tell()));
+                if read.is_err() {
+                    again.outage.signing_keys_not_reread(&"the clock has panicked", true);
+                }
             }
         };
         let thread = thread::Builder::new().name("signing-keys".into()).spawn(run);
@@ -101,7 +106,8 @@ impl DirectoryWatch {
         Ok((keys, Self { reader, _running: running }))
     }
 
-    /// Reads the directory now. An error leaves the keys as they are.
+    /// Reads the directory now. An error leaves the keys as they are, but for those whose files are
+    /// gone.
     pub(in crate::issue) fn reread(&self) -> Result<(), ConfigError> {
         self.reader.read_and_tell()
     }
@@ -119,9 +125,35 @@ impl Reader {
         let read = self.read().or_else(|_| self.read());
         match &read {
             Ok(()) => self.outage.signing_keys_reread(self.directory.path()),
-            Err(error) => self.outage.signing_keys_not_reread(error),
+            Err(error) => {
+                let is_done = self.drop_removed();
+                self.outage.signing_keys_not_reread(error, !is_done);
+            }
         }
         read
+    }
+
+    /// Drops the keys whose files are gone, although another file cannot be used: somebody may have
+    /// stolen them. Gives `false` if that leaves no key that signs, so that they remain.
+    fn drop_removed(&self) -> bool {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_gone = |file: &&KeyFile| matches!(file.path.try_exists(), Ok(false));
+        let (gone, left): (Vec<_>, Vec<_>) = known.iter().partition(is_gone);
+        if gone.is_empty() {
+            return true;
+        }
+        let now = unix_seconds(self.clock.now());
+        let left: Vec<KeyFile> = left.into_iter().cloned().collect();
+        if left.first().is_none_or(|first| first.signs_from > now)
+            || self.keys.reschedule(&scheduled(&left), &self.others, now, self.kept_for).is_err()
+        {
+            return false;
+        }
+        for file in gone {
+            observe::signing_key_removed(&file.path, file.key.kid());
+        }
+        *known = left;
+        true
     }
 
     fn read(&self) -> Result<(), ConfigError> {

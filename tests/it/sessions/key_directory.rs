@@ -295,6 +295,46 @@ async fn a_file_that_is_removed_takes_its_key_with_it() {
 }
 
 #[tokio::test]
+async fn a_stolen_key_goes_although_another_file_is_faulty() {
+    let (folder, clock) = (Folder::new(), FixedClock::default());
+    folder.add(ALWAYS);
+    let issuer = issuer(&folder, &clock);
+    let verifier = verifier(&issuer, &clock);
+    let (_, stolen) = signs(&issuer);
+    let next = folder.add(NOW);
+    issuer.reread_keys().unwrap();
+    assert!(verifier.verify(&stolen).await.is_ok());
+    folder.write("notes.txt", "", 0o600);
+    folder.remove(ALWAYS);
+    let unused = folder.add(HOUR_1);
+    issuer.reread_keys().unwrap_err();
+    assert!(verifier.verify(&stolen).await.is_err());
+    assert_eq!((signs(&issuer).0, published(&issuer)), (next.clone(), vec![next.clone()]));
+    // Without the fault, the new file comes in.
+    folder.remove("notes.txt");
+    issuer.reread_keys().unwrap();
+    assert_eq!(published(&issuer), [next, unused]);
+}
+
+#[test]
+fn a_directory_that_others_can_change_is_refused() {
+    let (folder, clock) = (Folder::new(), FixedClock::default());
+    folder.add(ALWAYS);
+    let build = |mode: u32| {
+        fs::set_permissions(&folder.0, fs::Permissions::from_mode(mode)).unwrap();
+        builder(&clock).key_directory(&*folder.0).build()
+    };
+    for mode in [0o775, 0o757, 0o2770, 0o777] {
+        let error = build(mode).unwrap_err().to_string();
+        assert!(error.contains(&format!("{mode:04o}")) && error.contains("0700"), "{error}");
+    }
+    for mode in [0o700, 0o750, 0o755, 0o1777, 0o3777] {
+        assert!(build(mode).is_ok(), "{mode:04o}");
+    }
+    fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o700)).unwrap();
+}
+
+#[tokio::test]
 async fn a_successor_whose_time_is_past_ends_no_tokens() {
     let (folder, clock) = (Folder::new(), FixedClock::default());
     let old = folder.add(ALWAYS);
@@ -329,7 +369,7 @@ fn what_contradicts_a_directory_is_refused() {
     conflict(with.rotate(key()));
     conflict(with.replace_keys(key()));
     conflict(builder(&clock).key(key()).build().unwrap().reread_keys());
-    for millis in [0, 999, 3_600_001 + 999] {
+    for millis in [0, 999, 1_801_000, 3_600_000] {
         let directory = KeyDirectory::new(&folder.0);
         let directory = directory.reread_interval(Duration::from_millis(millis));
         let error = builder(&clock).key_directory(directory).build().unwrap_err();
@@ -369,6 +409,7 @@ fn the_operator_is_told_what_changes() {
     let text = told(&|| (0..3).for_each(|_| _ = issuer.reread_keys().unwrap_err()));
     assert_eq!(text.matches("cannot be reread").count(), 1, "{text}");
     assert!(text.contains(HOUR_2) && !text.contains("hunter2"), "{text}");
+    assert!(text.contains("WARN") && !text.contains("ERROR"), "{text}");
     folder.remove(HOUR_2);
     let text = told(&|| issuer.reread_keys().unwrap());
     assert!(text.contains("can be reread") && text.contains("INFO"), "{text}");
