@@ -46,7 +46,9 @@ impl Sessions {
     ///    ahead (`Sec-Purpose`), requests with `Authorization`, and browsers that do not send
     ///    `Sec-Fetch-Mode`.
     /// 4. A browser that comes back without new cookies is not sent again for 10 s, so redirects
-    ///    do not go in circles.
+    ///    do not go in circles. This is also so if the session cannot be renewed, such as when the
+    ///    store does not answer or the [grant](super::SessionsBuilder::grant) refuses: the page then
+    ///    answers as it does a guest.
     ///
     /// The session's cookies are `SameSite=Strict`: a browser that follows a link from another
     /// site does not send them, so it is not renewed and sees the page as a guest does. It is
@@ -54,7 +56,8 @@ impl Sessions {
     ///
     /// The layer must see the path that the browser has asked for: put it on the outermost router.
     /// It does nothing with cookies [without
-    /// `SameSite`](crate::issue::TokenCookiesBuilder::without_same_site).
+    /// `SameSite`](crate::issue::TokenCookiesBuilder::without_same_site), and over plain `http` in a local
+    /// network, where browsers do not send `Sec-Fetch-Mode`.
     ///
     /// # Example
     /// ```

@@ -21,32 +21,34 @@ impl Sessions {
             let reason = "only a browser that opens a page may renew its session in this way";
             return refuse(ErrorKind::CrossSite { reason: reason.into() }.into());
         }
-        let found = match cookies.find_refresh(method, uri, headers) {
-            Ok(found) => found,
-            Err(error) => return refuse(error),
-        };
-        let renewed = match found {
-            Some(token) => self.refresh_for(token, Some(cookies)).await,
-            None => Err(cookies.explain_missing(uri, headers)),
+        // Pages of the same site can open this route at any time. A browser that leaves before the
+        // answer keeps a spent token, so none is spent without need.
+        let welcome = || again.as_ref().map_or_else(|| back_to(&page), send_again);
+        if self.has_valid_access(headers).await {
+            return welcome();
+        }
+        let renewed = match cookies.find_refresh(method, uri, headers) {
+            Ok(Some(token)) => self.refresh_for(token, Some(cookies)).await,
+            Ok(None) => Err(cookies.explain_missing(uri, headers)),
+            Err(error) => Err(error),
         };
         let answered = match renewed {
             Ok(tokens) => {
-                let mut response = match again {
-                    Some(page) => send_again(&page),
-                    None => back_to(&page),
-                };
+                let mut response = welcome();
                 tokens.set_cookies(cookies, response.headers_mut()).map(|()| response)
             }
-            // Nobody is logged in any more, so the page answers as it does a guest.
-            Err(error) if error.is_missing_token() || is_invalid_grant(&error) => {
+            Err(error) if matches!(error.kind(), ErrorKind::CrossSite { .. }) => Err(error),
+            // The page answers as it does a guest. Otherwise, a browser whose session cannot be
+            // renewed could open no page at all, not even the one to log in.
+            Err(error) => {
                 observe::refused(&error);
                 let mut response = back_to(&page);
-                if cookies.is_any_in(headers) {
+                let is_over = error.is_missing_token() || is_invalid_grant(&error);
+                if is_over && cookies.is_any_in(headers) {
                     cookies.clear(response.headers_mut());
                 }
                 Ok(response)
             }
-            Err(error) => Err(error),
         };
         match answered.and_then(|mut response| {
             cookies.mark_renewed(response.headers_mut())?;
@@ -54,6 +56,14 @@ impl Sessions {
         }) {
             Ok(response) => response,
             Err(error) => refuse(error),
+        }
+    }
+
+    /// Whether a browser has an access token that is accepted.
+    async fn has_valid_access(&self, headers: &HeaderMap) -> bool {
+        match self.0.cookies.find_access(headers) {
+            Ok(Some(token)) => self.0.verifier.verify(token).await.is_ok(),
+            Ok(None) | Err(_) => false,
         }
     }
 }

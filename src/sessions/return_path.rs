@@ -4,6 +4,8 @@ use std::{fmt, fmt::Write};
 
 use http::{HeaderMap, Uri, header};
 
+use crate::issue::is_dot_segment;
+
 /// A path of this service, maybe with a query: it begins with one `/`, and nothing in it can lead
 /// to another host or add a line to a header.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +20,7 @@ impl ReturnPath {
             && path.starts_with('/')
             && !path.contains("//")
             && text.bytes().all(plain)
+            && !path.split('/').any(is_dot_segment)
             && path.trim_end_matches('/') != renew;
         good.then(|| Self(text.into()))
     }
@@ -129,6 +132,11 @@ mod tests {
             "/auth/renew",
             "/auth/renew/",
             "/auth/renew?to=/auth/renew",
+            "/auth/./renew",
+            "/auth/%2e/renew",
+            "/x/../auth/renew",
+            "/x/.%2E/auth/renew",
+            "/..",
         ] {
             assert_eq!(ReturnPath::read(bad, RENEW), None, "{bad:?}");
         }

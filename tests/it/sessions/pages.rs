@@ -1,6 +1,13 @@
 //! Pages without scripts: a browser is sent to renew its session, and comes back.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use axum::{Router, body::Body, response::IntoResponse, routing::get};
 use http::{HeaderMap, Request, header, request::Parts};
@@ -8,9 +15,10 @@ use http_body_util::BodyExt;
 use tower::ServiceExt;
 use tower_jwt_auth::{
     Claims,
-    issue::TokenCookies,
+    issue::{Grant, TokenCookies},
     refresh::{Login, MemoryRefreshStore, RefreshTokens},
     sessions::Sessions,
+    verifier::RuleError,
 };
 
 use super::{issuer, set};
@@ -28,6 +36,8 @@ struct Browser {
     sessions: Sessions,
     clock: FixedClock,
     cookies: BTreeMap<String, String>,
+    /// Whether the application gives no more access tokens.
+    suspended: Arc<AtomicBool>,
 }
 
 struct Answer {
@@ -51,7 +61,16 @@ impl Browser {
         let refresh = RefreshTokens::builder(MemoryRefreshStore::new())
             .grace(Duration::from_secs(10))
             .clock(clock.clone());
+        let suspended = Arc::<AtomicBool>::default();
+        let is_suspended = Arc::clone(&suspended);
         let sessions = Sessions::builder(issuer(&clock).build().unwrap())
+            .grant(move |session| {
+                let grant = match is_suspended.load(Relaxed) {
+                    true => Err(RuleError::forbidden("the user is suspended")),
+                    false => Ok(Grant::of_session(&session)),
+                };
+                async move { grant }
+            })
             .refresh_tokens(refresh.build().unwrap())
             .cookies(TokenCookies::builder().public_origin(ORIGIN).build().unwrap())
             .build()
@@ -68,7 +87,7 @@ impl Browser {
             .route_layer(sessions.page_layer())
             .route("/auth/login", axum::routing::post(login))
             .route_service(sessions.renew_path(), sessions.renew_service());
-        let mut browser = Self { app, sessions, clock, cookies: BTreeMap::new() };
+        let mut browser = Self { app, sessions, clock, cookies: BTreeMap::new(), suspended };
         let answer =
             browser.send("POST", "/auth/login", &[("sec-fetch-site", "same-origin")]).await;
         assert_eq!((answer.status, browser.cookies.len()), (200, 3));
@@ -240,6 +259,38 @@ async fn redirects_do_not_go_in_circles() {
     let away = browser.open("/page").await.location().to_owned();
     assert_eq!(browser.open(&away).await.location(), "/page");
     assert_eq!(browser.open("/page").await.status, 401);
+}
+
+#[tokio::test]
+async fn a_session_that_cannot_be_renewed_locks_nobody_out() {
+    let mut browser = ada().await;
+    browser.suspended.store(true, Relaxed);
+    browser.wait(1000);
+    let before = browser.cookies.clone();
+    let away = browser.open("/news").await.location().to_owned();
+    assert_eq!(browser.open(&away).await.location(), "/news");
+    assert_eq!(browser.open("/news").await.body, "news for a guest");
+    assert_eq!(browser.open("/page").await.status, 401);
+    // The session is not over.
+    assert!(before.iter().all(|(name, value)| browser.cookies.get(name) == Some(value)));
+    browser.suspended.store(false, Relaxed);
+    browser.wait(1011);
+    let away = browser.open("/page").await.location().to_owned();
+    assert_eq!(browser.open(&away).await.location(), "/page");
+    assert_eq!(browser.open("/page").await.body, "page of ada");
+}
+
+#[tokio::test]
+async fn a_session_is_not_renewed_before_its_time() {
+    let mut browser = ada().await;
+    let before = browser.cookies.clone();
+    let sibling = [("sec-fetch-site", "same-site"), OPENED[1], OPENED[2]];
+    for headers in [&OPENED, &sibling] {
+        let answer = browser.send("GET", "/auth/renew?to=/page", headers).await;
+        assert_eq!(answer.location(), "/page");
+        assert_eq!(browser.send("GET", "/auth/renew?again=/page", headers).await.status, 200);
+        assert_eq!(browser.cookies, before, "no token is spent");
+    }
 }
 
 #[tokio::test]
