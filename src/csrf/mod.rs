@@ -31,7 +31,8 @@ use crate::error::{ConfigError, Error, ErrorKind};
 /// 2. `Sec-Fetch-Site: same-origin` passes, unless an `Origin` contradicts it.
 /// 3. Without `Sec-Fetch-Site`, an `Origin` passes that is the request's own or a trusted one.
 ///    The request's own origin is `public`, or without that, the origin of the host that the
-///    request was sent to.
+///    request was sent to. If the name of the cookie asks for TLS, it is not an `http` one, except
+///    on this machine.
 /// 4. With `same-site` or `cross-site`, an `Origin` passes that is trusted and not the
 ///    request's own.
 /// 5. With `none`, an `Origin` passes that is trusted and has a scheme of its own: browsers send
@@ -45,6 +46,8 @@ pub(crate) struct Guard {
     method_header: Option<HeaderName>,
     /// Whether the check is made whatever the method is.
     always: bool,
+    /// Whether the cookie is only sent over TLS.
+    secure: bool,
 }
 
 impl Guard {
@@ -71,6 +74,23 @@ impl Guard {
 
     pub(crate) fn check_always(&mut self) {
         self.always = true;
+    }
+
+    /// Sets whether the cookie is only sent over TLS. Then, without a public origin, no page that
+    /// came without TLS is one of this service.
+    pub(crate) fn require_tls(&mut self, secure: bool) {
+        self.secure = secure;
+    }
+
+    /// The header in which a proxy names the method of the real request.
+    pub(crate) fn method_header(&self) -> Option<&HeaderName> {
+        self.method_header.as_ref()
+    }
+
+    /// Reads the method from the same header as another source of the layer, unless there is one
+    /// already: all sources see the same requests.
+    pub(crate) fn share_method_header(&mut self, name: &HeaderName) {
+        self.method_header.get_or_insert_with(|| name.clone());
     }
 
     /// Whether the requests are those of a proxy that asks for each request of a client.
@@ -123,7 +143,11 @@ impl Guard {
         uri: &Uri,
         headers: &HeaderMap,
     ) -> Result<(), Error> {
-        if is_safe(method) && !is_websocket(headers) {
+        // A provider sends the browser back from its own site, by a page that is opened. An image
+        // or a script of another site logs nobody in.
+        let is_foreign = single_value(headers, "sec-fetch-site") != Some(None)
+            && said(headers, "sec-fetch-site").is_none_or(|site| site == "cross-site");
+        if is_safe(method) && !is_websocket(headers) && (!is_foreign || opens_a_page(headers)) {
             return Ok(());
         }
         self.check_page(What::Login, uri, headers)
@@ -134,7 +158,13 @@ impl Guard {
             return Ok(());
         }
         let (public, trusted) = (self.public.as_ref(), &*self.trusted);
-        let refusal = Refusal { what, uri, headers, public, trusted };
+        let method_header = match what {
+            What::Cookie => self.method_header.as_ref(),
+            // It was sent to this service itself.
+            #[cfg(feature = "issue")]
+            What::Login => None,
+        };
+        let refusal = Refusal { what, uri, headers, public, trusted, method_header };
         Err(ErrorKind::CrossSite { reason: refusal.reason() }.into())
     }
 
@@ -146,7 +176,7 @@ impl Guard {
         };
         let own = origin.as_ref().map(|origin| match &self.public {
             Some(public) => origin == public,
-            None => origin.is_of(uri, headers),
+            None => origin.is_of(uri, headers) && !(self.secure && origin.is_unencrypted()),
         });
         let listed = origin.as_ref().is_some_and(|origin| self.trusted.contains(origin));
         let is_web = origin.as_ref().is_none_or(Origin::is_web);
@@ -178,12 +208,14 @@ impl Guard {
 /// the cookies are only for pages of the same site. `None` if nothing shows that.
 #[cfg(feature = "issue")]
 pub(crate) fn unusable_login(headers: &HeaderMap) -> Option<Error> {
-    let said = |name: &str| single_value(headers, name).flatten();
+    let page = Origin::parse(said(headers, header::ORIGIN.as_str())?)?;
+    let is_foreign = match said(headers, "sec-fetch-site") {
+        Some(site) => site == "cross-site",
+        // Old web views do not say it, and their pages have a scheme of their own.
+        None => !page.is_web(),
+    };
     // A form that is sent from another site opens a page of this service.
-    let opens_a_page =
-        said("sec-fetch-mode") == Some("navigate") && said("sec-fetch-dest") == Some("document");
-    let page = Origin::parse(said(header::ORIGIN.as_str())?)?;
-    if said("sec-fetch-site") != Some("cross-site") || opens_a_page || page.is_an_extension() {
+    if !is_foreign || opens_a_page(headers) || page.is_an_extension() {
         return None;
     }
     let reason = format!(
@@ -192,6 +224,19 @@ pub(crate) fn unusable_login(headers: &HeaderMap) -> Option<Error> {
          `without_same_site()` on the cookies"
     );
     Some(ErrorKind::CrossSite { reason: reason.into() }.into())
+}
+
+/// The value of a header that occurs once.
+#[cfg(feature = "issue")]
+fn said<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    single_value(headers, name).flatten()
+}
+
+/// Whether a browser opens a page in a tab or window.
+#[cfg(feature = "issue")]
+fn opens_a_page(headers: &HeaderMap) -> bool {
+    said(headers, "sec-fetch-mode") == Some("navigate")
+        && said(headers, "sec-fetch-dest") == Some("document")
 }
 
 /// Whether a request does not name its origin. Browsers always do so for a method that is not

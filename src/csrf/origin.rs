@@ -34,7 +34,8 @@ impl Origin {
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (scheme, authority) = text.split_once("://")?;
         let scheme = scheme.to_ascii_lowercase();
-        let well_formed = scheme.starts_with(|first: char| first.is_ascii_lowercase())
+        let well_formed = scheme.len() <= LONGEST_SCHEME
+            && scheme.starts_with(|first: char| first.is_ascii_lowercase())
             && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
         let (host, port) = authority_parts(authority)?;
         let port = port.or(default_port(&scheme));
@@ -62,6 +63,12 @@ impl Origin {
     /// its own.
     pub(super) fn is_web(&self) -> bool {
         matches!(&*self.scheme, "http" | "https")
+    }
+
+    /// Whether anybody on the network could have written the page: it came without TLS, and not
+    /// from this machine.
+    pub(super) fn is_unencrypted(&self) -> bool {
+        &*self.scheme == "http" && !is_loopback(&self.host)
     }
 
     /// Whether it is a page of a browser extension. With a permission for a host, a browser treats
@@ -182,10 +189,17 @@ fn authority_parts(authority: &str) -> Option<(&str, Option<u16>)> {
     let name = without_brackets(host);
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
     let literal = name.len() != host.len();
-    let good =
-        !name.is_empty() && name.bytes().all(|byte| plain(byte) || (literal && byte == b':'));
+    let good = !name.is_empty()
+        && name.len() <= LONGEST_HOST
+        && name.bytes().all(|byte| plain(byte) || (literal && byte == b':'));
     good.then_some((host, port))
 }
+
+/// The longest scheme in bytes: a client must not fill the log with the name of its page.
+const LONGEST_SCHEME: usize = 32;
+
+/// The longest name of a host in bytes (RFC 1035 §2.3.4).
+const LONGEST_HOST: usize = 253;
 
 fn default_port(scheme: &str) -> Option<u16> {
     match scheme {
@@ -248,6 +262,14 @@ mod tests {
         ] {
             assert!(!is_in_a_lan(host), "{host}");
         }
+    }
+
+    #[test]
+    fn a_client_cannot_fill_the_log_with_the_name_of_its_page() {
+        let host = |length: usize| format!("https://{}", "a".repeat(length));
+        assert!(Origin::parse(&host(253)).is_some() && Origin::parse(&host(254)).is_none());
+        let scheme = |length: usize| format!("{}://a", "s".repeat(length));
+        assert!(Origin::parse(&scheme(32)).is_some() && Origin::parse(&scheme(33)).is_none());
     }
 
     #[test]

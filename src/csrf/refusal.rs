@@ -3,7 +3,7 @@
 
 use std::fmt::{self, Write};
 
-use http::{HeaderMap, Uri, header};
+use http::{HeaderMap, HeaderName, Uri, header};
 
 use super::origin::{Origin, addressed, single_value};
 
@@ -14,6 +14,8 @@ pub(super) struct Refusal<'a> {
     pub(super) headers: &'a HeaderMap,
     pub(super) public: Option<&'a Origin>,
     pub(super) trusted: &'a [Origin],
+    /// The header in which a proxy names the method of the real request.
+    pub(super) method_header: Option<&'a HeaderName>,
 }
 
 /// The part of a request that is refused.
@@ -46,6 +48,9 @@ impl Refusal<'_> {
     }
 
     fn write(&self, text: &mut String) -> fmt::Result {
+        if let Some(name) = self.method_header {
+            self.write_method(text, name)?;
+        }
         write!(text, "; the browser said ")?;
         write_header(text, self.headers, "Sec-Fetch-Site")?;
         write!(text, " and ")?;
@@ -65,6 +70,21 @@ impl Refusal<'_> {
         }
         write!(text, ": ")?;
         self.write_advice(text)
+    }
+
+    /// Says which method the proxy has named, and what to do if it is none.
+    fn write_method(&self, text: &mut String, name: &HeaderName) -> fmt::Result {
+        write!(text, "; the proxy said ")?;
+        write_header(text, self.headers, name.as_str())?;
+        match single_value(self.headers, name.as_str()).flatten() {
+            Some("POST" | "PUT" | "PATCH" | "DELETE") => Ok(()),
+            Some("GET" | "HEAD" | "OPTIONS") => write!(text, " for a WebSocket"),
+            _ => write!(
+                text,
+                ", which is not the name of one method, so the request counts as one that changes \
+                 something: let the proxy set `{name}` to the method of the client's request"
+            ),
+        }
     }
 
     fn write_advice(&self, text: &mut String) -> fmt::Result {

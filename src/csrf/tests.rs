@@ -245,3 +245,87 @@ fn a_refusal_says_what_was_said_what_is_expected_and_what_to_set() {
     let reason = reason(&plain, "a", &[("sec-fetch-site", "a\tb"), ("origin", &long)]);
     assert!(reason.contains("a\\tb"), "{reason}");
 }
+
+#[test]
+fn a_page_without_tls_is_none_of_a_service_whose_cookies_want_tls() {
+    let mut guard = guard(None, &[]);
+    guard.require_tls(true);
+    let with = |origin: &str| {
+        let mut headers = HeaderMap::new();
+        headers.insert("origin", origin.parse().unwrap());
+        headers.insert("host", origin.split_once("://").unwrap().1.parse().unwrap());
+        guard.check(&Method::POST, &Uri::from_static("/"), &headers).is_ok()
+    };
+    assert!(with("https://app.example") && with("http://localhost:3000"));
+    assert!(!with("http://app.example"));
+}
+
+#[cfg(feature = "issue")]
+#[test]
+fn a_login_by_get_is_a_page_that_is_opened() {
+    let login = |method: &Method, said: &[(&'static str, &str)]| {
+        let mut headers = HeaderMap::new();
+        headers.insert("host", "app.example".parse().unwrap());
+        for (name, value) in said {
+            headers.append(*name, value.parse().unwrap());
+        }
+        guard(None, &[]).check_login(method, &Uri::from_static("/"), &headers).is_ok()
+    };
+    let foreign = ("sec-fetch-site", "cross-site");
+    let opened = [foreign, ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+    assert!(login(&Method::GET, &opened));
+    assert!(login(&Method::GET, &[("sec-fetch-site", "same-origin")]));
+    assert!(login(&Method::GET, &[("sec-fetch-site", "same-site")]));
+    assert!(login(&Method::GET, &[("origin", "https://app.example")]));
+    assert!(!login(&Method::POST, &opened));
+    for said in [
+        &[foreign][..],
+        &[foreign, ("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")],
+        &[foreign, ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")],
+        &[("sec-fetch-site", "same-origin"), foreign],
+    ] {
+        assert!(!login(&Method::GET, said), "{said:?}");
+    }
+}
+
+#[test]
+fn a_refusal_says_which_method_the_proxy_has_named() {
+    let mut guard = guard(Some("https://app.example"), &[]);
+    guard.set_method_header("x-original-method").unwrap();
+    let reason = |method: Option<&str>| {
+        let mut headers = HeaderMap::new();
+        headers.insert("sec-fetch-site", "none".parse().unwrap());
+        if let Some(method) = method {
+            headers.insert("x-original-method", method.parse().unwrap());
+        }
+        let error = guard.check(&Method::GET, &Uri::from_static("/"), &headers).unwrap_err();
+        error.to_string()
+    };
+    let advice = "let the proxy set `x-original-method`";
+    let absent = reason(None);
+    assert!(absent.contains("no `x-original-method`") && absent.contains(advice), "{absent}");
+    let unknown = reason(Some("get"));
+    assert!(unknown.contains("`x-original-method: get`") && unknown.contains(advice), "{unknown}");
+    let post = reason(Some("POST"));
+    assert!(post.contains("`x-original-method: POST`") && !post.contains(advice), "{post}");
+}
+
+#[cfg(feature = "issue")]
+#[test]
+fn a_login_whose_cookies_would_not_come_back_is_told() {
+    let is_told = |said: &[(&'static str, &str)]| {
+        let mut headers = HeaderMap::new();
+        for (name, value) in said {
+            headers.append(*name, value.parse().unwrap());
+        }
+        unusable_login(&headers).is_some()
+    };
+    let site = |value| ("sec-fetch-site", value);
+    let app = ("origin", "capacitor://localhost");
+    let page = ("origin", "https://localhost");
+    // Old web views do not send `Sec-Fetch-Site`.
+    assert!(is_told(&[app]) && is_told(&[app, site("cross-site")]));
+    assert!(is_told(&[page, site("cross-site")]) && !is_told(&[page]));
+    assert!(!is_told(&[page, site("same-site")]) && !is_told(&[]));
+    assert!(!is_told(&[("origin", "chrome-extension://abc")]));
+}

@@ -26,7 +26,9 @@ impl Settings {
     /// with a source of your own.
     ///
     /// - A variable whose name does not begin with the prefix is ignored.
-    /// - An empty value counts as a variable that is not set.
+    /// - An empty value counts as a variable that is not set. It is an error for a setting that
+    ///   restricts which tokens are accepted: `CLIENT_ID`, `ALGORITHMS`, `TOKEN_TYPE`,
+    ///   `ACCESS_TOKENS_ONLY`, `REQUIRED_CLAIM`, `MAX_AGE`.
     /// - Several values are separated by commas. A flag is `true` or `false`, or 1 or 0. A duration
     ///   is a text such as `10m`, or whole seconds.
     /// - Whether the rest of a name is in capitals makes no difference.
@@ -73,16 +75,20 @@ impl Settings {
         let mut set = Vec::new();
         for (name, value) in variables {
             let (name, value) = (name.as_ref().to_string_lossy(), value.as_ref());
-            let Some(setting) = name.strip_prefix(prefix).filter(|_| !value.is_empty()) else {
+            let Some(setting) = name.strip_prefix(prefix) else { continue };
+            let (setting, name) = (setting.to_ascii_lowercase(), name.escape_debug().to_string());
+            if value.is_empty() {
+                if RESTRICTIONS.contains(&&*setting) {
+                    return Err(ConfigError::Settings(format!(
+                        "`{name}` is empty, and would restrict nothing: give it a value, or unset it"
+                    )));
+                }
                 continue;
-            };
-            let name = name.escape_debug().to_string();
+            }
             match value.to_str() {
-                Some(text) => set.push(Variable {
-                    setting: setting.to_ascii_lowercase(),
-                    name,
-                    text: Zeroizing::new(text.to_owned()),
-                }),
+                Some(text) => {
+                    set.push(Variable { setting, name, text: Zeroizing::new(text.to_owned()) })
+                }
                 None => {
                     return Err(ConfigError::Settings(format!("`{name}` is not valid Unicode")));
                 }
@@ -91,6 +97,11 @@ impl Settings {
         variables::read(prefix, set).map(Self).map_err(ConfigError::Settings)
     }
 }
+
+/// The settings that refuse tokens which are accepted without them. An operator who sets one must
+/// not lose it because the text that was to be put into it is missing.
+const RESTRICTIONS: [&str; 6] =
+    ["client_id", "algorithms", "token_type", "access_tokens_only", "required_claim", "max_age"];
 
 #[cfg(test)]
 mod tests {
@@ -145,6 +156,20 @@ mod tests {
         assert_eq!(settings.audiences().count(), 0);
         assert!(settings.0.leeway.is_none() && !settings.0.lazy.0);
         assert_eq!(error(&[("AUTH_ISSUER", "")]), "`AUTH_ISSUER` is not set");
+    }
+
+    #[test]
+    fn a_restriction_is_not_lost_because_its_value_is_empty() {
+        for name in ["CLIENT_ID", "ALGORITHMS", "TOKEN_TYPE", "ACCESS_TOKENS_ONLY", "MAX_AGE"] {
+            let name = format!("AUTH_{name}");
+            assert_eq!(
+                error(&[ISSUER, (&name, "")]),
+                format!(
+                    "`{name}` is empty, and would restrict nothing: give it a value, or unset it"
+                )
+            );
+        }
+        assert!(error(&[ISSUER, ("AUTH_required_claim", "")]).contains("is empty"));
     }
 
     #[test]

@@ -30,15 +30,17 @@ pub(crate) struct CookieSource {
 
 impl CookieSource {
     pub(crate) fn new(name: &str) -> Self {
-        Self {
-            name: name.into(),
+        let mut source = Self {
+            name: Box::default(),
             path: "/".into(),
             domain: None,
             guard: Guard::default(),
             guarded: true,
             partitioned: false,
             custom: None,
-        }
+        };
+        source.rename(name);
+        source
     }
 
     /// A function that finds something that browsers send by themselves.
@@ -77,9 +79,10 @@ impl CookieSource {
         Ok(())
     }
 
-    #[cfg(feature = "issue")]
     pub(crate) fn rename(&mut self, name: &str) {
         self.name = name.into();
+        // Browsers set and send these only over TLS.
+        self.guard.require_tls(has_prefix(name, HOST) || has_prefix(name, SECURE));
     }
 
     /// # Errors
@@ -118,9 +121,9 @@ impl CookieSource {
         self.guard.check_always();
     }
 
-    /// Whether the requests are those of a proxy for forward authentication.
-    pub(super) fn is_for_forward_auth(&self) -> bool {
-        self.guard.is_for_forward_auth()
+    /// The check that pages of other sites cannot use the token.
+    pub(super) fn cross_site_guard(&self) -> &Guard {
+        &self.guard
     }
 
     /// Sets the path, which must be a valid one.

@@ -116,12 +116,24 @@ impl CustomSourceBuilder {
         self.set(|guard| guard.set_method_header(header.as_ref()))
     }
 
+    /// Declares that the application sets its cookies with `SameSite=None`, for pages of other sites:
+    /// see [`CookieSourceBuilder::without_same_site`](super::CookieSourceBuilder::without_same_site).
+    /// It requires a [`trusted_origin`](Self::trusted_origin), and every request with the token, also
+    /// with `GET`, must then come from the same or a trusted origin.
+    pub fn without_same_site(self) -> Self {
+        self.set(|guard| {
+            guard.check_always();
+            Ok(())
+        })
+    }
+
     /// Builds the source.
     ///
     /// # Errors
     ///
     /// The first setting that is not valid: an origin or a header, an origin of a token that is not
-    /// ambient, or a forwarded method without a public origin.
+    /// ambient, a forwarded method without a public origin, or
+    /// [`without_same_site`](Self::without_same_site) without a trusted origin.
     pub fn build(self) -> Result<TokenSource, ConfigError> {
         let (guard, source) = (self.guard?, Arc::new(self.source));
         guard.check_config()?;

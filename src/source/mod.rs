@@ -122,7 +122,7 @@ impl TokenSource {
     }
 
     /// A parameter of the query with a name of your own, such as `token`. The name must be written
-    /// in the address as it is here, without percent-encoding.
+    /// in the address as it is here, without percent-encoding. An empty name finds no token.
     ///
     /// The answer is marked as with [`query`](Self::query).
     ///
@@ -145,7 +145,7 @@ impl TokenSource {
     /// The WebSocket subprotocol that begins with `prefix`, with the token behind it: with the
     /// prefix `bearer.`, a browser offers `new WebSocket(url, ["chat", "bearer." + token])`. The
     /// handler accepts the other one, `chat`: browsers close a connection whose offers were all
-    /// refused.
+    /// refused. An empty prefix finds no token.
     ///
     /// The token is read as it is written. If clients encode it once more, as those of Kubernetes
     /// do, use [`custom`](Self::custom).

@@ -35,6 +35,8 @@ pub(super) fn strip(uri: &mut Uri, name: &str) {
 /// The value of a pair, if it has this name.
 fn ours<'p>(pair: &'p str, name: &str) -> Option<&'p str> {
     match pair.split_once('=') {
+        // A name that is empty is none: every `/?` would have it.
+        _ if name.is_empty() => None,
         Some((one, value)) if one == name => Some(value),
         None if pair == name => Some(""),
         _ => None,
@@ -98,6 +100,9 @@ mod tests {
         let mut uri = uri;
         strip(&mut uri, "token");
         assert_eq!(uri, "/p?access_token=x&tokens=y");
+        for uri in ["/p?", "/p?=x", "/p?a&&b"] {
+            assert_eq!(find(&uri.parse().unwrap(), "").unwrap(), None, "{uri}");
+        }
     }
 
     #[test]

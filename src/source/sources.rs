@@ -46,6 +46,18 @@ impl TokenSources {
                 }
             }
         }
+        self.share_method_header();
+    }
+
+    /// A proxy that asks for one source asks for all. So each of them looks at the method that the
+    /// proxy names.
+    fn share_method_header(&mut self) {
+        let named = |cookie: &CookieSource| cookie.cross_site_guard().method_header().cloned();
+        if let Some(name) = self.cookies.iter().find_map(named) {
+            for cookie in &mut self.cookies {
+                cookie.guard_mut().share_method_header(&name);
+            }
+        }
     }
 
     /// Finds the token of a request, if it has one.
@@ -123,7 +135,7 @@ impl TokenSources {
 
     /// Whether the requests are those of a proxy for forward authentication.
     pub(crate) fn is_for_forward_auth(&self) -> bool {
-        self.cookies.iter().any(CookieSource::is_for_forward_auth)
+        self.cookies.iter().any(|cookie| cookie.cross_site_guard().is_for_forward_auth())
     }
 
     /// The `Set-Cookie` that removes the cookie with the token, if only a cookie had it.
@@ -199,6 +211,28 @@ fn is_same_place(one: &OtherSource, other: &OtherSource) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_cookies_of_a_layer_read_the_method_that_the_proxy_names() {
+        let forwarded = || {
+            let cookie = TokenSource::cookie("at").public_origin("https://a.example");
+            cookie.forwarded_method("x-original-method").build().unwrap()
+        };
+        let plain = || TokenSource::cookie("other").build().unwrap();
+        let own = || TokenSource::custom_builder(|_, _, _| None).ambient().build().unwrap();
+        let named = |of: &CookieSource| of.cross_site_guard().method_header().cloned();
+        for order in [[forwarded(), plain(), own()], [plain(), own(), forwarded()]] {
+            let mut sources = TokenSources::new();
+            order.into_iter().for_each(|source| sources.add(source));
+            assert_eq!(sources.cookies.len(), 3);
+            for cookie in &sources.cookies {
+                assert_eq!(named(cookie), Some(HeaderName::from_static("x-original-method")));
+            }
+        }
+        let mut sources = TokenSources::new();
+        sources.add(plain());
+        assert!(sources.cookies.iter().all(|cookie| named(cookie).is_none()));
+    }
 
     #[test]
     fn no_place_is_looked_at_twice() {

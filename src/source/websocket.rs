@@ -30,8 +30,8 @@ pub(super) fn find<'h>(
             WebSocketToken::After(marker) if protocol == &**marker => protocols.next(),
             WebSocketToken::After(_) => continue,
             WebSocketToken::Behind(prefix) => match protocol.strip_prefix(&**prefix) {
-                None => continue,
-                token => token,
+                Some(token) if !prefix.is_empty() => Some(token),
+                _ => continue,
             },
         };
         let token = token.filter(|token| !token.is_empty()).ok_or_else(empty)?;
@@ -57,7 +57,8 @@ pub(super) fn strip(headers: &mut HeaderMap, place: &WebSocketToken) {
             behind.filter_map(|pair| pair.last().copied()).collect()
         }
         WebSocketToken::Behind(prefix) => {
-            let begins = |protocol: &&[u8]| protocol.starts_with(prefix.as_bytes());
+            let begins =
+                |protocol: &&[u8]| !prefix.is_empty() && protocol.starts_with(prefix.as_bytes());
             protocols.iter().copied().filter(begins).collect()
         }
     };
@@ -130,6 +131,11 @@ mod tests {
         assert_eq!(found(&["bearer, a.b.c", "Bearer.x"]), Ok(None));
         assert_eq!(found(&["bearer."]), Err(()));
         assert_eq!(found(&["bearer.a, bearer.b"]), Err(()));
+        let nothing = WebSocketToken::Behind("".into());
+        let mut all = headers(&["chat"]);
+        assert!(find(&all, &nothing).unwrap().is_none());
+        strip(&mut all, &nothing);
+        assert_eq!(all[SEC_WEBSOCKET_PROTOCOL], "chat");
         let mut both = headers(&["chat, bearer.a.b.c", "other"]);
         strip(&mut both, &place);
         assert_eq!(both[SEC_WEBSOCKET_PROTOCOL], "chat, other");

@@ -280,7 +280,7 @@ impl<C> VerifierBuilder<C> {
         self
     }
 
-    /// Accepts a `sub` that is a whole number, as if it were the text of its digits. Some issuers
+    /// Accepts a `sub` that is a whole number and not negative, as if it were the text of its digits. Some issuers
     /// write the number of a database row, although RFC 7519 §4.1.2 wants a string. Default: such
     /// a token is refused.
     ///

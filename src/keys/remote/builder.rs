@@ -133,8 +133,9 @@ impl RemoteKeysBuilder {
     ///
     /// The header is sent only to the origin (scheme, host and port) of the configured address:
     /// to the URL of [`RemoteKeys::at`], or to the metadata of [`RemoteKeys::discover`] and to
-    /// a `jwks_uri` of the same origin. Keys at another origin are fetched without it. Over
-    /// `http`, it is sent only on loopback. The value is marked as sensitive, and is in no
+    /// a `jwks_uri` of the same origin. Keys at another origin are fetched without it. To a
+    /// host other than loopback it is sent only over `https`: with an `http` address, building is an
+    /// error. The value is marked as sensitive, and is in no
     /// event, error or `Debug` of this crate. The text of the function's error is logged, so
     /// keep the value out of it.
     ///
@@ -210,7 +211,8 @@ impl RemoteKeysBuilder {
     }
 
     /// Sets the shortest and the longest time between two fetches, whatever the provider's
-    /// `Cache-Control` says. Default: 1 min to 24 h.
+    /// `Cache-Control` says. Default: 1 min to 24 h; with the default of [`Self::max_stale`], the
+    /// longest time is 18 h.
     ///
     /// A key that the provider has removed remains valid for at most the longest time. Keys
     /// are refreshed after three quarters of [`Self::max_stale`] at the latest, so that

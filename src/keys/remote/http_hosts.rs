@@ -17,9 +17,10 @@ impl HttpHosts {
     pub(super) fn add(&mut self, host: &str) {
         // The parser of URLs would take more than a name, such as a wildcard.
         let is_name = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
-        let is_address = host.starts_with('[') || host.chars().all(is_name);
-        match Host::parse(host) {
-            Ok(host) if is_address => self.listed.push(host),
+        let is_plain = host.starts_with('[') || host.chars().all(is_name);
+        match (host.parse(), Host::parse(host)) {
+            (Ok(address), _) => self.listed.push(Host::Ipv6(address)),
+            (Err(_), Ok(host)) if is_plain => self.listed.push(host),
             _ => self.is_malformed = true,
         }
     }
@@ -71,7 +72,8 @@ mod tests {
     #[test]
     fn hosts_are_exact() {
         let mut hosts = HttpHosts::default();
-        for host in ["keycloak", "IdP.internal", "10.0.0.7", "[fd00::1]", "auth_server"] {
+        for host in ["keycloak", "IdP.internal", "10.0.0.7", "[fd00::1]", "fd00::5", "auth_server"]
+        {
             hosts.add(host);
         }
         assert!(hosts.check_names().is_ok());
@@ -82,6 +84,7 @@ mod tests {
             "http://idp.internal/",
             "http://10.0.0.7/",
             "http://[fd00:0::1]:80/",
+            "http://[fd00::5]/",
             "http://auth_server/",
             "https://anything.example/",
             "http://localhost/",
@@ -112,7 +115,6 @@ mod tests {
             "a b",
             "a/b",
             "u@h",
-            "fd00::1",
             "[fd00::1",
             "[x]",
             "k\u{e9}ycloak",

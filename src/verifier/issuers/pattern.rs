@@ -94,11 +94,16 @@ impl fmt::Debug for IssuerPattern {
     }
 }
 
-/// Whether a host has braces only around whole labels before its last two.
+/// Whether a host has braces only around whole labels before its last two, and else only what a
+/// host and a port may have: a `*` would match nothing.
 fn is_host(host: &str) -> bool {
     let braces = |text: &str| text.contains(['{', '}']);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]{}".contains(&byte);
+    if host.is_empty() || !host.bytes().all(plain) {
+        return false;
+    }
     if !braces(host) {
-        return !host.is_empty();
+        return true;
     }
     let mut from_the_end = host.rsplit('.').enumerate();
     from_the_end
@@ -220,6 +225,19 @@ mod tests {
             "{s}://{t}.example.com",
         ] {
             assert!(IssuerPattern::new(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_host_has_no_wildcard() {
+        for bad in
+            ["https://*.a.example", "https://*/{tenant}", "https://a b.example", "https://ä.b"]
+        {
+            assert!(IssuerPattern::new(bad).is_err(), "{bad}");
+        }
+        for good in ["https://[::1]:8080/{tenant}", "https://a_b.example:8443", "http://localhost"]
+        {
+            assert!(IssuerPattern::new(good).is_ok(), "{good}");
         }
     }
 
