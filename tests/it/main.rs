@@ -44,6 +44,7 @@ mod sessions;
 #[cfg(feature = "settings")]
 #[allow(dead_code, reason = "not every feature set uses all of it")]
 mod settings;
+mod shadow;
 mod signature;
 #[cfg(all(feature = "axum", feature = "redis", feature = "remote"))]
 mod slow_clients;

@@ -25,7 +25,7 @@ use tower_jwt_auth::{
     source::{CookieSourceBuilder, CustomSourceBuilder, DangerousCookieSourceBuilder},
     verifier::{
         CachedRule, DangerousVerifierBuilder, IssuerPattern, Issuers, IssuersBuilder, RuleError,
-        VerifierBuilder,
+        ShadowRule, ShadowRules, ShadowVerdict, VerifierBuilder,
     },
 };
 
@@ -68,6 +68,9 @@ fn traits() {
     shared::<Claims<User>>();
     data::<VerifierBuilder<User>>();
     data::<DangerousVerifierBuilder<User>>();
+    shared::<ShadowRule>();
+    shared::<ShadowRules>();
+    shared::<ShadowVerdict>();
 
     shared::<JwtAuthLayer<User>>();
     shared::<JwtAuthLayer<User, ProblemJson>>();
