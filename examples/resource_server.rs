@@ -6,6 +6,10 @@
 //!     cargo run --example resource_server --features remote
 //! ```
 //!
+//! `resource_server --check` does not serve. It builds the same layer, prints the settings that are legal
+//! and unwise, and exits with 0 if there is none and with 1 if there is one, or if a setting is wrong.
+//! It fetches the keys, unless `LAZY=1`.
+//!
 //! | variable | meaning |
 //! |---|---|
 //! | `BIND` | the address to listen on; default `127.0.0.1:3000` |
@@ -110,12 +114,21 @@ fn switch(name: &str) -> Result<Option<bool>, Box<dyn Error>> {
     }
 }
 
+/// Whether the configuration is only to be checked.
+fn is_check() -> Result<bool, Box<dyn Error>> {
+    let mut is_check = false;
+    for argument in env::args_os().skip(1) {
+        if argument != "--check" {
+            return Err(format!("there is no argument {}", argument.display()).into());
+        }
+        is_check = true;
+    }
+    Ok(is_check)
+}
+
 /// The settings that are in the environment. A service whose variables have the names of the
 /// settings needs only `Settings::from_env`.
 fn settings() -> Result<Settings, Box<dyn Error>> {
-    if let Some(argument) = env::args_os().nth(1) {
-        return Err(format!("there is no argument {}", argument.display()).into());
-    }
     for name in NOT_BUILT {
         if variable(name)?.is_some() {
             return Err(format!("{name} is not supported, leave it out").into());
@@ -183,8 +196,8 @@ async fn health(State(verifier): State<Verifier>) -> (StatusCode, Json<Value>) {
     (status, Json(json!({ "usable": usable, "keys": keys })))
 }
 
-async fn run() -> Result<(), Box<dyn Error>> {
-    let settings = settings()?;
+async fn run() -> Result<ExitCode, Box<dyn Error>> {
+    let (is_check, settings) = (is_check()?, settings()?);
     // The log says why a token was refused; the client is not told. Anybody can have
     // tokens refused, so that takes a word of the operator's.
     let level: LevelFilter = variable("LOG")?
@@ -197,9 +210,14 @@ async fn run() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt().with_max_level(level).with_writer(move || writer.clone()).init();
     let verifier: Verifier = tokio::select! {
         verifier = settings.verifier() => verifier?,
-        () = stopped() => return Ok(()),
+        () = stopped() => return Ok(ExitCode::SUCCESS),
     };
     let layer = settings.layer_with(verifier.clone())?.respond_with(ProblemJson);
+    if is_check {
+        let report = layer.lint();
+        writeln!(io::stdout(), "{report}")?;
+        return Ok(if report.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
 
     let app = Router::new()
         .route("/admin", get(me))
@@ -219,7 +237,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         writeln!(io::stdout(), "listening on http://{}, stop with ctrl-c", listener.local_addr()?);
     log.begin();
     serve(listener, app, stopped()).await;
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The log, which is held back until the server has started: a wrong setting is told in one line,
@@ -258,7 +276,7 @@ impl Write for Log {
 #[tokio::main]
 async fn main() -> ExitCode {
     match run().await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("resource_server: {error}");
             ExitCode::FAILURE

@@ -43,6 +43,7 @@
 //! | take the token from a cookie, another header, the query or a WebSocket | [`TokenSource`] |
 //! | refuse tokens by a rule of my own | [`VerifierBuilder::rule`], [`VerifierBuilder::async_rule`], [`CachedRule`](verifier::CachedRule) |
 //! | see whom a stricter rule would refuse, before it is enforced | [`VerifierBuilder::shadow`], [`Claims::shadow`] |
+//! | check my configuration for unwise settings | [`JwtAuthLayer::lint`], [`Verifier::lint`] |
 //! | compare the request with the token, such as the tenant in the path | [`RequireLayer::for_request`] |
 //! | answer in my own error format | [`JwtAuthLayer::respond_with`], [`ProblemJson`], [`Respond`] |
 //! | know why a request was refused | [`Error`] and [`Rejection`](response::Rejection) in the response's extensions, [`ErrorKind`] |
@@ -76,6 +77,7 @@
 //! | [`authorize`] | scopes, roles and conditions | |
 //! | [`response`] | the answer to a refused request | |
 //! | [`error`] | why a request was refused, and errors of configuration | |
+//! | [`report`] | settings that are legal and unwise | |
 //! | [`settings`][settings module] | a verifier and a layer from settings | `settings` |
 //! | [`revocation`] | denylists | |
 //! | [`sessions`][sessions module] | login, refresh and logout | `issue` |
@@ -253,6 +255,7 @@ mod random;
 pub mod redis;
 #[cfg(feature = "issue")]
 pub mod refresh;
+pub mod report;
 mod request_head;
 pub mod response;
 pub mod revocation;

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Deserializer};
 
 use super::{
-    contradiction,
     number::Flag,
     text::{AsMap, List, Span},
 };
@@ -42,9 +41,10 @@ impl Shadow {
     /// Settings contradict each other.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         if self.0.access_tokens_only.0 && self.0.token_type.is_some() {
-            return contradiction(
-                "`access_tokens_only` in `shadow` already requires a `typ`, leave out `token_type`",
-            );
+            return Err(ConfigError::Settings(
+                "`access_tokens_only` in `shadow` already requires a `typ`, leave out `token_type`"
+                    .into(),
+            ));
         }
         Ok(())
     }

@@ -86,6 +86,7 @@ mod explain;
 mod issuers;
 mod key_lookup;
 mod limits;
+mod lint;
 mod pipeline;
 mod rule;
 mod shadow;

@@ -27,6 +27,7 @@ mod issuers;
 mod key_forms;
 mod keys;
 mod keys_by_id;
+mod lint;
 #[cfg(any(feature = "axum", feature = "remote"))]
 mod nested;
 mod origins;

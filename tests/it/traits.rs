@@ -21,6 +21,7 @@ use tower_jwt_auth::{
     },
     layer::{JwtAuth, Require, RequireFuture, ResponseFuture},
     maybe_ready::{MaybeReady, MaybeReadyFuture},
+    report::{Finding, Lint, LintReport},
     response::{DefaultRespond, ProblemJson, Rejection},
     source::{CookieSourceBuilder, CustomSourceBuilder, DangerousCookieSourceBuilder},
     verifier::{
@@ -68,6 +69,9 @@ fn traits() {
     shared::<Claims<User>>();
     data::<VerifierBuilder<User>>();
     data::<DangerousVerifierBuilder<User>>();
+    shared::<Lint>();
+    shared::<Finding>();
+    shared::<LintReport>();
     shared::<ShadowRule>();
     shared::<ShadowRules>();
     shared::<ShadowVerdict>();
