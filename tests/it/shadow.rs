@@ -17,6 +17,7 @@ use crate::{
     verdicts::now,
 };
 
+type SetRules = fn(ShadowRules) -> ShadowRules;
 type Builder = VerifierBuilder<RegisteredClaims>;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -47,7 +48,7 @@ struct Case {
     name: &'static str,
     accepts: String,
     refuses: Vec<String>,
-    shadow: fn(ShadowRules) -> ShadowRules,
+    shadow: SetRules,
     /// A verifier that accepts all of the tokens.
     loose: fn(Builder) -> Builder,
     strict: fn(Builder) -> Builder,
@@ -335,7 +336,7 @@ fn each_issuer_has_its_own() {
 
 #[test]
 fn rules_that_cannot_be_meant_are_refused() {
-    fn refused(rules: fn(ShadowRules) -> ShadowRules) -> String {
+    fn refused(rules: SetRules) -> String {
         builder()
             .max_age(MINUTE)
             .shadow(rules)
@@ -344,7 +345,7 @@ fn rules_that_cannot_be_meant_are_refused() {
             .unwrap_err()
             .to_string()
     }
-    let cases: [(fn(ShadowRules) -> ShadowRules, &str); 9] = [
+    let cases: [(SetRules, &str); 9] = [
         (|rules| rules.audience(""), "an audience"),
         (|rules| rules.issuer(" "), "an issuer"),
         (|rules| rules.client_id(""), "a client in the shadow is empty"),
@@ -395,7 +396,7 @@ fn an_event_says_what_was_expected_and_seen() {
     let start = "INFO a rule in the shadow would refuse tokens rule=";
     for (rules, changes, expected) in [
         (
-            (|rules| rules.audience(AUDIENCE)) as fn(ShadowRules) -> ShadowRules,
+            (|rules| rules.audience(AUDIENCE)) as SetRules,
             json!({"aud": ["x\n", "y"], "azp": "web"}),
             format!(
                 "\"audience\" issuer=\"{ISSUER}\" expected=\"{AUDIENCE}\" seen=\"x\\\\n, y\" \
