@@ -23,6 +23,7 @@
 //! | `CLIENTS` | only tokens of these clients, with commas |
 //! | `ACCESS_TOKENS_ONLY=1` | only tokens of RFC 9068, so that no ID token passes |
 //! | `LEEWAY_SECS` | how far clocks may differ |
+//! | `SHADOW_AUDIENCE`, `SHADOW_CLIENTS`, `SHADOW_ACCESS_TOKENS_ONLY=1`, `SHADOW_LEEWAY_SECS`, `SHADOW_MAX_AGE_SECS` | rules that refuse nothing: with `LOG=info`, the log says which tokens they would refuse |
 //! | `JWKS_TTL_SECS` | the longest time from one fetch of the keys to the next |
 //! | `JWKS_COOLDOWN_SECS` | the shortest time between two fetches that tokens cause |
 //! | `JWKS_TIMEOUT_SECS` | how long a fetch may take |
@@ -65,7 +66,7 @@ use crate::serve::{serve, stopped};
 
 /// The names of the environment, those of the settings, and the unit that is added to a
 /// value.
-const VARIABLES: [(&str, &str, &str); 15] = [
+const VARIABLES: [(&str, &str, &str); 19] = [
     ("ISSUER", "issuer", ""),
     ("AUDIENCE", "audience", ""),
     ("PUBLIC_URL", "public_url", ""),
@@ -77,6 +78,10 @@ const VARIABLES: [(&str, &str, &str); 15] = [
     ("TOKEN_COOKIE", "token_cookie", ""),
     ("CLIENTS", "client_id", ""),
     ("LEEWAY_SECS", "leeway", "s"),
+    ("SHADOW_AUDIENCE", "shadow_audience", ""),
+    ("SHADOW_CLIENTS", "shadow_client_id", ""),
+    ("SHADOW_LEEWAY_SECS", "shadow_leeway", "s"),
+    ("SHADOW_MAX_AGE_SECS", "shadow_max_age", "s"),
     ("JWKS_TTL_SECS", "jwks_max_refresh", "s"),
     ("JWKS_COOLDOWN_SECS", "jwks_cooldown", "s"),
     ("JWKS_TIMEOUT_SECS", "jwks_timeout", "s"),
@@ -148,7 +153,11 @@ fn settings() -> Result<Settings, Box<dyn Error>> {
     for required in ["ISSUER", "AUDIENCE"] {
         variable(required)?.ok_or_else(|| format!("set {required}"))?;
     }
-    for (name, setting) in [("LAZY", "lazy"), ("ACCESS_TOKENS_ONLY", "access_tokens_only")] {
+    for (name, setting) in [
+        ("LAZY", "lazy"),
+        ("ACCESS_TOKENS_ONLY", "access_tokens_only"),
+        ("SHADOW_ACCESS_TOKENS_ONLY", "shadow_access_tokens_only"),
+    ] {
         settings.push((setting, switch(name)?.unwrap_or_default().to_string()));
     }
     let is_static = variable("HMAC_SECRET")?.is_some() || variable("KEY_PEM_FILE")?.is_some();

@@ -8,6 +8,7 @@ use std::{
 use serde_json::{Value, json};
 use tower_jwt_auth::{
     Algorithm, Claims, Error, RegisteredClaims, Verifier,
+    keys::by_id::KeysById,
     revocation::{Denylist, MemoryDenylist, Revocation},
     verifier::{Cache, Issuers, RuleError, ShadowRule, ShadowRules, VerifierBuilder},
 };
@@ -308,6 +309,43 @@ async fn it_comes_after_all_rules_and_decides_nothing() {
         assert_eq!(claims.shadow().to_string(), "audience");
     }
     assert!(waits.verify(&with(json!({"aud": "x", "sub": "bob"}))).await.is_err());
+}
+
+#[tokio::test]
+async fn a_token_that_waits_for_its_key_is_judged_too() {
+    let found = |_: String| async { Ok::<_, Error>(Some(key(Algorithm::ES256).key())) };
+    let verifier = trusting(KeysById::new(found)).any_audience();
+    let verifier = verifier.shadow(|rules| rules.audience(AUDIENCE).token_types(["at+jwt"]));
+    let (verifier, token) = (verifier.build().unwrap(), with(json!({"aud": "x"})));
+    for _ in 0..3 {
+        let claims: Claims = verifier.verify(&token).await.unwrap();
+        assert_eq!(claims.shadow().to_string(), "token_type, audience");
+    }
+}
+
+#[cfg(feature = "axum")]
+#[tokio::test]
+async fn a_handler_has_it_also_inside_a_layer_for_another_type() {
+    use axum::{Router, body::Body, routing::get};
+    use http::Request;
+    use tower::ServiceExt;
+    use tower_jwt_auth::JwtAuthLayer;
+
+    #[derive(serde::Deserialize)]
+    struct User {}
+    let rules = |rules: ShadowRules| rules.audience(AUDIENCE).leeway(Duration::ZERO);
+    let verifier = builder::<User>().any_audience().shadow(rules).build().unwrap();
+    let app = Router::new()
+        .route("/typed", get(async |claims: Claims<User>| claims.shadow().to_string()))
+        .route("/plain", get(async |claims: Claims| claims.shadow().to_string()))
+        .layer(JwtAuthLayer::new(verifier));
+    let token = with(json!({"aud": "x", "exp": NOW - 1}));
+    for path in ["/typed", "/plain", "/typed", "/plain"] {
+        let request = Request::get(path).header("authorization", format!("Bearer {token}"));
+        let response = app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let body = axum::body::to_bytes(response.into_body(), 1000).await.unwrap();
+        assert_eq!(body, "audience, expired", "{path}");
+    }
 }
 
 #[test]

@@ -470,3 +470,37 @@ async fn a_check_prints_what_is_unwise() {
         assert!(text.starts_with("resource_server: ") && text.contains(said), "{text}");
     }
 }
+
+#[tokio::test]
+async fn rules_in_the_shadow_are_told_and_refuse_nothing() {
+    let es = key(Algorithm::ES256);
+    let provider = Provider::new([es]);
+    let (issuer, keys) = (provider.issuer(), provider.jwks_url());
+    let variables = [
+        ("ISSUER", &*issuer),
+        ("AUDIENCE", AUDIENCE),
+        ("JWKS_URL", &keys),
+        ("SHADOW_AUDIENCE", "https://new.example.com"),
+        ("SHADOW_CLIENTS", "web,app"),
+        ("SHADOW_ACCESS_TOKENS_ONLY", "1"),
+        ("SHADOW_LEEWAY_SECS", "5"),
+        ("SHADOW_MAX_AGE_SECS", "60"),
+        ("LOG", "info"),
+    ];
+    let mut server = Server::spawn(&variables, Stdio::piped());
+    let token = token(&provider, es, json!({"client_id": "other"}));
+    for _ in 0..3 {
+        assert_eq!(server.me(&token).await.0, 200);
+    }
+    server.process.kill().unwrap();
+    let mut log = String::new();
+    server.process.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    let rule = |rule: &str| {
+        let told = |line: &&str| line.contains("in the shadow") && line.contains(rule);
+        log.lines().filter(told).count()
+    };
+    for name in ["token_type", "audience", "client", "missing_claim", "too_old"] {
+        assert_eq!(rule(&format!("rule=\"{name}\"")), 1, "{name}: {log}");
+    }
+    assert_eq!(rule("rule="), 5, "{log}");
+}
