@@ -6,9 +6,9 @@
 //!     cargo run --example resource_server --features remote
 //! ```
 //!
-//! `resource_server --check` does not serve. It builds the same layer, prints the settings that are legal
-//! and unwise, and exits with 0 if there is none and with 1 if there is one, or if a setting is wrong.
-//! It fetches the keys, unless `LAZY=1`.
+//! `resource_server --check` does not serve. It builds the same layer, and prints the settings that are
+//! legal and unwise. It exits with 0 if nothing was found, and otherwise, or if a setting is wrong, with
+//! 1. It fetches the keys, unless `LAZY=1`.
 //!
 //! | variable | meaning |
 //! |---|---|

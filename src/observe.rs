@@ -151,7 +151,7 @@ pub(crate) enum ShadowOutcome {
     Refused,
 }
 
-/// What an event says of a token that a rule in the shadow would refuse.
+/// The values in the event of a token that a rule in the shadow would refuse.
 pub(crate) struct ShadowRefusal {
     pub(crate) detail: Detail,
     pub(crate) client: Option<Box<str>>,

@@ -1,4 +1,4 @@
-//! What can be found in a configuration.
+//! The findings that a configuration can have.
 
 use std::fmt;
 
@@ -122,7 +122,7 @@ impl Lint {
         }
     }
 
-    /// Why it is unwise. The wording may change.
+    /// The reason why it is unwise. The wording may change.
     #[must_use]
     pub fn reason(self) -> &'static str {
         match self {
@@ -188,7 +188,7 @@ impl Lint {
         }
     }
 
-    /// What to do instead. The wording may change.
+    /// The way out. The wording may change.
     #[must_use]
     pub fn advice(self) -> &'static str {
         match self {

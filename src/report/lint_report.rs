@@ -1,4 +1,4 @@
-//! What was found in a configuration.
+//! The findings in a configuration.
 
 use std::fmt;
 
@@ -11,8 +11,8 @@ use super::Lint;
 
 /// The settings of a verifier or a layer that are legal and unwise.
 ///
-/// `Display` has two lines for each finding, or says that there is none. It serializes as an object
-/// with the member `findings`: a list of objects with `name`, `place`, `reason` and `advice`.
+/// `Display` has two lines for each finding, or says that nothing was found. It serializes as an
+/// object with the member `findings`: a list of objects with `name`, `place`, `reason` and `advice`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[must_use = "a report does nothing until it is looked at"]
 pub struct LintReport {
@@ -39,7 +39,7 @@ impl LintReport {
         }
     }
 
-    /// Removes findings that are allowed here, for a reason that is known.
+    /// Removes these findings. Use it if a setting is unwise and cannot be helped.
     pub fn allow(mut self, allowed: impl IntoIterator<Item = Lint>) -> Self {
         for lint in allowed {
             self.findings.retain(|finding| finding.lint != lint);
@@ -66,7 +66,7 @@ impl LintReport {
 }
 
 impl Finding {
-    /// What was found.
+    /// The kind of the finding.
     #[must_use]
     pub fn lint(&self) -> Lint {
         self.lint

@@ -90,7 +90,8 @@ impl CookieSource {
         self.development
     }
 
-    /// Whether no other host can set a cookie of this name. What a function reads is not known.
+    /// Whether no other host can set a cookie of this name. Nothing is known of the cookies that a
+    /// function reads.
     pub(super) fn is_of_this_host_only(&self) -> bool {
         self.custom.is_some() || has_prefix(&self.name, HOST)
     }
@@ -103,7 +104,7 @@ impl CookieSource {
         self.partitioned
     }
 
-    /// The name, for a report.
+    /// The name that a report shows.
     pub(super) fn place(&self) -> Option<Box<str>> {
         Some(match (&self.custom, &*self.name) {
             (Some(_), _) => "custom".into(),

@@ -11,9 +11,9 @@ impl<C> Verifier<C> {
     /// a stable name, a reason and the way out. Use it in a test, or when the service starts;
     /// [`JwtAuthLayer::lint`](crate::JwtAuthLayer::lint) also looks at the settings of the layer.
     ///
-    /// It looks at the configuration only. What tokens say is not known to it: the lifetime of a token
-    /// is the issuer's, so only a [maximum age](super::VerifierBuilder::max_age) is compared with an
-    /// hour and a day. A verifier without a maximum age has no such finding.
+    /// It looks at the configuration only, and not at tokens. The issuer decides how long a token lives,
+    /// so only a [maximum age](super::VerifierBuilder::max_age) is compared with an hour and a day. A
+    /// verifier without a maximum age has no such finding.
     ///
     /// For the verifier of [`Issuers`](super::Issuers), it looks at the issuers that are there now.
     ///

@@ -257,6 +257,21 @@ fn development_cookies() {
     assert_eq!(of_source(cookies.source()), [(Lint::DevelopmentCookies, Some("at".into()))]);
 }
 
+#[cfg(feature = "issue")]
+#[test]
+fn default_sessions_have_none() {
+    use tower_jwt_auth::{
+        issue::{SigningKey, TokenIssuer},
+        sessions::Sessions,
+    };
+
+    let issuer = TokenIssuer::builder().issuer(ISSUER).audience(AUDIENCE);
+    let issuer = issuer.key(SigningKey::generate(Algorithm::ES256).unwrap()).build().unwrap();
+    let sessions = Sessions::builder(issuer).build().unwrap();
+    let report = sessions.layer().unwrap().lint();
+    assert!(report.is_empty(), "{report}");
+}
+
 #[cfg(feature = "remote")]
 #[tokio::test]
 async fn plain_http_keys() {

@@ -1,6 +1,6 @@
 //! Asks the rules in the shadow about a token.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use super::verdict::{KeptVerdict, RuleSet, ShadowRule};
 use crate::{
@@ -34,10 +34,15 @@ pub(in crate::verifier) struct Shadow {
 }
 
 /// A rule that is set, and the events of its refusals.
-#[derive(Debug)]
 pub(super) struct AskedRule {
     rule: ShadowRule,
     pace: Pace,
+}
+
+impl fmt::Debug for AskedRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.rule, f)
+    }
 }
 
 impl From<ShadowRule> for AskedRule {
@@ -149,7 +154,7 @@ impl Shadow {
         }
     }
 
-    /// What an event says of a refusal. The claims are those of a verified token.
+    /// The values in the event of a refusal. The claims are those of a verified token.
     #[cold]
     fn explain(
         &self,

@@ -1,7 +1,7 @@
 //! Rules in the shadow: they decide nothing, and report which tokens they would refuse.
 //!
-//! What does not depend on the time is judged once for each token, and its verdict is kept with the
-//! claims. `ask` runs as the last rule of each request that passes, so a verifier without a shadow
+//! Rules that do not depend on the time are asked once for each token, and their verdict is kept with
+//! the claims. `ask` runs as the last rule of each request that passes, so a verifier without a shadow
 //! pays for nothing.
 
 mod ask;

@@ -173,8 +173,8 @@ const fn bit(rule: ShadowRule) -> u16 {
     1 << rule as u16
 }
 
-/// The verdict that is kept with the claims of a token: what does not depend on the time as it was
-/// found once, and what does as the last request has found it.
+/// The verdict that is kept with the claims of a token. The part that does not depend on the time was
+/// found once; the other part is that of the last request.
 #[derive(Debug, Default)]
 pub(in crate::verifier) struct KeptVerdict(AtomicU16);
 
@@ -237,7 +237,7 @@ mod tests {
         kept.with_times(set(&[ShadowRule::Expired]));
         assert_eq!(kept.get().to_string(), "audience, expired");
         assert_eq!(format!("{:?}", kept.get()), "{Audience, Expired}");
-        // What does not depend on the time stays as it is.
+        // The other part stays as it is.
         kept.with_times(set(&[ShadowRule::Issuer]));
         assert_eq!(kept.get().to_string(), "audience");
         assert!(!kept.get().is_empty() && KeptVerdict::default().get().is_empty());
