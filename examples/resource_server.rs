@@ -6,6 +6,10 @@
 //!     cargo run --example resource_server --features remote
 //! ```
 //!
+//! `resource_server --check` does not serve. It builds the same layer, and prints the settings that are
+//! legal and unwise. It exits with 0 if nothing was found, and otherwise, or if a setting is wrong, with
+//! 1. It fetches the keys, unless `LAZY=1`.
+//!
 //! | variable | meaning |
 //! |---|---|
 //! | `BIND` | the address to listen on; default `127.0.0.1:3000` |
@@ -19,6 +23,7 @@
 //! | `CLIENTS` | only tokens of these clients, with commas |
 //! | `ACCESS_TOKENS_ONLY=1` | only tokens of RFC 9068, so that no ID token passes |
 //! | `LEEWAY_SECS` | how far clocks may differ |
+//! | `SHADOW_AUDIENCE`, `SHADOW_CLIENTS`, `SHADOW_ACCESS_TOKENS_ONLY=1`, `SHADOW_LEEWAY_SECS`, `SHADOW_MAX_AGE_SECS` | rules that refuse nothing: with `LOG=info`, the log says which tokens they would refuse |
 //! | `JWKS_TTL_SECS` | the longest time from one fetch of the keys to the next |
 //! | `JWKS_COOLDOWN_SECS` | the shortest time between two fetches that tokens cause |
 //! | `JWKS_TIMEOUT_SECS` | how long a fetch may take |
@@ -61,7 +66,7 @@ use crate::serve::{serve, stopped};
 
 /// The names of the environment, those of the settings, and the unit that is added to a
 /// value.
-const VARIABLES: [(&str, &str, &str); 15] = [
+const VARIABLES: [(&str, &str, &str); 19] = [
     ("ISSUER", "issuer", ""),
     ("AUDIENCE", "audience", ""),
     ("PUBLIC_URL", "public_url", ""),
@@ -73,6 +78,10 @@ const VARIABLES: [(&str, &str, &str); 15] = [
     ("TOKEN_COOKIE", "token_cookie", ""),
     ("CLIENTS", "client_id", ""),
     ("LEEWAY_SECS", "leeway", "s"),
+    ("SHADOW_AUDIENCE", "shadow_audience", ""),
+    ("SHADOW_CLIENTS", "shadow_client_id", ""),
+    ("SHADOW_LEEWAY_SECS", "shadow_leeway", "s"),
+    ("SHADOW_MAX_AGE_SECS", "shadow_max_age", "s"),
     ("JWKS_TTL_SECS", "jwks_max_refresh", "s"),
     ("JWKS_COOLDOWN_SECS", "jwks_cooldown", "s"),
     ("JWKS_TIMEOUT_SECS", "jwks_timeout", "s"),
@@ -110,12 +119,21 @@ fn switch(name: &str) -> Result<Option<bool>, Box<dyn Error>> {
     }
 }
 
+/// Whether the configuration is only to be checked.
+fn is_check() -> Result<bool, Box<dyn Error>> {
+    let mut is_check = false;
+    for argument in env::args_os().skip(1) {
+        if argument != "--check" {
+            return Err(format!("there is no argument {}", argument.display()).into());
+        }
+        is_check = true;
+    }
+    Ok(is_check)
+}
+
 /// The settings that are in the environment. A service whose variables have the names of the
 /// settings needs only `Settings::from_env`.
 fn settings() -> Result<Settings, Box<dyn Error>> {
-    if let Some(argument) = env::args_os().nth(1) {
-        return Err(format!("there is no argument {}", argument.display()).into());
-    }
     for name in NOT_BUILT {
         if variable(name)?.is_some() {
             return Err(format!("{name} is not supported, leave it out").into());
@@ -135,7 +153,11 @@ fn settings() -> Result<Settings, Box<dyn Error>> {
     for required in ["ISSUER", "AUDIENCE"] {
         variable(required)?.ok_or_else(|| format!("set {required}"))?;
     }
-    for (name, setting) in [("LAZY", "lazy"), ("ACCESS_TOKENS_ONLY", "access_tokens_only")] {
+    for (name, setting) in [
+        ("LAZY", "lazy"),
+        ("ACCESS_TOKENS_ONLY", "access_tokens_only"),
+        ("SHADOW_ACCESS_TOKENS_ONLY", "shadow_access_tokens_only"),
+    ] {
         settings.push((setting, switch(name)?.unwrap_or_default().to_string()));
     }
     let is_static = variable("HMAC_SECRET")?.is_some() || variable("KEY_PEM_FILE")?.is_some();
@@ -183,8 +205,8 @@ async fn health(State(verifier): State<Verifier>) -> (StatusCode, Json<Value>) {
     (status, Json(json!({ "usable": usable, "keys": keys })))
 }
 
-async fn run() -> Result<(), Box<dyn Error>> {
-    let settings = settings()?;
+async fn run() -> Result<ExitCode, Box<dyn Error>> {
+    let (is_check, settings) = (is_check()?, settings()?);
     // The log says why a token was refused; the client is not told. Anybody can have
     // tokens refused, so that takes a word of the operator's.
     let level: LevelFilter = variable("LOG")?
@@ -197,9 +219,14 @@ async fn run() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt().with_max_level(level).with_writer(move || writer.clone()).init();
     let verifier: Verifier = tokio::select! {
         verifier = settings.verifier() => verifier?,
-        () = stopped() => return Ok(()),
+        () = stopped() => return Ok(ExitCode::SUCCESS),
     };
     let layer = settings.layer_with(verifier.clone())?.respond_with(ProblemJson);
+    if is_check {
+        let report = layer.lint();
+        writeln!(io::stdout(), "{report}")?;
+        return Ok(if report.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
 
     let app = Router::new()
         .route("/admin", get(me))
@@ -219,7 +246,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         writeln!(io::stdout(), "listening on http://{}, stop with ctrl-c", listener.local_addr()?);
     log.begin();
     serve(listener, app, stopped()).await;
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The log, which is held back until the server has started: a wrong setting is told in one line,
@@ -258,7 +285,7 @@ impl Write for Log {
 #[tokio::main]
 async fn main() -> ExitCode {
     match run().await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("resource_server: {error}");
             ExitCode::FAILURE

@@ -9,6 +9,7 @@
 //! | [`errors`] | answer refusals in your own format, and read why a request was refused |
 //! | [`migrating`] | move from jsonwebtoken, jwt-authorizer, axum-jwt-auth or tower-oauth2-resource-server |
 //! | [`security`] | know what is checked and what is not, and go through a list for production |
+//! | [`shadow_rules`] | turn on a stricter rule without locking anybody out |
 //! | [`recipes`] | find the short answer to one question |
 //! | [`deployment`] | run it behind a proxy, on several machines, and watch it |
 //!
@@ -28,6 +29,8 @@ pub mod recipes {}
 pub mod security {}
 #[doc = include_str!("../docs/guides/sessions.md")]
 pub mod sessions {}
+#[doc = include_str!("../docs/guides/shadow-rules.md")]
+pub mod shadow_rules {}
 #[doc = include_str!("../docs/guides/tenants.md")]
 pub mod tenants {}
 #[doc = include_str!("../docs/guides/tower-http.md")]

@@ -42,6 +42,8 @@
 //! | require scopes, roles or a condition | [`RequireLayer`], [`Authorized`], [`Scopes`], [`Roles`], [`Policy`] |
 //! | take the token from a cookie, another header, the query or a WebSocket | [`TokenSource`] |
 //! | refuse tokens by a rule of my own | [`VerifierBuilder::rule`], [`VerifierBuilder::async_rule`], [`CachedRule`](verifier::CachedRule) |
+//! | see whom a stricter rule would refuse, before it is enforced | [`VerifierBuilder::shadow`], [`Claims::shadow`] |
+//! | check my configuration for unwise settings | [`JwtAuthLayer::lint`], [`Verifier::lint`] |
 //! | compare the request with the token, such as the tenant in the path | [`RequireLayer::for_request`] |
 //! | answer in my own error format | [`JwtAuthLayer::respond_with`], [`ProblemJson`], [`Respond`] |
 //! | know why a request was refused | [`Error`] and [`Rejection`](response::Rejection) in the response's extensions, [`ErrorKind`] |
@@ -58,8 +60,9 @@
 //! # Guides
 //!
 //! The [guides][guides module] show how the parts work together: identity providers, sessions,
-//! tower-http, tenants, errors, migrating from other crates, security, recipes and deployment. A
-//! build of the documentation without all features leaves them out: `cargo doc --all-features`.
+//! tower-http, tenants, errors, migrating from other crates, security, stricter rules, recipes and
+//! deployment. A build of the documentation without all features leaves them out: `cargo doc
+//! --all-features`.
 //!
 //! # Modules
 //!
@@ -74,6 +77,7 @@
 //! | [`authorize`] | scopes, roles and conditions | |
 //! | [`response`] | the answer to a refused request | |
 //! | [`error`] | why a request was refused, and errors of configuration | |
+//! | [`report`] | settings that are legal and unwise | |
 //! | [`settings`][settings module] | a verifier and a layer from settings | `settings` |
 //! | [`revocation`] | denylists | |
 //! | [`sessions`][sessions module] | login, refresh and logout | `issue` |
@@ -108,6 +112,7 @@
 //! [`VerifierBuilder::claims`]: verifier::VerifierBuilder::claims
 //! [`VerifierBuilder::rule`]: verifier::VerifierBuilder::rule
 //! [`VerifierBuilder::async_rule`]: verifier::VerifierBuilder::async_rule
+//! [`VerifierBuilder::shadow`]: verifier::VerifierBuilder::shadow
 //! [`Scopes`]: authorize::Scopes
 //! [`Roles`]: authorize::Roles
 //! [`Policy`]: authorize::Policy
@@ -250,6 +255,7 @@ mod random;
 pub mod redis;
 #[cfg(feature = "issue")]
 pub mod refresh;
+pub mod report;
 mod request_head;
 pub mod response;
 pub mod revocation;

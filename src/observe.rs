@@ -4,6 +4,7 @@
 //! |---|---|
 //! | a refused request without a token; a request that passes without claims | debug |
 //! | a request or a token that was refused, also because a key is missing; a preflight; a refresh without its token | info |
+//! | a rule in the shadow would refuse a token that passes | info |
 //! | a fault of the server, and its cause | error |
 //! | a spent refresh token was used | warn |
 //! | a store does not answer; a token passes unchecked because of that (`fail_open`) | error |
@@ -28,13 +29,16 @@
 //! reported at once, and then every ten seconds with the number of failures since the last
 //! event. Neither event says anything of a request. The requests that fail because of it are
 //! reported at debug level.
+//!
+//! A rule in the shadow is reported at once, and then every ten seconds with the number of tokens
+//! that it would have refused since the last event.
 
 use std::{
     error::Error as StdError,
     fmt,
     sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        LazyLock, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -44,7 +48,7 @@ use std::path::Path;
 
 #[cfg(feature = "remote")]
 use crate::error::FetchError;
-use crate::error::{Error, ErrorKind, StoreError};
+use crate::error::{Detail, Error, ErrorKind, StoreError};
 
 /// Emits an event with these fields; `name = %value` shows a value by its `Display`. Without
 /// the feature `tracing`, the fields are evaluated and nothing is emitted.
@@ -140,6 +144,88 @@ pub(crate) fn refused_after_passing(error: &Error) {
         refused(error);
     }
 }
+
+/// The decision of a rule in the shadow on a token that passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ShadowOutcome {
+    Accepted,
+    Refused,
+}
+
+/// The values in the event of a token that a rule in the shadow would refuse.
+pub(crate) struct ShadowRefusal {
+    pub(crate) detail: Detail,
+    pub(crate) client: Option<Box<str>>,
+}
+
+/// Takes the decision of a rule in the shadow on each token that passes, and reports refusals: one
+/// event in ten seconds, with a count. `explain` is called only for an event.
+#[inline]
+pub(crate) fn shadow(
+    rule: &'static str,
+    outcome: ShadowOutcome,
+    pace: &Pace,
+    explain: impl FnOnce() -> ShadowRefusal,
+) {
+    if outcome == ShadowOutcome::Refused
+        && let Some(more) = pace.count(START.elapsed())
+        && tells_refusals()
+    {
+        shadow_refused(rule, more, &explain());
+    }
+}
+
+#[cold]
+fn shadow_refused(rule: &'static str, more: u64, refusal: &ShadowRefusal) {
+    let ShadowRefusal { detail, client } = refusal;
+    let (issuer, client) = (detail.issuer.as_deref(), client.as_deref());
+    let (expected, seen) = (detail.expected.as_deref(), detail.seen.as_deref());
+    let (late_by_s, early_by_s) = (detail.late_by, detail.early_by);
+    event!(
+        info,
+        rule,
+        issuer,
+        expected,
+        seen,
+        late_by_s,
+        early_by_s,
+        client,
+        more,
+        "a rule in the shadow would refuse tokens"
+    );
+}
+
+/// Lets one event in ten seconds through, and counts the others. It takes no lock, because tokens
+/// that pass are counted.
+#[derive(Debug, Default)]
+pub(crate) struct Pace {
+    /// When the next event is due, in milliseconds since [`START`].
+    due: AtomicU64,
+    /// The number of cases since the last event.
+    more: AtomicU64,
+}
+
+impl Pace {
+    /// Counts a case. If it is to be reported, this gives the number of cases before it that were
+    /// not.
+    fn count(&self, now: Duration) -> Option<u64> {
+        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let (due, next) = (self.due.load(Ordering::Relaxed), now.saturating_add(PAUSE));
+        let is_due = milliseconds(now) >= due
+            && self
+                .due
+                .compare_exchange(due, milliseconds(next), Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok();
+        if is_due {
+            return Some(self.more.swap(0, Ordering::Relaxed));
+        }
+        self.more.fetch_add(1, Ordering::Relaxed);
+        None
+    }
+}
+
+/// Times are counted from here.
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// Reports the failures of one store: one event in ten seconds.
 #[derive(Default)]
@@ -451,6 +537,27 @@ mod tests {
         let shown = format!("\"a\", \"b\\n\\\"\", \"{}\"…", "k".repeat(64));
         assert_eq!(Ids(&ids).to_string(), shown);
         assert!(Ids(&["x"; 10]).to_string().ends_with("\"x\", and 2 more"));
+    }
+
+    #[test]
+    fn a_pace_is_one_event_in_ten_seconds_with_a_count() {
+        let (pace, at) = (Pace::default(), Duration::from_secs);
+        assert_eq!(pace.count(at(0)), Some(0));
+        assert_eq!((pace.count(at(1)), pace.count(at(9))), (None, None));
+        assert_eq!(pace.count(at(10)), Some(2));
+        assert_eq!((pace.count(at(19)), pace.count(at(40))), (None, Some(1)));
+        // Of many at once, one is reported.
+        let told = std::sync::atomic::AtomicU64::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..1000 {
+                        told.fetch_add(u64::from(pace.count(at(60)).is_some()), Ordering::Relaxed);
+                    }
+                });
+            }
+        });
+        assert_eq!((told.into_inner(), pace.count(at(70))), (1, Some(7999)));
     }
 
     #[test]

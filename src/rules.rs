@@ -96,19 +96,24 @@ impl Rules {
                 Some(_) => {}
             }
         }
-        for (place, name) in self.required.iter().enumerate() {
+        if let Some(name) = self.missing(claims).next() {
+            return Err(Error::new(ErrorKind::MissingClaim(String::from(name).into())));
+        }
+        Ok(WithinRules(()))
+    }
+
+    /// The required claims that are missing, `null` or empty.
+    #[inline]
+    pub(crate) fn missing<'r>(&'r self, claims: &RawClaims<'_>) -> impl Iterator<Item = &'r str> {
+        self.required.iter().enumerate().filter_map(|(place, name)| {
             // An empty id is the id of nothing, and an empty subject is nobody.
             let is_empty = match &**name {
                 "jti" => claims.jti.as_deref() == Some(""),
                 "sub" => claims.sub.as_deref() == Some(""),
                 _ => false,
             };
-            if is_empty || claims.found & (1 << place) == 0 {
-                let name = String::from(&**name).into();
-                return Err(Error::new(ErrorKind::MissingClaim(name)));
-            }
-        }
-        Ok(WithinRules(()))
+            (is_empty || claims.found & (1 << place) == 0).then_some(&**name)
+        })
     }
 
     /// Checks claims again that have passed these rules before. Only the time can have
@@ -133,14 +138,24 @@ impl Rules {
         is_past || self.is_too_old(times, now)
     }
 
-    fn is_too_old(&self, times: Times, now: i64) -> bool {
+    /// Whether the token was issued longer ago than the maximum age.
+    #[inline]
+    pub(crate) fn is_too_old(&self, times: Times, now: i64) -> bool {
         let (Some(max_age), Some(iat)) = (self.max_age, times.iat) else { return false };
         iat.floor().saturating_add(max_age).saturating_add(self.leeway) < now
     }
 
-    fn is_past(&self, exp: NumericDate, now: i64) -> bool {
+    /// Whether this `exp` is over.
+    #[inline]
+    pub(crate) fn is_past(&self, exp: NumericDate, now: i64) -> bool {
         // "On or after" the time it is over (RFC 7519 §4.1.4).
         now >= exp.floor().saturating_add(self.leeway)
+    }
+
+    /// Whether this `nbf` or `iat` has not come yet.
+    #[inline]
+    pub(crate) fn is_early(&self, date: NumericDate, now: i64) -> bool {
+        date.ceil() > now.saturating_add(self.leeway)
     }
 
     /// Whether an issuer is one whose tokens are taken.
@@ -149,7 +164,8 @@ impl Rules {
         issuers.is_none_or(|issuers| issuers.iter().any(|one| **one == *issuer))
     }
 
-    fn check_issuer(&self, claims: &RawClaims<'_>) -> Result<(), Error> {
+    /// Checks `iss`.
+    pub(crate) fn check_issuer(&self, claims: &RawClaims<'_>) -> Result<(), Error> {
         match claims.iss.as_deref() {
             Some(issuer) if self.trusts(issuer) => Ok(()),
             Some(_) => Err(Error::new(ErrorKind::Issuer)),
@@ -158,7 +174,8 @@ impl Rules {
         }
     }
 
-    fn check_audience(&self, claims: &RawClaims<'_>) -> Result<(), Error> {
+    /// Checks `aud`.
+    pub(crate) fn check_audience(&self, claims: &RawClaims<'_>) -> Result<(), Error> {
         let Some(audiences) = &self.audiences else { return Ok(()) };
         let aud = claims.aud.as_ref().ok_or_else(|| Error::missing_claim("aud"))?;
         if audiences.iter().any(|audience| aud.contains(audience)) {
@@ -180,11 +197,10 @@ impl Rules {
             None if !self.without_expiry => return Err(Error::missing_claim("exp")),
             _ => {}
         }
-        let soon = now.saturating_add(self.leeway);
-        if times.nbf.is_some_and(|nbf| nbf.ceil() > soon) {
+        if times.nbf.is_some_and(|nbf| self.is_early(nbf, now)) {
             return Err(Error::new(ErrorKind::NotYetValid));
         }
-        if times.iat.is_some_and(|iat| iat.ceil() > soon) {
+        if times.iat.is_some_and(|iat| self.is_early(iat, now)) {
             return Err(Error::new(ErrorKind::IssuedInFuture));
         }
         if self.max_age.is_some() && times.iat.is_none() {

@@ -154,6 +154,17 @@ fn a_token_that_is_known_allocates_the_place_of_its_claims_and_no_more() {
         };
         assert_eq!(of(routed), 1, "the box of the claims");
         assert_eq!(of(|| Request::new(String::new())), 3, "and the map of the extensions");
+
+        // Rules in the shadow take nothing, whether they would refuse the token or not.
+        for audience in [support::AUDIENCE, "another"] {
+            let shadow = builder::<Named>()
+                .shadow(|rules| rules.audience(audience).leeway(std::time::Duration::ZERO));
+            let layer = JwtAuthLayer::new(shadow.build().unwrap());
+            let authorization = format!("Bearer {token}");
+            let service = layer.layer(service_fn(handle));
+            let info = allocated_for(service, routed, Some(&authorization), 200);
+            assert_eq!(info.count_total, 1, "{audience}");
+        }
     }
 }
 

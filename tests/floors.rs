@@ -23,7 +23,7 @@ const FLOORS: [&[&str]; 9] = [
         "shown",
         "token_cache",
     ],
-    &["claims", "error"],
+    &["claims", "error", "report"],
     &["csrf", "observe", "random", "response", "rules", "token"],
     &["keys", "refresh", "revocation", "source"],
     &["issue"],

@@ -122,6 +122,12 @@ impl RegisteredClaims {
         path.read(&self.payload)
     }
 
+    /// The client, by the first of the claims that may name it.
+    pub(crate) fn client(&self) -> Option<String> {
+        let elsewhere = || ["azp", "cid", "appid"].iter().find_map(|name| self.get(*name));
+        self.client_id().map(String::from).or_else(elsewhere)
+    }
+
     /// The claims of `payload`, which is still borrowed by `raw`.
     #[inline]
     pub(crate) fn from_raw(raw: &RawClaims<'_>, payload: &str) -> WithoutPayload {

@@ -76,6 +76,11 @@ impl Guard {
         self.always = true;
     }
 
+    /// Whether the check is made whatever the method is.
+    pub(crate) fn is_for_all_methods(&self) -> bool {
+        self.always
+    }
+
     /// Sets whether the cookie is only sent over TLS. Then, without a public origin, no page that
     /// came without TLS is one of this service.
     pub(crate) fn require_tls(&mut self, secure: bool) {

@@ -31,7 +31,7 @@ impl TokenCookies {
             (&mut self.renewed, "renewed"),
         ];
         for (cookie, name) in all {
-            cookie.rename(name);
+            cookie.set_development(name);
         }
         self.scheme = scheme;
         self.set_guards(|guard| guard.set_public(origin))

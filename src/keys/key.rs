@@ -24,6 +24,8 @@ pub struct Key {
     kid: Option<Box<str>>,
     issuer: Option<Box<str>>,
     prepared: Few<Prepared>,
+    /// Whether it is a secret that is shorter than its hash.
+    is_short: bool,
 }
 
 impl Key {
@@ -153,6 +155,16 @@ impl Key {
         self.prepared.iter().map(|one| one.algorithm())
     }
 
+    /// Whether it is a secret that is shorter than its hash.
+    pub(super) fn is_short(&self) -> bool {
+        self.is_short
+    }
+
+    /// Whether it is a shared secret; `false` for a public key.
+    pub(super) fn is_secret(&self) -> bool {
+        self.algorithms().any(Algorithm::is_symmetric)
+    }
+
     pub(super) fn from_jwk_parts(jwk: Jwk) -> Result<Self, ConfigError> {
         let mut key = match jwk.algorithm {
             Some(one) => Self::for_algorithms(&jwk.material, [one])?,
@@ -194,7 +206,7 @@ impl Key {
     ) -> Result<Self, ConfigError> {
         let prepared: Result<_, _> =
             algorithms.into_iter().map(|one| Prepared::new(one, material)).collect();
-        Ok(Self { kid: None, issuer: None, prepared: prepared? })
+        Ok(Self { kid: None, issuer: None, prepared: prepared?, is_short: false })
     }
 }
 
@@ -247,7 +259,9 @@ impl DangerousKey {
     }
 
     fn short(algorithm: Algorithm, secret: &[u8]) -> Result<Key, ConfigError> {
-        Key::for_algorithms(&shared_secret::read_short(secret, algorithm)?, [algorithm])
+        let key = Key::for_algorithms(&shared_secret::read_short(secret, algorithm)?, [algorithm])?;
+        let is_short = algorithm.shortest_secret().is_some_and(|needed| secret.len() < needed);
+        Ok(Key { is_short, ..key })
     }
 }
 

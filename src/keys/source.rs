@@ -202,14 +202,48 @@ impl KeySources {
     /// The issuer that each key is bound to; `None` for a key that is bound to none.
     pub(crate) fn issuers(&self) -> impl Iterator<Item = Option<&str>> {
         let given = self.given().into_iter().flat_map(KeySet::iter).map(Key::issuer);
+        given.chain(self.issuers_of_others())
+    }
+
+    /// The same for keys that were not given once. They are public.
+    fn issuers_of_others(&self) -> impl Iterator<Item = Option<&str>> {
         let by_id = self.by_id.iter().map(KeysById::issuer);
-        given.chain(by_id).chain(self.of(None).filter_map(|source| match source {
+        by_id.chain(self.of(None).filter_map(|source| match source {
             SourceOfKeys::Given(_) => None,
             #[cfg(feature = "issue")]
             SourceOfKeys::Live(keys) => Some(Some(keys.issuer())),
             #[cfg(feature = "remote")]
             SourceOfKeys::Remote(keys) => Some(keys.issuer()),
         }))
+    }
+
+    /// Whether a shared secret for one of these algorithms may sign for an issuer that also has
+    /// public keys.
+    pub(crate) fn mix_secrets_and_public_keys(&self, algorithms: AlgorithmSet) -> bool {
+        let given = || self.given().into_iter().flat_map(KeySet::iter);
+        let public = given().filter(|key| !key.is_secret()).map(Key::issuer);
+        let public: Vec<_> = public.chain(self.issuers_of_others()).collect();
+        let is_used =
+            |key: &&Key| key.algorithms().any(|one| one.is_symmetric() && algorithms.contains(one));
+        given().filter(is_used).map(Key::issuer).any(|secret| {
+            public.iter().any(|public| secret.is_none() || public.is_none() || secret == *public)
+        })
+    }
+
+    /// Whether one of the keys is a secret that is shorter than its hash.
+    pub(crate) fn has_short_secret(&self) -> bool {
+        self.given().is_some_and(|keys| keys.iter().any(Key::is_short))
+    }
+
+    /// The hosts from which keys may be fetched over plain `http`.
+    #[cfg(feature = "remote")]
+    pub(crate) fn http_hosts(&self) -> Vec<String> {
+        self.remote.iter().flat_map(RemoteKeys::http_hosts).collect()
+    }
+
+    #[cfg(not(feature = "remote"))]
+    pub(crate) fn http_hosts(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// Whether the issuer of a token decides which keys it is verified with.

@@ -83,6 +83,7 @@ pub use self::{
 };
 use crate::{
     claims::RegisteredClaims,
+    report::{Lint, LintReport},
     response::{Challenge, DefaultRespond},
     source::{TokenSource, TokenSources},
     verifier::Verifier,
@@ -262,6 +263,28 @@ impl<C, R> JwtAuthLayer<C, R> {
     pub fn respond_with<R2>(self, respond: R2) -> JwtAuthLayer<C, R2> {
         let layer = self.with(|gate| gate.own_format = true);
         JwtAuthLayer { gate: layer.gate, respond }
+    }
+
+    /// Lists settings that are legal and unwise: those of the verifier, as
+    /// [`Verifier::lint`] does, and those of the layer and its sources, such as a cookie whose name
+    /// does not begin with `__Host-`. It needs no token and no network.
+    ///
+    /// # Example: a service that does not start with a finding
+    /// ```
+    /// use tower_jwt_auth::{JwtAuthLayer, TokenSource};
+    /// # use tower_jwt_auth::{Key, Verifier};
+    /// # let verifier = Verifier::builder()
+    /// #     .issuer("i").audience("a").keys(Key::hs256([7; 32])).build()?;
+    /// let layer = JwtAuthLayer::new(verifier).source(TokenSource::cookie("__Host-at").build()?);
+    /// let report = layer.lint();
+    /// assert!(report.is_empty(), "{report}");
+    /// # Ok::<(), tower_jwt_auth::ConfigError>(())
+    /// ```
+    pub fn lint(&self) -> LintReport {
+        let mut report = self.gate.verifier.lint();
+        self.gate.sources.lint(&mut report);
+        report.add_if(self.gate.mode == Mode::PassThrough, Lint::PassThrough);
+        report
     }
 
     fn with(mut self, set: impl FnOnce(&mut Gate<C>)) -> Self {

@@ -123,6 +123,10 @@ impl Revocations {
         self.fail_open = true;
     }
 
+    pub(crate) fn fails_open(&self) -> bool {
+        self.fail_open
+    }
+
     pub(crate) fn is_configured(&self) -> bool {
         self.list.is_some()
     }

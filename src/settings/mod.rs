@@ -20,6 +20,7 @@
 //! | `leeway`, `max_age` | durations |
 //! | `access_tokens_only`, `token_type` | only RFC 9068 access tokens; only these `typ` |
 //! | `required_claim`, `without_subject`, `max_token_len` | as in the [builder](VerifierBuilder) |
+//! | `shadow` | a table of rules that are not enforced: [rules in the shadow](#rules-in-the-shadow) |
 //! | `cache_bytes` | memory for verified tokens, as [`Cache::of_bytes`]; 0 for none |
 //! | `token_cookie` | a cookie that may carry the token |
 //! | `public_url`, `trusted_origin` | for the cookie: this service's origin, and others that may send unsafe requests |
@@ -89,6 +90,23 @@
 //! # Ok(()) }
 //! ```
 //!
+//! # Rules in the shadow
+//!
+//! The table `shadow` has rules that [decide nothing](VerifierBuilder::shadow): tokens that they would
+//! refuse pass, and are reported. It has `audience`, `client_id`, `algorithms`, `access_tokens_only`,
+//! `token_type`, `required_claim`, `leeway` and `max_age`, with the same values as above. A variable of
+//! the environment has `SHADOW_` before the name: `AUTH_SHADOW_AUDIENCE`, `AUTH_SHADOW_MAX_AGE`.
+//!
+//! ```toml
+//! [auth]
+//! issuer = "https://login.example.com"
+//! any_audience = true
+//!
+//! [auth.shadow]
+//! audience = "https://api.example.com"
+//! max_age = "1h"
+//! ```
+//!
 //! Proxies from the environment are not used, and the system's certificate authorities are
 //! trusted. For others, set them on [`RemoteKeys`] of your own.
 //!
@@ -134,6 +152,7 @@ mod environment;
 mod keys;
 mod nearest;
 mod number;
+mod shadow;
 mod table;
 mod text;
 mod variables;
@@ -285,6 +304,8 @@ impl Settings {
         for claim in self.0.required_claim.iter() {
             builder = builder.required_claim(claim);
         }
+        self.0.shadow.check()?;
+        builder = builder.shadow(|rules| self.0.shadow.apply(rules));
         if let Some(Number(bytes)) = self.0.max_token_len {
             builder = builder.max_token_len(bytes);
         }

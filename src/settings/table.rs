@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::{
     number::{Flag, Number},
+    shadow::Shadow,
     text::{List, SecretText, Span, Text},
 };
 use crate::alg::Algorithm;
@@ -38,6 +39,8 @@ pub(super) struct Table {
     pub(super) required_claim: List,
     #[serde(default)]
     pub(super) without_subject: Flag,
+    #[serde(default)]
+    pub(super) shadow: Shadow,
     pub(super) max_token_len: Option<Number<usize>>,
     pub(super) cache_bytes: Option<Number<usize>>,
     pub(super) token_cookie: Option<Text>,

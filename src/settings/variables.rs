@@ -1,6 +1,6 @@
 //! Variables of the environment, read by serde as a map.
 
-use std::{error::Error as StdError, fmt, vec};
+use std::{error::Error as StdError, fmt, mem, vec};
 
 use serde::{
     de::{
@@ -30,16 +30,40 @@ pub(super) fn read<T: DeserializeOwned>(
     prefix: &str,
     variables: Vec<Variable>,
 ) -> Result<T, String> {
-    let variables = Variables { prefix, left: variables.into_iter(), current: None };
+    let (shadow, others) = variables.into_iter().partition(|one| one.setting.starts_with(SHADOW));
+    let variables = Variables::new(prefix, others, shadow);
     T::deserialize(MapAccessDeserializer::new(variables)).map_err(|fault| fault.text(prefix))
 }
 
-/// The variables as a map from the names of settings to texts.
+/// How the settings of the table `shadow` begin.
+const SHADOW: &str = "shadow_";
+
+/// The variables as a map from the names of settings to texts, and from `shadow` to a map of the
+/// same kind.
 struct Variables<'a> {
     prefix: &'a str,
     left: vec::IntoIter<Variable>,
-    /// The variable whose value is read next.
+    shadow: Vec<Variable>,
+    /// The variable whose value is read next; `None` for the table `shadow`.
     current: Option<Variable>,
+}
+
+impl<'a> Variables<'a> {
+    fn new(prefix: &'a str, left: Vec<Variable>, shadow: Vec<Variable>) -> Self {
+        Self { prefix, left: left.into_iter(), shadow, current: None }
+    }
+
+    /// Reads the table `shadow`.
+    fn shadow<'de, S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Fault> {
+        let mut variables = mem::take(&mut self.shadow);
+        for variable in &mut variables {
+            variable.setting.drain(..SHADOW.len());
+        }
+        let prefix = format!("{}{}", self.prefix, SHADOW.to_ascii_uppercase());
+        let variables = Variables::new(&prefix, variables, Vec::new());
+        seed.deserialize(MapAccessDeserializer::new(variables))
+            .map_err(|fault: Fault| Fault::Other(fault.text(&prefix)))
+    }
 }
 
 impl<'de> MapAccess<'de> for Variables<'_> {
@@ -49,7 +73,10 @@ impl<'de> MapAccess<'de> for Variables<'_> {
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, Fault> {
-        let Some(variable) = self.left.next() else { return Ok(None) };
+        let Some(variable) = self.left.next() else {
+            let shadow = (!self.shadow.is_empty()).then_some("shadow");
+            return shadow.map(|name| seed.deserialize(name.into_deserializer())).transpose();
+        };
         let key = seed.deserialize(variable.setting.as_str().into_deserializer());
         let key = key.map_err(|fault: Fault| fault.of_name(&variable, self.prefix))?;
         self.current = Some(variable);
@@ -57,9 +84,7 @@ impl<'de> MapAccess<'de> for Variables<'_> {
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Fault> {
-        let Some(variable) = self.current.take() else {
-            return Err(de::Error::custom("a value is read without its name"));
-        };
+        let Some(variable) = self.current.take() else { return self.shadow(seed) };
         seed.deserialize(TextDeserializer(&variable.text))
             .map_err(|fault| fault.of_value(&variable))
     }

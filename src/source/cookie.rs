@@ -24,6 +24,8 @@ pub(crate) struct CookieSource {
     guarded: bool,
     /// Whether it is set with `SameSite=None; Secure; Partitioned`.
     partitioned: bool,
+    /// Whether it is one for development, which is not `Secure`.
+    development: bool,
     /// A function that finds the token in place of the name.
     custom: Option<Arc<CustomSource>>,
 }
@@ -37,6 +39,7 @@ impl CookieSource {
             guard: Guard::default(),
             guarded: true,
             partitioned: false,
+            development: false,
             custom: None,
         };
         source.rename(name);
@@ -79,10 +82,40 @@ impl CookieSource {
         Ok(())
     }
 
-    pub(crate) fn rename(&mut self, name: &str) {
+    fn rename(&mut self, name: &str) {
         self.name = name.into();
         // Browsers set and send these only over TLS.
         self.guard.require_tls(has_prefix(name, HOST) || has_prefix(name, SECURE));
+    }
+
+    /// Gives it the name of a cookie for development.
+    #[cfg(feature = "issue")]
+    pub(crate) fn set_development(&mut self, name: &str) {
+        self.rename(name);
+        self.development = true;
+    }
+
+    pub(super) fn is_for_development(&self) -> bool {
+        self.development
+    }
+
+    /// Whether no other host can set a cookie of this name. Nothing is known of the cookies that a
+    /// function reads.
+    pub(super) fn is_of_this_host_only(&self) -> bool {
+        self.custom.is_some() || has_prefix(&self.name, HOST)
+    }
+
+    pub(super) fn is_guarded(&self) -> bool {
+        self.guarded
+    }
+
+    /// The name that a report shows.
+    pub(super) fn place(&self) -> Option<Box<str>> {
+        Some(match (&self.custom, &*self.name) {
+            (Some(_), _) => "custom".into(),
+            (None, "") => "Cookie".into(),
+            (None, name) => name.into(),
+        })
     }
 
     /// # Errors

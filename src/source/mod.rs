@@ -39,6 +39,7 @@ mod cookie_header;
 mod custom;
 mod custom_builder;
 mod header;
+mod lint;
 mod malformed;
 mod query;
 mod raw;

@@ -133,6 +133,16 @@ impl TokenSources {
         Ok(token)
     }
 
+    /// The sources that are not cookies.
+    pub(super) fn not_cookies(&self) -> &[OtherSource] {
+        &self.not_cookies
+    }
+
+    /// The cookies.
+    pub(super) fn cookies(&self) -> &[CookieSource] {
+        &self.cookies
+    }
+
     /// Whether the requests are those of a proxy for forward authentication.
     pub(crate) fn is_for_forward_auth(&self) -> bool {
         self.cookies.iter().any(|cookie| cookie.cross_site_guard().is_for_forward_auth())

@@ -8,9 +8,10 @@ use super::{
     binding::Bindings,
     cache::EngineId,
     engine::Engine,
-    limits::{MOST_LEEWAY, check_token_len},
+    limits::{MOST_LEEWAY, check_required, check_required_header, check_token_len, check_types},
     pipeline::{Checks, LogOptions},
     rule::UserRules,
+    shadow::ShadowRules,
 };
 use crate::{
     alg::{Algorithm, AlgorithmSet},
@@ -43,6 +44,7 @@ use crate::{
 /// - denylist: none; with one, `jti` is required, and where it cannot be asked, the answer
 ///   is 503
 /// - cache of verified tokens: at most 16 MiB
+/// - rules in the shadow: none
 /// - clock: that of the system
 #[must_use = "a builder does nothing until it is built"]
 pub struct VerifierBuilder<C = RegisteredClaims> {
@@ -70,6 +72,7 @@ pub struct VerifierBuilder<C = RegisteredClaims> {
     clock: Box<dyn Clock>,
     cache: Cache,
     log: LogOptions,
+    shadow: ShadowRules,
 }
 
 impl Verifier {
@@ -130,6 +133,7 @@ impl VerifierBuilder {
             clock: self.clock,
             cache: self.cache,
             log: self.log,
+            shadow: self.shadow,
         }
     }
 }
@@ -161,6 +165,7 @@ impl<C> VerifierBuilder<C> {
             clock: Box::new(SystemClock),
             cache: Cache::default(),
             log: LogOptions::default(),
+            shadow: ShadowRules::default(),
         }
     }
 
@@ -473,6 +478,42 @@ impl<C> VerifierBuilder<C> {
         self
     }
 
+    /// Adds rules that decide nothing: a token that the verifier accepts passes, and if one of these
+    /// rules would have refused it, an event and [`Claims::shadow`] say so. Use it to see whom a
+    /// stricter rule would lock out before you enforce it; the guide `shadow_rules` goes through it
+    /// step by step. A second call adds to the first.
+    ///
+    /// The event has the level `info`, the fields `rule` and `more`, and what was expected and seen.
+    /// There is at most one in ten seconds for each rule; `more` is the number of refusals since
+    /// the last one. Default: no such rules.
+    ///
+    /// # Example: who has tokens for another audience?
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_jwt_auth::{Claims, Key, Verifier};
+    ///
+    /// let verifier = Verifier::builder()
+    ///     .issuer("https://login.example.com")
+    ///     .any_audience()
+    ///     .keys(Key::hs256([7; 32]))
+    ///     .shadow(|rules| {
+    ///         rules.audience("https://api.example.com").max_age(Duration::from_secs(3600))
+    ///     })
+    ///     .build()?;
+    ///
+    /// // In a handler: which rules would have refused this token?
+    /// async fn orders(claims: Claims) {
+    ///     for rule in claims.shadow().iter() {
+    ///         println!("{rule}: client {:?}", claims.client_id());
+    ///     }
+    /// }
+    /// # Ok::<(), tower_jwt_auth::ConfigError>(())
+    /// ```
+    pub fn shadow(mut self, rules: impl FnOnce(ShadowRules) -> ShadowRules) -> Self {
+        self.shadow = rules(self.shadow);
+        self
+    }
+
     /// Opens the settings that take protection away.
     pub fn dangerous(self) -> DangerousVerifierBuilder<C> {
         DangerousVerifierBuilder(self)
@@ -528,18 +569,9 @@ impl<C: Send + Sync + 'static> VerifierBuilder<C> {
         check_required_header(&self.required_header)?;
         check_token_len(self.max_token_len)?;
         self.cache.check()?;
-        if self.required.len() > Rules::MOST_REQUIRED {
-            return Err(ConfigError::OutOfRange("at most 64 claims can be required"));
-        }
-        if self.required.iter().any(String::is_empty) {
-            return Err(ConfigError::InvalidName(
-                "the name of a required claim is empty, leave it out",
-            ));
-        }
-        if self.types == Types::Only(Box::default()) {
-            return Err(ConfigError::InvalidName(
-                "the list of token types is empty, name one such as `at+jwt`",
-            ));
+        check_required(self.required.iter())?;
+        if let Types::Only(types) = &self.types {
+            check_types(types)?;
         }
         let rules = Rules {
             issuers: issuers.map(|names| names.into_iter().map(Arc::from).collect()),
@@ -554,6 +586,10 @@ impl<C: Send + Sync + 'static> VerifierBuilder<C> {
             events: self.events,
             required: self.required.into_iter().map(String::into_boxed_str).collect(),
         };
+        let shadow = self.shadow.build(&rules)?;
+        if let Some(shadow) = &shadow {
+            self.user_rules.add_started(Ok(Arc::clone(shadow).into_rule()));
+        }
         let engine = Engine {
             id: EngineId::new(),
             keys,
@@ -565,6 +601,7 @@ impl<C: Send + Sync + 'static> VerifierBuilder<C> {
                 clients: self.clients.into(),
                 clock: self.clock,
                 log: self.log,
+                shadow,
             },
             user_rules: self.user_rules,
             revocations: self.revocations,
@@ -574,25 +611,6 @@ impl<C: Send + Sync + 'static> VerifierBuilder<C> {
         };
         Ok(Verifier::new(Engines::One(Arc::new(engine)), self.cache))
     }
-}
-
-/// Refuses header parameters that other settings are for, and empty ones.
-fn check_required_header(required: &RequiredHeader) -> Result<(), ConfigError> {
-    for (name, values) in required.iter() {
-        if name.is_empty() || values.iter().any(|value| value.is_empty()) {
-            return Err(ConfigError::InvalidName(
-                "a required header parameter, or its value, is empty: name both, or leave it out",
-            ));
-        }
-        if matches!(name, "alg" | "typ" | "kid" | "cty" | "crit" | "b64" | "enc") {
-            return Err(ConfigError::InvalidName(
-                "`required_header` is for other parameters: for `alg` say `.algorithms(…)`, for \
-                 `typ` say `.token_types(…)`, a `kid` is that of a key, and `cty`, `crit`, `b64` \
-                 and `enc` are read by this crate",
-            ));
-        }
-    }
-    Ok(())
 }
 
 impl<C> fmt::Debug for VerifierBuilder<C> {

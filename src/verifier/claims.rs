@@ -5,7 +5,10 @@ use std::{any::Any, fmt, ops::Deref, sync::Arc, time::Duration};
 use memchr::memchr_iter;
 use serde::de::DeserializeOwned;
 
-use super::binding::Binding;
+use super::{
+    binding::Binding,
+    shadow::{KeptVerdict, ShadowVerdict},
+};
 use crate::{
     claims::{Audience, ClaimPath, NumericDate, RegisteredClaims, ScopeSet},
     clock::{Clock, SystemClock, unix_seconds},
@@ -45,6 +48,7 @@ struct ClaimsInner<C> {
     registered: Arc<RegisteredClaims>,
     /// None if `C` is [`RegisteredClaims`], which are there already.
     custom: Option<C>,
+    shadow: KeptVerdict,
 }
 
 /// Claims that lack the last evidence, which may have to be waited for.
@@ -64,8 +68,9 @@ impl<C> UnreleasedClaims<C> {
         _: Binding,
         registered: RegisteredClaims,
         custom: Option<C>,
+        shadow: KeptVerdict,
     ) -> Self {
-        Self(Arc::new(ClaimsInner { registered: Arc::new(registered), custom }))
+        Self(Arc::new(ClaimsInner { registered: Arc::new(registered), custom, shadow }))
     }
 
     /// The claims that the denylist is asked about.
@@ -199,10 +204,37 @@ impl<C> Claims<C> {
         self.registered().get(path)
     }
 
+    /// The rules in the [shadow](super::VerifierBuilder::shadow) that would have refused the token,
+    /// as the last request with this token has found them. It is empty without a shadow.
+    ///
+    /// Ask it in a handler. A rule of the verifier runs before the rules in the shadow that depend
+    /// on the time.
+    ///
+    /// # Example: which clients send ID tokens?
+    /// ```
+    /// use tower_jwt_auth::{Claims, verifier::ShadowRule};
+    ///
+    /// async fn orders(claims: Claims) {
+    ///     if claims.shadow().contains(ShadowRule::TokenType) {
+    ///         eprintln!("no access token: client {:?}", claims.client_id());
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn shadow(&self) -> ShadowVerdict {
+        self.0.shadow.get()
+    }
+
+    /// The verdict that the rules in the shadow keep.
+    #[inline]
+    pub(super) fn kept_verdict(&self) -> &KeptVerdict {
+        &self.0.shadow
+    }
+
     /// The same claims without the application's type.
     pub(super) fn to_registered(&self) -> Claims {
-        let registered = Arc::clone(&self.0.registered);
-        Claims(Arc::new(ClaimsInner { registered, custom: None }))
+        let (registered, shadow) = (Arc::clone(&self.0.registered), self.0.shadow.clone());
+        Claims(Arc::new(ClaimsInner { registered, custom: None, shadow }))
     }
 }
 

@@ -22,6 +22,9 @@
 //! 8. The [denylist](crate::revocation), if there is one.
 //! 9. The application's rules, then its asynchronous and [cached](CachedRule) rules.
 //!
+//! For a token that passed all of them, the rules in the [shadow](VerifierBuilder::shadow) are asked.
+//! They decide nothing.
+//!
 //! A token that passed is [cached](Cache). On a cache hit, its times, its keys, 8 and 9 are
 //! rechecked. Only a cached rule answers from what it knows.
 //!
@@ -83,8 +86,10 @@ mod explain;
 mod issuers;
 mod key_lookup;
 mod limits;
+mod lint;
 mod pipeline;
 mod rule;
+mod shadow;
 mod verification;
 
 use std::{fmt, sync::Arc};
@@ -102,6 +107,7 @@ pub use self::{
     cached_rule::CachedRule,
     claims::Claims,
     rule::RuleError,
+    shadow::{ShadowRule, ShadowRules, ShadowVerdict},
     verification::Verification,
 };
 use self::{
@@ -381,13 +387,18 @@ impl<C> Clone for Verifier<C> {
 impl<C> fmt::Debug for Verifier<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0.engines {
-            Engines::One(engine) => f
-                .debug_struct("Verifier")
-                .field("keys", &engine.keys)
-                .field("algorithms", &engine.checks.algorithms)
-                .field("rules", &engine.checks.rules)
-                .field("max_token_len", &engine.max_token_len)
-                .finish_non_exhaustive(),
+            Engines::One(engine) => {
+                let mut shown = f.debug_struct("Verifier");
+                shown
+                    .field("keys", &engine.keys)
+                    .field("algorithms", &engine.checks.algorithms)
+                    .field("rules", &engine.checks.rules)
+                    .field("max_token_len", &engine.max_token_len);
+                if let Some(shadow) = &engine.checks.shadow {
+                    shown.field("shadow", shadow);
+                }
+                shown.finish_non_exhaustive()
+            }
             Engines::ByIssuer(engines) => f.debug_tuple("Verifier").field(engines).finish(),
         }
     }

@@ -1,13 +1,14 @@
 //! The checks of one token with the keys of one source: header, signature, claims, rules,
 //! binding, client, the application's type. Each stage hands on what the next may see.
 
-use std::{any::TypeId, borrow::Cow};
+use std::{any::TypeId, borrow::Cow, sync::Arc};
 
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
     binding::{Binding, Bindings},
     claims::UnreleasedClaims,
+    shadow::{KeptVerdict, Shadow},
 };
 use crate::{
     alg::AlgorithmSet,
@@ -31,6 +32,8 @@ pub(super) struct Checks {
     pub(super) clients: Box<[String]>,
     pub(super) clock: Box<dyn Clock>,
     pub(super) log: LogOptions,
+    /// Rules that decide nothing.
+    pub(super) shadow: Option<Arc<Shadow>>,
 }
 
 /// The values that the events of a verifier may show.
@@ -80,8 +83,7 @@ impl Checks {
         if self.clients.is_empty() {
             return Ok(());
         }
-        let elsewhere = || ["azp", "cid", "appid"].iter().find_map(|name| claims.get(*name));
-        let client = claims.client_id().map(String::from).or_else(elsewhere);
+        let client = claims.client();
         let error = match &client {
             None => Error::missing_claim("client_id"),
             Some(client) if self.clients.contains(client) => return Ok(()),
@@ -125,7 +127,12 @@ where
     let CheckedClaims { within, binding, registered } = checked;
     let custom =
         read_custom(&registered).map_err(|error| checks.explain_verified(error, &registered))?;
-    Ok(UnreleasedClaims::new(signed_by.evidence, within, binding, registered, custom))
+    let shadow = match &checks.shadow {
+        None => KeptVerdict::default(),
+        Some(shadow) => shadow.judge(token, &registered),
+    };
+    let evidence = signed_by.evidence;
+    Ok(UnreleasedClaims::new(evidence, within, binding, registered, custom, shadow))
 }
 
 /// Claims that have passed every check which needs no key. They are not verified.

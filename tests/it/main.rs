@@ -27,6 +27,7 @@ mod issuers;
 mod key_forms;
 mod keys;
 mod keys_by_id;
+mod lint;
 #[cfg(any(feature = "axum", feature = "remote"))]
 mod nested;
 mod origins;
@@ -44,6 +45,7 @@ mod sessions;
 #[cfg(feature = "settings")]
 #[allow(dead_code, reason = "not every feature set uses all of it")]
 mod settings;
+mod shadow;
 mod signature;
 #[cfg(all(feature = "axum", feature = "redis", feature = "remote"))]
 mod slow_clients;

@@ -21,11 +21,12 @@ use tower_jwt_auth::{
     },
     layer::{JwtAuth, Require, RequireFuture, ResponseFuture},
     maybe_ready::{MaybeReady, MaybeReadyFuture},
+    report::{Finding, Lint, LintReport},
     response::{DefaultRespond, ProblemJson, Rejection},
     source::{CookieSourceBuilder, CustomSourceBuilder, DangerousCookieSourceBuilder},
     verifier::{
         CachedRule, DangerousVerifierBuilder, IssuerPattern, Issuers, IssuersBuilder, RuleError,
-        VerifierBuilder,
+        ShadowRule, ShadowRules, ShadowVerdict, VerifierBuilder,
     },
 };
 
@@ -68,6 +69,12 @@ fn traits() {
     shared::<Claims<User>>();
     data::<VerifierBuilder<User>>();
     data::<DangerousVerifierBuilder<User>>();
+    shared::<Lint>();
+    shared::<Finding>();
+    shared::<LintReport>();
+    shared::<ShadowRule>();
+    shared::<ShadowRules>();
+    shared::<ShadowVerdict>();
 
     shared::<JwtAuthLayer<User>>();
     shared::<JwtAuthLayer<User, ProblemJson>>();

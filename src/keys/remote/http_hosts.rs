@@ -25,6 +25,11 @@ impl HttpHosts {
         }
     }
 
+    /// The hosts.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.listed.iter().map(ToString::to_string).collect()
+    }
+
     /// Refuses names that are no hosts.
     pub(super) fn check_names(&self) -> Result<(), ConfigError> {
         if self.is_malformed {

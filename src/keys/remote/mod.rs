@@ -132,6 +132,11 @@ impl RemoteKeys {
         self.refresher().issuer.as_deref()
     }
 
+    /// The hosts besides loopback that the keys may be fetched from over plain `http`.
+    pub(crate) fn http_hosts(&self) -> Vec<String> {
+        self.refresher().http_hosts()
+    }
+
     /// Fetches the keys now, or waits for the fetch that is under way.
     ///
     /// Use it for operators only, such as behind an endpoint of theirs: it ignores the

@@ -277,6 +277,11 @@ impl Refresher {
         self.fetcher.error(self.location.url(), kind)
     }
 
+    /// The hosts besides loopback that keys may be fetched from over plain `http`.
+    pub(super) fn http_hosts(&self) -> Vec<String> {
+        self.fetcher.http_hosts.names()
+    }
+
     pub(super) fn status(self: &Arc<Self>) -> KeyStatus {
         // There may be no other request before the health page is green.
         self.ensure_running();

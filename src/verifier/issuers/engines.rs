@@ -56,7 +56,7 @@ impl<C> IssuerEngines<C> {
     }
 
     /// The issuers that are there, in no order.
-    pub(super) fn names(&self) -> Vec<String> {
+    pub(in crate::verifier) fn names(&self) -> Vec<String> {
         self.table.names()
     }
 
@@ -71,6 +71,16 @@ impl<C> IssuerEngines<C> {
     /// The engine of an issuer, if it is known.
     pub(in crate::verifier) fn get(&self, issuer: &str) -> Option<Arc<Engine<C>>> {
         self.table.get(issuer)
+    }
+
+    /// Whether issuers that are not there may be resolved.
+    pub(in crate::verifier) fn are_resolved(&self) -> bool {
+        self.resolver.is_some()
+    }
+
+    /// Whether events show issuers that nobody has verified.
+    pub(in crate::verifier) fn log_unverified(&self) -> bool {
+        self.log_unverified
     }
 
     /// The resolver, if it may be asked for this issuer.

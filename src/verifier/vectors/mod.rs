@@ -18,6 +18,7 @@ fn open(keys: &KeySet, token: &str) -> Result<Vec<u8>, Error> {
     let token = Compact::parse(token, LONGEST)?;
     let algorithms = Algorithm::ALL.iter().copied().collect();
     let checks = Checks {
+        shadow: None,
         log: Default::default(),
         required_header: Default::default(),
         algorithms,

@@ -57,6 +57,11 @@ pub(crate) fn refuses(variables: &[(&str, &str)]) -> Output {
     panic!("it serves: {variables:?}, {:?}", process.wait_with_output())
 }
 
+/// What the server says of its configuration, without serving.
+fn checks(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    command(variables).args(arguments).output().unwrap()
+}
+
 impl Server {
     pub(crate) fn start(variables: &[(&str, &str)]) -> Self {
         Self::spawn(variables, Stdio::null())
@@ -413,4 +418,89 @@ async fn it_stops_when_it_is_told_to() {
     .await;
     assert!(ended.unwrap().success());
     let _ = server.process.stdout.take().map(|mut out| out.read_to_string(&mut String::new()));
+}
+
+#[tokio::test]
+async fn a_check_prints_what_is_unwise() {
+    let provider = Provider::new([key(Algorithm::ES256)]);
+    let (issuer, keys) = (provider.issuer(), provider.jwks_url());
+    let base = [("ISSUER", &*issuer), ("AUDIENCE", AUDIENCE), ("JWKS_URL", &keys)];
+    for (changes, code, said) in [
+        (vec![], 0, &["nothing found"][..]),
+        (vec![("TOKEN_COOKIE", "__Host-at")], 0, &["nothing found"]),
+        (
+            vec![("TOKEN_COOKIE", "at"), ("LEEWAY_SECS", "200")],
+            1,
+            &[
+                "long_leeway: an expired token",
+                "  instead: set the clocks by NTP",
+                "cookie_without_host_prefix (at): a sibling subdomain",
+                "  instead: use a name that begins with `__Host-`",
+            ],
+        ),
+        (
+            vec![("JWKS_URL", "http://keycloak/"), ("HTTP_HOSTS", "keycloak"), ("LAZY", "1")],
+            1,
+            &[
+                "plain_http_keys (keycloak): anybody between",
+                "  instead: fetch the keys over `https`",
+            ],
+        ),
+    ] {
+        let variables: Vec<_> = base.into_iter().chain(changes.iter().copied()).collect();
+        let output = checks(&["--check"], &variables);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{changes:?}: {text}");
+        assert_eq!(text.lines().count(), said.len(), "{text}");
+        for (line, said) in text.lines().zip(said) {
+            assert!(line.starts_with(said), "{text}");
+        }
+        assert!(output.stderr.is_empty());
+    }
+    // A setting that is wrong is told as always.
+    for (arguments, changes, said) in [
+        (&["--check"][..], ("LEEWAY_SECS", "301"), "300 s"),
+        (&["--checks"], ("LOG", ""), "there is no argument --checks"),
+        (&["--check", "now"], ("LOG", ""), "there is no argument now"),
+    ] {
+        let variables: Vec<_> = base.into_iter().chain([changes]).collect();
+        let output = checks(arguments, &variables);
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{text}");
+        assert!(text.starts_with("resource_server: ") && text.contains(said), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn rules_in_the_shadow_are_told_and_refuse_nothing() {
+    let es = key(Algorithm::ES256);
+    let provider = Provider::new([es]);
+    let (issuer, keys) = (provider.issuer(), provider.jwks_url());
+    let variables = [
+        ("ISSUER", &*issuer),
+        ("AUDIENCE", AUDIENCE),
+        ("JWKS_URL", &keys),
+        ("SHADOW_AUDIENCE", "https://new.example.com"),
+        ("SHADOW_CLIENTS", "web,app"),
+        ("SHADOW_ACCESS_TOKENS_ONLY", "1"),
+        ("SHADOW_LEEWAY_SECS", "5"),
+        ("SHADOW_MAX_AGE_SECS", "60"),
+        ("LOG", "info"),
+    ];
+    let mut server = Server::spawn(&variables, Stdio::piped());
+    let token = token(&provider, es, json!({"client_id": "other"}));
+    for _ in 0..3 {
+        assert_eq!(server.me(&token).await.0, 200);
+    }
+    server.process.kill().unwrap();
+    let mut log = String::new();
+    server.process.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    let rule = |rule: &str| {
+        let told = |line: &&str| line.contains("in the shadow") && line.contains(rule);
+        log.lines().filter(told).count()
+    };
+    for name in ["token_type", "audience", "client", "missing_claim", "too_old"] {
+        assert_eq!(rule(&format!("rule=\"{name}\"")), 1, "{name}: {log}");
+    }
+    assert_eq!(rule("rule="), 5, "{log}");
 }
