@@ -262,6 +262,8 @@ pub mod sessions;
 pub mod settings;
 mod shown;
 pub mod source;
+#[cfg(feature = "test-util")]
+pub mod testing;
 mod token;
 mod token_cache;
 pub mod verifier;

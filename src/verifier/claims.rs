@@ -18,7 +18,7 @@ use crate::{
 ///
 /// It dereferences to the application's own type `C`, and has methods for the registered claims.
 /// Without a type of one's own, `Claims` is enough. Only a [`Verifier`](super::Verifier) makes a
-/// value of this type.
+/// value of this type, and in tests the feature `test-util`.
 ///
 /// # Example: both kinds of claims
 /// ```
@@ -197,6 +197,12 @@ impl<C> Claims<C> {
     #[must_use]
     pub fn get<T: DeserializeOwned>(&self, path: impl Into<ClaimPath>) -> Option<T> {
         self.registered().get(path)
+    }
+
+    /// Claims that no verifier has seen.
+    #[cfg(feature = "test-util")]
+    pub(super) fn unverified(registered: RegisteredClaims, custom: Option<C>) -> Self {
+        Self(Arc::new(ClaimsInner { registered: Arc::new(registered), custom }))
     }
 
     /// The same claims without the application's type.

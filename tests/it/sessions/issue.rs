@@ -14,7 +14,7 @@ use tower_jwt_auth::{
     refresh::Login,
 };
 
-use super::{ask, issuer, model::tokens, refresh::sessions, set};
+use super::{ask, issuer, refresh::sessions, set, tokens::tokens};
 use crate::{
     privacy::{MARKER, check},
     support::{AUDIENCE, FixedClock, ISSUER, NOW},

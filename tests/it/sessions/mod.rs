@@ -12,9 +12,7 @@ mod issue;
 mod key_directory;
 mod keys;
 mod lifetimes;
-mod list;
 mod metadata;
-pub(crate) mod model;
 #[cfg(feature = "axum")]
 mod pages;
 mod refresh;
@@ -24,6 +22,9 @@ mod routes;
 #[cfg(all(feature = "axum", feature = "redis", feature = "remote"))]
 mod server;
 mod setup;
+#[cfg(feature = "test-util")]
+mod stores;
+mod tokens;
 
 use std::convert::Infallible;
 
