@@ -25,7 +25,7 @@ fn verifier(issuer: &TokenIssuer, clock: &FixedClock) -> Verifier {
     builder.access_tokens_only().clock(clock.clone()).build().unwrap()
 }
 
-pub(super) fn part(token: &str, at: usize) -> Value {
+pub(crate) fn part(token: &str, at: usize) -> Value {
     let text = token.split('.').nth(at).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode_to_vec(text).unwrap()).unwrap()
 }

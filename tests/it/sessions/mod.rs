@@ -33,6 +33,8 @@ use http_body_util::BodyExt;
 use tower::{Service, ServiceExt};
 use tower_jwt_auth::issue::Body;
 
+#[cfg(feature = "test-util")]
+pub(crate) use self::issue::part;
 pub(crate) use self::setup::{issuer, set};
 
 /// An answer: status, headers and body.
