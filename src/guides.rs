@@ -10,6 +10,7 @@
 //! | [`migrating`] | move from jsonwebtoken, jwt-authorizer, axum-jwt-auth or tower-oauth2-resource-server |
 //! | [`security`] | know what is checked and what is not, and go through a list for production |
 //! | [`recipes`] | find the short answer to one question |
+//! | [`testing`] | test your application: tokens of any content, time, claims without a token, stores |
 //! | [`deployment`] | run it behind a proxy, on several machines, and watch it |
 //!
 //! This module has only documentation. It is left out of a build of the crate.
@@ -30,5 +31,7 @@ pub mod security {}
 pub mod sessions {}
 #[doc = include_str!("../docs/guides/tenants.md")]
 pub mod tenants {}
+#[doc = include_str!("../docs/guides/testing.md")]
+pub mod testing {}
 #[doc = include_str!("../docs/guides/tower-http.md")]
 pub mod tower_http {}
