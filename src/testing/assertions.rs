@@ -241,7 +241,8 @@ fn report(outcome: &impl Outcome) -> String {
         }
     }
     match outcome.error() {
-        None => line("kind", &"none, this crate has not refused it"),
+        None if outcome.head().is_none() => line("kind", &"none"),
+        None => line("kind", &"none: the response has no error of this crate in its extensions"),
         Some(error) => {
             line("kind", &error.kind().name());
             line("reason", error);

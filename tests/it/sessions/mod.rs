@@ -19,7 +19,7 @@ mod refresh;
 mod revocation;
 #[cfg(feature = "axum")]
 mod routes;
-#[cfg(all(feature = "axum", feature = "redis", feature = "remote"))]
+#[cfg(all(feature = "axum", feature = "redis", feature = "remote", feature = "test-util"))]
 mod server;
 mod setup;
 #[cfg(feature = "test-util")]
