@@ -11,6 +11,7 @@
 //! | [`security`] | know what is checked and what is not, and go through a list for production |
 //! | [`shadow_rules`] | turn on a stricter rule without locking anybody out |
 //! | [`recipes`] | find the short answer to one question |
+//! | [`testing`] | test your application: tokens of any content, time, claims without a token, stores |
 //! | [`deployment`] | run it behind a proxy, on several machines, and watch it |
 //!
 //! This module has only documentation. It is left out of a build of the crate.
@@ -33,5 +34,7 @@ pub mod sessions {}
 pub mod shadow_rules {}
 #[doc = include_str!("../docs/guides/tenants.md")]
 pub mod tenants {}
+#[doc = include_str!("../docs/guides/testing.md")]
+pub mod testing {}
 #[doc = include_str!("../docs/guides/tower-http.md")]
 pub mod tower_http {}

@@ -55,14 +55,15 @@
 //! | issue access tokens and refresh tokens | [`TokenIssuer`], [`RefreshTokens`] |
 //! | share sessions and revocations between machines | [`Redis`] |
 //! | keep them in another database | [`RefreshStore`], [`Denylist`] |
-//! | set the time in a test | [`Clock`] |
+//! | test my application | [`TestIssuer`], the [module `testing`][testing module] |
+//! | set the time | [`Clock`]; in a test, [`TestClock`] |
 //!
 //! # Guides
 //!
 //! The [guides][guides module] show how the parts work together: identity providers, sessions,
-//! tower-http, tenants, errors, migrating from other crates, security, stricter rules, recipes and
-//! deployment. A build of the documentation without all features leaves them out: `cargo doc
-//! --all-features`.
+//! tower-http, tenants, errors, migrating from other crates, security, stricter rules, recipes,
+//! testing and deployment. A build of the documentation without all features leaves them out: `cargo
+//! doc --all-features`.
 //!
 //! # Modules
 //!
@@ -84,6 +85,7 @@
 //! | [`issue`][issue module] | access tokens, signing keys and cookies | `issue` |
 //! | [`refresh`][refresh module] | refresh tokens and their stores | `issue` |
 //! | [`redis`][redis module] | stores in Redis or Valkey | `redis` |
+//! | [`testing`][testing module] | an issuer, a clock, requests, assertions and stores for tests | `test-util` |
 //! | [`alg`], [`claims`], [`clock`], [`maybe_ready`] | algorithms, registered claims, time, answers of stores | |
 //!
 //! # Features
@@ -99,6 +101,7 @@
 //! | `issue` | | sessions, access tokens, refresh tokens, cookies; includes `aws_lc_rs` |
 //! | `redis` | | refresh tokens and the denylist in Redis or Valkey; includes `issue` |
 //! | `jsonwebtoken` | | keys and key sets of jsonwebtoken as keys of this crate |
+//! | `test-util` | | for dev-dependencies: tests of applications; includes `issue` |
 //!
 //! One of `aws_lc_rs` and `rust_crypto` is required. If both are enabled, also by another crate of
 //! the build, aws-lc-rs verifies.
@@ -125,13 +128,13 @@
 // that the text is the same whatever the features. Labels of links ignore case, so a module's label
 // must differ from that of its type: `sessions` and `Sessions`.
 #![cfg_attr(
-    all(feature = "axum", feature = "remote", feature = "redis"),
+    all(feature = "axum", feature = "remote", feature = "redis", feature = "test-util"),
     doc = "
 [guides module]: mod@guides
 "
 )]
 #![cfg_attr(
-    not(all(feature = "axum", feature = "remote", feature = "redis")),
+    not(all(feature = "axum", feature = "remote", feature = "redis", feature = "test-util")),
     doc = "
 [guides module]: #features
 "
@@ -220,6 +223,22 @@
 [redis module]: #features
 "
 )]
+#![cfg_attr(
+    feature = "test-util",
+    doc = "
+[`TestIssuer`]: testing::TestIssuer
+[`TestClock`]: testing::TestClock
+[testing module]: mod@testing
+"
+)]
+#![cfg_attr(
+    not(feature = "test-util"),
+    doc = "
+[`TestIssuer`]: #features
+[`TestClock`]: #features
+[testing module]: #features
+"
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -240,7 +259,13 @@ mod expiring;
 #[cfg(feature = "axum")]
 pub mod extract;
 mod few;
-#[cfg(all(any(doc, doctest), feature = "axum", feature = "remote", feature = "redis"))]
+#[cfg(all(
+    any(doc, doctest),
+    feature = "axum",
+    feature = "remote",
+    feature = "redis",
+    feature = "test-util"
+))]
 pub mod guides;
 #[cfg(feature = "issue")]
 pub mod issue;
@@ -268,12 +293,20 @@ pub mod sessions;
 pub mod settings;
 mod shown;
 pub mod source;
+#[cfg(feature = "test-util")]
+pub mod testing;
 mod token;
 mod token_cache;
 pub mod verifier;
 
 /// Tests the examples of the README.
-#[cfg(all(doctest, feature = "axum", feature = "remote", feature = "redis"))]
+#[cfg(all(
+    doctest,
+    feature = "axum",
+    feature = "remote",
+    feature = "redis",
+    feature = "test-util"
+))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 

@@ -30,7 +30,7 @@ const FLOORS: [&[&str]; 9] = [
     &["verifier"],
     &["authorize"],
     &["extract", "layer"],
-    &["guides", "redis", "sessions", "settings"],
+    &["guides", "redis", "sessions", "settings", "testing"],
 ];
 
 fn floor(module: &str) -> usize {

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+#[cfg(feature = "test-util")]
+use aws_lc_rs::{encoding::PublicKeyX509Der, signature::KeyPair as _};
 use base64_simd::STANDARD;
 use zeroize::Zeroizing;
 
@@ -53,6 +55,18 @@ impl SigningKey {
             }
         }
     }
+
+    /// The public key as PEM of a SubjectPublicKeyInfo (RFC 7468 §13); `None` for a shared secret.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn public_pem(&self) -> Option<String> {
+        let der: PublicKeyX509Der<'_> = match self.pair() {
+            Pair::Hmac(_) => return None,
+            Pair::Rsa(pair) => pair.public_key().as_der().ok()?,
+            Pair::Ec(pair) => pair.public_key().as_der().ok()?,
+            Pair::Ed25519(pair) => pair.public_key().as_der().ok()?,
+        };
+        Some(pem("PUBLIC KEY", der.as_ref()).to_string())
+    }
 }
 
 /// A private key as PEM, made by [`SigningKey::to_pkcs8_pem`]. Its memory is wiped when it is
@@ -61,18 +75,7 @@ pub struct PrivateKeyPem(Zeroizing<String>);
 
 impl PrivateKeyPem {
     fn of(der: &[u8]) -> Self {
-        let base64 = Zeroizing::new(STANDARD.encode_to_string(der));
-        // Large enough for all of it: a text that grows would leave a copy in the memory.
-        let mut text = Zeroizing::new(String::with_capacity(base64.len() / 8 * 9 + 64));
-        text.push_str("-----BEGIN PRIVATE KEY-----\n");
-        for (at, character) in base64.chars().enumerate() {
-            if at > 0 && at % 64 == 0 {
-                text.push('\n');
-            }
-            text.push(character);
-        }
-        text.push_str("\n-----END PRIVATE KEY-----\n");
-        Self(text)
+        Self(pem("PRIVATE KEY", der))
     }
 
     /// The text. It is a secret.
@@ -86,4 +89,20 @@ impl fmt::Debug for PrivateKeyPem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PrivateKeyPem(..)")
     }
+}
+
+/// A text of PEM (RFC 7468).
+fn pem(label: &str, der: &[u8]) -> Zeroizing<String> {
+    let base64 = Zeroizing::new(STANDARD.encode_to_string(der));
+    // Large enough for all of it: a text that grows would leave a copy in the memory.
+    let mut text = Zeroizing::new(String::with_capacity(base64.len() / 8 * 9 + 64));
+    text.extend(["-----BEGIN ", label, "-----\n"]);
+    for (at, character) in base64.chars().enumerate() {
+        if at > 0 && at % 64 == 0 {
+            text.push('\n');
+        }
+        text.push(character);
+    }
+    text.extend(["\n-----END ", label, "-----\n"]);
+    text
 }

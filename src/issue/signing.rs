@@ -213,7 +213,7 @@ impl SigningKey {
     }
 
     /// The signature over `message` (RFC 7518 §3).
-    pub(super) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
+    pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
         let failed = |_| Error::with_source(ErrorKind::Failed, "the signature failed");
         match &*self.pair {
             Pair::Hmac(key) => Ok(hmac::sign(&key.0, message).as_ref().to_vec()),

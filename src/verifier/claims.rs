@@ -21,7 +21,7 @@ use crate::{
 ///
 /// It dereferences to the application's own type `C`, and has methods for the registered claims.
 /// Without a type of one's own, `Claims` is enough. Only a [`Verifier`](super::Verifier) makes a
-/// value of this type.
+/// value of this type, and in tests the feature `test-util`.
 ///
 /// # Example: both kinds of claims
 /// ```
@@ -229,6 +229,16 @@ impl<C> Claims<C> {
     #[inline]
     pub(super) fn kept_verdict(&self) -> &KeptVerdict {
         &self.0.shadow
+    }
+
+    /// Claims that no verifier has seen.
+    #[cfg(feature = "test-util")]
+    pub(super) fn unverified(registered: RegisteredClaims, custom: Option<C>) -> Self {
+        Self(Arc::new(ClaimsInner {
+            registered: Arc::new(registered),
+            custom,
+            shadow: KeptVerdict::default(),
+        }))
     }
 
     /// The same claims without the application's type.

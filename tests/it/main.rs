@@ -51,6 +51,8 @@ mod signature;
 mod slow_clients;
 #[allow(dead_code, reason = "not every feature set uses all of it")]
 mod support;
+#[cfg(all(feature = "axum", feature = "test-util"))]
+mod testing;
 mod tokens;
 mod traits;
 mod transport;
@@ -65,6 +67,11 @@ fn redis() {}
 #[test]
 #[ignore = "sessions are tested with `--features issue`, as tests/run does"]
 fn sessions() {}
+
+#[cfg(not(feature = "test-util"))]
+#[test]
+#[ignore = "the test kit is tested with `--features test-util`, as tests/run does"]
+fn testing() {}
 
 #[cfg(not(feature = "settings"))]
 #[test]

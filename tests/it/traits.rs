@@ -63,6 +63,24 @@ impl Service<Request<Rc<Cell<u8>>>> for Local {
     }
 }
 
+#[cfg(feature = "test-util")]
+#[test]
+fn traits_of_the_test_kit() {
+    use tower_jwt_auth::testing::{
+        CookieSession, TestClaims, TestClock, TestDenylist, TestIssuer, TestRefreshStore,
+        TestServer, TestToken,
+    };
+
+    shared::<TestIssuer>();
+    shared::<TestToken>();
+    shared::<TestClock>();
+    shared::<TestClaims>();
+    shared::<CookieSession>();
+    shared::<TestDenylist>();
+    shared::<TestRefreshStore>();
+    data::<TestServer>();
+}
+
 #[test]
 fn traits() {
     shared::<Verifier<User>>();

@@ -133,6 +133,13 @@ impl Crate {
                 return self.add_all(read, module, body.items, at);
             }
             Item::Macro(item) if item.mac.path.is_ident("compile_error") => return,
+            // Private statics; with a public one, it would have to look inside.
+            Item::Macro(item)
+                if item.mac.path.is_ident("thread_local")
+                    && !item.mac.tokens.to_string().contains("pub ") =>
+            {
+                return;
+            }
             Item::Macro(item) if item.mac.path.is_ident("macro_rules") => {
                 if !attributes.iter().any(|attribute| attribute.path().is_ident("macro_export")) {
                     return;

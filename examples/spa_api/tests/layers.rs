@@ -2,32 +2,45 @@
 
 use std::{io::Read, time::Duration};
 
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{HeaderMap, HeaderValue, Request},
+    response::Response,
+};
 use flate2::read::GzDecoder;
+use serde_json::Value;
+use tower::ServiceExt;
+use tower_jwt_auth::testing::{
+    TestIssuer, TestRequest, TestToken, assert_accepted, assert_challenge,
+    assert_insufficient_scope, assert_refused,
+};
 
 use crate::{
-    Answer, ask, get, log_in, preflight, program, request,
+    api, ask, get, log_in, once, preflight, program, request,
     server::{Server, command},
     slow_clients::{Process, check_half_open, closed, connection},
     token_of,
 };
 
 const ELSEWHERE: &str = "https://evil.example";
+const PAGE: &str = "https://app.example.com";
 
 fn start(variables: &[(&str, &str)]) -> Server {
     Server::start(program(), variables)
 }
 
 /// The page may read the answer, and the headers that say why.
-fn is_readable(answer: &Answer, page: &str) {
-    assert_eq!(answer.header("access-control-allow-origin"), Some(page));
-    let exposed = answer.header("access-control-expose-headers").unwrap();
+fn is_readable(headers: &HeaderMap, page: &str) {
+    assert_eq!(once(headers, "access-control-allow-origin"), Some(page));
+    let exposed = once(headers, "access-control-expose-headers").unwrap();
     for name in ["www-authenticate", "retry-after", "x-request-id"] {
         assert!(exposed.split(',').any(|other| other.trim() == name), "{exposed}");
     }
-    assert!(answer.header("x-request-id").unwrap().len() >= 32);
-    assert_eq!(answer.header("access-control-allow-credentials"), None);
+    assert!(once(headers, "x-request-id").unwrap().len() >= 32);
+    assert_eq!(once(headers, "access-control-allow-credentials"), None);
     // A cache must not give the answer to another origin.
-    let vary = answer.headers.get_all("vary").iter().map(|value| value.to_str().unwrap());
+    let vary = headers.get_all("vary").iter().map(|value| value.to_str().unwrap());
     assert!(vary.collect::<Vec<_>>().join(",").contains("origin"));
 }
 
@@ -67,40 +80,58 @@ async fn another_origin_is_not_allowed() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn the_page_can_read_every_refusal() {
+    let issuer = TestIssuer::new();
+    let app = api::app(issuer.verifier(), HeaderValue::from_static(PAGE), Router::new());
+    let get = async |path: &str, token: Option<TestToken>| {
+        let mut request = Request::get(path).header("origin", PAGE);
+        if let Some(token) = token {
+            request = request.bearer(token.sign());
+        }
+        let request = request.body(Body::empty()).unwrap();
+        let response = app.clone().oneshot(request).await.unwrap();
+        is_readable(response.headers(), PAGE);
+        response
+    };
+    let problem = async |response: Response| {
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        let body = to_bytes(response.into_body(), 1000).await.unwrap();
+        serde_json::from_slice::<Value>(&body).unwrap()
+    };
+    let response = get("/me", None).await;
+    assert_challenge(&response, None);
+    assert_eq!(problem(response).await["status"], 401);
+    for (token, kind) in
+        [(issuer.token().expired(), "expired"), (issuer.token().tampered(), "signature")]
+    {
+        let response = get("/me", Some(token)).await;
+        assert_refused(&response, kind);
+        assert_challenge(&response, "invalid_token");
+        assert_eq!(problem(response).await["status"], 401);
+    }
+    let response = get("/reports", Some(issuer.token().scopes(["profile"]))).await;
+    assert_insufficient_scope(&response, ["reports"]);
+    assert_eq!(problem(response).await["missing_scope"], "reports");
+    assert_accepted(&get("/reports", Some(issuer.token().scopes(["reports"]))).await);
+    assert_eq!(get("/nothing", None).await.status(), 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_can_read_that_a_login_has_failed() {
+    let server = start(&[]);
+    let answer = log_in(&server, "ada", "terces").await;
+    assert_eq!((answer.status, answer.json()["status"].as_u64()), (401, Some(401)));
+    is_readable(&answer.headers, &server.page);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_lasts_for_the_time_that_is_set() {
     let server = start(&[("ACCESS_SECS", "1")]);
     let expired = token_of(&server, "ada").await;
     tokio::time::sleep(Duration::from_millis(2100)).await;
-    let changed = format!("{}x", token_of(&server, "ada").await);
-    for (token, challenge) in [
-        (None, "Bearer"),
-        (Some(&*expired), "error=\"invalid_token\""),
-        (Some(&*changed), "error=\"invalid_token\""),
-    ] {
-        let answer = get(&server, &server.page, "/me", token).await;
-        assert_eq!(answer.status, 401);
-        is_readable(&answer, &server.page);
-        assert!(answer.header("www-authenticate").unwrap().contains(challenge));
-        assert_eq!(answer.header("content-type"), Some("application/problem+json"));
-        assert_eq!(answer.json()["status"], 401);
-    }
-
-    let server = start(&[]);
-    let ada = token_of(&server, "ada").await;
-    let answer = get(&server, &server.page, "/reports", Some(&ada)).await;
-    assert_eq!(answer.status, 403);
-    is_readable(&answer, &server.page);
-    assert!(answer.header("www-authenticate").unwrap().contains("insufficient_scope"));
-    assert_eq!(answer.header("content-type"), Some("application/problem+json"));
-    assert_eq!(answer.json()["missing_scope"], "reports");
-
-    let answer = log_in(&server, "ada", "terces").await;
-    assert_eq!((answer.status, answer.json()["status"].as_u64()), (401, Some(401)));
-    is_readable(&answer, &server.page);
-    let answer = get(&server, &server.page, "/nothing", None).await;
-    assert_eq!(answer.status, 404);
-    is_readable(&answer, &server.page);
+    let answer = get(&server, &server.page, "/me", Some(&expired)).await;
+    assert_eq!(answer.status, 401);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -112,13 +143,13 @@ async fn answers_are_compressed_if_the_client_wants_it() {
     {
         let plain = get(&server, &server.page, path, Some(token)).await;
         assert_eq!((plain.status, plain.header("content-encoding")), (status, None), "{path}");
-        is_readable(&plain, &server.page);
+        is_readable(&plain.headers, &server.page);
 
         let request = request(&server, reqwest::Method::GET, path).bearer_auth(token);
         let request = request.header("origin", &server.page).header("accept-encoding", "gzip");
         let small = ask(request).await;
         assert_eq!((small.status, small.header("content-encoding")), (status, Some("gzip")));
-        is_readable(&small, &server.page);
+        is_readable(&small.headers, &server.page);
         let mut body = Vec::new();
         GzDecoder::new(&*small.body).read_to_end(&mut body).unwrap();
         assert_eq!(body, plain.body, "{path}");

@@ -1,5 +1,8 @@
-//! The API over HTTP, as a browser asks it; `tests/browser` has the same with a real one.
+//! The API as a browser asks it, over HTTP and in this process; `tests/browser` has the same with a
+//! real one.
 
+#[path = "../api.rs"]
+mod api;
 mod layers;
 mod server;
 #[allow(dead_code, reason = "tests/it uses the rest")]
@@ -27,15 +30,20 @@ pub(crate) struct Answer {
 impl Answer {
     /// A header that the answer may have once.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        let mut values = self.headers.get_all(name).iter();
-        let value = values.next().map(|value| value.to_str().unwrap());
-        assert!(values.next().is_none(), "{name} twice");
-        value
+        once(&self.headers, name)
     }
 
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
+}
+
+/// A header that may come once.
+pub(crate) fn once<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next().map(|value| value.to_str().unwrap());
+    assert!(values.next().is_none(), "{name} twice");
+    value
 }
 
 pub(crate) fn request(server: &Server, method: Method, path: &str) -> RequestBuilder {

@@ -1,8 +1,6 @@
 //! The stores in SQLite against what every store must do, and the server when clients are slow.
 
 mod examples;
-#[path = "../../../tests/it/fixed.rs"]
-mod fixed;
 mod sessions;
 #[allow(dead_code, reason = "tests/it uses the rest")]
 #[path = "../../../tests/it/slow_clients.rs"]

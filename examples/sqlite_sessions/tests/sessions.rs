@@ -1,70 +1,58 @@
 //! The stores, against what every store must do.
 
-#[path = "../../../tests/it/sessions/list.rs"]
-mod list;
-#[path = "../../../tests/it/sessions/model.rs"]
-mod model;
-#[path = "../../../tests/it/sessions/setup.rs"]
-mod setup;
-
 use std::{cell::Cell, env, fs, path::PathBuf, process};
 
+use serde_json::json;
 use tower_jwt_auth::{
     RegisteredClaims,
     revocation::{Denylist, Revocation, TokenIds},
+    testing::{TestClock, conformance},
 };
 
-use self::{
-    list::{check_list, now},
-    model::{check_lifetimes, check_store},
-    setup::{issuer, set},
-};
-use crate::{
-    fixed::{FixedClock, ISSUER},
-    store::SqliteStore,
-};
+use crate::store::SqliteStore;
 
-#[test]
-fn families_in_sqlite() {
+#[tokio::test(flavor = "multi_thread")]
+async fn families_in_sqlite() {
     let folder = Folder::new("families");
-    let number = Cell::new(0);
-    check_store(24, async || {
-        number.set(number.get() + 1);
-        SqliteStore::open(&folder.file(number.get())).await.unwrap()
-    });
-}
-
-#[test]
-fn lifetimes_in_sqlite() {
-    let folder = Folder::new("lifetimes");
-    check_lifetimes(async || SqliteStore::open(&folder.file(1)).await.unwrap());
+    conformance::refresh_store(async |_| folder.store().await).await;
 }
 
 #[tokio::test]
 async fn revocations_in_sqlite() {
     let folder = Folder::new("revocations");
+    conformance::denylist(async |_| folder.store().await).await;
+}
+
+#[tokio::test]
+async fn revocations_are_there_for_the_next_process_until_they_are_over() {
+    let (folder, now) = (Folder::new("persistent"), TestClock::new().unix_seconds());
     let store = SqliteStore::open(&folder.file(1)).await.unwrap();
-    check_list(store.clone(), &FixedClock::default()).await;
-    assert_eq!(store.sweep(now()).await.unwrap(), 0);
-    assert!(store.sweep(i64::MAX).await.unwrap() > 0);
-    // It is there for the next process.
-    store.revoke(Revocation::token(ISSUER, "one", now())).await.unwrap();
+    store.revoke(Revocation::token("i", "one", now)).await.unwrap();
     let claims: RegisteredClaims =
-        serde_json::from_value(serde_json::json!({"iss": ISSUER, "jti": "one"})).unwrap();
+        serde_json::from_value(json!({"iss": "i", "jti": "one"})).unwrap();
     drop(store);
     let store = SqliteStore::open(&folder.file(1)).await.unwrap();
     assert!(store.is_revoked(TokenIds::new(&claims)).await.unwrap());
+    assert_eq!(store.sweep(now).await.unwrap(), 0);
+    assert_eq!(store.sweep(i64::MAX).await.unwrap(), 1);
+    assert!(!store.is_revoked(TokenIds::new(&claims)).await.unwrap());
 }
 
 /// A folder for databases, which is removed when this is dropped.
-struct Folder(PathBuf);
+struct Folder(PathBuf, Cell<u32>);
 
 impl Folder {
     fn new(name: &str) -> Self {
         let name = format!("tower-jwt-auth-{name}-{}", process::id());
         let folder = env::temp_dir().join(name);
         fs::create_dir_all(&folder).unwrap();
-        Self(folder)
+        Self(folder, Cell::new(0))
+    }
+
+    /// A store that is empty.
+    async fn store(&self) -> SqliteStore {
+        self.1.set(self.1.get() + 1);
+        SqliteStore::open(&self.file(self.1.get())).await.unwrap()
     }
 
     fn file(&self, number: u32) -> String {

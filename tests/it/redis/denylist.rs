@@ -42,6 +42,28 @@ async fn v01_redis_a_revocation_is_seen_by_the_others_at_once() {
     println!("asked in memory: {:?}", begin.elapsed() / 100_000);
 }
 
+#[cfg(feature = "test-util")]
+#[tokio::test]
+#[ignore = "needs REDIS_SERVER: the path of a redis-server or valkey-server"]
+async fn v01_redis_does_what_every_list_does() {
+    let server = Server::start();
+    // The list that follows, and the one that asks the store for each token.
+    for (prefix, is_lazy) in [("follower", false), ("lazy", true)] {
+        let count = std::cell::Cell::new(0);
+        tower_jwt_auth::testing::conformance::denylist(async |_| {
+            count.set(count.get() + 1);
+            let prefix = format!("{prefix}-{}", count.get());
+            server.establish(&prefix);
+            let redis = Redis::builder(server.url()).prefix(prefix).build().await.unwrap();
+            match is_lazy {
+                true => redis.denylist().lazy().unwrap(),
+                false => redis.denylist().build().await.unwrap(),
+            }
+        })
+        .await;
+    }
+}
+
 #[tokio::test]
 #[ignore = "needs REDIS_SERVER: the path of a redis-server or valkey-server"]
 async fn of_two_revocations_that_differ_the_later_times_stay() {

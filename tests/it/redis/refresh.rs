@@ -459,25 +459,17 @@ async fn it_does_what_the_store_in_memory_does() {
     }
 }
 
-#[test]
+#[cfg(feature = "test-util")]
+#[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs REDIS_SERVER: the path of a redis-server or valkey-server"]
-fn it_does_what_the_model_does() {
+async fn r02_it_does_what_every_store_does() {
     let server = Arc::new(Server::start_timeless());
     let count = std::cell::Cell::new(0);
-    crate::sessions::model::check_store(24, async || {
+    tower_jwt_auth::testing::conformance::refresh_store(async |_| {
         count.set(count.get() + 1);
-        let prefix = format!("model-{}", count.get());
+        let prefix = format!("suite-{}", count.get());
         let redis = Redis::builder(server.url()).prefix(prefix).build().await.unwrap();
         InTime(redis.refresh_store(), server.clone())
-    });
-}
-
-#[test]
-#[ignore = "needs REDIS_SERVER: the path of a redis-server or valkey-server"]
-fn it_keeps_what_a_login_says_of_its_end() {
-    let server = Arc::new(Server::start());
-    crate::sessions::model::check_lifetimes(async || {
-        let redis = Redis::builder(server.url()).prefix("lifetimes").build().await.unwrap();
-        redis.refresh_store()
-    });
+    })
+    .await;
 }

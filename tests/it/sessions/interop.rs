@@ -15,7 +15,7 @@ use tower_jwt_auth::{
     issue::{Grant, SigningKey, TokenIssuer},
 };
 
-use super::model::changed;
+use super::tokens::changed;
 use crate::support::{AUDIENCE, ISSUER};
 
 const ALGORITHMS: [&str; 6] = ["RS256", "PS256", "ES256", "ES384", "EdDSA", "HS256"];

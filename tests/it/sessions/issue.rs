@@ -14,7 +14,7 @@ use tower_jwt_auth::{
     refresh::Login,
 };
 
-use super::{ask, issuer, model::tokens, refresh::sessions, set};
+use super::{ask, issuer, refresh::sessions, set, tokens::tokens};
 use crate::{
     privacy::{MARKER, check},
     support::{AUDIENCE, FixedClock, ISSUER, NOW},
@@ -25,7 +25,7 @@ fn verifier(issuer: &TokenIssuer, clock: &FixedClock) -> Verifier {
     builder.access_tokens_only().clock(clock.clone()).build().unwrap()
 }
 
-pub(super) fn part(token: &str, at: usize) -> Value {
+pub(crate) fn part(token: &str, at: usize) -> Value {
     let text = token.split('.').nth(at).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode_to_vec(text).unwrap()).unwrap()
 }

@@ -5,13 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tower_jwt_auth::refresh::{Family, Login, MemoryRefreshStore, RefreshTokens, Session};
 
-use super::{model::check_lifetimes, set};
+use super::set;
 use crate::support::{FixedClock, NOW};
-
-#[test]
-fn lifetimes_in_memory() {
-    check_lifetimes(async || MemoryRefreshStore::new());
-}
 
 #[tokio::test]
 async fn a_lifetime_is_never_beyond_the_configured_one() {

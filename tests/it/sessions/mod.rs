@@ -12,18 +12,19 @@ mod issue;
 mod key_directory;
 mod keys;
 mod lifetimes;
-mod list;
 mod metadata;
-pub(crate) mod model;
 #[cfg(feature = "axum")]
 mod pages;
 mod refresh;
 mod revocation;
 #[cfg(feature = "axum")]
 mod routes;
-#[cfg(all(feature = "axum", feature = "redis", feature = "remote"))]
+#[cfg(all(feature = "axum", feature = "redis", feature = "remote", feature = "test-util"))]
 mod server;
 mod setup;
+#[cfg(feature = "test-util")]
+mod stores;
+mod tokens;
 
 use std::convert::Infallible;
 
@@ -32,6 +33,8 @@ use http_body_util::BodyExt;
 use tower::{Service, ServiceExt};
 use tower_jwt_auth::issue::Body;
 
+#[cfg(feature = "test-util")]
+pub(crate) use self::issue::part;
 pub(crate) use self::setup::{issuer, set};
 
 /// An answer: status, headers and body.

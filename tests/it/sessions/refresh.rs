@@ -21,9 +21,8 @@ use tower_jwt_auth::{
 };
 
 use super::{
-    Answer, ask, issuer,
-    model::{changed, check_race, check_store, tokens},
-    presenting, set,
+    Answer, ask, issuer, presenting, set,
+    tokens::{changed, tokens},
 };
 use crate::{
     privacy::{check, events},
@@ -53,11 +52,6 @@ pub(super) async fn status(sessions: &Sessions, token: &str) -> u16 {
 fn text(answer: &Answer, name: &str) -> String {
     let body: Value = serde_json::from_str(&answer.body).unwrap();
     body[name].as_str().unwrap().to_owned()
-}
-
-#[test]
-fn families_in_memory() {
-    check_store(256, async || MemoryRefreshStore::new());
 }
 
 #[track_caller]
@@ -98,13 +92,6 @@ fn r01_a_token_that_is_used_again_ends_its_family() {
     check(&said, &secrets);
     if cfg!(feature = "tracing") {
         assert_eq!(said.matches("a spent refresh token was used").count(), 1, "{said}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn r02_one_token_a_hundred_times_at_once() {
-    for _ in 0..10 {
-        check_race(MemoryRefreshStore::new()).await;
     }
 }
 

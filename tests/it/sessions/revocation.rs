@@ -25,21 +25,14 @@ use tower_jwt_auth::{
 
 use super::{
     issuer,
-    list::{check_list, now},
     refresh::{sessions, status},
     set,
 };
-use crate::support::{AUDIENCE, FixedClock, ISSUER, claims_with, key, trusting};
+use crate::support::{AUDIENCE, FixedClock, ISSUER, NOW, claims_with, key, trusting};
 
 #[tokio::test]
 async fn v01_what_is_revoked_is_refused_at_once() {
     let clock = FixedClock::default();
-    check_list(
-        MemoryDenylist::builder().max_revocations(100).clock(clock.clone()).build().unwrap(),
-        &clock,
-    )
-    .await;
-
     let sessions = sessions(&clock);
     let mine = sessions.open(Login::new("ada")).await.unwrap();
     let other = sessions.open(Login::new("ada")).await.unwrap();
@@ -53,6 +46,10 @@ async fn v01_what_is_revoked_is_refused_at_once() {
     assert_eq!(status(&sessions, other.as_str()).await, 401);
     let again = sessions.open(Login::new("ada")).await.unwrap();
     assert_eq!(status(&sessions, again.access().as_str()).await, 200, "in the same second");
+}
+
+fn now() -> i64 {
+    i64::try_from(NOW).unwrap()
 }
 
 /// A list that nobody can reach: it fails at once, or after a while.

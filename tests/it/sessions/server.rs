@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use reqwest::{Method, header::HeaderMap};
 use serde_json::json;
 
+use tower_jwt_auth::testing::CookieSession;
+
 use super::app::{App, EMAIL, PASSWORD, ask, refuses, tokens};
 
 fn set_cookies(headers: &HeaderMap) -> Vec<&str> {
@@ -161,10 +163,11 @@ async fn a_browser_gets_cookies_and_no_tokens() {
     let [access, refresh, session] = cookies[..] else { panic!("{cookies:?}") };
     assert!(access.starts_with("__Host-at=") && refresh.starts_with("__Secure-rt="));
     assert!(session.starts_with("__Host-sid="));
-    let pairs = cookies.iter().map(|cookie| cookie.split(';').next().unwrap());
-    let all = pairs.collect::<Vec<_>>().join("; ");
+    let session = CookieSession::of_headers(&answer.headers);
 
-    let with = |method, path| app.request(method, path).header("cookie", &all);
+    let with = |method, path| {
+        app.request(method, path).header("cookie", session.cookie_header(path).unwrap())
+    };
     assert_eq!(ask(with(Method::GET, "/me")).await.status, 200);
     for path in ["/auth/logout", "/auth/logout-all", "/auth/refresh"] {
         for site in ["same-site", "cross-site", "none"] {

@@ -1,31 +1,21 @@
 //! A store of refresh families against a model that remembers every token.
-//!
-//! [`check_store`] is for every store: give it one that is empty each time.
 
-use std::{slice, sync::Arc, time::Duration};
+use std::{thread, time::Duration};
 
-use proptest::{
-    collection::vec,
-    prelude::*,
-    sample::select,
-    test_runner::{FileFailurePersistence, TestRunner},
-};
-use tokio::{runtime::Runtime, sync::Barrier};
-use tower_jwt_auth::{
+use super::random::Random;
+use crate::{
     error::ErrorKind,
     refresh::{Login, RefreshStore, RefreshTokens, Session, TokenStatus},
+    testing::clock::TestClock,
 };
 
-use super::set;
-use crate::fixed::{FixedClock, NOW};
-
-const GRACE: u64 = 10;
+pub(super) const GRACE: u64 = 10;
 const IDLE: u64 = 100;
 const ABSOLUTE: u64 = 300;
 const SUBJECTS: [&str; 2] = ["ada", "grace"];
 
 /// What somebody does; a number chooses among the families that were ever opened.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Act {
     Login(usize),
     /// Presents the newest token, or one that is so many older.
@@ -39,18 +29,61 @@ enum Act {
     Wait(u64),
 }
 
-fn act() -> impl Strategy<Value = Act> {
-    let family = || 0..6usize;
-    let times = vec![1, 2, GRACE - 1, GRACE, GRACE + 1, IDLE - 1, IDLE, IDLE + 1, ABSOLUTE];
-    prop_oneof![
-        3 => (0..2usize).prop_map(Act::Login),
-        8 => (family(), select(vec![0, 0, 0, 1, 1, 2, 3])).prop_map(|(f, t)| Act::Present(f, t)),
-        1 => family().prop_map(Act::Guess),
-        1 => family().prop_map(Act::Stray),
-        1 => family().prop_map(Act::End),
-        1 => (0..2usize).prop_map(Act::EndAll),
-        4 => select(times).prop_map(Act::Wait),
-    ]
+impl Act {
+    fn any(random: &mut Random) -> Self {
+        let family = random.pick(&[0, 1, 2, 3, 4, 5]);
+        match random.pick(&[0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 3, 4, 5, 6, 6, 6, 6]) {
+            0 => Self::Login(random.pick(&[0, 1])),
+            1 => Self::Present(family, random.pick(&[0, 0, 0, 1, 1, 2, 3])),
+            2 => Self::Guess(family),
+            3 => Self::Stray(family),
+            4 => Self::End(family),
+            5 => Self::EndAll(random.pick(&[0, 1])),
+            _ => Self::Wait(random.pick(&[
+                1,
+                2,
+                GRACE - 1,
+                GRACE,
+                GRACE + 1,
+                IDLE - 1,
+                IDLE,
+                IDLE + 1,
+                ABSOLUTE,
+            ])),
+        }
+    }
+}
+
+/// Does random things with a store for a while, and compares what can be seen with the model.
+pub(super) async fn run(case: u64, store: impl RefreshStore, clock: TestClock) {
+    let mut random = Random::new(case);
+    let mut story = Story { case, acts: Vec::new() };
+    let mut world = World::new(store, clock);
+    world.login(0).await;
+    for _ in 0..random.pick(&[10, 20, 30, 40, 50]) {
+        let act = Act::any(&mut random);
+        story.acts.push(act);
+        world.act(act).await;
+    }
+}
+
+/// What was done, which is told if the test fails.
+struct Story {
+    case: u64,
+    acts: Vec<Act>,
+}
+
+impl Drop for Story {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let (case, next) = (self.case, self.case.saturating_add(1));
+            eprintln!(
+                "case {case}, after a login of subject 0: {:?}\n\
+                 repeat it with `refresh_store_cases({case}..{next}, …)`",
+                self.acts
+            );
+        }
+    }
 }
 
 /// A login, with all the tokens that it ever had and when each was spent.
@@ -92,37 +125,31 @@ impl History {
 
 struct World {
     tokens: RefreshTokens,
-    clock: FixedClock,
-    /// Seconds since [`NOW`].
+    clock: TestClock,
+    /// When it began, in seconds since 1970.
+    begin: i64,
+    /// Seconds since then.
     now: u64,
     histories: Vec<History>,
 }
 
 impl World {
-    fn new(store: impl RefreshStore) -> Self {
-        let clock = FixedClock::default();
-        Self { tokens: tokens(store, &clock), clock, now: 0, histories: Vec::new() }
+    fn new(store: impl RefreshStore, clock: TestClock) -> Self {
+        let begin = clock.unix_seconds();
+        Self { tokens: tokens(store, &clock), clock, begin, now: 0, histories: Vec::new() }
     }
 
-    async fn act(&mut self, act: &Act) {
-        let count = self.histories.len().max(1);
-        match *act {
+    async fn act(&mut self, act: Act) {
+        let count = self.histories.len();
+        match act {
             Act::Login(subject) => self.login(subject).await,
             Act::Wait(seconds) => {
                 self.now += seconds;
-                set(&self.clock, self.now);
+                self.clock.advance(Duration::from_secs(seconds));
             }
             Act::EndAll(subject) => {
                 let ended = self.tokens.end_all(SUBJECTS[subject]).await.unwrap();
                 self.ended(|history| history.subject == subject, &ended);
-            }
-            Act::Present(family, _)
-            | Act::Guess(family)
-            | Act::Stray(family)
-            | Act::End(family)
-                if self.histories.is_empty() =>
-            {
-                let _ = family;
             }
             Act::Present(family, back) => self.present(family % count, back).await,
             Act::Guess(family) => self.guess(family % count).await,
@@ -162,9 +189,9 @@ impl World {
                 let token = opened.token().as_str().to_owned();
                 assert_eq!(opened.session().id(), history.id);
                 if opened.is_repeated() {
-                    assert_eq!(expected, Outcome::Again(token));
+                    assert_eq!(expected, Outcome::Again(token), "it gave the successor again");
                 } else {
-                    assert_eq!(expected, Outcome::New);
+                    assert_eq!(expected, Outcome::New, "it gave a new token");
                     assert!(history.tokens.iter().all(|(old, _)| *old != token));
                     history.tokens[at].1 = Some(now);
                     history.tokens.push((token, None));
@@ -173,7 +200,7 @@ impl World {
             }
             Err(error) => match error.kind() {
                 ErrorKind::RefreshToken => {
-                    assert_eq!(expected, Outcome::Refused);
+                    assert_eq!(expected, Outcome::Refused, "it says that the session has ended");
                     history.ended = true;
                 }
                 ErrorKind::RefreshTokenReused { session, .. } => {
@@ -197,7 +224,7 @@ impl World {
             ErrorKind::RefreshTokenReused { session, .. } => Some(session),
             other => panic!("{other:?}"),
         };
-        assert_eq!(reused.as_deref(), expected);
+        assert_eq!(reused.as_deref(), expected, "the session that a wrong token ends");
         self.histories[family].ended = true;
     }
 
@@ -208,12 +235,15 @@ impl World {
     /// These have ended; a store may or may not have known those whose time was over.
     fn ended(&mut self, these: impl Fn(&History) -> bool, said: &[Session]) {
         let now = self.now;
-        for history in self.histories.iter_mut() {
+        for history in &mut self.histories {
             let is_said = said.iter().any(|session| session.id() == history.id);
             if !these(history) || history.ended {
                 assert!(!is_said, "it had not to end, or had ended before");
             } else {
-                assert!(is_said || history.is_over(now), "nobody says that it has ended");
+                assert!(
+                    is_said || history.is_over(now),
+                    "the store does not say that it has ended"
+                );
                 history.ended = true;
             }
         }
@@ -229,7 +259,7 @@ impl World {
                 self.histories.iter().filter(alive).map(|history| history.id.clone()).collect();
             listed.sort();
             expected.sort();
-            assert_eq!(listed, expected);
+            assert_eq!(listed, expected, "the sessions of {subject}");
         }
         for history in &self.histories {
             for at in 0..history.tokens.len() {
@@ -238,11 +268,12 @@ impl World {
                 let standing = self.tokens.token_status(&history.tokens[at].0).await.unwrap();
                 let session = match &standing {
                     TokenStatus::Active(session) => Some(session),
-                    _ => None,
+                    TokenStatus::Used(_) | TokenStatus::Unknown => None,
                 };
-                assert_eq!(session.is_some(), takes, "token {at} of {}", history.tokens.len());
+                let of = history.tokens.len();
+                assert_eq!(session.is_some(), takes, "token {at} of {of} can be rotated");
                 if let Some(session) = session {
-                    let time = |seconds: u64| i64::try_from(NOW + seconds).unwrap();
+                    let time = |seconds: u64| self.begin + i64::try_from(seconds).unwrap();
                     assert_eq!(session.subject(), SUBJECTS[history.subject]);
                     assert_eq!(session.created_at(), time(history.opened));
                     assert_eq!(session.refreshed_at(), time(history.refreshed));
@@ -254,7 +285,8 @@ impl World {
     }
 }
 
-pub(crate) fn tokens(store: impl RefreshStore, clock: &FixedClock) -> RefreshTokens {
+/// Refresh tokens with the times of the model.
+pub(super) fn tokens(store: impl RefreshStore, clock: &TestClock) -> RefreshTokens {
     let seconds = Duration::from_secs;
     RefreshTokens::builder(store)
         .grace(seconds(GRACE))
@@ -262,120 +294,11 @@ pub(crate) fn tokens(store: impl RefreshStore, clock: &FixedClock) -> RefreshTok
         .absolute_lifetime(seconds(ABSOLUTE))
         .clock(clock.clone())
         .build()
-        .unwrap()
+        .expect("the lifetimes are at least a minute")
 }
 
 /// The text with another letter at this place.
-pub(crate) fn changed(text: &str, at: usize) -> String {
+fn changed(text: &str, at: usize) -> String {
     let other = if text.as_bytes()[at] == b'A' { "B" } else { "A" };
     format!("{}{other}{}", &text[..at], &text[at + 1..])
-}
-
-/// Checks that a store behaves as the model does, so many times with one that is empty;
-/// that of many rotations at once one wins; and that an id is not taken twice.
-///
-/// It is a test's whole body: it has a runtime of its own.
-pub(crate) fn check_store<S: RefreshStore + Clone>(cases: u32, make: impl AsyncFn() -> S) {
-    let runtime = Runtime::new().unwrap();
-    runtime.block_on(async {
-        check_ids(make().await).await;
-        check_race(make().await).await;
-    });
-    let failure_persistence = Some(Box::new(FileFailurePersistence::Off) as Box<_>);
-    let config = ProptestConfig { cases, failure_persistence, ..ProptestConfig::default() };
-    let ran = TestRunner::new(config).run(&vec(act(), 1..50), |acts| {
-        runtime.block_on(async {
-            let mut world = World::new(make().await);
-            world.login(0).await;
-            for act in &acts {
-                world.act(act).await;
-            }
-        });
-        Ok(())
-    });
-    if let Err(error) = ran {
-        panic!("{error}");
-    }
-}
-
-/// Checks that a store keeps what a login says of its end, over rotations. It is a test's whole
-/// body.
-pub(crate) fn check_lifetimes<S: RefreshStore + Clone>(make: impl AsyncFn() -> S) {
-    let seconds = Duration::from_secs;
-    Runtime::new().unwrap().block_on(async {
-        let (store, clock) = (make().await, FixedClock::default());
-        let tokens = RefreshTokens::builder(store.clone())
-            .idle_lifetime(seconds(1000))
-            .browser_idle_lifetime(seconds(100))
-            .absolute_lifetime(seconds(3000))
-            .grace(seconds(0))
-            .clock(clock.clone())
-            .build()
-            .unwrap();
-        let login = Login::new("ada").until_browser_closes().lifetime(seconds(250));
-        let mut short = tokens.open(login).await.unwrap();
-        let mut usual = tokens.open(Login::new("grace")).await.unwrap();
-        for now in [90, 180, 240] {
-            set(&clock, now);
-            short = tokens.rotate(short.token().as_str()).await.unwrap();
-            usual = tokens.rotate(usual.token().as_str()).await.unwrap();
-            let at = |time: u64| i64::try_from(NOW + time).unwrap();
-            for (session, ends) in
-                [(short.session(), (now + 100).min(250)), (usual.session(), now + 1000)]
-            {
-                assert_eq!(session.expires_at(), at(ends));
-                let family = store.get(session.id(), at(now)).await.unwrap().unwrap();
-                assert_eq!(family.session(), session, "as it is stored");
-                let listed = tokens.list(session.subject()).await.unwrap();
-                assert_eq!(listed, slice::from_ref(session));
-            }
-            assert!(short.session().ends_with_browser());
-            assert!(!usual.session().ends_with_browser());
-        }
-        set(&clock, 250);
-        assert!(tokens.rotate(short.token().as_str()).await.is_err());
-        let idle = tokens.open(Login::new("ada").until_browser_closes()).await.unwrap();
-        set(&clock, 350);
-        assert!(tokens.rotate(idle.token().as_str()).await.is_err(), "idle for too long");
-        assert!(tokens.rotate(usual.token().as_str()).await.is_ok());
-    });
-}
-
-async fn check_ids<S: RefreshStore + Clone>(store: S) {
-    let opened = tokens(store.clone(), &FixedClock::default()).open(Login::new("ada")).await;
-    let (id, now) = (opened.unwrap().session().id().to_owned(), i64::try_from(NOW).unwrap());
-    let family = store.get(&id, now).await.unwrap().expect("it was opened");
-    assert_eq!(family.session().id(), id);
-    assert!(store.create(family.clone(), now).await.is_err(), "it is there");
-    assert_eq!(store.get(&id, now).await.unwrap(), Some(family));
-    assert_eq!(store.end("another").await.unwrap(), None);
-    assert!(store.end(&id).await.unwrap().is_some());
-    assert_eq!(store.get(&id, now).await.unwrap(), None);
-}
-
-/// One token a hundred times at once: one successor, and one live token.
-pub(crate) async fn check_race<S: RefreshStore>(store: S) {
-    let tokens = tokens(store, &FixedClock::default());
-    let first = tokens.open(Login::new("ada")).await.unwrap();
-    let barrier = Arc::new(Barrier::new(100));
-    let all = (0..100).map(|_| {
-        let (tokens, barrier) = (tokens.clone(), Arc::clone(&barrier));
-        let token = first.token().as_str().to_owned();
-        tokio::spawn(async move {
-            barrier.wait().await;
-            let opened = tokens.rotate(&token).await.unwrap();
-            (opened.token().as_str().to_owned(), opened.is_repeated())
-        })
-    });
-    let mut given = Vec::new();
-    for one in all.collect::<Vec<_>>() {
-        given.push(one.await.unwrap());
-    }
-    assert_eq!(given.iter().filter(|(_, repeated)| !repeated).count(), 1, "one has won");
-    assert!(given.iter().all(|(token, _)| *token == given[0].0), "one successor");
-    // Used, it is spent, and with it all that came before.
-    let last = tokens.rotate(&given[0].0).await.unwrap();
-    assert!(!last.is_repeated());
-    let standing = tokens.token_status(first.token().as_str()).await.unwrap();
-    assert!(matches!(standing, TokenStatus::Used(_)));
 }

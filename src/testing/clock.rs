@@ -1,0 +1,115 @@
+//! A clock that a test moves.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use crate::clock::{Clock, unix_seconds};
+
+/// A clock that a test moves; cheap to clone, and all clones show the same time.
+///
+/// It stands still until it is moved. Give the same clock to everything that decides by the time:
+/// [`TestIssuer::with_clock`](super::TestIssuer::with_clock) gives it to the verifiers that
+/// [`verifier_builder`](super::TestIssuer::verifier_builder) starts, and the builders of verifiers,
+/// stores, issuers and refresh tokens have a method `clock`. `Sessions` uses that of its issuer.
+///
+/// Pauses and time-outs, such as the interval at which keys are fetched, are tokio's: it does not
+/// move them.
+///
+/// # Example: a token expires
+/// ```
+/// use std::time::Duration;
+/// use tower_jwt_auth::testing::{TestClock, TestIssuer, assert_accepted, assert_refused};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let clock = TestClock::new();
+/// let issuer = TestIssuer::new().with_clock(clock.clone());
+/// let verifier = issuer.verifier();
+///
+/// let token = issuer.token().expires_in(Duration::from_secs(300)).sign();
+/// assert_accepted(&verifier.verify(&token).await);
+/// clock.advance(Duration::from_secs(361)); // 60 s leeway
+/// assert_refused(&verifier.verify(&token).await, "expired");
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct TestClock(Arc<Mutex<SystemTime>>);
+
+impl TestClock {
+    /// A clock that shows the time of the system at this moment, without the fraction of the
+    /// second. So it also fits parts that use the system's clock, for as long as it is not moved.
+    #[must_use]
+    pub fn new() -> Self {
+        let seconds = u64::try_from(unix_seconds(SystemTime::now())).unwrap_or_default();
+        Self::at(UNIX_EPOCH + Duration::from_secs(seconds))
+    }
+
+    /// A clock that shows this time.
+    #[must_use]
+    pub fn at(time: SystemTime) -> Self {
+        Self(Arc::new(Mutex::new(time)))
+    }
+
+    /// Sets the time, which may be earlier than before.
+    pub fn set(&self, time: SystemTime) {
+        self.change(|now| *now = time);
+    }
+
+    /// Moves the clock forward.
+    pub fn advance(&self, time: Duration) {
+        self.change(|now| *now += time);
+    }
+
+    /// Moves the clock back, such as a machine whose clock was ahead and is set by NTP.
+    pub fn rewind(&self, time: Duration) {
+        self.change(|now| *now -= time);
+    }
+
+    /// The time in whole seconds since 1970-01-01T00:00:00Z, as claims have it.
+    #[must_use]
+    pub fn unix_seconds(&self) -> i64 {
+        unix_seconds(self.now())
+    }
+
+    fn change(&self, change: impl FnOnce(&mut SystemTime)) {
+        // A time that cannot be expressed panics before it is stored.
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> SystemTime {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for TestClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for TestClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TestClock").field(&self.now()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_clones_are_moved() {
+        let clock = TestClock::at(UNIX_EPOCH + Duration::from_secs(100));
+        let clone = clock.clone();
+        clock.advance(Duration::from_secs(20));
+        clone.rewind(Duration::from_secs(5));
+        assert_eq!((clock.unix_seconds(), clone.unix_seconds()), (115, 115));
+        clone.set(UNIX_EPOCH);
+        assert_eq!(clock.now(), UNIX_EPOCH);
+    }
+}

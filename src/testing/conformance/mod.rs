@@ -1,0 +1,32 @@
+//! What every store must do, as tests for those who write one.
+//!
+//! The stores of this crate, in memory and in Redis, and the SQLite store of its examples pass the
+//! same suites. They are deterministic, need no other crate, and take a second or two with a store
+//! in memory.
+//!
+//! # Example: the tests of a store
+//! ```
+//! # use tower_jwt_auth::{refresh::MemoryRefreshStore, revocation::MemoryDenylist};
+//! use tower_jwt_auth::testing::conformance;
+//!
+//! # #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+//! # async fn main() {
+//! // #[tokio::test(flavor = "multi_thread")]
+//! // async fn my_refresh_store() {
+//! conformance::refresh_store(async |_clock| MemoryRefreshStore::new()).await;
+//!
+//! // #[tokio::test]
+//! // async fn my_denylist() {
+//! conformance::denylist(async |_clock| MemoryDenylist::new()).await;
+//! # }
+//! ```
+
+mod denylist;
+mod model;
+mod random;
+mod refresh_store;
+
+pub use self::{
+    denylist::denylist,
+    refresh_store::{refresh_store, refresh_store_cases},
+};

@@ -1,0 +1,231 @@
+//! What every store of refresh tokens must do.
+
+use std::{ops::Range, slice, sync::Arc, time::Duration};
+
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    sync::Barrier,
+};
+
+use super::model;
+use crate::{
+    refresh::{Login, RefreshStore, RefreshTokens, TokenStatus},
+    testing::clock::TestClock,
+};
+
+/// Tests a [`RefreshStore`]. `make` makes an empty store for each part; the clock is the one by which
+/// the suite decides, for a store that has one. About 60 stores are made.
+///
+/// It checks that
+///
+/// 1. a session is stored, read, listed and ended as it was given, whatever its texts are, and the
+///    sessions of one subject are not those of another;
+/// 2. an id is not taken twice;
+/// 3. a rotation gives what [`Family::rotate`](crate::refresh::Family::rotate) says: a successor,
+///    the same one within the grace, or the end of the session;
+/// 4. of a hundred rotations of one token at once, one wins, and all get the same successor;
+/// 5. the lifetimes of a login are kept over rotations;
+/// 6. of twenty logins at once with a cap of three sessions, three sessions remain;
+/// 7. random sequences of logins, rotations, ends and pauses show what a model of the rules shows.
+///    The sequences are the same each time.
+///
+/// A store that takes the time of a rotation from its database cannot follow the clock of the suite
+/// by itself: wrap it for the test, and set the time of the database.
+///
+/// # Example: a store of your own
+/// ```
+/// use tower_jwt_auth::{refresh::MemoryRefreshStore, testing::conformance};
+///
+/// // With tokio's macros: #[tokio::test(flavor = "multi_thread")]
+/// # #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+/// # async fn main() {
+/// conformance::refresh_store(async |_| MemoryRefreshStore::new()).await;
+/// # }
+/// ```
+///
+/// # Panics
+///
+/// The store does something else; the message says what. For 7, the sequence is written to the
+/// standard error. Or the runtime has only one thread: then 4 and 6 would be no test.
+pub async fn refresh_store<S: RefreshStore>(make: impl AsyncFn(TestClock) -> S) {
+    let is_parallel = Handle::current().runtime_flavor() != RuntimeFlavor::CurrentThread;
+    assert!(is_parallel, "use `#[tokio::test(flavor = \"multi_thread\")]`: one thread is no race");
+    let made = async || {
+        let clock = TestClock::new();
+        (make(clock.clone()).await, clock)
+    };
+    let (store, clock) = made().await;
+    fields(store, clock).await;
+    let (store, clock) = made().await;
+    ids(store, clock).await;
+    for _ in 0..4 {
+        let (store, clock) = made().await;
+        race(store, clock).await;
+    }
+    let (store, clock) = made().await;
+    lifetimes(store, clock).await;
+    let (store, clock) = made().await;
+    cap(store, clock).await;
+    refresh_store_cases(0..48, make).await;
+}
+
+/// Part 7 of [`refresh_store`] with sequences of these numbers, each with a store of its own. The
+/// suite has those from 0 to 47. Use it to repeat one that has failed, or to run more of them.
+///
+/// # Panics
+///
+/// The store does something else than the model; the message says what, and the sequence is written
+/// to the standard error.
+pub async fn refresh_store_cases<S: RefreshStore>(
+    cases: Range<u64>,
+    make: impl AsyncFn(TestClock) -> S,
+) {
+    for case in cases {
+        let clock = TestClock::new();
+        model::run(case, make(clock.clone()).await, clock).await;
+    }
+}
+
+async fn fields(store: impl RefreshStore, clock: TestClock) {
+    let store = Arc::new(store);
+    let tokens = model::tokens(Arc::clone(&store), &clock);
+    let odd = "a 'b' \"c\" %_*?[x]{y}\\z:\u{fc}\u{1f600};--";
+    let long = "x".repeat(1000);
+    let subjects = ["ada", "Ada", "ad", "a%", "a*", odd, &long];
+    let mut opened = Vec::new();
+    for subject in subjects {
+        let login = Login::new(subject).client_id(odd).scope("a b").label(odd);
+        let session = tokens.open(login).await.unwrap().session().clone();
+        assert_eq!((session.client_id(), session.scope()), (Some(odd), Some("a b")));
+        opened.push(session);
+    }
+    let now = clock.unix_seconds();
+    for session in &opened {
+        let listed = store.list(session.subject(), now).await.unwrap();
+        assert_eq!(listed, slice::from_ref(session), "the list of `{}`", session.subject());
+        let family = store.get(session.id(), now).await.unwrap().expect("it was opened");
+        assert_eq!(family.session(), session, "as it was read");
+    }
+    let (first, rest) = opened.split_first().expect("there are several");
+    assert_eq!(store.end(first.id()).await.unwrap().as_ref(), Some(first), "as it was ended");
+    for session in rest {
+        let ended = store.end_all(session.subject()).await.unwrap();
+        assert_eq!(ended, slice::from_ref(session), "the end of all of `{}`", session.subject());
+    }
+    for session in &opened {
+        assert_eq!(store.get(session.id(), now).await.unwrap(), None, "it has ended");
+        assert!(store.list(session.subject(), now).await.unwrap().is_empty(), "it has ended");
+    }
+}
+
+async fn ids(store: impl RefreshStore, clock: TestClock) {
+    let store = Arc::new(store);
+    let tokens = model::tokens(Arc::clone(&store), &clock);
+    let opened = tokens.open(Login::new("ada")).await.unwrap();
+    let (id, now) = (opened.session().id().to_owned(), clock.unix_seconds());
+    let family = store.get(&id, now).await.unwrap().expect("it was opened");
+    assert_eq!(family.session().id(), id);
+    let again = store.create(family.clone(), now).await;
+    assert!(again.is_err(), "`create` took the id of a session that is there");
+    assert_eq!(store.get(&id, now).await.unwrap(), Some(family), "`create` failed, and changed it");
+    assert_eq!(store.get("another", now).await.unwrap(), None);
+    assert_eq!(store.end("another").await.unwrap(), None);
+    assert!(store.end(&id).await.unwrap().is_some());
+    assert_eq!(store.end(&id).await.unwrap(), None, "it was ended before");
+    assert_eq!(store.get(&id, now).await.unwrap(), None);
+}
+
+/// One token a hundred times at once: one successor, and one live token.
+async fn race(store: impl RefreshStore, clock: TestClock) {
+    let tokens = model::tokens(store, &clock);
+    let first = tokens.open(Login::new("ada")).await.unwrap();
+    let barrier = Arc::new(Barrier::new(100));
+    let all = (0..100).map(|_| {
+        let (tokens, barrier) = (tokens.clone(), Arc::clone(&barrier));
+        let token = first.token().as_str().to_owned();
+        tokio::spawn(async move {
+            barrier.wait().await;
+            let opened = tokens.rotate(&token).await.unwrap();
+            (opened.token().as_str().to_owned(), opened.is_repeated())
+        })
+    });
+    let mut given = Vec::new();
+    for one in all.collect::<Vec<_>>() {
+        given.push(one.await.unwrap());
+    }
+    let won = given.iter().filter(|(_, repeated)| !repeated).count();
+    assert_eq!(won, 1, "of a hundred rotations at once, one wins");
+    assert!(given.iter().all(|(token, _)| *token == given[0].0), "all get the same successor");
+    // Used, it is spent, and with it all that came before.
+    let last = tokens.rotate(&given[0].0).await.unwrap();
+    assert!(!last.is_repeated());
+    let standing = tokens.token_status(first.token().as_str()).await.unwrap();
+    assert!(matches!(standing, TokenStatus::Used(_)), "{standing:?}");
+}
+
+/// A store keeps what a login says of its end, over rotations.
+async fn lifetimes(store: impl RefreshStore, clock: TestClock) {
+    let (store, seconds, begin) = (Arc::new(store), Duration::from_secs, clock.unix_seconds());
+    let tokens = RefreshTokens::builder(Arc::clone(&store))
+        .idle_lifetime(seconds(1000))
+        .browser_idle_lifetime(seconds(100))
+        .absolute_lifetime(seconds(3000))
+        .grace(seconds(0))
+        .clock(clock.clone())
+        .build()
+        .unwrap();
+    let login = Login::new("ada").until_browser_closes().lifetime(seconds(250));
+    let mut short = tokens.open(login).await.unwrap();
+    let mut usual = tokens.open(Login::new("grace")).await.unwrap();
+    for (pause, now) in [(90, 90), (90, 180), (60, 240)] {
+        clock.advance(seconds(pause));
+        short = tokens.rotate(short.token().as_str()).await.unwrap();
+        usual = tokens.rotate(usual.token().as_str()).await.unwrap();
+        for (session, ends) in
+            [(short.session(), (now + 100).min(250)), (usual.session(), now + 1000)]
+        {
+            assert_eq!(session.expires_at(), begin + ends, "the end of {}", session.subject());
+            let family = store.get(session.id(), begin + now).await.unwrap().unwrap();
+            assert_eq!(family.session(), session, "as it is stored");
+            let listed = tokens.list(session.subject()).await.unwrap();
+            assert_eq!(listed, slice::from_ref(session));
+        }
+        assert!(short.session().ends_with_browser());
+        assert!(!usual.session().ends_with_browser());
+    }
+    clock.advance(seconds(10));
+    let over = tokens.rotate(short.token().as_str()).await;
+    assert!(over.is_err(), "the lifetime of the login is over");
+    let idle = tokens.open(Login::new("ada").until_browser_closes()).await.unwrap();
+    clock.advance(seconds(100));
+    assert!(tokens.rotate(idle.token().as_str()).await.is_err(), "it was idle for too long");
+    assert!(tokens.rotate(usual.token().as_str()).await.is_ok());
+}
+
+/// A subject has no more sessions than it may have, and keeps the newest.
+async fn cap(store: impl RefreshStore, clock: TestClock) {
+    let builder = RefreshTokens::builder(store).max_sessions(3).clock(clock.clone());
+    let tokens = builder.build().unwrap();
+    let other = tokens.open(Login::new("grace")).await.unwrap();
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        clock.advance(Duration::from_secs(1));
+        let opened = tokens.open(Login::new("ada")).await.unwrap();
+        ids.push(opened.session().id().to_owned());
+        let listed = tokens.list("ada").await.unwrap();
+        let newest: Vec<_> = ids.iter().rev().take(3).collect();
+        assert!(listed.iter().map(|session| session.id()).eq(newest), "the newest three remain");
+    }
+    clock.advance(Duration::from_secs(1));
+    let logins: Vec<_> = (0..20)
+        .map(|_| {
+            let tokens = tokens.clone();
+            tokio::spawn(async move { tokens.open(Login::new("ada")).await.map(drop) })
+        })
+        .collect();
+    for login in logins {
+        login.await.unwrap().unwrap();
+    }
+    assert_eq!(tokens.list("ada").await.unwrap().len(), 3, "after twenty logins at once");
+    assert!(tokens.rotate(other.token().as_str()).await.is_ok(), "the cap is that of one subject");
+}

@@ -1,0 +1,271 @@
+//! Stores that fail when a test says so.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, AtomicUsize, Ordering},
+    },
+};
+
+use crate::{
+    clock::Clock,
+    error::StoreError,
+    maybe_ready::MaybeReady,
+    refresh::{Family, MemoryRefreshStore, RefreshStore, Rotated, Rotation, Session},
+    revocation::{Denylist, MemoryDenylist, Revocation, TokenIds},
+};
+
+/// How a store fails.
+#[derive(Debug, Default)]
+struct Switch {
+    mode: AtomicU8,
+    calls: AtomicUsize,
+}
+
+const ANSWERS: u8 = 0;
+const FAILS: u8 = 1;
+const LOSES_ANSWERS: u8 = 2;
+
+impl Switch {
+    fn set(&self, mode: u8, on: bool) {
+        self.mode.store(if on { mode } else { ANSWERS }, Ordering::SeqCst);
+    }
+
+    /// Does the work of a call as the switch says.
+    fn call<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> MaybeReady<Result<T, StoreError>>,
+    ) -> MaybeReady<Result<T, StoreError>> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        let failed = || StoreError::new("the test lets this store fail");
+        match self.mode.load(Ordering::SeqCst) {
+            FAILS => MaybeReady::Ready(Err(failed())),
+            LOSES_ANSWERS => match work() {
+                MaybeReady::Ready(_) => MaybeReady::Ready(Err(failed())),
+                MaybeReady::Pending(work) => MaybeReady::pending(async move {
+                    drop(work.await);
+                    Err(failed())
+                }),
+            },
+            _ => work(),
+        }
+    }
+}
+
+/// A denylist that fails while a test says so; cheap to clone, and all clones have one switch.
+///
+/// # Example: what cannot be checked is not let in
+/// ```
+/// use tower_jwt_auth::testing::{TestDenylist, TestIssuer, assert_accepted, assert_refused};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (issuer, denylist) = (TestIssuer::new(), TestDenylist::new());
+/// let verifier = issuer.verifier_builder().denylist(denylist.clone()).build()?;
+///
+/// let token = issuer.token().sign();
+/// assert_accepted(&verifier.verify(&token).await);
+/// denylist.fail(true);
+/// assert_refused(&verifier.verify(&token).await, "unavailable");
+/// denylist.fail(false);
+/// assert_accepted(&verifier.verify(&token).await);
+/// # Ok(()) }
+/// ```
+pub struct TestDenylist<D = MemoryDenylist> {
+    list: Arc<D>,
+    switch: Arc<Switch>,
+}
+
+impl TestDenylist {
+    /// An empty [`MemoryDenylist`] with a switch.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::around(MemoryDenylist::new())
+    }
+
+    /// The same with this clock.
+    #[must_use]
+    pub fn with_clock(clock: impl Clock) -> Self {
+        Self::around(MemoryDenylist::with_clock(clock))
+    }
+}
+
+impl<D> TestDenylist<D> {
+    /// This list with a switch.
+    #[must_use]
+    pub fn around(list: D) -> Self {
+        Self { list: Arc::new(list), switch: Arc::default() }
+    }
+
+    /// Fails each call from now on, or no longer does. A call that fails has no effect.
+    pub fn fail(&self, on: bool) {
+        self.switch.set(FAILS, on);
+    }
+
+    /// Carries each call out and fails nevertheless, from now on or no longer: as if the answer
+    /// of the database were lost.
+    pub fn lose_answers(&self, on: bool) {
+        self.switch.set(LOSES_ANSWERS, on);
+    }
+
+    /// How often it was called.
+    #[must_use]
+    pub fn calls(&self) -> usize {
+        self.switch.calls.load(Ordering::SeqCst)
+    }
+
+    /// The list within.
+    #[must_use]
+    pub fn get_ref(&self) -> &D {
+        &self.list
+    }
+}
+
+impl<D: Denylist> Denylist for TestDenylist<D> {
+    fn revoke(&self, revocation: Revocation) -> MaybeReady<Result<(), StoreError>> {
+        self.switch.call(|| self.list.revoke(revocation))
+    }
+
+    fn is_revoked(&self, token: TokenIds<'_>) -> MaybeReady<Result<bool, StoreError>> {
+        self.switch.call(|| self.list.is_revoked(token))
+    }
+}
+
+impl Default for TestDenylist {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<D> Clone for TestDenylist<D> {
+    fn clone(&self) -> Self {
+        Self { list: Arc::clone(&self.list), switch: Arc::clone(&self.switch) }
+    }
+}
+
+impl<D> fmt::Debug for TestDenylist<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestDenylist").field("switch", &self.switch).finish_non_exhaustive()
+    }
+}
+
+/// A store of refresh tokens that fails while a test says so; cheap to clone, and all clones have
+/// one switch.
+///
+/// # Example: an answer that is lost
+/// ```
+/// use tower_jwt_auth::{
+///     refresh::{Login, RefreshTokens},
+///     testing::TestRefreshStore,
+/// };
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = TestRefreshStore::new();
+/// let tokens = RefreshTokens::builder(store.clone()).build()?;
+/// let first = tokens.open(Login::new("ada")).await?;
+///
+/// store.lose_answers(true);
+/// assert!(tokens.rotate(first.token().as_str()).await.is_err());
+/// store.lose_answers(false);
+/// // The token was spent. Within the grace, it gives its successor.
+/// assert!(tokens.rotate(first.token().as_str()).await?.is_repeated());
+/// # Ok(()) }
+/// ```
+pub struct TestRefreshStore<S = MemoryRefreshStore> {
+    store: Arc<S>,
+    switch: Arc<Switch>,
+}
+
+impl TestRefreshStore {
+    /// An empty [`MemoryRefreshStore`] with a switch.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::around(MemoryRefreshStore::new())
+    }
+}
+
+impl<S> TestRefreshStore<S> {
+    /// This store with a switch.
+    #[must_use]
+    pub fn around(store: S) -> Self {
+        Self { store: Arc::new(store), switch: Arc::default() }
+    }
+
+    /// Fails each call from now on, or no longer does. A call that fails has no effect.
+    pub fn fail(&self, on: bool) {
+        self.switch.set(FAILS, on);
+    }
+
+    /// Carries each call out and fails nevertheless, from now on or no longer: as if the answer
+    /// of the database were lost.
+    pub fn lose_answers(&self, on: bool) {
+        self.switch.set(LOSES_ANSWERS, on);
+    }
+
+    /// How often it was called.
+    #[must_use]
+    pub fn calls(&self) -> usize {
+        self.switch.calls.load(Ordering::SeqCst)
+    }
+
+    /// The store within.
+    #[must_use]
+    pub fn get_ref(&self) -> &S {
+        &self.store
+    }
+}
+
+impl<S: RefreshStore> RefreshStore for TestRefreshStore<S> {
+    fn create(&self, family: Family, now: i64) -> MaybeReady<Result<(), StoreError>> {
+        self.switch.call(|| self.store.create(family, now))
+    }
+
+    fn get(&self, id: &str, now: i64) -> MaybeReady<Result<Option<Family>, StoreError>> {
+        self.switch.call(|| self.store.get(id, now))
+    }
+
+    fn rotate(&self, rotation: Rotation) -> MaybeReady<Result<Rotated, StoreError>> {
+        self.switch.call(|| self.store.rotate(rotation))
+    }
+
+    fn list(&self, subject: &str, now: i64) -> MaybeReady<Result<Vec<Session>, StoreError>> {
+        self.switch.call(|| self.store.list(subject, now))
+    }
+
+    fn displace(
+        &self,
+        subject: &str,
+        most: usize,
+        now: i64,
+    ) -> MaybeReady<Result<Option<Vec<Session>>, StoreError>> {
+        self.switch.call(|| self.store.displace(subject, most, now))
+    }
+
+    fn end(&self, id: &str) -> MaybeReady<Result<Option<Session>, StoreError>> {
+        self.switch.call(|| self.store.end(id))
+    }
+
+    fn end_all(&self, subject: &str) -> MaybeReady<Result<Vec<Session>, StoreError>> {
+        self.switch.call(|| self.store.end_all(subject))
+    }
+}
+
+impl Default for TestRefreshStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S> Clone for TestRefreshStore<S> {
+    fn clone(&self) -> Self {
+        Self { store: Arc::clone(&self.store), switch: Arc::clone(&self.switch) }
+    }
+}
+
+impl<S> fmt::Debug for TestRefreshStore<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestRefreshStore").field("switch", &self.switch).finish_non_exhaustive()
+    }
+}

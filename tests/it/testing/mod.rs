@@ -1,0 +1,9 @@
+//! The test kit (feature `test-util`): an application that is tested with it alone, and each part.
+
+mod application;
+mod claims;
+mod failures;
+#[cfg(feature = "remote")]
+mod server;
+mod stores;
+mod tokens;
