@@ -5,7 +5,10 @@ use std::fmt::{self, Write};
 
 use http::{HeaderMap, HeaderName, Uri, header};
 
-use super::origin::{Origin, addressed, single_value};
+use super::{
+    is_websocket,
+    origin::{Origin, addressed, single_value},
+};
 
 /// A request that is not shown to come from a page that may send it.
 pub(super) struct Refusal<'a> {
@@ -50,6 +53,9 @@ impl Refusal<'_> {
     fn write(&self, text: &mut String) -> fmt::Result {
         if let Some(name) = self.method_header {
             self.write_method(text, name)?;
+        }
+        if is_websocket(self.headers) {
+            write!(text, ", which counts for a `GET` too, because it opens a WebSocket")?;
         }
         write!(text, "; the browser said ")?;
         write_header(text, self.headers, "Sec-Fetch-Site")?;

@@ -18,6 +18,13 @@ pub(crate) struct Detail {
     pub(crate) subject: Option<Box<str>>,
 }
 
+impl Detail {
+    /// What the configuration says, without what the token says.
+    pub(super) fn as_configured(self) -> Self {
+        Self { issuer: self.issuer, expected: self.expected, ..Self::default() }
+    }
+}
+
 /// Several texts as one, at most eight of them.
 pub(crate) fn list<'a>(texts: impl IntoIterator<Item = &'a str>) -> Box<str> {
     let mut texts = texts.into_iter();

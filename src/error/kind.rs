@@ -199,6 +199,11 @@ pub enum InvalidRequest {
     LateBody,
     /// A body that must have a token is of a type that is not read.
     MediaType,
+    /// A body that must have a token is malformed, or has a parameter twice or none (RFC 6749 §5.2).
+    MalformedBody,
+    /// The form of a body asks for another grant than that of a refresh token. The code is
+    /// `unsupported_grant_type` (RFC 6749 §5.2).
+    GrantType,
 }
 
 /// The meaning of an error to the client. Each kind belongs to one class.
@@ -349,6 +354,14 @@ impl fmt::Display for ErrorKind {
             Self::InvalidRequest(InvalidRequest::MediaType) => f.write_str(
                 "the request's body is neither `application/json` nor \
                  `application/x-www-form-urlencoded`",
+            ),
+            Self::InvalidRequest(InvalidRequest::MalformedBody) => f.write_str(
+                "the request's body must be a JSON object with `refresh_token`, or a form with \
+                 `grant_type=refresh_token` and `refresh_token`, each of them once, and at most \
+                 16 KiB",
+            ),
+            Self::InvalidRequest(InvalidRequest::GrantType) => f.write_str(
+                "the form asks for another grant: this route has only `grant_type=refresh_token`",
             ),
             Self::Preflight => f.write_str(
                 "the request is a CORS preflight, which has no token: put the CORS layer outside \

@@ -9,7 +9,7 @@ mod store;
 use std::{
     borrow::Cow,
     error::Error as StdError,
-    fmt,
+    fmt, mem,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -170,8 +170,10 @@ impl Error {
         if let ErrorKind::MalformedClaims { claim: Some(Cow::Owned(_)), fault } = self.kind() {
             return Self::new(ErrorKind::MalformedClaims { claim: None, fault: *fault });
         }
-        if let Some(inner) = self.0.as_mut().and_then(Arc::get_mut) {
-            inner.detail = None;
+        if let Some(detail) =
+            self.0.as_mut().and_then(Arc::get_mut).and_then(|inner| inner.detail.as_mut())
+        {
+            **detail = mem::take(&mut **detail).as_configured();
         }
         self
     }
@@ -257,7 +259,10 @@ impl Error {
     /// answer has one.
     #[must_use]
     pub fn code(&self) -> Option<&'static str> {
-        self.kind().class().code()
+        match self.kind() {
+            ErrorKind::InvalidRequest(InvalidRequest::GrantType) => Some("unsupported_grant_type"),
+            kind => kind.class().code(),
+        }
     }
 }
 

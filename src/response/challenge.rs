@@ -65,8 +65,8 @@ impl Challenge {
 /// The description for the client.
 pub(super) fn description(class: Class) -> &'static str {
     match class {
-        Class::NoToken => "this resource needs an access token",
-        Class::InvalidRequest => "the request must have one well-formed access token in one place",
+        Class::NoToken => "this request needs a token, and has none",
+        Class::InvalidRequest => "the request must have one well-formed token in one place",
         Class::InvalidToken => "the access token is not valid here, or not any more",
         Class::InsufficientScope => "the access token does not allow this",
         Class::InvalidGrant => "the session has ended, log in again",

@@ -138,7 +138,7 @@ pub(super) fn wants_tokens(headers: &HeaderMap, cookies: &TokenCookies) -> bool 
     let asks = headers
         .get_all(header::ACCEPT)
         .iter()
-        .any(|value| value.as_bytes().split(|byte| *byte == b',').any(is_json));
+        .any(|value| value.as_bytes().split(|byte| *byte == b',').any(accepts_json));
     asks && !is_browser(headers, cookies)
 }
 
@@ -147,6 +147,16 @@ pub(super) fn wants_tokens(headers: &HeaderMap, cookies: &TokenCookies) -> bool 
 /// every client.
 pub(super) fn is_browser(headers: &HeaderMap, cookies: &TokenCookies) -> bool {
     !csrf::is_silent(headers) || cookies.is_any_in(headers)
+}
+
+/// Whether a part of `Accept` is `application/json`, unless its weight is 0 (RFC 9110 §12.4.2).
+fn accepts_json(range: &[u8]) -> bool {
+    let is_refused = |parameter: &[u8]| {
+        let weight = parameter.trim_ascii();
+        let weight = weight.strip_prefix(b"q=").or_else(|| weight.strip_prefix(b"Q="));
+        weight.is_some_and(|weight| weight.iter().all(|byte| matches!(byte, b'0' | b'.')))
+    };
+    is_json(range) && !range.split(|byte| *byte == b';').skip(1).any(is_refused)
 }
 
 /// Whether a media type is `application/json`, with any parameters.
@@ -178,6 +188,9 @@ mod tests {
         assert!(!wants(&[]));
         assert!(!wants(&[("accept", "*/*")]));
         assert!(!wants(&[("accept", "application/jsonp")]));
+        assert!(!wants(&[("accept", "application/json; q=0"), ("x", "y")]));
+        assert!(!wants(&[("accept", "text/html, application/json;Q=0.000")]));
+        assert!(wants(&[("accept", "application/json;q=0.001")]));
         // The cookie of a load balancer makes nobody a browser.
         assert!(wants(&[("accept", "application/json"), ("cookie", "AWSALB=b; at=x")]));
         for own in ["__Host-at=x", "__Secure-rt=x", "a=b; __Host-sid=", "__Host-at"] {

@@ -47,7 +47,7 @@ where
     let media_type = headers.get(header::CONTENT_TYPE).map(|value| value.as_bytes());
     let is_form = match media_type {
         Some(json) if is_json(json) => false,
-        Some(form) if is_media_type(form, b"application/x-www-form-urlencoded") => true,
+        _ if is_form(headers) => true,
         _ if must => return Err(ErrorKind::InvalidRequest(InvalidRequest::MediaType).into()),
         _ => return Ok(None),
     };
@@ -57,6 +57,13 @@ where
         return from_form(text, must);
     }
     json::object::<RefreshBody>(text).map(|body| body.refresh_token).ok_or_else(malformed)
+}
+
+/// Whether a body is a form.
+pub(super) fn is_form(headers: &HeaderMap) -> bool {
+    let media_type = headers.get(header::CONTENT_TYPE);
+    media_type
+        .is_some_and(|value| is_media_type(value.as_bytes(), b"application/x-www-form-urlencoded"))
 }
 
 /// Reads a form. A parameter that occurs twice is malformed (RFC 6749 §3.2), and parameters of
@@ -76,8 +83,12 @@ fn from_form(text: &str, must: bool) -> Result<Option<Zeroizing<String>>, Error>
             return Err(malformed());
         }
     }
-    if must && grant_type.is_none_or(|grant_type| **grant_type != *"refresh_token") {
-        return Err(malformed());
+    match grant_type {
+        Some(grant_type) if must && **grant_type != *"refresh_token" => {
+            return Err(ErrorKind::InvalidRequest(InvalidRequest::GrantType).into());
+        }
+        None if must => return Err(malformed()),
+        _ => {}
     }
     // A parameter without a value counts as absent (RFC 6749 §3.2).
     Ok(token.filter(|token| !token.is_empty()))
@@ -119,8 +130,8 @@ async fn in_time<F: Future>(body: F) -> Result<F::Output, Error> {
 }
 
 #[cold]
-fn malformed() -> Error {
-    ErrorKind::InvalidRequest(InvalidRequest::MalformedCredentials).into()
+pub(super) fn malformed() -> Error {
+    ErrorKind::InvalidRequest(InvalidRequest::MalformedBody).into()
 }
 
 /// The longest body in bytes: more than a refresh token in JSON needs.
@@ -136,7 +147,9 @@ mod tests {
     #[test]
     fn forms() {
         let read = |text: &str, must| {
-            from_form(text, must).map(|token| token.map(|token| token.to_string())).map_err(drop)
+            from_form(text, must)
+                .map(|token| token.map(|token| token.to_string()))
+                .map_err(|error| error.code().unwrap_or_default())
         };
         for (text, token) in [
             ("grant_type=refresh_token&refresh_token=a-_b", Some("a-_b")),
@@ -149,7 +162,6 @@ mod tests {
         }
         for text in [
             "refresh_token=a",
-            "grant_type=password&refresh_token=a",
             "grant_type=refresh_token&grant_type=refresh_token",
             "grant_type=refresh_token&refresh_token=a&refresh_token=a",
             "grant_type=refresh_token&refresh_token=%",
@@ -158,8 +170,10 @@ mod tests {
             "grant_type=refresh_token&refresh_token=%+1",
             "grant_type=refresh_token&refresh_token=%ff",
         ] {
-            assert_eq!(read(text, true), Err(()), "{text}");
+            assert_eq!(read(text, true), Err("invalid_request"), "{text}");
         }
+        let other = "grant_type=password&refresh_token=a";
+        assert_eq!(read(other, true), Err("unsupported_grant_type"));
         assert_eq!(read("refresh_token=a&csrf=%E9&%E9=1", false), Ok(Some("a".into())));
     }
 }

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::{
     Sessions,
     answer::{answer, is_browser, refuse},
-    body::token_in_body,
+    body::{is_form, malformed, token_in_body},
 };
 use crate::{
     error::{BoxError, Error, ErrorKind, InvalidRequest},
@@ -51,7 +51,8 @@ impl Sessions {
     /// | `{"refresh_token":"…"}` as `application/json` | the same |
     /// | a token in the body, from a browser of the same origin | 200, cookies, `{"expires_in":900}` |
     /// | none of these | 401 |
-    /// | two different tokens, or a malformed body | 400 |
+    /// | two different tokens, a malformed body, or a form without a token | 400 `invalid_request` |
+    /// | a form with another `grant_type` | 400 `unsupported_grant_type` |
     /// | a body of another type | 415 |
     /// | a body that is not complete after 10 s | 408 |
     /// | a token that is spent, unknown, or of a session that has ended | 401 `invalid_grant`, and the cookies are removed |
@@ -145,6 +146,8 @@ impl Sessions {
         let body = token_in_body(headers, body, true).await;
         let presented = match self.presented_refresh(parts, body, false) {
             Ok(Some(presented)) => presented,
+            // A required parameter is missing (RFC 6749 §5.2).
+            Ok(None) if is_form(headers) => return refuse(malformed()),
             Ok(None) => return refuse(self.0.cookies.explain_missing(uri, headers)),
             Err(error) => return refuse(error),
         };

@@ -470,7 +470,8 @@ impl<C> VerifierBuilder<C> {
         self
     }
 
-    /// Shows the subject in the events of refusals, where the signature was verified. Default: it
+    /// Shows the subject in the events of the verifier's refusals, where the signature was verified.
+    /// A refusal by a [policy](crate::authorize) does not show it. Default: it
     /// is not shown, because it is personal data in many services. For requests that pass, see
     /// [`JwtAuthLayer::record_subject`](crate::JwtAuthLayer::record_subject).
     pub fn log_subject(mut self) -> Self {

@@ -230,13 +230,18 @@ impl<C: Send + Sync + 'static> Engine<C> {
         for (place, rule) in self.user_rules.later().iter().enumerate() {
             match rule(&claims, &*self.checks.clock) {
                 MaybeReady::Ready(Ok(())) => {}
-                MaybeReady::Ready(Err(error)) => return MaybeReady::Ready(Err(error)),
+                MaybeReady::Ready(Err(error)) => {
+                    let error = self.checks.explain_verified(error, claims.registered());
+                    return MaybeReady::Ready(Err(error));
+                }
                 MaybeReady::Pending(verdict) => {
                     let engine = Arc::clone(self);
                     return MaybeReady::pending(async move {
-                        verdict.await?;
+                        let explain =
+                            |error| engine.checks.explain_verified(error, claims.registered());
+                        verdict.await.map_err(explain)?;
                         for rule in engine.user_rules.later().iter().skip(place).skip(1) {
-                            rule(&claims, &*engine.checks.clock).await?;
+                            rule(&claims, &*engine.checks.clock).await.map_err(explain)?;
                         }
                         Ok(claims)
                     });

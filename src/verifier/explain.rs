@@ -83,39 +83,47 @@ impl Checks {
         error.with_detail(detail)
     }
 
-    /// Adds the issuer of a token that was not verified, if the option is on.
+    /// Adds which issuers are trusted, and if the option is on, the issuer of a token that was not
+    /// verified.
     #[cold]
     pub(super) fn explain_unverified_issuer(&self, error: Error, issuer: &str) -> Error {
-        if !self.log.unverified || !observe::tells_refusals() {
+        if !observe::tells_refusals() {
             return error;
         }
         let issuers = self.issuers();
         error.with_detail(Detail {
             issuer: issuers.clone(),
             expected: issuers,
-            seen: Some(shown(issuer).into()),
+            seen: self.log.unverified.then(|| shown(issuer).into()),
             ..Detail::default()
         })
     }
 
     /// Adds what the client is, and what it should be.
     #[cold]
-    pub(super) fn explain_client(&self, error: Error, client: Option<&str>) -> Error {
+    pub(super) fn explain_client(
+        &self,
+        error: Error,
+        claims: &RegisteredClaims,
+        client: Option<&str>,
+    ) -> Error {
         if !observe::tells_refusals() {
             return error;
         }
+        let subject = self.log.subject.then(|| claims.subject()).flatten();
         error.with_detail(Detail {
             issuer: self.issuers(),
             expected: Some(list(self.clients.iter().map(String::as_str))),
             seen: client.map(|client| shown(client).into()),
+            subject: subject.map(|subject| shown(subject).into()),
             ..Detail::default()
         })
     }
 
-    /// Adds the values of a header, which was not verified, if the option is on.
+    /// Adds what a header should have, and if the option is on, what it has: it was not verified.
     #[cold]
     pub(super) fn explain_header(&self, error: Error, header: &Header<'_>) -> Error {
-        if !self.log.unverified || !observe::tells_refusals() {
+        if !observe::tells_refusals() {
             return error;
         }
         let (expected, seen) = match error.kind() {
@@ -130,9 +138,18 @@ impl Checks {
         error.with_detail(Detail {
             issuer: self.issuers(),
             expected,
-            seen: seen.map(|seen| shown(seen).into()),
+            seen: seen.filter(|_| self.log.unverified).map(|seen| shown(seen).into()),
             ..Detail::default()
         })
+    }
+
+    /// Adds the issuers whose rules were asked.
+    #[cold]
+    pub(super) fn explain_issuer(&self, error: Error) -> Error {
+        if !observe::tells_refusals() {
+            return error;
+        }
+        error.with_detail(Detail { issuer: self.issuers(), ..Detail::default() })
     }
 
     /// The trusted issuers, if they are limited.

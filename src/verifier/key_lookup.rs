@@ -113,7 +113,8 @@ fn precheck_without_key<C>(
 ) -> Result<(Option<String>, String), Error> {
     let token = engine.parse(whole)?;
     let (kid, payload) = pipeline::check_form(token, |header| {
-        engine.checks.check_header(header)?;
+        let checked = engine.checks.check_header(header);
+        checked.map_err(|error| engine.checks.explain_header(error, header))?;
         engine.checks.required_header.check(token)?;
         if header.algorithm().is_symmetric() {
             // Secrets are not published.

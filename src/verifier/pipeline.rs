@@ -89,7 +89,7 @@ impl Checks {
             Some(client) if self.clients.contains(client) => return Ok(()),
             Some(_) => Error::new(ErrorKind::Client),
         };
-        Err(self.explain_client(error, client.as_deref()))
+        Err(self.explain_client(error, claims, client.as_deref()))
     }
 }
 
@@ -151,12 +151,13 @@ pub(super) fn check_claims<E: From<Error>>(
     check_issuer: impl FnOnce(&RawClaims<'_>) -> Result<(), E>,
 ) -> Result<CheckedClaims, E> {
     let mut raw = RawClaims::default();
-    read_claims(&payload, &checks.rules, &mut raw)?;
+    read_claims(&payload, &checks.rules, &mut raw).map_err(|error| checks.explain_issuer(error))?;
     let now = checks.now();
     let within =
         checks.rules.check(&raw, now).map_err(|error| checks.explain_claims(error, &raw, now))?;
     check_issuer(&raw)?;
-    let binding = checks.bindings.check(&raw)?;
+    let binding =
+        checks.bindings.check(&raw).map_err(|error| checks.explain_claims(error, &raw, now))?;
     let registered = RegisteredClaims::from_raw(&raw, &payload);
     // It borrows the payload, which is moved next.
     drop(raw);

@@ -12,7 +12,7 @@ use tower_jwt_auth::{
     extract::{Authorized, Subject},
     keys::by_id::KeysById,
     response::Rejection,
-    verifier::{Issuers, RuleError},
+    verifier::{CachedRule, Issuers, RuleError},
 };
 
 use crate::{
@@ -242,6 +242,21 @@ fn an_event_has_what_was_expected_and_seen() {
     for changes in [json!({"aud": "x"}), json!({"exp": now - 90}), json!({"iss": "x"})] {
         assert!(told_of(&subjects, &of(changes)).contains("subject=\"alice\""));
     }
+    let waits = |_: Claims| async { Err(RuleError::refuse("no")) };
+    for refusing in [
+        verifier().log_subject().async_rule(waits),
+        verifier().log_subject().cached_rule(CachedRule::new(|_: &Claims| 0, waits)),
+    ] {
+        let event = told_of(&refusing.build().unwrap(), &of(json!({})));
+        assert!(event.contains("subject=\"alice\"") && event.contains("kind=\"rule\""), "{event}");
+    }
+    for changes in [json!({"cnf": {"jkt": "x"}}), json!({"client_id": "other"})] {
+        let event = told_of(&subjects, &of(changes));
+        assert!(event.contains("subject=\"alice\"") && event.contains("issuer="), "{event}");
+    }
+    let twice = format!(r#"{{"iss":"{ISSUER}","sub":"alice","exp":"soon"}}"#);
+    let event = told_of(&plain, &key.token_of(key.header().to_string(), twice));
+    assert!(event.contains("malformed_claims") && event.contains("issuer="), "{event}");
     let forged = TestKey::fresh(Algorithm::ES256).token(&claims_with(json!({"aud": "x"})));
     let event = told_of(&subjects, &forged);
     assert!(event.contains("kind=\"signature\"") && !event.contains("alice"), "{event}");
@@ -267,7 +282,11 @@ fn an_event_has_nothing_of_an_unverified_token_unless_asked() {
     for (token, kind, seen) in &wrong {
         let (without, with) = (told_of(&plain, token), told_of(&asked, token));
         assert!(without.contains(&format!("kind=\"{kind}\"")), "{without}");
-        assert!(!without.contains("seen=") && !without.contains("expected="), "{without}");
+        assert!(!without.contains("seen="), "{without}");
+        assert!(without.contains(&format!("issuer=\"{ISSUER}\"")), "{without}");
+        // What is configured is shown in any case.
+        let expected = seen.split_once(" seen=").map_or("", |(expected, _)| expected);
+        assert!(without.contains(expected), "{without}");
         assert!(with.contains(seen), "{with}\n{seen}");
     }
     // Also where no key is there yet, and where a key or an issuer is looked up.

@@ -88,7 +88,7 @@ pub(crate) fn invalid_request() -> Answer {
         400,
         Some(
             "Bearer error=\"invalid_request\", \
-             error_description=\"the request must have one well-formed access token in one place\"",
+             error_description=\"the request must have one well-formed token in one place\"",
         ),
     )
 }
