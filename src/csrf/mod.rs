@@ -56,6 +56,12 @@ impl Guard {
         Ok(())
     }
 
+    /// The origin of the service, if it is configured.
+    #[cfg(feature = "issue")]
+    pub(crate) fn public(&self) -> Option<&Origin> {
+        self.public.as_ref()
+    }
+
     pub(crate) fn add_trusted(&mut self, origin: &str) -> Result<(), ConfigError> {
         self.trusted.push(Origin::new(origin)?);
         Ok(())

@@ -171,8 +171,9 @@ fn is_in_a_lan(host: &str) -> bool {
         }
         Err(_) => {}
     }
-    // Browsers read a host that ends in a digit as an address, such as `0x7f000001`.
-    let is_name = host.ends_with(|last: char| last.is_ascii_alphabetic());
+    // Browsers read a host as an address if its last part is a number, such as `0x7f00000a`.
+    let last = host.rsplit('.').next().unwrap_or_default();
+    let is_name = last.ends_with(|end: char| end.is_ascii_alphabetic()) && !last.starts_with("0x");
     let local = [".local", ".lan", ".internal", ".home.arpa"];
     is_name && (!host.contains('.') || local.iter().any(|end| host.ends_with(end)))
 }
@@ -253,6 +254,8 @@ mod tests {
             "8.8.8.8",
             "172.32.0.1",
             "0x08080808",
+            "0x0808080a",
+            "8.8.8.0xa",
             "134744072",
             "[2001:db8::1]",
             "app.example.com",

@@ -34,6 +34,22 @@ impl TokenCookies {
             cookie.set_development(name);
         }
         self.scheme = scheme;
+        self.set_public(origin)
+    }
+
+    /// Sets the origin of this service. Cookies for development have only that of theirs: otherwise a
+    /// service behind a proxy could give them to browsers of everybody.
+    fn set_public(&mut self, origin: &str) -> Result<(), ConfigError> {
+        let is_other = match self.access.origins().public() {
+            Some(public) => *public != Origin::of_a_service(origin)?,
+            None => false,
+        };
+        if is_other && !matches!(self.scheme, Scheme::Https) {
+            return Err(ConfigError::Conflict(
+                "cookies for development have the origin that `.development(…)` names: leave out \
+                 `.public_origin(…)`, or leave out `.development(…)` and serve HTTPS",
+            ));
+        }
         self.set_guards(|guard| guard.set_public(origin))
     }
 }
@@ -84,7 +100,7 @@ impl TokenCookiesBuilder {
     /// Sets the origin of this service as browsers see it: see
     /// [`CookieSourceBuilder::public_origin`](crate::source::CookieSourceBuilder::public_origin).
     pub fn public_origin(self, origin: &str) -> Self {
-        self.set(|cookies| cookies.set_guards(|guard| guard.set_public(origin)))
+        self.set(|cookies| cookies.set_public(origin))
     }
 
     /// Adds an origin whose pages may send requests with the cookies: see
@@ -134,7 +150,8 @@ impl TokenCookiesBuilder {
     ///
     /// The first setting that is not valid: a path, an origin or a header. Or a setting is without
     /// the one that it needs: [`without_same_site`](Self::without_same_site) needs a trusted origin
-    /// and HTTPS, and [`forwarded_method`](Self::forwarded_method) a public origin.
+    /// and HTTPS, and [`forwarded_method`](Self::forwarded_method) a public origin. Or cookies for
+    /// [`development`](Self::development) have another public origin than theirs.
     pub fn build(self) -> Result<TokenCookies, ConfigError> {
         let cookies = self.0?;
         if cookies.partitioned && !matches!(cookies.scheme, Scheme::Https) {

@@ -289,8 +289,14 @@ fn url_path(url: &str) -> Option<&str> {
     let is_safe = scheme == "https" || (scheme == "http" && origin.is_loopback());
     // RFC 3986 §3.3, and §3.4 for a query.
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@%/?".contains(&byte);
+    let is_escaped = |part: &str| {
+        let digits = part.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
     let path_only = path.split('?').next().unwrap_or_default();
-    let is_plain = path.bytes().all(plain) && !path_only.split('/').any(is_dot_segment);
+    let is_plain = path.bytes().all(plain)
+        && path.split('%').skip(1).all(is_escaped)
+        && !path_only.split('/').any(is_dot_segment);
     (is_safe && is_plain).then_some(path)
 }
 

@@ -15,13 +15,10 @@ use tower_service::Service;
 
 use super::{
     Sessions,
-    renew::{is_navigation, see_other, single},
+    renew::{has_expired, is_navigation, see_other, single},
     return_path::ReturnPath,
 };
-use crate::{
-    error::{Error, ErrorKind},
-    verifier::{Claims, Verification},
-};
+use crate::verifier::Verification;
 
 /// Renews the sessions of browsers that open pages without scripts; made by
 /// [`Sessions::page_layer`].
@@ -102,7 +99,9 @@ impl Sessions {
         };
         match cookies.find_access(headers) {
             Ok(None) => PageStep::Renew(target),
-            Ok(Some(token)) => PageStep::Verify(self.0.verifier.verify(token), target),
+            Ok(Some(token)) => {
+                PageStep::Verify(self.0.verifier.verify(token), target, self.0.issuer.now())
+            }
             // The layer within refuses it, or removes it.
             Err(_) => PageStep::Forward,
         }
@@ -114,14 +113,8 @@ enum PageStep {
     Forward,
     /// The browser is sent there.
     Renew(HeaderValue),
-    /// The browser is sent there if the token has expired.
-    Verify(Verification, HeaderValue),
-}
-
-/// Whether a session is to be renewed because of this token. With any other fault,
-/// another token would not help.
-fn has_expired<C>(verified: &Result<Claims<C>, Error>) -> bool {
-    verified.as_ref().is_err_and(|error| matches!(error.kind(), ErrorKind::Expired))
+    /// The browser is sent there if the token has expired at this time.
+    Verify(Verification, HeaderValue, i64),
 }
 
 impl<S> Layer<S> for PageLayer {
@@ -156,13 +149,13 @@ where
         let state = match self.sessions.page_step(&request) {
             PageStep::Forward => State::Forward { future: self.inner.call(request) },
             PageStep::Renew(target) => State::Renew { target: Some(target) },
-            PageStep::Verify(verification, target) => {
+            PageStep::Verify(verification, target, now) => {
                 // The service that `poll_ready` made ready goes into the future. Its clone stays,
                 // and is polled before it is called.
                 let clone = self.inner.clone();
                 let ready = mem::replace(&mut self.inner, clone);
                 let parked = Some(Box::new((ready, request)));
-                State::Verify { verification, target: Some(target), parked }
+                State::Verify { verification, target: Some(target), now, parked }
             }
         };
         PageFuture { state }
@@ -202,6 +195,7 @@ pin_project! {
         Verify {
             verification: Verification,
             target: Option<HeaderValue>,
+            now: i64,
             parked: Option<Box<(S, Request<ReqBody>)>>,
         },
     }
@@ -223,9 +217,9 @@ where
                     let target = target.take().expect("a future is not polled when it is done");
                     return Poll::Ready(Ok(see_other(target)));
                 }
-                StateProj::Verify { verification, target, parked } => {
+                StateProj::Verify { verification, target, now, parked } => {
                     let verified = ready!(Pin::new(verification).poll(context));
-                    if has_expired(&verified) {
+                    if has_expired(&verified, *now) {
                         State::Renew { target: target.take() }
                     } else {
                         let parked = parked.take().expect("taken once, when the state changes");

@@ -7,6 +7,7 @@ use crate::{
     error::{Error, ErrorKind},
     issue::Body,
     observe,
+    verifier::Claims,
 };
 
 impl Sessions {
@@ -62,9 +63,22 @@ impl Sessions {
     /// Whether a browser has an access token that is accepted.
     async fn has_valid_access(&self, headers: &HeaderMap) -> bool {
         match self.0.cookies.find_access(headers) {
-            Ok(Some(token)) => self.0.verifier.verify(token).await.is_ok(),
+            Ok(Some(token)) => {
+                let verified = self.0.verifier.verify(token).await;
+                verified.is_ok() && !has_expired(&verified, self.0.issuer.now())
+            }
             Ok(None) | Err(_) => false,
         }
+    }
+}
+
+/// Whether a session is to be renewed because of this token. The layer of the page may have a smaller
+/// leeway than this verifier, so the token counts as expired from its `exp` on. With any other
+/// fault, another token would not help.
+pub(super) fn has_expired<C>(verified: &Result<Claims<C>, Error>, now: i64) -> bool {
+    match verified {
+        Ok(claims) => claims.expires_at().is_some_and(|exp| exp.floor() <= now),
+        Err(error) => matches!(error.kind(), ErrorKind::Expired),
     }
 }
 

@@ -52,9 +52,10 @@ impl CookieSource {
     }
 
     pub(crate) fn set_path(&mut self, path: &str) -> Result<(), ConfigError> {
-        if !path.starts_with('/') || !path.bytes().all(is_of_an_attribute) {
+        let is_path = path.starts_with('/') && !path.contains("//") && !path.contains(['?', '#']);
+        if !is_path || !path.bytes().all(is_of_an_attribute) {
             return Err(ConfigError::InvalidName(
-                "the path of a cookie must be absolute, such as `/app`",
+                "the path of a cookie must be absolute, without a query, such as `/app`",
             ));
         }
         if has_prefix(&self.name, HOST) && path != "/" {

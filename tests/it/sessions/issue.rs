@@ -235,13 +235,23 @@ async fn cookies_are_out_of_reach() {
     for origin in ["http://app.example.com", "https://localhost.example.com", "nonsense"] {
         assert!(TokenCookies::builder().development(origin).build().is_err(), "{origin}");
     }
+    let (local, public) = ("http://127.0.0.1:3000", "https://app.example.com");
+    let builder = TokenCookies::builder;
+    for both in [
+        builder().development(local).public_origin(public),
+        builder().public_origin(public).development(local),
+        builder().dangerous().development_in_lan("http://10.0.0.7").public_origin(public),
+    ] {
+        assert!(matches!(both.build(), Err(tower_jwt_auth::ConfigError::Conflict(_))));
+    }
+    assert!(builder().development(local).public_origin(local).build().is_ok());
     let mut headers = HeaderMap::new();
     TokenCookies::new().clear(&mut headers);
     for one in headers.get_all("set-cookie") {
         let text = one.to_str().unwrap();
         assert!(text.contains("=; ") && text.contains("; Max-Age=0"), "{text}");
     }
-    for path in ["auth", "", "/a;b", "/a b", "/ä"] {
+    for path in ["auth", "", "/a;b", "/a b", "/ä", "//evil.example", "/a?b", "/a#b"] {
         assert!(TokenCookies::builder().refresh_path(path).build().is_err(), "{path}");
     }
     // Browsers drop what is too long, and do not say so.

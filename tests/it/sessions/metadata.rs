@@ -131,6 +131,8 @@ fn what_is_no_safe_url_is_refused() {
         "https://login.example.com/{tenant}",
         "https://login.example.com/a/../b",
         "https://login.example.com/a/%2E%2e/b",
+        "https://login.example.com/%zz",
+        "https://login.example.com/%4",
         "https://login.example.com/\u{fc}",
         "https://login.example.com\\a",
     ] {

@@ -281,6 +281,19 @@ async fn a_session_that_cannot_be_renewed_locks_nobody_out() {
 }
 
 #[tokio::test]
+async fn a_token_within_the_leeway_is_renewed() {
+    // It is kept by the browser, as one without `Max-Age` is.
+    let mut browser = ada().await;
+    let access = browser.cookies["__Host-at"].clone();
+    browser.wait(901);
+    browser.cookies.insert("__Host-at".into(), access.clone());
+    let away = browser.open("/page").await.location().to_owned();
+    assert_eq!(browser.open(&away).await.location(), "/page");
+    assert_ne!(browser.cookies["__Host-at"], access);
+    assert_eq!(browser.open("/page").await.body, "page of ada");
+}
+
+#[tokio::test]
 async fn a_session_is_not_renewed_before_its_time() {
     let mut browser = ada().await;
     let before = browser.cookies.clone();
