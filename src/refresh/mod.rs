@@ -230,7 +230,7 @@ impl RefreshTokens {
             Some(family) if family.takes(parts.digest(), now) => {
                 TokenStatus::Active(family.session)
             }
-            Some(family) => TokenStatus::Used(family.session),
+            Some(family) => TokenStatus::Spent(family.session),
             None => TokenStatus::Unknown,
         })
     }
@@ -323,8 +323,9 @@ impl fmt::Debug for RefreshTokens {
 pub enum TokenStatus {
     /// It can be rotated now.
     Active(Session),
-    /// It was rotated before, and its session has not ended. It can only end the session.
-    Used(Session),
+    /// It was rotated before, so it is spent, and its session has not ended. It can only end the
+    /// session.
+    Spent(Session),
     /// It belongs to no session, or its session has ended.
     Unknown,
 }

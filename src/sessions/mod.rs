@@ -241,7 +241,7 @@ impl Sessions {
         // stolen when it is presented again.
         let access = match self.0.refresh.token_status(token).await? {
             TokenStatus::Unknown => return Err(ErrorKind::RefreshToken.into()),
-            TokenStatus::Used(session) => {
+            TokenStatus::Spent(session) => {
                 // Before its family is deleted: if this fails, it can be done again.
                 self.revoke_session(session.id()).await?;
                 None

@@ -22,7 +22,7 @@
 //! | `required_claim`, `without_subject`, `max_token_len` | as in the [builder](VerifierBuilder) |
 //! | `cache_bytes` | memory for verified tokens, as [`Cache::of_bytes`]; 0 for none |
 //! | `token_cookie` | a cookie that may carry the token |
-//! | `public_url`, `trusted_origin` | for the cookie: this service's origin, and others that may send unsafe requests |
+//! | `public_origin`, `trusted_origin` | for the cookie: this service's origin, and others that may send unsafe requests |
 //! | `realm` | the challenge's realm |
 //! | `lazy` | start even if the provider does not answer |
 //! | `jwks_min_refresh`, `jwks_max_refresh`, `jwks_default_refresh`, `jwks_min_retry`, `jwks_max_retry`, `jwks_cooldown`, `jwks_timeout`, `jwks_connect_timeout`, `jwks_max_wait`, `jwks_max_stale` | durations, as in [`RemoteKeysBuilder`] |
@@ -219,8 +219,8 @@ impl Settings {
             .clone()
             .build()
             .map_err(|_| ConfigError::InvalidName("`token_cookie` is not a valid cookie name"))?;
-        if let Some(url) = &self.0.public_url {
-            cookie = cookie.public_origin(url.strip_suffix('/').unwrap_or(url));
+        if let Some(origin) = &self.0.public_origin {
+            cookie = cookie.public_origin(origin.strip_suffix('/').unwrap_or(origin));
         }
         for origin in self.0.trusted_origin.iter() {
             cookie = cookie.trusted_origin(origin);

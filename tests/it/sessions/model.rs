@@ -377,5 +377,5 @@ pub(crate) async fn check_race<S: RefreshStore>(store: S) {
     let last = tokens.rotate(&given[0].0).await.unwrap();
     assert!(!last.is_repeated());
     let standing = tokens.token_status(first.token().as_str()).await.unwrap();
-    assert!(matches!(standing, TokenStatus::Used(_)));
+    assert!(matches!(standing, TokenStatus::Spent(_)));
 }
