@@ -48,11 +48,13 @@ impl Sessions {
     /// 4. A browser that comes back without new cookies is not sent again for 10 s, so redirects
     ///    do not go in circles.
     ///
-    /// The session's cookies are `SameSite=Strict`: a browser that follows a link from another
-    /// site does not send them, so it is not renewed and sees the page as a guest does. It is
-    /// renewed when it opens the next page from this site.
+    /// The access token's cookie is `SameSite=Lax`, and the other two are `SameSite=Strict`: a
+    /// browser that follows a link from another site sends only the first one. If the access token
+    /// has expired, this browser is not renewed, and sees the page as a guest does. It is renewed
+    /// when it opens the next page from this site.
     ///
     /// The layer must see the path that the browser has asked for: put it on the outermost router.
+    /// Inside of `nest`, the prefix is missing.
     /// It does nothing with cookies [without
     /// `SameSite`](crate::issue::TokenCookiesBuilder::without_same_site).
     ///

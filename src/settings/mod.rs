@@ -10,6 +10,7 @@
 //! |---|---|
 //! | `issuer` | the tokens' `iss`, compared exactly, including a final slash; required |
 //! | `audience` | one or several names of this service; required, unless `any_audience = true` |
+//! | `any_audience` | a flag: accepts tokens for every service; read the [security note](VerifierBuilder::any_audience). There is no setting for `any_issuer` |
 //! | `client_id` | one or several clients whose tokens are accepted |
 //! | *keys*: no setting | discovery from the issuer |
 //! | `jwks_url` | the address of the keys |
