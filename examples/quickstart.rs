@@ -6,7 +6,7 @@
 //!
 //! It makes a key pair, prints tokens that this pair signed, and `curl` lines to
 //! try them with. `BIND=127.0.0.1:8080` sets another address. Your own service
-//! gets its tokens from an identity provider: it has `guarded`, and no more.
+//! gets its tokens from an identity provider. So it needs only the function `guarded`.
 //!
 //! A client may keep a connection of this example for as long as it likes: run it behind a proxy
 //! that has time limits, such as nginx (`client_header_timeout`, `client_body_timeout`,

@@ -69,7 +69,7 @@ use crate::serve::{serve, stopped};
 const VARIABLES: [(&str, &str, &str); 19] = [
     ("ISSUER", "issuer", ""),
     ("AUDIENCE", "audience", ""),
-    ("PUBLIC_URL", "public_url", ""),
+    ("PUBLIC_URL", "public_origin", ""),
     ("JWKS_URL", "jwks_url", ""),
     ("HTTP_HOSTS", "http_hosts", ""),
     ("HMAC_SECRET", "hmac_secret", ""),

@@ -1,4 +1,6 @@
-//! The source of the time: the only file that asks the system for it.
+//! The source of the current time. Implement [`Clock`] to set the time in a test.
+
+// The only file that asks the system for the time.
 
 use std::{
     sync::Arc,
@@ -7,8 +9,8 @@ use std::{
 
 /// A source of the current time.
 ///
-/// [`SystemClock`] serves every verifier that is not given another one; tests
-/// hand in a clock that they can move.
+/// A verifier uses [`SystemClock`] unless it is given another one. A test can give it a clock that
+/// the test sets.
 ///
 /// # Example: a clock that stands still
 /// ```

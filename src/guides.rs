@@ -2,7 +2,7 @@
 //!
 //! | guide | read it to |
 //! |---|---|
-//! | [`providers`] | accept the tokens of Keycloak, Auth0, Entra ID, Okta, Cognito, Google or Zitadel |
+//! | [`providers`] | accept the tokens of Keycloak, Auth0, Entra ID, Okta, Cognito, Google, Zitadel, Firebase, Google IAP, an AWS load balancer, Kubernetes or SPIFFE |
 //! | [`sessions`] | log users in with your own login, refresh their tokens and log them out |
 //! | [`tower_http`] | put CORS, trace, timeout and compression around the layer in the right order |
 //! | [`tenants`] | trust several issuers, or one for each customer |

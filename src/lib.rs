@@ -1,8 +1,8 @@
 //! A Tower layer that verifies bearer JSON Web Tokens (JWT) and passes their claims to your
 //! handlers as a type of your own. It works with axum, hyper and any other HTTP
-//! `tower::Service`. A request with a valid token reaches the inner service. Every other request
-//! is answered with the status and the challenge of RFC 6750, and the inner service does not see
-//! it.
+//! `tower::Service`. By default, only a request with a valid token reaches the inner service.
+//! Others are answered with 401 and the challenge of RFC 6750. If the token cannot be checked now,
+//! the answer is 503. [`response`] has all answers.
 //!
 //! # Example: protect an axum router
 //! ```
@@ -36,6 +36,8 @@
 //! | protect routes | [`JwtAuthLayer`] |
 //! | verify with a public key or a shared secret | [`Key::from_pem`], [`Key::hs256`], [`KeySet`] |
 //! | verify tokens of my identity provider | [`Verifier::discover`], [`RemoteKeys`] |
+//! | look up a key by the id that a token names | [`KeysById`](keys::by_id::KeysById) |
+//! | verify with keys of jsonwebtoken | the feature [`jsonwebtoken`](#features) |
 //! | read the claims in a handler | [`Claims`], [`Subject`] |
 //! | have the claims in my own type | [`VerifierBuilder::claims`] |
 //! | let requests without a token pass | [`JwtAuthLayer::optional`], `Option<Claims>` |
@@ -71,6 +73,7 @@
 //! |---|---|---|
 //! | [`verifier`] | the checks, their order, claims, rules, the cache | |
 //! | [`keys`] | public keys, secrets and key sets | |
+//! | [`keys::by_id`] | keys that are looked up by the id that a token names | |
 //! | [`keys::remote`][remote module] | keys that are fetched from an identity provider | `remote` |
 //! | [`layer`] | the layers and their services | |
 //! | [`source`] | where the token is read from, and the check against cross-site requests | |
@@ -92,14 +95,14 @@
 //!
 //! | feature | default | enables |
 //! |---|---|---|
-//! | `aws_lc_rs` | yes | cryptography by aws-lc-rs |
+//! | `aws_lc_rs` | yes | cryptography by aws-lc-rs; needs a C compiler |
 //! | `rust_crypto` | | cryptography by RustCrypto: pure Rust, without ES512 |
 //! | `axum` | yes | the extractors for axum 0.8 |
 //! | `tracing` | yes | an event for each refused request |
 //! | `settings` | | a verifier and a layer from a file or the environment |
-//! | `remote` | | keys of an identity provider that rotate; includes `settings` |
+//! | `remote` | | keys of an identity provider that rotate; includes `settings`; needs a C compiler for TLS |
 //! | `issue` | | sessions, access tokens, refresh tokens, cookies; includes `aws_lc_rs` |
-//! | `redis` | | refresh tokens and the denylist in Redis or Valkey; includes `issue` |
+//! | `redis` | | refresh tokens and the denylist in Redis or Valkey, for several machines; includes `issue` |
 //! | `jsonwebtoken` | | keys and key sets of jsonwebtoken as keys of this crate |
 //! | `test-util` | | for dev-dependencies: tests of applications; includes `issue` |
 //!
@@ -107,6 +110,12 @@
 //! the build, aws-lc-rs verifies.
 //!
 //! # Security
+//!
+//! The layer protects only the routes that it wraps. In axum, a route that is added after
+//! `.layer(…)` is public. With [`optional`](JwtAuthLayer::optional),
+//! [`pass_through`](JwtAuthLayer::pass_through) or
+//! [`allow_preflight`](JwtAuthLayer::allow_preflight), requests without claims reach the handler.
+//! The handler then decides.
 //!
 //! An issuer and an audience are required, and so are `exp` and `sub`. A method that weakens a
 //! check has a name that says so (`any_…`, `without_…`) or is behind `dangerous()`. The

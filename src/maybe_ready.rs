@@ -1,4 +1,5 @@
-//! An answer that is ready, or a future of it: for those who write stores.
+//! The return type of stores: an answer that is ready, or a future. Use it to write a store of your
+//! own.
 //!
 //! [`Denylist`](crate::revocation::Denylist) and the store of refresh tokens answer with a
 //! [`MaybeReady`], so that one in memory costs neither a box nor a wait.

@@ -48,7 +48,7 @@ pub(crate) fn app(verifier: Verifier, page: HeaderValue, public: Router) -> Rout
         ));
     Router::new()
         .route("/reports", get(reports))
-        .route_layer(RequireLayer::scopes(["reports"]).respond_with(ProblemJson))
+        .route_layer(RequireLayer::scopes(["reports"]))
         .route("/me", get(me))
         .route_layer(JwtAuthLayer::new(verifier).respond_with(ProblemJson))
         .merge(public)

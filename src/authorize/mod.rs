@@ -8,8 +8,8 @@
 //!    different types, it sees those of the layer without a type of its own; if there is no such
 //!    layer, the answer is 500.
 //! 3. Scopes and roles are compared byte for byte.
-//! 4. A claim that has the wrong type gives nothing, and its contrary neither: a `scope` or a role
-//!    claim that is neither a string nor an array of strings is answered 403.
+//! 4. A `scope` or role claim that is neither a string nor an array of strings is answered 403,
+//!    also under `not`.
 //!
 //! # Example: scopes, roles and a condition
 //! ```

@@ -1,7 +1,10 @@
-//! The claims of RFC 7519 and RFC 9068 as plain data, without any verdict.
+//! The registered claims of a verified token (RFC 7519, RFC 9068).
 //!
-//! A payload is read once, strictly and borrowed; the rules look at that, and
-//! [`RegisteredClaims`] is what is kept of it for the application.
+//! [`RegisteredClaims`] has them all. [`Claims`](crate::Claims), which the layer puts into the
+//! request's extensions, has the same methods.
+
+// A payload is read once, strictly and borrowed. The rules look at that, and `RegisteredClaims` is
+// kept of it for the application.
 
 mod audience;
 mod path;

@@ -73,7 +73,7 @@ pub enum ErrorKind {
     /// The payload is not a claims set (RFC 7519 §7.2): no JSON object, a
     /// repeated name, or a registered claim of a wrong JSON type.
     MalformedClaims {
-        /// The claim at fault: a registered one, or of a token with a good signature the name
+        /// The claim at fault: a registered one, or of a token with a valid signature the name
         /// that is repeated. A name of the token is escaped, and cut at 64 characters.
         claim: Option<Cow<'static, str>>,
         /// The fault of that claim, or of the payload.
@@ -137,7 +137,7 @@ pub enum ErrorKind {
         /// Those of them that the token does not have.
         missing: Box<[Box<str>]>,
     },
-    /// The token is good, and does not allow this.
+    /// The token is valid, and does not allow this.
     #[non_exhaustive]
     Forbidden {
         /// The policy that the token does not satisfy, or the reason of a rule or a handler.

@@ -1,4 +1,15 @@
-//! Why a request or a token was refused.
+//! Why a request or a token was refused, and why a configuration is invalid.
+//!
+//! | type | use |
+//! |---|---|
+//! | [`Error`] | why a request or a token was refused; in the response's extensions, and returned by [`Verifier::verify`](crate::Verifier::verify) |
+//! | [`ErrorKind`] | the kind of an `Error`, to use in a `match`; it contains [`InvalidRequest`] or [`JsonFault`] |
+//! | [`ConfigError`] | a setting is missing or invalid; returned by `build()` when the service starts |
+//! | [`StoreError`] | a store of refresh tokens or a denylist cannot answer; a store of your own returns it |
+//! | [`FetchError`], [`FetchErrorKind`] | why the keys of an identity provider were not fetched |
+//! | [`BoxError`] | any error in a box, as in tower |
+//!
+//! No error has a token, a key, a cookie or the value of a claim in its text.
 
 mod config;
 mod detail;
@@ -202,8 +213,8 @@ impl Error {
     }
 
     /// Whether the token can never verify again, whatever the time, the keys and the
-    /// configuration are one day. A kind that is not named here may: a signature that is bad
-    /// today is good once its key is configured.
+    /// configuration are one day. A kind that is not named here may: a signature that is invalid
+    /// today is valid once its key is configured.
     pub(crate) fn is_final(&self) -> bool {
         matches!(
             self.kind(),
@@ -217,7 +228,7 @@ impl Error {
         )
     }
 
-    /// Whether the token was good and not enough: `insufficient_scope` of
+    /// Whether the token was valid and does not allow the request: `insufficient_scope` of
     /// RFC 6750 §3.1.
     #[must_use]
     pub fn is_forbidden(&self) -> bool {

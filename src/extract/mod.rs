@@ -1,6 +1,6 @@
 //! Extractors for axum handlers (feature `axum`).
 //!
-//! | argument | without a token | with a bad one |
+//! | argument | without a token | with an invalid one |
 //! |---|---|---|
 //! | [`Claims<C>`](crate::Claims) | 401 | 401 |
 //! | `Option<Claims<C>>` | `None` | 401 |
@@ -8,9 +8,10 @@
 //! | [`Subject`] | 401 | 401 |
 //! | [`Authorized<P, C>`](Authorized) | 401 | 401, and 403 if the policy refuses |
 //!
-//! A request comes to a handler without claims only if the layer is `.optional()` or
-//! `.pass_through()`. In an `.optional()` layer, a bad token in a cookie counts as no token:
-//! `Option<Claims<C>>` is `None`, and the others answer 401.
+//! A request reaches a handler without claims only if the layer is `.optional()` or
+//! `.pass_through()`, or if it is a CORS preflight and the layer has `.allow_preflight()`. In an
+//! `.optional()` layer, an invalid token in a cookie counts as no token: `Option<Claims<C>>` is
+//! `None`, and the others answer 401.
 //!
 //! Each refusal is an event, as those of the layer are. With a `Result`, the extractor has refused
 //! and the handler decides on the answer.

@@ -1,5 +1,5 @@
-//! Issuing: access tokens, refresh tokens, and the cookies that carry them. Requires the feature
-//! `issue`.
+//! Issues access tokens, publishes their keys, and sets the cookies that carry tokens. Requires the
+//! feature `issue`.
 //!
 //! # Rules
 //!

@@ -1,4 +1,4 @@
-//! Keys: what verifies a signature, and which algorithms it may do it with.
+//! Keys that verify signatures, and the algorithms that each key allows.
 //!
 //! # Rules
 //!

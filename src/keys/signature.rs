@@ -1,4 +1,4 @@
-//! Bytes times key: the only place where a signature is found to be good.
+//! Bytes times key: the only place where a signature is found to be valid.
 
 use super::{backend, material::Material};
 use crate::{alg::Algorithm, error::ConfigError};

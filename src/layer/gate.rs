@@ -36,7 +36,7 @@ pub(super) struct Gate<C> {
 pub(super) enum Mode {
     /// They are refused.
     Required,
-    /// They pass if they have no token, or only a cookie that is bad.
+    /// They pass if they have no token, or only a cookie that is invalid.
     Optional,
     /// They pass.
     PassThrough,
@@ -115,7 +115,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
         location: TokenLocation,
         request: &mut Request<B>,
     ) -> Result<HeaderChange, Rejection> {
-        // A browser cannot leave a cookie out: a bad one is as good as none.
+        // A browser cannot leave a cookie out: an invalid one counts as none.
         let in_cookie = matches!(location, TokenLocation::OnlyInCookie(_));
         let is_guest = error.is_missing_token() || (in_cookie && error.is_bad_token());
         let refused_preflight =

@@ -1,17 +1,18 @@
-//! The Tower layer: token in, typed claims in the request's extensions.
+//! The Tower layers: they verify the token and put its claims into the request's extensions.
 //!
 //! # Rules
 //!
 //! 1. The token is looked for where [`source`](crate::source) says, verified as
 //!    [`verifier`](crate::verifier) says, and refused as
 //!    [`response`](crate::response) says.
-//! 2. The claims are put into the request's extensions as a
-//!    [`Claims<C>`](crate::Claims). It removes the claims of an outer layer of the same type,
-//!    and the [`Rejection`](crate::response::Rejection) of an outer layer.
-//! 3. [`Claims`](crate::Claims) without a type, and policies on them, are those of a layer without
-//!    a type of its own. Without such a layer, they are those of the only layer for another type.
-//!    With several layers for different types, nobody can say which one is meant: the answer is
-//!    500, also if only one of them has let the request pass with claims.
+//! 2. The layer puts the claims into the request's extensions as a
+//!    [`Claims<C>`](crate::Claims). It removes what an outer layer has put there: claims of the
+//!    same type, and a [`Rejection`](crate::response::Rejection).
+//! 3. An extractor or a policy that asks for [`Claims`](crate::Claims) without a type gets the
+//!    claims of the layer without a type of its own. If there is no such layer, it gets those of
+//!    the only layer. If there are several layers for different types, the crate cannot know which
+//!    one is meant. The answer is then 500, even if only one of them has let the request pass with
+//!    claims.
 //! 4. `Authorization` and `Cookie` are marked sensitive in what is passed on.
 //! 5. If the token's key and issuer are known, nothing is spawned and nothing is locked. The inner
 //!    service is called in place, the one that was polled ready. It is cloned only if the answer
@@ -21,7 +22,7 @@
 //! ```
 //! use http::{Request, Response};
 //! use tower::{Layer, ServiceExt, service_fn};
-//! use tower_jwt_auth::{Claims, JwtAuthLayer, Key, RegisteredClaims, Verifier};
+//! use tower_jwt_auth::{Claims, JwtAuthLayer, Key, Verifier};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -59,11 +60,16 @@
 //!
 //! # Security
 //!
-//! The layer protects only the routes that it wraps. In axum, `Router::layer` covers the
-//! routes that are there when it is called, and their fallback;
-//! `Router::route_layer` leaves the fallback out. A nested router that has no
-//! fallback of its own answers with the one outside, which its layers do not
-//! guard.
+//! The layer protects only the routes that it wraps. In axum, `Router::layer` covers the routes
+//! that were added before it, and their fallback. `Router::route_layer` covers the same routes
+//! without the fallback. A route that is added later is public. A nested router without a fallback
+//! of its own uses the fallback of the outer router, which the layers of the nested router do not
+//! wrap.
+//!
+//! By default, only requests with a valid token reach the inner service. With
+//! [`optional`](JwtAuthLayer::optional), [`pass_through`](JwtAuthLayer::pass_through) or
+//! [`allow_preflight`](JwtAuthLayer::allow_preflight), requests without claims reach it, too. The
+//! handler then decides.
 
 mod future;
 mod gate;
@@ -89,7 +95,7 @@ use crate::{
     verifier::Verifier,
 };
 
-/// Lets requests with a good token pass, with their claims in the extensions.
+/// Lets requests with a valid token pass, with their claims in the extensions.
 ///
 /// See the [module docs](self).
 ///
@@ -168,9 +174,13 @@ impl<C, R> JwtAuthLayer<C, R> {
     /// [`domain`](crate::source::CookieSourceBuilder::domain) for a cookie that was set with others than
     /// the defaults.
     ///
-    /// These are still refused: a bad token that is not in a cookie (401, 400), a cookie on a
-    /// request that is not shown to be same-origin (403), a good token without the rights that a
-    /// rule asks for (403), and a token that cannot be checked now (503). A token that a rule
+    /// # Security
+    ///
+    /// The handler decides: one that does not look at the claims is open to everybody.
+    ///
+    /// These are still refused: an invalid token that is not in a cookie (401, 400), a cookie on a
+    /// request that is not shown to be same-origin (403), a valid token without the rights that a
+    /// rule requires (403), and a token that cannot be checked now (503). A token that a rule
     /// [refuses](crate::verifier::RuleError::refuse) is an invalid one: in a cookie, it makes a guest.
     ///
     /// [`Rejection`]: crate::response::Rejection
@@ -193,6 +203,11 @@ impl<C, R> JwtAuthLayer<C, R> {
     /// Lets CORS preflights pass, without claims: `OPTIONS` with `Origin` and
     /// `Access-Control-Request-Method` (Fetch, CORS protocol). Not needed if a
     /// CORS layer is outside of this one, which is better.
+    ///
+    /// # Security
+    ///
+    /// Any client can send such a request, and it reaches the handler without claims. A handler for
+    /// `OPTIONS` must not change or reveal anything.
     pub fn allow_preflight(self) -> Self {
         self.with(|gate| gate.preflight = true)
     }

@@ -1,17 +1,17 @@
 //! Stores that several machines share, in Redis 6.2 or newer, or Valkey. Requires the feature
 //! `redis`, which includes `issue`.
 //!
-//! - [`RedisRefreshStore`]: the families of refresh tokens. A rotation is one script.
+//! - [`RedisRefreshStore`]: the sessions and the digests of their refresh tokens. A rotation is
+//!   one script.
 //! - [`RedisDenylist`]: revocations. Each machine follows the changes and answers from its
-//!   memory, without I/O per request. A logout holds everywhere within milliseconds. On a
-//!   machine that has lost the store, it holds after
-//!   [`stale_after`](RedisDenylistBuilder::stale_after) (5 s) at the latest.
+//!   memory, without I/O per request. A logout takes effect on all machines within
+//!   milliseconds. A machine that loses its connection may accept a revoked token for up to
+//!   [`stale_after`](RedisDenylistBuilder::stale_after) (5 s). After that, it asks Redis for each
+//!   token, and answers 503 if Redis does not answer.
 //!
 //! # Example
 //! ```no_run
-//! use tower_jwt_auth::{
-//!     Key, RegisteredClaims, Verifier, refresh::RefreshTokens, redis::Redis,
-//! };
+//! use tower_jwt_auth::{Key, Verifier, redis::Redis, refresh::RefreshTokens};
 //!
 //! # async fn start() -> Result<(), Box<dyn std::error::Error>> {
 //! let redis = Redis::builder("redis://127.0.0.1:6379").prefix("shop").build().await?;
@@ -73,7 +73,7 @@
 //!   revocations can write them back. [`build`](RedisDenylistBuilder::build) waits for that;
 //!   running machines answer 503 for about a second, or, if it takes longer than 2 s to write
 //!   everything back, until 3 s after that. So the very first start takes 5 s longer.
-//! - **Memory.** Set `maxmemory-policy noeviction`: an evicted family logs a user out, and
+//! - **Memory.** Set `maxmemory-policy noeviction`: an evicted session logs a user out, and
 //!   an evicted revocation lets a token in again. A `tracing` event warns of any other policy.
 //! - **One database each.** Give each environment its own server, database or
 //!   [prefix](RedisBuilder::prefix): otherwise, the sessions of one are valid in the others.

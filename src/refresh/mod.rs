@@ -4,10 +4,10 @@
 //!
 //! 1. A refresh token is opaque: it is random, and only its digest is stored. It is not a JWT,
 //!    so it can never pass for an access token, nor an access token for it.
-//! 2. All tokens of one login are a family, and only its newest token is live. A rotation
-//!    spends the live token, and makes its successor live.
-//! 3. If a spent token is presented, either it was stolen, or a thief has used it before. So
-//!    the family ends.
+//! 2. All tokens of one login belong to one session, and only its newest token is live. A
+//!    rotation spends the live token, and makes its successor live. A store keeps the session
+//!    together with the digests of its tokens, as a [`Family`].
+//! 3. If a spent token is presented, it may have been stolen. So the session ends.
 //! 4. Within a short grace, the token that was spent last gives the same successor again, as
 //!    long as that was not used. A client whose answer was lost needs this, and so do two tabs
 //!    of a browser. It does not make the grace longer.
@@ -230,7 +230,7 @@ impl RefreshTokens {
             Some(family) if family.takes(parts.digest(), now) => {
                 TokenStatus::Active(family.session)
             }
-            Some(family) => TokenStatus::Used(family.session),
+            Some(family) => TokenStatus::Spent(family.session),
             None => TokenStatus::Unknown,
         })
     }
@@ -323,8 +323,9 @@ impl fmt::Debug for RefreshTokens {
 pub enum TokenStatus {
     /// It can be rotated now.
     Active(Session),
-    /// It was rotated before, and its session has not ended. It can only end the session.
-    Used(Session),
+    /// It was rotated before, so it is spent, and its session has not ended. It can only end the
+    /// session.
+    Spent(Session),
     /// It belongs to no session, or its session has ended.
     Unknown,
 }

@@ -280,7 +280,7 @@ impl Family {
     ///    idle: [`Rotated`](Rotated::Rotated), save the family.
     /// 3. The token that was spent last, within its grace and before its successor is
     ///    spent, changes nothing: [`Repeated`](Rotated::Repeated).
-    /// 4. Any other token of this family is stolen, or was used by a thief before:
+    /// 4. Any other token of this family was spent before, and may have been stolen:
     ///    [`Reused`](Rotated::Reused), delete the family (RFC 9700 §4.14.2).
     #[must_use = "a family whose token was reused must be deleted"]
     pub fn rotate(&mut self, rotation: &Rotation) -> Rotated {

@@ -1,24 +1,24 @@
 //! The response to a refused request (RFC 6750 §3).
 //!
-//! | what happened | status | `WWW-Authenticate` |
+//! | refusal | status | `WWW-Authenticate` |
 //! |---|---|---|
 //! | no token | 401 | `Bearer`, with the realm if there is one |
 //! | more than one token, malformed credentials | 400; 401 for [forward authentication] | `error="invalid_request"` |
-//! | a body with a token that is not complete in time | 408 | `error="invalid_request"` |
-//! | a body of a type that has no token | 415 | `error="invalid_request"` |
-//! | a bad token, of whatever kind | 401 | `error="invalid_token"` |
-//! | not enough scope, role or right | 403 | `error="insufficient_scope"`, with the scopes that are needed |
-//! | a refresh token that is not good any more | 401 | `Bearer`; `invalid_grant` in the body |
-//! | a cookie on a cross-site request | 403 | none |
-//! | something needed cannot be reached now | 503, `Retry-After` | none |
+//! | a body that should have a token, and is not complete in time | 408 | `error="invalid_request"` |
+//! | a body of a type from which no token is read | 415 | `error="invalid_request"` |
+//! | an invalid token, for any reason | 401 | `error="invalid_token"` |
+//! | a missing scope, role or right | 403 | `error="insufficient_scope"`, with the scopes that are needed |
+//! | a refresh token that is expired, spent or unknown | 401 | `Bearer`; `invalid_grant` in the body |
+//! | a token in a cookie of a cross-site request | 403 | none |
+//! | keys, a store or a service that a rule asks cannot be reached now | 503, `Retry-After` | none |
 //! | a fault of the server | 500 | none |
 //!
-//! The description is fixed for each row. The client is not told which check failed: the
-//! [`Rejection`] and its [`Error`] are in the response's extensions for outer layers, and the error
-//! is in a `tracing` event.
+//! The description is fixed for each error code. The client is not told which check failed. Outer
+//! layers find the [`Rejection`] and its [`Error`] in the response's extensions, and a `tracing`
+//! event has the error.
 //!
 //! The body has the format that [`respond_with`](crate::JwtAuthLayer::respond_with) names. It is
-//! empty by default.
+//! empty by default. [`Rejection::to_response`] sets no `Content-Type`: set the one of your body.
 //!
 //! [forward authentication]: crate::source::CookieSourceBuilder::forwarded_method
 //!
@@ -36,14 +36,18 @@
 //!
 //! # Example: JSON for an API, a page for a browser
 //! ```
-//! use http::Response;
+//! use http::{HeaderValue, Response, header::CONTENT_TYPE};
 //! use tower_jwt_auth::{JwtAuthLayer, response::{ProblemJson, Rejection, Respond}};
 //! # use tower_jwt_auth::{Key, Verifier};
 //! # let verifier = Verifier::builder()
 //! #     .any_issuer().any_audience().keys(Key::hs256([7; 32])).build()?;
 //! let layer = JwtAuthLayer::new(verifier).respond_with(|rejection: &Rejection| -> Response<String> {
 //!     if rejection.is_from_cookie() {
-//!         rejection.to_response("<a href=\"/login\">log in again</a>".into())
+//!         let page = "<a href=\"/login\">Log in again</a>".to_owned();
+//!         let mut response = rejection.to_response(page);
+//!         let html = HeaderValue::from_static("text/html; charset=utf-8");
+//!         response.headers_mut().insert(CONTENT_TYPE, html);
+//!         response
 //!     } else {
 //!         ProblemJson.respond(rejection)
 //!     }
@@ -100,7 +104,7 @@ pub struct Rejection {
     request: RequestFacts,
     /// Whether the only token, or the only fault, was in a cookie.
     in_cookie: bool,
-    /// Whether the request passed as that of a guest: a bad cookie is not the client's fault.
+    /// Whether the request passed as that of a guest: an invalid cookie is not the client's fault.
     of_a_guest: bool,
     /// Whether the request is one of a proxy for forward authentication.
     for_forward_auth: bool,
@@ -155,7 +159,7 @@ impl Rejection {
         self.by_hand
     }
 
-    /// The meaning of the refusal to the client. A guest with a bad cookie has no token.
+    /// The meaning of the refusal to the client. A guest with an invalid cookie has no token.
     fn class(&self) -> Class {
         match self.error.kind().class() {
             Class::InvalidRequest if self.of_a_guest => Class::NoToken,

@@ -16,7 +16,7 @@
 //! # Example: one token
 //! ```
 //! use tower_jwt_auth::{
-//!     Claims, Key, RegisteredClaims, Verifier,
+//!     Claims, Key, Verifier,
 //!     revocation::{Denylist, MemoryDenylist, Revocation},
 //! };
 //!

@@ -25,10 +25,10 @@
 //!
 //! # Example: a whole service
 //! ```
-//! use axum::{Json, Router, extract::State, http::{StatusCode, request::Parts}, routing::{get, post}};
+//! use axum::{Json, Router, extract::State, http::{StatusCode, header::WWW_AUTHENTICATE, request::Parts}, routing::{get, post}};
 //! use axum::response::{IntoResponse, Response};
 //! use tower_jwt_auth::{
-//!     Algorithm, Claims, ConfigError, RegisteredClaims,
+//!     Algorithm, Claims, ConfigError,
 //!     issue::{SigningKey, TokenIssuer},
 //!     sessions::{Login, Sessions},
 //! };
@@ -62,7 +62,8 @@
 //! async fn login(State(sessions): State<Sessions>, parts: Parts, Json(body): Json<Credentials>) -> Response {
 //!     match check_password(&body.email, &body.password).await {
 //!         Some(user_id) => sessions.login(&parts, Login::new(user_id)).await.into_response(),
-//!         None => StatusCode::UNAUTHORIZED.into_response(),
+//!         // A 401 needs a challenge (RFC 9110 §15.5.2).
+//!         None => (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer")]).into_response(),
 //!     }
 //! }
 //! # async fn check_password(_: &str, _: &str) -> Option<String> { None }
@@ -243,7 +244,7 @@ impl Sessions {
         // stolen when it is presented again.
         let access = match self.0.refresh.token_status(token).await? {
             TokenStatus::Unknown => return Err(ErrorKind::RefreshToken.into()),
-            TokenStatus::Used(session) => {
+            TokenStatus::Spent(session) => {
                 // Before its family is deleted: if this fails, it can be done again.
                 self.revoke_session(session.id()).await?;
                 None

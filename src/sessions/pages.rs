@@ -47,11 +47,13 @@ impl Sessions {
     ///    store does not answer or the [grant](super::SessionsBuilder::grant) refuses: the page then
     ///    answers as it does a guest.
     ///
-    /// The session's cookies are `SameSite=Strict`: a browser that follows a link from another
-    /// site does not send them, so it is not renewed and sees the page as a guest does. It is
-    /// renewed when it opens the next page from this site.
+    /// The access token's cookie is `SameSite=Lax`, and the other two are `SameSite=Strict`: a
+    /// browser that follows a link from another site sends only the first one. If the access token
+    /// has expired, this browser is not renewed, and sees the page as a guest does. It is renewed
+    /// when it opens the next page from this site.
     ///
     /// The layer must see the path that the browser has asked for: put it on the outermost router.
+    /// Inside of `nest`, the prefix is missing.
     /// It does nothing with cookies [without
     /// `SameSite`](crate::issue::TokenCookiesBuilder::without_same_site), and over plain `http` in a local
     /// network, where browsers do not send `Sec-Fetch-Mode`.

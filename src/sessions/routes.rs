@@ -221,7 +221,7 @@ impl Sessions {
         let mut ended = None;
         // Only if the session exists: a guessed token must not fill the denylist.
         if let Some(presented) = &refresh
-            && let TokenStatus::Active(session) | TokenStatus::Used(session) =
+            && let TokenStatus::Active(session) | TokenStatus::Spent(session) =
                 self.0.refresh.token_status(&presented.token).await?
         {
             self.end(session.id()).await?;

@@ -10,6 +10,7 @@
 //! |---|---|
 //! | `issuer` | the tokens' `iss`, compared exactly, including a final slash; required |
 //! | `audience` | one or several names of this service; required, unless `any_audience = true` |
+//! | `any_audience` | a flag: accepts tokens for every service; read the [security note](VerifierBuilder::any_audience). There is no setting for `any_issuer` |
 //! | `client_id` | one or several clients whose tokens are accepted |
 //! | *keys*: no setting | discovery from the issuer |
 //! | `jwks_url` | the address of the keys |
@@ -23,7 +24,7 @@
 //! | `shadow` | a table of rules that are not enforced: [rules in the shadow](#rules-in-the-shadow) |
 //! | `cache_bytes` | memory for verified tokens, as [`Cache::of_bytes`]; 0 for none |
 //! | `token_cookie` | a cookie that may carry the token |
-//! | `public_url`, `trusted_origin` | for the cookie: this service's origin, and others that may send unsafe requests |
+//! | `public_origin`, `trusted_origin` | for the cookie: this service's origin, and others that may send unsafe requests |
 //! | `realm` | the challenge's realm |
 //! | `lazy` | start even if the provider does not answer |
 //! | `jwks_min_refresh`, `jwks_max_refresh`, `jwks_default_refresh`, `jwks_min_retry`, `jwks_max_retry`, `jwks_cooldown`, `jwks_timeout`, `jwks_connect_timeout`, `jwks_max_wait`, `jwks_max_stale` | durations, as in [`RemoteKeysBuilder`] |
@@ -238,8 +239,8 @@ impl Settings {
             .clone()
             .build()
             .map_err(|_| ConfigError::InvalidName("`token_cookie` is not a valid cookie name"))?;
-        if let Some(url) = &self.0.public_url {
-            cookie = cookie.public_origin(url.strip_suffix('/').unwrap_or(url));
+        if let Some(origin) = &self.0.public_origin {
+            cookie = cookie.public_origin(origin.strip_suffix('/').unwrap_or(origin));
         }
         for origin in self.0.trusted_origin.iter() {
             cookie = cookie.trusted_origin(origin);

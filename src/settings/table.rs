@@ -44,7 +44,7 @@ pub(super) struct Table {
     pub(super) max_token_len: Option<Number<usize>>,
     pub(super) cache_bytes: Option<Number<usize>>,
     pub(super) token_cookie: Option<Text>,
-    pub(super) public_url: Option<String>,
+    pub(super) public_origin: Option<String>,
     #[serde(default)]
     pub(super) trusted_origin: List,
     pub(super) realm: Option<Text>,

@@ -3,7 +3,7 @@
 //! # Rules
 //!
 //! 1. A token in `Authorization`, or in another configured header, is explicit: the
-//!    client chose to send it. Then cookies are not read. If that token is bad, the
+//!    client chose to send it. Then cookies are not read. If that token is invalid, the
 //!    request is refused; a cookie does not replace it.
 //! 2. Otherwise every configured source is read. Two different tokens are refused with
 //!    `invalid_request` (RFC 6750 §2). This holds for a cookie beside a token in the query,

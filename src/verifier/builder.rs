@@ -381,7 +381,7 @@ impl<C> VerifierBuilder<C> {
     ///
     /// # Example: users that are active
     /// ```
-    /// use tower_jwt_auth::{Claims, Key, RegisteredClaims, Verifier, verifier::RuleError};
+    /// use tower_jwt_auth::{Claims, Key, Verifier, verifier::RuleError};
     ///
     /// # async fn is_active(_: Option<&str>) -> std::io::Result<bool> { Ok(true) }
     /// let verifier = Verifier::builder()
@@ -419,7 +419,7 @@ impl<C> VerifierBuilder<C> {
 
     /// Asks this list, at each request, whether the token is revoked; see
     /// [`revocation`](crate::revocation). A token without `jti` is then refused. A second list is
-    /// an error in [`build`](Self::build). Default: no list, and a token is good until it expires.
+    /// an error in [`build`](Self::build). Default: no list, and a token is valid until it expires.
     pub fn denylist(mut self, list: impl Denylist) -> Self {
         self.revocations.set(list);
         self
@@ -672,7 +672,7 @@ impl<C> DangerousVerifierBuilder<C> {
     ///
     /// # Security
     ///
-    /// Tokens stay good for so long after they have expired, and those that were revoked as
+    /// Tokens stay valid for so long after they have expired, and those that were revoked as
     /// well: a revocation ends 5 minutes after its tokens.
     pub fn any_leeway(mut self, leeway: Duration) -> VerifierBuilder<C> {
         self.0.leeway = leeway;

@@ -37,7 +37,7 @@ use crate::{
 ///
 /// # Example: half as much, and none
 /// ```
-/// use tower_jwt_auth::{Key, RegisteredClaims, Verifier, verifier::Cache};
+/// use tower_jwt_auth::{Key, Verifier, verifier::Cache};
 ///
 /// let verifier = |cache| {
 ///     Verifier::builder()

@@ -1,4 +1,4 @@
-//! From a token's text to typed claims, or to the reason why not.
+//! Verifies a token and returns its claims, or the reason why it is refused.
 //!
 //! # Rules
 //!
@@ -14,7 +14,8 @@
 //! 3. Key and signature: see [`keys`](crate::keys).
 //! 4. Claims: one JSON object without repeated names, registered claims of their
 //!    types, `iss`, `aud`, `exp`, `nbf`, `iat`, `sub` and what else is required
-//!    (RFC 7519 §4.1, RFC 8725 §3.8, §3.9).
+//!    (RFC 7519 §4.1, RFC 8725 §3.8, §3.9). A token with `events` is refused: it is a security
+//!    event, such as a logout token (RFC 8417 §2.2).
 //! 5. Sender constraint: a token with `cnf` is no bearer token (RFC 7800 §3.1)
 //!    and is refused.
 //! 6. The client, if any are named: `client_id`, `azp`, `cid` or `appid`.
@@ -53,7 +54,7 @@
 //! # Example: stricter
 //! ```
 //! use std::time::Duration;
-//! use tower_jwt_auth::{Algorithm, Key, RegisteredClaims, Verifier};
+//! use tower_jwt_auth::{Algorithm, Key, Verifier};
 //!
 //! let verifier = Verifier::builder()
 //!     .issuer("https://login.example.com")

@@ -57,13 +57,13 @@ enum Why {
 }
 
 impl RuleError {
-    /// The token is not good: 401 `invalid_token`. The reason goes to the log
+    /// The token is invalid: 401 `invalid_token`. The reason goes to the log
     /// and not to the client.
     pub fn refuse(reason: impl Into<Cow<'static, str>>) -> Self {
         Self(Why::Refused(reason.into()))
     }
 
-    /// The token is good and does not allow this: 403 `insufficient_scope`, with the layer's realm
+    /// The token is valid and does not allow this: 403 `insufficient_scope`, with the layer's realm
     /// and in its format. The reason goes to the log and not to the client.
     ///
     /// The request is refused in an [`optional`](crate::JwtAuthLayer::optional) layer, too: it does

@@ -220,7 +220,7 @@ async fn the_layer_reads_the_cookie_and_guards_it() {
     let es = key(Algorithm::ES256);
     let settings = settings(json!({
         "public_key": es.pem().unwrap(), "token_cookie": "__Host-at", "realm": "api",
-        "public_url": "https://api.example.com/", "trusted_origin": "https://app.example.com",
+        "public_origin": "https://api.example.com/", "trusted_origin": "https://app.example.com",
     }))
     .unwrap();
     let layer: JwtAuthLayer<RegisteredClaims> = settings.layer().await.unwrap();
@@ -247,8 +247,8 @@ fn names_of_cookies_and_origins_are_checked() {
     for changes in [
         json!({"token_cookie": ""}),
         json!({"token_cookie": "a b"}),
-        json!({"token_cookie": "at", "public_url": "api.example.com"}),
-        json!({"public_url": "api.example.com"}),
+        json!({"token_cookie": "at", "public_origin": "api.example.com"}),
+        json!({"public_origin": "api.example.com"}),
         json!({"token_cookie": "at", "trusted_origin": "https://a/b"}),
     ] {
         let layer = settings(changes.clone()).unwrap().layer_with::<RegisteredClaims>(verifier());

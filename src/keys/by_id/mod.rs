@@ -23,7 +23,7 @@
 //!
 //! # Example: keys in a database
 //! ```
-//! use tower_jwt_auth::{Key, RegisteredClaims, Verifier, keys::by_id::KeysById};
+//! use tower_jwt_auth::{Key, Verifier, keys::by_id::KeysById};
 //!
 //! # async fn query(_: &str) -> std::io::Result<Option<String>> { Ok(None) }
 //! type Error = Box<dyn std::error::Error + Send + Sync>;

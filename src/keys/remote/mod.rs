@@ -31,7 +31,7 @@
 //!
 //! # Example: by discovery
 //! ```no_run
-//! use tower_jwt_auth::{RegisteredClaims, RemoteKeys, Verifier};
+//! use tower_jwt_auth::{RemoteKeys, Verifier};
 //!
 //! # async fn start() -> Result<(), tower_jwt_auth::ConfigError> {
 //! let keys = RemoteKeys::discover("https://login.example.com").build().await?;
@@ -46,7 +46,7 @@
 //! # Example: from a URL, without waiting for the provider
 //! ```no_run
 //! use std::time::Duration;
-//! use tower_jwt_auth::{RegisteredClaims, RemoteKeys, Verifier};
+//! use tower_jwt_auth::RemoteKeys;
 //!
 //! # fn start() -> Result<(), tower_jwt_auth::ConfigError> {
 //! let minute = Duration::from_secs(60);

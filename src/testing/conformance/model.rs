@@ -268,7 +268,7 @@ impl World {
                 let standing = self.tokens.token_status(&history.tokens[at].0).await.unwrap();
                 let session = match &standing {
                     TokenStatus::Active(session) => Some(session),
-                    TokenStatus::Used(_) | TokenStatus::Unknown => None,
+                    TokenStatus::Spent(_) | TokenStatus::Unknown => None,
                 };
                 let of = history.tokens.len();
                 assert_eq!(session.is_some(), takes, "token {at} of {of} can be rotated");

@@ -160,7 +160,7 @@ async fn race(store: impl RefreshStore, clock: TestClock) {
     let last = tokens.rotate(&given[0].0).await.unwrap();
     assert!(!last.is_repeated());
     let standing = tokens.token_status(first.token().as_str()).await.unwrap();
-    assert!(matches!(standing, TokenStatus::Used(_)), "{standing:?}");
+    assert!(matches!(standing, TokenStatus::Spent(_)), "{standing:?}");
 }
 
 /// A store keeps what a login says of its end, over rotations.

@@ -97,10 +97,10 @@ impl<C> IssuersBuilder<C> {
     /// # Example: customers by name
     /// ```
     /// # use std::{collections::HashSet, sync::{Arc, RwLock}};
-    /// # use tower_jwt_auth::{RegisteredClaims, Verifier, verifier::Issuers};
-    /// # async fn resolve(_: String) -> std::io::Result<Option<Verifier<RegisteredClaims>>> { Ok(None) }
+    /// # use tower_jwt_auth::{Verifier, verifier::Issuers};
+    /// # async fn resolve(_: String) -> std::io::Result<Option<Verifier>> { Ok(None) }
     /// let customers = Arc::new(RwLock::new(HashSet::from(["https://login.example.com/a".to_owned()])));
-    /// let issuers = Issuers::<RegisteredClaims>::builder()
+    /// let issuers = Issuers::builder()
     ///     .resolve(["https://login.example.com/{tenant}"], resolve)
     ///     .known(move |issuer| customers.read().is_ok_and(|all| all.contains(issuer)))
     ///     .build()?;

@@ -112,7 +112,7 @@ impl<C: Send + Sync + 'static> IssuerEngines<C> {
         Some(found.engine)
     }
 
-    /// Asks for the issuer of a token that could be a good one.
+    /// Asks for the issuer of a token that could be a valid one.
     #[cold]
     pub(in crate::verifier) fn resolve(
         self: &Arc<Self>,

@@ -42,7 +42,7 @@ use crate::{claims::RegisteredClaims, error::ConfigError};
 ///
 /// # Example: two issuers
 /// ```
-/// use tower_jwt_auth::{JwtAuthLayer, Key, RegisteredClaims, Verifier, verifier::Issuers};
+/// use tower_jwt_auth::{JwtAuthLayer, Key, Verifier, verifier::Issuers};
 ///
 /// let verifier = |issuer, secret: [u8; 32]| {
 ///     Verifier::builder()
@@ -63,19 +63,19 @@ use crate::{claims::RegisteredClaims, error::ConfigError};
 ///
 /// # Example: one issuer for each customer
 /// ```
-/// use tower_jwt_auth::{Key, RegisteredClaims, Verifier, verifier::Issuers};
+/// use tower_jwt_auth::{Key, Verifier, verifier::Issuers};
 ///
 /// # async fn public_key(_: &str) -> Result<Option<String>, std::io::Error> { Ok(None) }
 /// type Error = Box<dyn std::error::Error + Send + Sync>;
 ///
 /// // With the feature `remote`, the keys can be `RemoteKeys::discover(&issuer).build().await?`.
-/// async fn resolve(issuer: String) -> Result<Option<Verifier<RegisteredClaims>>, Error> {
+/// async fn resolve(issuer: String) -> Result<Option<Verifier>, Error> {
 ///     let Some(pem) = public_key(&issuer).await? else { return Ok(None) };
 ///     let builder = Verifier::builder().issuer(issuer).audience("my-client-id");
 ///     Ok(Some(builder.keys(Key::from_pem(pem)).build()?))
 /// }
 ///
-/// let issuers = Issuers::<RegisteredClaims>::builder()
+/// let issuers = Issuers::builder()
 ///     .resolve(["https://login.example.com/{tenant}/v2.0"], resolve)
 ///     .build()?;
 /// # Ok::<(), tower_jwt_auth::ConfigError>(())
