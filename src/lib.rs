@@ -96,6 +96,13 @@
 //! | `redis` | | refresh tokens and the denylist in Redis or Valkey; includes `issue` |
 //! | `jsonwebtoken` | | keys and key sets of jsonwebtoken as keys of this crate |
 //!
+//! What waits for something needs a tokio runtime with a timer, such as that of `#[tokio::main]`, or
+//! one that is built with `enable_all` or `enable_time`: `remote`, `issue`, `redis`,
+//! [`KeysById`](keys::by_id::KeysById) and issuers that are
+//! [resolved](verifier::IssuersBuilder::resolve). On a runtime without one, requests that would wait
+//! are answered 503. With `panic = "abort"`, the process ends there, because tokio says only by a
+//! panic that there is no timer.
+//!
 //! One of `aws_lc_rs` and `rust_crypto` is required. If both are enabled, also by another crate of
 //! the build, aws-lc-rs verifies.
 //!
@@ -243,6 +250,7 @@ mod json;
 pub mod keys;
 pub mod layer;
 pub mod maybe_ready;
+mod misses;
 mod observe;
 #[cfg(feature = "issue")]
 mod random;
