@@ -314,3 +314,27 @@ fn a_span_around_gets_the_subject_if_asked() {
     assert!(of(layer().record_subject()).contains("request{subject=\"alice\"}"));
     assert!(!of(layer()).contains("alice"));
 }
+
+#[test]
+fn a_text_of_the_application_cannot_forge_a_line() {
+    let lines = "tenant \"a\"\r\nINFO forged\u{1b}[2J";
+    let shown = "tenant \"a\"\\r\\nINFO forged\\u{1b}[2J";
+    let rules: [fn(&'static str) -> RuleError; 4] = [
+        |text| RuleError::refuse(text),
+        |text| RuleError::forbidden(text),
+        |text| RuleError::fail(text),
+        |text| Error::forbidden(text).into(),
+    ];
+    for rule in rules {
+        let verifier: Verifier =
+            builder().rule(move |_: &Claims| Err(rule(lines))).build().unwrap();
+        let app = routes().layer(JwtAuthLayer::new(verifier));
+        let token = bearer("alice");
+        let request = Request::get("/require").header("authorization", token);
+        let request = request.body(Body::empty()).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let told = events(|| drop(runtime.block_on(app.oneshot(request))));
+        assert_eq!(told.lines().count(), 1, "{told}");
+        assert!(told.contains(shown), "{told}");
+    }
+}
