@@ -57,7 +57,7 @@ pub(crate) fn unix_seconds(time: SystemTime) -> i64 {
 }
 
 /// Whether the clock was set back to before `then`, by more than clocks are corrected in their
-/// normal course. What was learned then must not last longer because of that.
+/// normal course. Knowledge from that time must not last longer because of it.
 pub(crate) fn is_set_back(now: i64, then: i64) -> bool {
     now < then.saturating_sub(CORRECTION)
 }

@@ -96,11 +96,10 @@
 //! | `redis` | | refresh tokens and the denylist in Redis or Valkey; includes `issue` |
 //! | `jsonwebtoken` | | keys and key sets of jsonwebtoken as keys of this crate |
 //!
-//! What waits for something needs a tokio runtime with a timer, such as that of `#[tokio::main]`, or
-//! one that is built with `enable_all` or `enable_time`: `remote`, `issue`, `redis`,
-//! [`KeysById`](keys::by_id::KeysById) and issuers that are
-//! [resolved](verifier::IssuersBuilder::resolve). On a runtime without one, requests that would wait
-//! are answered 503. With `panic = "abort"`, the process ends there, because tokio says only by a
+//! The features `remote`, `issue` and `redis`, [`KeysById`](keys::by_id::KeysById) and issuers that
+//! are [resolved](verifier::IssuersBuilder::resolve) need a tokio runtime with a timer. That of
+//! `#[tokio::main]` has one, and so has one that is built with `enable_all` or `enable_time`. On a
+//! runtime without a timer, requests that would wait are answered 503. With `panic = "abort"`, the process ends there, because tokio says only by a
 //! panic that there is no timer.
 //!
 //! One of `aws_lc_rs` and `rust_crypto` is required. If both are enabled, also by another crate of

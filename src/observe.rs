@@ -57,7 +57,7 @@ macro_rules! event {
 #[cfg(not(feature = "tracing"))]
 macro_rules! event {
     (@use $field:ident) => { _ = &$field };
-    (@use $field:ident $value:expr) => { _ = &$value };
+    (@use $field:ident $value:expr) => { _ = $crate::shown::OneLine(&$value) };
     ($level:ident, $($field:ident $(= %$value:expr)?,)* $message:literal) => {{
         _ = (stringify!($level), $message);
         $(event!(@use $field $($value)?);)*

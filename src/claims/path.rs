@@ -24,8 +24,8 @@ impl ClaimPath {
         self.find(payload).ok().flatten()
     }
 
-    /// The value at this place of `payload`; `None` if it is absent. What is on the way to it and no
-    /// object is an error, and so is a value that does not fit.
+    /// The value at this place of `payload`; `None` if it is absent. A value that does not
+    /// fit is an error, and so is anything but an object on the way to it.
     pub(super) fn find<T: DeserializeOwned>(&self, payload: &str) -> Result<Option<T>, Misplaced> {
         let mut json = serde_json::Deserializer::from_str(payload);
         match Seek(&self.0).deserialize(&mut json) {

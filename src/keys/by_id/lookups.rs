@@ -204,8 +204,8 @@ impl Lookups {
         }
     }
 
-    /// Begins a lookup, or says when to try again. What anybody can make up takes nothing from an
-    /// id that `is_known`.
+    /// Begins a lookup, or says when to try again. Made-up ids take nothing from an id that
+    /// `is_known`.
     fn begin(
         self: &Arc<Self>,
         state: &mut State,

@@ -44,9 +44,9 @@ use crate::{
 ///    the rule. Without a Tokio timer, it waits until the other call ends or is dropped.
 /// 6. If there are [`max_entries`](Self::max_entries) verdicts, a new one evicts the oldest.
 /// 7. Clones share their verdicts and their calls, also in several verifiers. A clone whose
-///    `lifetime` or `max_entries` is set keeps its own. Where a function makes the verifiers of many
-///    issuers, as for [`Issuers`](super::Issuers), make the rule once, outside of it, and clone it
-///    there; otherwise each issuer has `max_entries` verdicts of its own.
+///    `lifetime` or `max_entries` is set keeps its own. If a function makes the verifiers of many
+///    issuers, as for [`Issuers`](super::Issuers), make the rule once, outside of the function, and
+///    clone it there. Otherwise each issuer has `max_entries` verdicts of its own.
 ///
 /// # Defaults
 ///

@@ -72,9 +72,9 @@ impl<C> IssuersBuilder<C> {
     /// the issuers that it accepts do not count. In the function, look up the issuer among your
     /// customers before you fetch anything for it.
     ///
-    /// Where braces stand in the host, as in `https://{tenant}.example.com`, say `known`, too:
-    /// each made-up issuer of which something is fetched is a question to the DNS and a
-    /// connection to a host that a stranger has named.
+    /// If a pattern has braces in the host, as in `https://{tenant}.example.com`, set `known`, too.
+    /// Otherwise a fetch for a made-up issuer asks the DNS, and connects to a host that a
+    /// stranger has named.
     pub fn resolve<P, F, Fut, E>(mut self, allowed: P, resolve: F) -> Self
     where
         P: IntoIterator<Item: Into<String>>,
