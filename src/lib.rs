@@ -106,6 +106,12 @@
 //! | `jsonwebtoken` | | keys and key sets of jsonwebtoken as keys of this crate |
 //! | `test-util` | | for dev-dependencies: tests of applications; includes `issue` |
 //!
+//! The features `remote`, `issue` and `redis`, [`KeysById`](keys::by_id::KeysById) and issuers that
+//! are [resolved](verifier::IssuersBuilder::resolve) need a tokio runtime with a timer. That of
+//! `#[tokio::main]` has one, and so has one that is built with `enable_all` or `enable_time`. On a
+//! runtime without a timer, requests that would wait are answered 503. With `panic = "abort"`, the process ends there, because tokio says only by a
+//! panic that there is no timer.
+//!
 //! One of `aws_lc_rs` and `rust_crypto` is required. If both are enabled, also by another crate of
 //! the build, aws-lc-rs verifies.
 //!
@@ -282,6 +288,7 @@ mod json;
 pub mod keys;
 pub mod layer;
 pub mod maybe_ready;
+mod misses;
 mod observe;
 #[cfg(feature = "issue")]
 mod random;

@@ -50,19 +50,19 @@ use std::path::Path;
 use crate::error::FetchError;
 use crate::error::{Detail, Error, ErrorKind, StoreError};
 
-/// Emits an event with these fields; `name = %value` shows a value by its `Display`. Without
-/// the feature `tracing`, the fields are evaluated and nothing is emitted.
+/// Emits an event with these fields; `name = %value` shows a value by its `Display`, with its
+/// control characters escaped. Without the feature `tracing`, the fields are evaluated and nothing is emitted.
 #[cfg(feature = "tracing")]
 macro_rules! event {
     ($level:ident, $($field:ident $(= %$value:expr)?,)* $message:literal) => {
-        tracing::$level!(target: "tower_jwt_auth", $($field $(= %$value)?,)* $message)
+        tracing::$level!(target: "tower_jwt_auth", $($field $(= %$crate::shown::OneLine(&$value))?,)* $message)
     };
 }
 
 #[cfg(not(feature = "tracing"))]
 macro_rules! event {
     (@use $field:ident) => { _ = &$field };
-    (@use $field:ident $value:expr) => { _ = &$value };
+    (@use $field:ident $value:expr) => { _ = $crate::shown::OneLine(&$value) };
     ($level:ident, $($field:ident $(= %$value:expr)?,)* $message:literal) => {{
         _ = (stringify!($level), $message);
         $(event!(@use $field $($value)?);)*

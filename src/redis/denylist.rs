@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{runtime::Handle, task::AbortHandle};
+use tokio::task::AbortHandle;
 
 use super::{
     Redis,
@@ -20,6 +20,7 @@ use crate::{
     error::{ConfigError, StoreError},
     maybe_ready::MaybeReady,
     revocation::{Denylist, Revocation, TokenIds},
+    runtime::runtime_with_timer,
 };
 
 /// A denylist in Redis that each process keeps a copy of; cheap to clone, and all clones share
@@ -143,7 +144,7 @@ impl Denylist for RedisDenylist {
 impl DenylistInner {
     /// Starts the task if it does not run and there is a runtime.
     fn tend(&self, follower: Option<Follower>) {
-        let Ok(runtime) = Handle::try_current() else { return };
+        let Some(runtime) = runtime_with_timer() else { return };
         // No code that holds the lock panics.
         let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
         if task.as_ref().is_none_or(AbortHandle::is_finished) {
@@ -290,7 +291,7 @@ impl RedisDenylistBuilder {
                  `timeout` plus 250 ms",
             ));
         }
-        if Handle::try_current().is_err() {
+        if runtime_with_timer().is_none() {
             return Err(unusable(Failure::NoRuntime));
         }
         let copy = LocalCopy::new(self.redis, self.max_revocations, self.stale_after, self.clock);

@@ -471,8 +471,8 @@ impl<C> VerifierBuilder<C> {
     }
 
     /// Shows the subject in the events of the verifier's refusals, where the signature was verified.
-    /// A refusal by a [policy](crate::authorize) does not show it. Default: it
-    /// is not shown, because it is personal data in many services. For requests that pass, see
+    /// A refusal by a [policy](crate::authorize), and one of a [cached rule](CachedRule), which several
+    /// requests may share, do not show it. Default: it is not shown, because it is personal data in many services. For requests that pass, see
     /// [`JwtAuthLayer::record_subject`](crate::JwtAuthLayer::record_subject).
     pub fn log_subject(mut self) -> Self {
         self.log.subject = true;

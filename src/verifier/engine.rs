@@ -120,7 +120,10 @@ impl<C: DeserializeOwned + 'static> Engine<C> {
                 continue;
             };
             match pipeline::attempt(&self.checks, token, key.trusted()) {
-                Ok(claims) => return Ok(Some((claims, key.trusted().generation()))),
+                Ok(claims) => {
+                    source.note_verified(&key);
+                    return Ok(Some((claims, key.trusted().generation())));
+                }
                 Err(AttemptError::Token(error)) => return Err(error),
                 Err(AttemptError::BoundToAnother(error)) => *refusal = Some(error),
                 Err(AttemptError::Keys(miss)) => {

@@ -60,7 +60,8 @@
 //! # Deployment
 //!
 //! One `RemoteKeys` serves a whole process: clone it. It needs a tokio runtime with time
-//! and I/O, such as that of `#[tokio::main]`. If its runtime ends or is no longer driven,
+//! and I/O, such as that of `#[tokio::main]`, or one that is built with `enable_all`: with
+//! `panic = "abort"`, the process ends on a runtime without a timer. If its runtime ends or is no longer driven,
 //! the next request that needs a key starts the task again on the request's runtime.
 //!
 //! Plain `http` to other machines is refused, because anybody who can change the keys can
@@ -106,7 +107,10 @@ pub use self::{
     status::{KeyState, KeyStatus},
 };
 use super::answer::{Deadline, KeyAnswer};
-use crate::error::{FetchError, FetchErrorKind};
+use crate::{
+    error::{FetchError, FetchErrorKind},
+    runtime::runtime_with_timer,
+};
 
 /// Keys that are fetched from an identity provider and refreshed in the background; cheap
 /// to clone.
@@ -250,6 +254,10 @@ impl PendingFetch {
 
 /// Whether the value changes before the deadline.
 async fn changes(value: &mut watch::Receiver<u64>, deadline: Instant) -> bool {
+    // The request may be polled where another runtime is, or none.
+    if runtime_with_timer().is_none() {
+        return false;
+    }
     timeout_at(deadline, value.changed()).await.is_ok_and(|changed| changed.is_ok())
 }
 

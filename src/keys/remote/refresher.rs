@@ -28,7 +28,7 @@ use super::{
     status::{KeyState, KeyStatus},
 };
 use crate::{
-    clock::{Clock, unix_seconds},
+    clock::{Clock, is_set_back, unix_seconds},
     error::{ConfigError, FetchError, FetchErrorKind},
     expiring::ExpiringMap,
     json,
@@ -318,14 +318,21 @@ impl Refresher {
         &self.location
     }
 
+    /// Whether the keys may be used. A clock that is set back must not prolong that.
     #[inline]
     fn is_good(&self, snapshot: &Snapshot) -> bool {
-        unix_seconds(self.clock.now()) <= snapshot.good_until.load(Ordering::Relaxed)
+        let now = unix_seconds(self.clock.now());
+        let good_until = snapshot.good_until.load(Ordering::Relaxed);
+        let fetched = good_until.saturating_sub(self.max_stale());
+        now <= good_until && !is_set_back(now, fetched)
     }
 
     fn good_until(&self) -> i64 {
-        let stale = i64::try_from(self.policy.max_stale.as_secs()).unwrap_or(i64::MAX);
-        unix_seconds(self.clock.now()).saturating_add(stale)
+        unix_seconds(self.clock.now()).saturating_add(self.max_stale())
+    }
+
+    fn max_stale(&self) -> i64 {
+        i64::try_from(self.policy.max_stale.as_secs()).unwrap_or(i64::MAX)
     }
 
     fn now(&self) -> Duration {

@@ -59,13 +59,22 @@ impl<C> IssuersBuilder<C> {
     ///   to have it asked at once.
     /// - An error. The request is answered 503.
     ///
+    /// It runs on the tokio runtime of the request, which must have a timer (`enable_all` or
+    /// `enable_time`). Without one, the request is answered 503; with `panic = "abort"`, the
+    /// process ends.
+    ///
     /// # Security
     ///
     /// Anybody can make up issuers that match a pattern with braces. At most 16 issuers that
-    /// are not in the table are resolved at a time; tokens of others are answered 503. So a
-    /// flood of made-up issuers keeps new ones out, unless [`known`](Self::known) rejects
-    /// them. In the function, look up the issuer among your customers before you fetch
-    /// anything for it.
+    /// are not in the table are resolved at a time, and at most 20 in vain within 5 s: the
+    /// function does not know them, or fails. Tokens of others are then answered 503. So a
+    /// flood of made-up issuers keeps new ones out, unless [`known`](Self::known) rejects them;
+    /// the issuers that it accepts do not count. In the function, look up the issuer among your
+    /// customers before you fetch anything for it.
+    ///
+    /// If a pattern has braces in the host, as in `https://{tenant}.example.com`, set `known`, too.
+    /// Otherwise a fetch for a made-up issuer asks the DNS, and connects to a host that a
+    /// stranger has named.
     pub fn resolve<P, F, Fut, E>(mut self, allowed: P, resolve: F) -> Self
     where
         P: IntoIterator<Item: Into<String>>,
