@@ -243,7 +243,7 @@ mod json;
 pub mod keys;
 pub mod layer;
 pub mod maybe_ready;
-mod observe;
+pub mod observe;
 #[cfg(feature = "issue")]
 mod random;
 #[cfg(feature = "redis")]

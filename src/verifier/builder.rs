@@ -19,6 +19,7 @@ use crate::{
     error::ConfigError,
     few::SharedTexts,
     keys::{IntoKeySource, KeySource, KeySources},
+    observe::{Observer, Observers},
     revocation::{Denylist, Revocations},
     rules::{self, Rules, Types},
     token::{self, RequiredHeader},
@@ -44,6 +45,7 @@ use crate::{
 ///   is 503
 /// - cache of verified tokens: at most 16 MiB
 /// - clock: that of the system
+/// - observers: none
 #[must_use = "a builder does nothing until it is built"]
 pub struct VerifierBuilder<C = RegisteredClaims> {
     keys: Result<Vec<KeySource>, ConfigError>,
@@ -70,6 +72,7 @@ pub struct VerifierBuilder<C = RegisteredClaims> {
     clock: Box<dyn Clock>,
     cache: Cache,
     log: LogOptions,
+    observers: Observers,
 }
 
 impl Verifier {
@@ -130,6 +133,7 @@ impl VerifierBuilder {
             clock: self.clock,
             cache: self.cache,
             log: self.log,
+            observers: self.observers,
         }
     }
 }
@@ -161,6 +165,7 @@ impl<C> VerifierBuilder<C> {
             clock: Box::new(SystemClock),
             cache: Cache::default(),
             log: LogOptions::default(),
+            observers: Observers::default(),
         }
     }
 
@@ -455,6 +460,28 @@ impl<C> VerifierBuilder<C> {
         self
     }
 
+    /// Adds an observer, which is told of decisions, keys and the denylist; see
+    /// [`observe`](crate::observe). Layers with this verifier use it, too. Default: none.
+    ///
+    /// # Example: metrics
+    /// ```
+    /// # #[cfg(feature = "metrics")] {
+    /// use tower_jwt_auth::{Key, Verifier, observe::MetricsObserver};
+    ///
+    /// let verifier = Verifier::builder()
+    ///     .issuer("https://login.example.com")
+    ///     .audience("https://api.example.com")
+    ///     .keys(Key::hs256([7; 32]))
+    ///     .observer(MetricsObserver::new())
+    ///     .build()?;
+    /// # }
+    /// # Ok::<(), tower_jwt_auth::ConfigError>(())
+    /// ```
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observers.add(observer);
+        self
+    }
+
     /// Shows in the events of refusals what a token says whose signature was not verified: its
     /// `alg`, `typ` and `kid`, and its claims where they were read before a key was fetched. Texts
     /// are escaped, and cut at 64 characters. Default: only values of verified tokens are shown.
@@ -476,6 +503,12 @@ impl<C> VerifierBuilder<C> {
     /// Opens the settings that take protection away.
     pub fn dangerous(self) -> DangerousVerifierBuilder<C> {
         DangerousVerifierBuilder(self)
+    }
+
+    #[cfg(feature = "issue")]
+    pub(crate) fn observers(mut self, observers: Observers) -> Self {
+        self.observers = observers;
+        self
     }
 
     /// Adds a required claim, once.
@@ -572,7 +605,8 @@ impl<C: Send + Sync + 'static> VerifierBuilder<C> {
             any_padding: self.any_padding,
             is_cached: self.cache.is_on(),
         };
-        Ok(Verifier::new(Engines::One(Arc::new(engine)), self.cache))
+        engine.observe(&self.observers, None);
+        Ok(Verifier::new(Engines::One(Arc::new(engine)), self.cache, self.observers))
     }
 }
 

@@ -27,8 +27,11 @@ mod issuers;
 mod key_forms;
 mod keys;
 mod keys_by_id;
+#[cfg(feature = "metrics")]
+mod metrics;
 #[cfg(any(feature = "axum", feature = "remote"))]
 mod nested;
+mod observe;
 mod origins;
 mod padding;
 mod privacy;

@@ -27,7 +27,7 @@ use crate::{
         key::Key,
         trusted::{Generation, StillTrusted},
     },
-    observe::Outage,
+    observe::{FetchOutcome, KeyFetch, Observed, Outage},
     runtime::runtime_with_timer,
 };
 
@@ -47,6 +47,7 @@ pub(super) struct Lookups {
     /// Requests that wait have a clone of it.
     waiting: Arc<()>,
     outage: Outage,
+    pub(super) observed: Observed,
 }
 
 struct State {
@@ -91,8 +92,17 @@ impl Lookups {
             }),
             waiting: Arc::new(()),
             outage: Outage::default(),
+            observed: Observed::default(),
             limits,
         }
+    }
+
+    /// Tells how a lookup has ended.
+    fn tell(&self, outcome: FetchOutcome) {
+        let own = self.issuer.as_deref().unwrap_or("by_id");
+        self.observed.tell(own, |observer, issuer| {
+            observer.keys_fetched(&KeyFetch { issuer, outcome });
+        });
     }
 
     /// The key of an id, if it is known and may be used. If it is due to be looked up again, no
@@ -240,12 +250,14 @@ impl RunningLookup {
             Err(_) => "no answer in time".into(),
         };
         lookups.outage.not_looked_up(&*failed);
+        lookups.tell(FetchOutcome::Failed);
     }
 
     /// Takes the answer of the function.
     fn end(self, key: Option<Key>) {
         let (lookups, id) = (&self.lookups, &*self.id);
         lookups.outage.looked_up();
+        lookups.tell(if key.is_some() { FetchOutcome::Renewed } else { FetchOutcome::Absent });
         let Some(key) = key else {
             lookups.table.remove(id);
             self.ended(Ended::Absent);

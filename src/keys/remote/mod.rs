@@ -78,12 +78,14 @@ mod authorization;
 mod builder;
 mod discover;
 mod fetch;
+mod history;
 mod http;
 mod http_hosts;
 mod own_client;
 mod policy;
 mod provider;
 mod refresher;
+mod report;
 mod rotated;
 mod schedule;
 mod status;
@@ -103,10 +105,13 @@ use self::refresher::{FetchTicket, Refresher};
 pub use self::{
     builder::{DangerousRemoteKeysBuilder, RemoteKeysBuilder},
     http::{HttpClient, ResponseBody},
-    status::{KeyState, KeyStatus},
+    status::{KeyState, KeyStatus, RemovedKey, Rotation},
 };
 use super::answer::{Deadline, KeyAnswer};
-use crate::error::{FetchError, FetchErrorKind};
+use crate::{
+    error::{FetchError, FetchErrorKind},
+    observe::Observers,
+};
 
 /// Keys that are fetched from an identity provider and refreshed in the background; cheap
 /// to clone.
@@ -170,6 +175,11 @@ impl RemoteKeys {
             return Err(refresher.error(FetchErrorKind::Timeout));
         }
         refresher.last_error().map_or(Ok(()), Err)
+    }
+
+    /// Reports to these observers from now on, unless others were there before.
+    pub(super) fn observe(&self, observers: &Observers, issuer: Option<&str>) {
+        self.refresher().observe(observers, issuer);
     }
 
     fn refresher(&self) -> &Arc<Refresher> {
