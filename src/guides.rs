@@ -10,6 +10,7 @@
 //! | [`migrating`] | move from jsonwebtoken, jwt-authorizer, axum-jwt-auth or tower-oauth2-resource-server |
 //! | [`security`] | know what is checked and what is not, and go through a list for production |
 //! | [`recipes`] | find the short answer to one question |
+//! | [`operations`] | know all events and metrics, and what to alert on |
 //! | [`deployment`] | run it behind a proxy, on several machines, and watch it |
 //!
 //! This module has only documentation. It is left out of a build of the crate.
@@ -20,6 +21,8 @@ pub mod deployment {}
 pub mod errors {}
 #[doc = include_str!("../docs/guides/migrating.md")]
 pub mod migrating {}
+#[doc = include_str!("../docs/operations.md")]
+pub mod operations {}
 #[doc = include_str!("../docs/guides/providers.md")]
 pub mod providers {}
 #[doc = include_str!("../docs/guides/recipes.md")]

@@ -53,13 +53,15 @@
 //! | issue access tokens and refresh tokens | [`TokenIssuer`], [`RefreshTokens`] |
 //! | share sessions and revocations between machines | [`Redis`] |
 //! | keep them in another database | [`RefreshStore`], [`Denylist`] |
+//! | count requests, refusals and the age of keys | [`Observer`](observe::Observer), [`MetricsObserver`] |
 //! | set the time in a test | [`Clock`] |
 //!
 //! # Guides
 //!
 //! The [guides][guides module] show how the parts work together: identity providers, sessions,
-//! tower-http, tenants, errors, migrating from other crates, security, recipes and deployment. A
-//! build of the documentation without all features leaves them out: `cargo doc --all-features`.
+//! tower-http, tenants, errors, migrating from other crates, security, recipes, deployment and
+//! operations. A build of the documentation without all features leaves them out:
+//! `cargo doc --all-features`.
 //!
 //! # Modules
 //!
@@ -80,6 +82,7 @@
 //! | [`issue`][issue module] | access tokens, signing keys and cookies | `issue` |
 //! | [`refresh`][refresh module] | refresh tokens and their stores | `issue` |
 //! | [`redis`][redis module] | stores in Redis or Valkey | `redis` |
+//! | [`observe`] | observers of decisions, keys and stores | |
 //! | [`alg`], [`claims`], [`clock`], [`maybe_ready`] | algorithms, registered claims, time, answers of stores | |
 //!
 //! # Features
@@ -94,6 +97,7 @@
 //! | `remote` | | keys of an identity provider that rotate; includes `settings` |
 //! | `issue` | | sessions, access tokens, refresh tokens, cookies; includes `aws_lc_rs` |
 //! | `redis` | | refresh tokens and the denylist in Redis or Valkey; includes `issue` |
+//! | `metrics` | | an observer that counts with the facade `metrics` |
 //! | `jsonwebtoken` | | keys and key sets of jsonwebtoken as keys of this crate |
 //!
 //! One of `aws_lc_rs` and `rust_crypto` is required. If both are enabled, also by another crate of
@@ -145,6 +149,18 @@
 [`Subject`]: #features
 [`Authorized`]: #features
 [extract module]: #features
+"
+)]
+#![cfg_attr(
+    feature = "metrics",
+    doc = "
+[`MetricsObserver`]: observe::MetricsObserver
+"
+)]
+#![cfg_attr(
+    not(feature = "metrics"),
+    doc = "
+[`MetricsObserver`]: #features
 "
 )]
 #![cfg_attr(

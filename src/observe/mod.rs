@@ -1,4 +1,4 @@
-//! What an operator learns: an [`Observer`] is told of decisions, keys and stores.
+//! Observers are told of decisions, keys and stores, for metrics and the like.
 //!
 //! # Rules
 //!

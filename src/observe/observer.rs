@@ -359,14 +359,14 @@ pub struct DenylistReport {
 }
 
 impl DenylistReport {
-    /// A report, for a denylist of your own.
+    /// A report of a denylist of your own.
     #[must_use]
     pub const fn new(lag: Option<Duration>, entries: usize) -> Self {
         Self { lag, entries }
     }
 }
 
-/// What became of a refresh token that was presented.
+/// The outcome for a refresh token that was presented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RefreshOutcome {

@@ -387,3 +387,28 @@ async fn each_refresh_is_told() {
     let told = ["rotated", "repeated", "rotated", "reused", "unknown"];
     assert_eq!(notes.take("refreshed"), told.map(|outcome| format!("refreshed {outcome}")));
 }
+
+#[cfg(feature = "issue")]
+#[tokio::test]
+async fn sessions_hand_their_observer_to_all_their_parts() {
+    use tower_jwt_auth::{refresh::Login, sessions::Sessions};
+
+    let (notes, clock) = (Notes::default(), FixedClock::default());
+    let issuer = crate::sessions::issuer(&clock).build().unwrap();
+    let sessions = Sessions::builder(issuer).observer(notes.clone()).build().unwrap();
+    let opened = sessions.open(Login::new("alice")).await.unwrap();
+    let next = sessions.refresh(opened.refresh()).await.unwrap();
+    assert_eq!(notes.take("refreshed"), ["refreshed rotated"]);
+    let bearer = format!("Bearer {}", next.access().as_str());
+    let request = || get(&[(header::AUTHORIZATION, &*bearer)]);
+    let layer = sessions.layer().unwrap();
+    assert_eq!(ask(layer.clone(), request()).await, 200);
+    notes.take("denylist");
+    sessions.end(next.session().id()).await.unwrap();
+    assert_eq!(notes.take("denylist"), ["denylist Some(0ns) 1"]);
+    assert_eq!(ask(layer, request()).await, 401);
+    assert_eq!(
+        notes.take("decided"),
+        ["decided accepted none bearer", "decided refused revoked bearer"]
+    );
+}

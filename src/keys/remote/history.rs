@@ -1,5 +1,5 @@
-//! What is remembered of an issuer's keys: since when they are there, how long their tokens live,
-//! and which ones were removed. It knows neither network nor observers.
+//! The history of an issuer's keys: since when they are there, how long their tokens live, and the
+//! ones that were removed. It knows neither network nor observers.
 
 use std::{
     collections::BTreeMap,
@@ -17,7 +17,7 @@ use crate::keys::KeySet;
 pub(super) struct Expiries(Box<[(Box<str>, AtomicI64)]>);
 
 impl Expiries {
-    /// Those of the keys of a document. What is known of a key that was there before stays.
+    /// Those of the keys of a document. The expiry of a key that was there before stays.
     pub(super) fn new(keys: &KeySet, former: Option<&Self>) -> Self {
         let known = |id: &str| former.and_then(|former| former.last(id)).unwrap_or(NEVER);
         // In order, so that each can be found.

@@ -1,4 +1,4 @@
-//! What is reported of the keys: events to the log, and everything to observers.
+//! Reports of the keys: to the log, and to observers.
 
 use std::{
     borrow::Cow,
@@ -136,7 +136,7 @@ impl Refresher {
     fn name(&self) -> Cow<'_, str> {
         match &self.issuer {
             Some(issuer) => Cow::Borrowed(issuer),
-            None => Cow::Owned(fetch::shown(self.location().url()).into()),
+            None => Cow::Owned(fetch::shown(self.location().url())),
         }
     }
 }
