@@ -136,7 +136,8 @@ fn remove_cookie(removal: &HeaderValue, headers: &mut HeaderMap) {
 #[cold]
 fn report<B>(observers: &Observers, response: &mut Response<B>) {
     let extensions = response.extensions_mut();
-    if extensions.get::<Reported>().is_none()
+    if !observers.is_empty()
+        && extensions.get::<Reported>().is_none()
         && let Some(error) = extensions.get::<Error>().cloned()
     {
         // Whoever refused has written its event.

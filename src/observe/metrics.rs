@@ -8,9 +8,12 @@ use std::{
 
 use metrics::{Counter, Unit, counter, describe_counter, describe_gauge, describe_histogram};
 
-use super::observer::{
-    CacheLookup, Decision, DenylistReport, KeyFetch, KeyReport, Observer, Outcome, RefreshOutcome,
-    Scheme, ShadowOutcome,
+use super::{
+    event::{
+        CacheLookup, Decision, DenylistReport, KeyFetch, KeyReport, Outcome, RefreshOutcome,
+        Scheme, ShadowOutcome,
+    },
+    observer::Observer,
 };
 
 /// Counts with the facade [`metrics`](https://docs.rs/metrics/0.24), whose recorder the application

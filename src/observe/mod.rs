@@ -47,6 +47,7 @@
 //! With the feature `metrics`, `MetricsObserver` is an observer that counts with the facade
 //! `metrics`.
 
+mod event;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod observer;
@@ -55,10 +56,6 @@ mod tracing;
 
 #[cfg(feature = "metrics")]
 pub use self::metrics::MetricsObserver;
-pub use self::observer::{
-    CacheLookup, Decision, DenylistReport, EarlyRemoval, FetchOutcome, KeyFetch, KeyReport,
-    KeyRotation, Observer, OldKey, Outcome, RefreshOutcome, RemovedKeyUse, Scheme, ShadowOutcome,
-};
 #[cfg(feature = "redis")]
 pub(crate) use self::tracing::{eviction_not_checked, store_may_evict};
 #[cfg(feature = "remote")]
@@ -67,6 +64,13 @@ pub(crate) use self::tracing::{
 };
 #[cfg(feature = "issue")]
 pub(crate) use self::tracing::{refresh_token_reused, signing_key_added, signing_key_removed};
+pub use self::{
+    event::{
+        CacheLookup, Decision, DenylistReport, EarlyRemoval, FetchOutcome, KeyFetch, KeyReport,
+        KeyRotation, OldKey, Outcome, RefreshOutcome, RemovedKeyUse, Scheme, ShadowOutcome,
+    },
+    observer::Observer,
+};
 pub(crate) use self::{
     observers::{Observed, Observers},
     tracing::{Outage, record_subject, refused, refused_after_passing, tells_refusals},

@@ -6,7 +6,8 @@ use std::{
 };
 
 use super::{
-    observer::{Both, Decision, Observer, Outcome},
+    event::{Decision, Outcome},
+    observer::{Both, Observer},
     tracing::{passed, refused},
 };
 

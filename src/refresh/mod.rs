@@ -463,7 +463,7 @@ impl RefreshTokensBuilder {
     }
 
     /// Adds an observer, which is told [what became of each token](Observer::refreshed) that was
-    /// presented; see [`observe`](crate::observe). Default: none.
+    /// presented; see the [observers](crate::observe). Default: none.
     pub fn observer(mut self, observer: impl Observer) -> Self {
         self.observers.add(observer);
         self
