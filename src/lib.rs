@@ -57,6 +57,7 @@
 //! | issue access tokens and refresh tokens | [`TokenIssuer`], [`RefreshTokens`] |
 //! | share sessions and revocations between machines | [`Redis`] |
 //! | keep them in another database | [`RefreshStore`], [`Denylist`] |
+//! | count requests, refusals and the age of keys | [`Observer`](observe::Observer), [`MetricsObserver`] |
 //! | test my application | [`TestIssuer`], the [module `testing`][testing module] |
 //! | set the time | [`Clock`]; in a test, [`TestClock`] |
 //!
@@ -64,8 +65,8 @@
 //!
 //! The [guides][guides module] show how the parts work together: identity providers, sessions,
 //! tower-http, tenants, errors, migrating from other crates, security, stricter rules, recipes,
-//! testing and deployment. A build of the documentation without all features leaves them out: `cargo
-//! doc --all-features`.
+//! testing, deployment and operations. A build of the documentation without all features leaves them
+//! out: `cargo doc --all-features`.
 //!
 //! # Modules
 //!
@@ -88,6 +89,7 @@
 //! | [`issue`][issue module] | access tokens, signing keys and cookies | `issue` |
 //! | [`refresh`][refresh module] | refresh tokens and their stores | `issue` |
 //! | [`redis`][redis module] | stores in Redis or Valkey | `redis` |
+//! | [`observe`] | observers of decisions, keys and stores | |
 //! | [`testing`][testing module] | an issuer, a clock, requests, assertions and stores for tests | `test-util` |
 //! | [`alg`], [`claims`], [`clock`], [`maybe_ready`] | algorithms, registered claims, time, answers of stores | |
 //!
@@ -103,6 +105,7 @@
 //! | `remote` | | keys of an identity provider that rotate; includes `settings`; needs a C compiler for TLS |
 //! | `issue` | | sessions, access tokens, refresh tokens, cookies; includes `aws_lc_rs` |
 //! | `redis` | | refresh tokens and the denylist in Redis or Valkey, for several machines; includes `issue` |
+//! | `metrics` | | an observer that counts with the facade `metrics` |
 //! | `jsonwebtoken` | | keys and key sets of jsonwebtoken as keys of this crate |
 //! | `test-util` | | for dev-dependencies: tests of applications; includes `issue` |
 //!
@@ -168,6 +171,18 @@
 [`Subject`]: #features
 [`Authorized`]: #features
 [extract module]: #features
+"
+)]
+#![cfg_attr(
+    feature = "metrics",
+    doc = "
+[`MetricsObserver`]: observe::MetricsObserver
+"
+)]
+#![cfg_attr(
+    not(feature = "metrics"),
+    doc = "
+[`MetricsObserver`]: #features
 "
 )]
 #![cfg_attr(
@@ -289,7 +304,7 @@ pub mod keys;
 pub mod layer;
 pub mod maybe_ready;
 mod misses;
-mod observe;
+pub mod observe;
 #[cfg(feature = "issue")]
 mod random;
 #[cfg(feature = "redis")]

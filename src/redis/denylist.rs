@@ -19,6 +19,7 @@ use crate::{
     clock::{Clock, SystemClock},
     error::{ConfigError, StoreError},
     maybe_ready::MaybeReady,
+    observe::Observer,
     revocation::{Denylist, Revocation, TokenIds},
     runtime::runtime_with_timer,
 };
@@ -118,6 +119,7 @@ impl Denylist for RedisDenylist {
         if copy.view.insert(revocation.clone()).is_err() {
             copy.mark_full();
         }
+        copy.report(true);
         // Also if the future is dropped, even before it is polled.
         let unsaved = Unsaved(Some((Arc::clone(&copy), revocation.clone())));
         MaybeReady::pending(async move {
@@ -138,6 +140,12 @@ impl Denylist for RedisDenylist {
             return MaybeReady::Ready(Ok(true));
         }
         if fresh { MaybeReady::Ready(Ok(false)) } else { self.ask(token) }
+    }
+
+    fn observe(&self, observer: Arc<dyn Observer>) {
+        if self.0.copy.observer.set(observer).is_ok() {
+            self.0.copy.report(true);
+        }
     }
 }
 

@@ -28,7 +28,7 @@ use crate::{
         trusted::{Generation, StillTrusted},
     },
     misses::Misses,
-    observe::Outage,
+    observe::{FetchOutcome, KeyFetch, Observed, Outage},
     runtime::runtime_with_timer,
 };
 
@@ -49,6 +49,7 @@ pub(super) struct Lookups {
     waiting: Arc<()>,
     waiting_for_known: Arc<()>,
     outage: Outage,
+    pub(super) observed: Observed,
 }
 
 struct State {
@@ -105,8 +106,17 @@ impl Lookups {
             waiting: Arc::new(()),
             waiting_for_known: Arc::new(()),
             outage: Outage::default(),
+            observed: Observed::default(),
             limits,
         }
+    }
+
+    /// Tells how a lookup has ended.
+    fn tell(&self, outcome: FetchOutcome) {
+        let own = self.issuer.as_deref().unwrap_or("by_id");
+        self.observed.tell(own, |observer, issuer| {
+            observer.keys_fetched(&KeyFetch { issuer, outcome });
+        });
     }
 
     /// The key of an id, if it is known and may be used. If it is due to be looked up again, no
@@ -274,12 +284,14 @@ impl RunningLookup {
             Err(_) => "no answer in time".into(),
         };
         lookups.outage.not_looked_up(&*failed);
+        lookups.tell(FetchOutcome::Failed);
     }
 
     /// Takes the answer of the function.
     fn end(self, key: Option<Key>) {
         let (lookups, id) = (&self.lookups, &*self.id);
         lookups.outage.looked_up();
+        lookups.tell(if key.is_some() { FetchOutcome::Renewed } else { FetchOutcome::Absent });
         let Some(key) = key else {
             lookups.table.remove(id);
             self.ended(Ended::Absent);

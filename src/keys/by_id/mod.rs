@@ -75,6 +75,7 @@ use super::{
     answer::{Deadline, KeyAnswer, id_of},
     trusted::{Generation, StillTrusted},
 };
+use crate::observe::Observers;
 
 /// Keys that a function of the application looks up by their ids; cheap to clone.
 ///
@@ -87,6 +88,11 @@ impl KeysById {
     #[must_use]
     pub fn issuer(&self) -> Option<&str> {
         self.0.issuer.as_deref()
+    }
+
+    /// Has the lookups tell these observers, unless others were there before.
+    pub(crate) fn observe(&self, observers: &Observers, issuer: Option<&str>) {
+        self.0.observed.set(observers, issuer);
     }
 
     /// The key of this id, if it is known and may be used.

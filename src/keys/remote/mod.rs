@@ -79,12 +79,14 @@ mod authorization;
 mod builder;
 mod discover;
 mod fetch;
+mod history;
 mod http;
 mod http_hosts;
 mod own_client;
 mod policy;
 mod provider;
 mod refresher;
+mod report;
 mod rotated;
 mod schedule;
 mod status;
@@ -104,11 +106,12 @@ use self::refresher::{FetchTicket, Refresher};
 pub use self::{
     builder::{DangerousRemoteKeysBuilder, RemoteKeysBuilder},
     http::{HttpClient, ResponseBody},
-    status::{KeyState, KeyStatus},
+    status::{KeyState, KeyStatus, RemovedKey, Rotation},
 };
 use super::answer::{Deadline, KeyAnswer};
 use crate::{
     error::{FetchError, FetchErrorKind},
+    observe::Observers,
     runtime::runtime_with_timer,
 };
 
@@ -179,6 +182,11 @@ impl RemoteKeys {
             return Err(refresher.error(FetchErrorKind::Timeout));
         }
         refresher.last_error().map_or(Ok(()), Err)
+    }
+
+    /// Reports to these observers from now on, unless others were there before.
+    pub(super) fn observe(&self, observers: &Observers, issuer: Option<&str>) {
+        self.refresher().observe(observers, issuer);
     }
 
     fn refresher(&self) -> &Arc<Refresher> {

@@ -12,6 +12,7 @@ use crate::{
     clock::{Clock, SystemClock},
     error::ConfigError,
     maybe_ready::MaybeReady,
+    observe::{Observer, Observers},
     verifier::{Cache, Verifier, limits::check_token_len},
 };
 
@@ -24,6 +25,7 @@ use crate::{
 /// - length of a token: at most 8 KiB, and at most the limit of the issuer's verifier
 /// - cache of verified tokens: at most 16 MiB for all issuers
 /// - clock: that of the system
+/// - observers: none
 #[must_use = "a builder does nothing until it is built"]
 pub struct IssuersBuilder<C> {
     resolver: Result<Option<Resolver<C>>, ConfigError>,
@@ -33,6 +35,7 @@ pub struct IssuersBuilder<C> {
     clock: Box<dyn Clock>,
     cache: Cache,
     log_unverified: bool,
+    observers: Observers,
 }
 
 impl<C> IssuersBuilder<C> {
@@ -45,6 +48,7 @@ impl<C> IssuersBuilder<C> {
             clock: Box::new(SystemClock),
             cache: Cache::default(),
             log_unverified: false,
+            observers: Observers::default(),
         }
     }
 
@@ -163,6 +167,15 @@ impl<C> IssuersBuilder<C> {
         self.log_unverified = true;
         self
     }
+
+    /// Adds an observer of the decisions on all tokens, and of the keys of all issuers; see
+    /// [`observe`](crate::observe). Give it here, and not to the verifiers of a
+    /// [resolver](Self::resolve): then their keys are reported under the pattern that their issuer
+    /// matches, and not under its name, so that the number of names stays small. Default: none.
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observers.add(observer);
+        self
+    }
 }
 
 impl<C: Send + Sync + 'static> IssuersBuilder<C> {
@@ -172,7 +185,8 @@ impl<C: Send + Sync + 'static> IssuersBuilder<C> {
     ///
     /// Returns an error if a pattern is malformed, or a number is out of range.
     pub fn build(self) -> Result<Issuers<C>, ConfigError> {
-        let Self { resolver, known, limits, max_token_len, clock, cache, log_unverified } = self;
+        let Self { resolver, known, limits, max_token_len, clock, cache, .. } = self;
+        let (log_unverified, observers) = (self.log_unverified, self.observers);
         let mut resolver = resolver?;
         match &resolver {
             Some(resolver) if resolver.allows_none() => {
@@ -198,8 +212,10 @@ impl<C: Send + Sync + 'static> IssuersBuilder<C> {
         cache.check()?;
         if let Some(resolver) = &mut resolver {
             (resolver.known, resolver.limits) = (known, limits);
+            resolver.observers = observers.clone();
         }
-        Ok(Issuers::with(IssuerEngines::new(resolver, max_token_len, clock, log_unverified), cache))
+        let engines = IssuerEngines::new(resolver, max_token_len, clock, log_unverified);
+        Ok(Issuers::with(engines, cache, observers))
     }
 }
 
@@ -208,7 +224,8 @@ impl<C: Send + Sync + 'static> Issuers<C> {
     #[must_use]
     pub fn new() -> Self {
         let IssuersBuilder { max_token_len, clock, cache, .. } = IssuersBuilder::<C>::new();
-        Self::with(IssuerEngines::new(None, max_token_len, clock, false), cache)
+        let engines = IssuerEngines::new(None, max_token_len, clock, false);
+        Self::with(engines, cache, Observers::default())
     }
 }
 

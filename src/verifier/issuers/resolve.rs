@@ -19,7 +19,7 @@ use crate::{
     expiring::ExpiringMap,
     maybe_ready::MaybeReady,
     misses::Misses,
-    observe::Outage,
+    observe::{Observers, Outage},
     runtime::runtime_with_timer,
     verifier::engine::Engine,
 };
@@ -34,6 +34,7 @@ pub(super) struct Resolver<C> {
     state: Mutex<ResolverState<C>>,
     /// The times of the misses count from here.
     start: tokio::time::Instant,
+    pub(super) observers: Observers,
     outage: Outage,
     full: Outage,
 }
@@ -96,6 +97,7 @@ impl<C> Resolver<C> {
             limits: ResolverLimits::default(),
             state: Mutex::new(state),
             start: tokio::time::Instant::now(),
+            observers: Observers::default(),
             outage: Outage::default(),
             full: Outage::default(),
         }
@@ -108,6 +110,11 @@ impl<C> Resolver<C> {
     /// Whether this issuer is one of the allowed ones.
     pub(super) fn allows(&self, issuer: &str) -> bool {
         self.allowed.iter().any(|pattern| pattern.matches(issuer))
+    }
+
+    /// The text of the pattern that this issuer matches: there is one for many issuers.
+    fn pattern_of(&self, issuer: &str) -> Option<&str> {
+        self.allowed.iter().find(|pattern| pattern.matches(issuer)).map(IssuerPattern::as_str)
     }
 
     /// Lets it be asked for again.
@@ -156,10 +163,13 @@ impl<C> Resolver<C> {
     pub(super) async fn resolve(&self, issuer: &str) -> Resolution<C> {
         match timeout(TIME_OUT, (self.function)(issuer.to_owned())).await {
             Ok(Answer::Verifier(engine)) => {
-                engine.filter(|engine| engine.named(issuer).is_some()).ok_or_else(|| {
+                let engine = engine.filter(|engine| engine.named(issuer).is_some());
+                let engine = engine.ok_or_else(|| {
                     let wrong = "the resolver's verifier does not trust the issuer that it is for";
                     Error::with_source(ErrorKind::Failed, wrong)
-                })
+                })?;
+                engine.observe(&self.observers, self.pattern_of(issuer));
+                Ok(engine)
             }
             Ok(Answer::Unknown) => Err(unknown_issuer()),
             Ok(Answer::Failed(cause)) => Err(self.unavailable(&*cause)),
