@@ -20,7 +20,7 @@ pub(crate) struct Detail {
 
 impl Detail {
     /// What the configuration says, without what the token says.
-    pub(super) fn as_configured(self) -> Self {
+    pub(super) fn without_token(self) -> Self {
         Self { issuer: self.issuer, expected: self.expected, ..Self::default() }
     }
 }

@@ -184,7 +184,7 @@ impl Error {
         if let Some(detail) =
             self.0.as_mut().and_then(Arc::get_mut).and_then(|inner| inner.detail.as_mut())
         {
-            **detail = mem::take(&mut **detail).as_configured();
+            **detail = mem::take(&mut **detail).without_token();
         }
         self
     }
