@@ -14,6 +14,8 @@ use crate::json::{self, Text};
 ///   `"cognito:groups"`. Its dots do not part it.
 /// - An array has the names one by one: `["resource_access", "my.client", "roles"]`.
 ///
+/// An array without names leads nowhere: it matches no claim.
+///
 /// The token has no say in how a path is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimPath(Box<[Box<str>]>);
@@ -21,6 +23,10 @@ pub struct ClaimPath(Box<[Box<str>]>);
 impl ClaimPath {
     /// The value at this place of `payload`, if it is there and fits.
     pub(super) fn read<T: DeserializeOwned>(&self, payload: &str) -> Option<T> {
+        // It would lead to the whole payload, whose names are no roles.
+        if self.0.is_empty() {
+            return None;
+        }
         let mut json = serde_json::Deserializer::from_str(payload);
         let value = Seek(&self.0).deserialize(&mut json).ok()??;
         json::value(value.get()).ok()
@@ -102,6 +108,7 @@ mod tests {
         assert_eq!(read(["a.b"].into()), Some(serde_json::json!(1)));
         assert_eq!(read("https://e.com/r".into()), Some(serde_json::json!("u")));
         assert_eq!(read("urn:a.b:roles".into()), Some(serde_json::json!({"admin": {}})));
+        assert_eq!(read([].into()), None);
         for path in ["a.x", "x", "a.b.c.d", "n.x", ""] {
             assert_eq!(read(path.into()), None, "{path}");
         }
