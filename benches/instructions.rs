@@ -2,6 +2,8 @@
 //! `benches/instructions`. Without arguments it does each thing once.
 //!
 //! Usage: instructions algorithm case count
+//!
+//! `observed` is `repeated` with the observer of the feature `metrics` and no recorder.
 
 mod shared;
 
@@ -10,6 +12,10 @@ use std::convert::Infallible;
 use http::{Request, Response};
 use shared::{Bare, Signer, What, request, signers, status};
 use tower_jwt_auth::verifier::Cache;
+#[cfg(feature = "metrics")]
+use tower_jwt_auth::{JwtAuthLayer, observe::MetricsObserver};
+#[cfg(feature = "metrics")]
+use tower_layer::Layer;
 use tower_service::Service;
 
 fn main() {
@@ -20,7 +26,12 @@ fn main() {
         let signer = signers.iter().find(named).expect("an algorithm");
         // `bare` is none of them.
         let what = What::ALL.into_iter().find(|what| what.name() == case);
-        go(signer, what, count.parse().expect("a number"));
+        let count = count.parse().expect("a number");
+        #[cfg(feature = "metrics")]
+        if case == "observed" {
+            return go_observed(signer, count);
+        }
+        go(signer, what, count);
     } else {
         for what in What::ALL.into_iter().map(Some).chain([None]) {
             signers.iter().for_each(|signer| go(signer, what, 1));
@@ -38,6 +49,17 @@ fn go(signer: &Signer, what: Option<What>, count: usize) {
         assert_eq!(status(&mut service, request(tokens[0].as_deref())), 200);
     }
     serve(&mut service, requests, if what.is_good() { 200 } else { 401 });
+}
+
+/// The same token so many times, with an observer.
+#[cfg(feature = "metrics")]
+fn go_observed(signer: &Signer, count: usize) {
+    let tokens = signer.tokens(What::Repeated, count);
+    let requests: Vec<_> = tokens.iter().map(|token| request(token.as_deref())).collect();
+    let builder = signer.builder(Cache::default()).observer(MetricsObserver::new());
+    let mut service = JwtAuthLayer::new(builder.build().expect("a verifier")).layer(Bare);
+    assert_eq!(status(&mut service, request(tokens[0].as_deref())), 200);
+    serve(&mut service, requests, 200);
 }
 
 /// What is counted.

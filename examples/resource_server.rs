@@ -31,6 +31,7 @@
 //! | `LAZY=1` | start without the provider |
 //! | `ALLOW_HTTP=1` | allow keys to be fetched over `http:`, from loopback |
 //! | `HTTP_HOSTS` | other hosts from which keys may be fetched over `http:`, with commas: everybody between this server and such a host must be trusted |
+//! | `METRICS` | another address, such as `127.0.0.1:9464`, where `GET /metrics` has the metrics for Prometheus |
 //! | `LOG` | `warn`, which is the default, or `info`, which tells why a token is refused |
 //!
 //! | route | answer |
@@ -38,8 +39,10 @@
 //! | `GET /` | 200, without a token |
 //! | `GET`, `POST /me` | who the token speaks of |
 //! | `GET /admin` | the same, with the scope `admin` |
-//! | `GET /health` | how the keys are: 200, or 503 without keys |
+//! | `GET /health` | how the keys are and when they were rotated: 200, or 503 without keys |
 
+#[path = "prometheus/mod.rs"]
+mod prometheus;
 #[path = "serve/mod.rs"]
 mod serve;
 
@@ -62,7 +65,10 @@ use tokio::net::TcpListener;
 use tower_jwt_auth::{Claims, RequireLayer, Verifier, response::ProblemJson, settings::Settings};
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::serve::{serve, stopped};
+use crate::{
+    prometheus::Prometheus,
+    serve::{serve, stopped},
+};
 
 /// The names of the environment, those of the settings, and the unit that is added to a
 /// value.
@@ -89,14 +95,13 @@ const VARIABLES: [(&str, &str, &str); 19] = [
 ];
 
 /// Settings of a later version. The server does not start with them, so none is ignored silently.
-const NOT_BUILT: [&str; 9] = [
+const NOT_BUILT: [&str; 8] = [
     "CLIENT_ID",
     "CLIENT_SECRET",
     "CLIENT_SECRET_FILE",
     "DPOP",
     "INTROSPECTION",
     "INTROSPECTION_URL",
-    "METRICS",
     "MTLS_HEADER",
     "MTLS_TRUSTED",
 ];
@@ -217,9 +222,19 @@ async fn run() -> Result<ExitCode, Box<dyn Error>> {
     let log = Log::default();
     let writer = log.clone();
     tracing_subscriber::fmt().with_max_level(level).with_writer(move || writer.clone()).init();
-    let verifier: Verifier = tokio::select! {
-        verifier = settings.verifier() => verifier?,
+    let metrics = match variable("METRICS")? {
+        Some(address) if !is_check => {
+            Some((Prometheus::default(), listen("METRICS", &address).await?))
+        }
+        _ => None,
+    };
+    let builder = tokio::select! {
+        builder = settings.verifier_builder() => builder?,
         () = stopped() => return Ok(ExitCode::SUCCESS),
+    };
+    let verifier: Verifier = match &metrics {
+        Some((numbers, _)) => builder.observer(numbers.clone()).build()?,
+        None => builder.build()?,
     };
     let layer = settings.layer_with(verifier.clone())?.respond_with(ProblemJson);
     if is_check {
@@ -238,15 +253,22 @@ async fn run() -> Result<ExitCode, Box<dyn Error>> {
         .with_state(verifier);
 
     let bind = variable("BIND")?.unwrap_or_else(|| "127.0.0.1:3000".into());
-    let listener = TcpListener::bind(&bind)
-        .await
-        .map_err(|error| format!("cannot listen on BIND={bind}: {error}"))?;
+    let listener = listen("BIND", &bind).await?;
+    if let Some((numbers, listener)) = metrics {
+        tokio::spawn(async move { serve(listener, numbers.router(), stopped()).await });
+    }
     // Whether anybody reads it or not.
     let _ =
         writeln!(io::stdout(), "listening on http://{}, stop with ctrl-c", listener.local_addr()?);
     log.begin();
     serve(listener, app, stopped()).await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Listens at the address that a variable names.
+async fn listen(variable: &str, address: &str) -> Result<TcpListener, Box<dyn Error>> {
+    let listener = TcpListener::bind(address).await;
+    Ok(listener.map_err(|error| format!("cannot listen on {variable}={address}: {error}"))?)
 }
 
 /// The log, which is held back until the server has started: a wrong setting is told in one line,

@@ -58,6 +58,15 @@ pub(crate) fn unix_seconds(time: SystemTime) -> i64 {
     }
 }
 
+/// Whether the clock was set back to before `then`, by more than clocks are corrected in their
+/// normal course. Knowledge from that time must not last longer because of it.
+pub(crate) fn is_set_back(now: i64, then: i64) -> bool {
+    now < then.saturating_sub(CORRECTION)
+}
+
+/// The largest step back, in seconds, that counts as a correction.
+const CORRECTION: i64 = 60;
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;

@@ -12,6 +12,7 @@
 //! | [`shadow_rules`] | turn on a stricter rule without locking anybody out |
 //! | [`recipes`] | find the short answer to one question |
 //! | [`testing`] | test your application: tokens of any content, time, claims without a token, stores |
+//! | [`operations`] | know all events and metrics, and what to alert on |
 //! | [`deployment`] | run it behind a proxy, on several machines, and watch it |
 //!
 //! This module has only documentation. It is left out of a build of the crate.
@@ -22,6 +23,8 @@ pub mod deployment {}
 pub mod errors {}
 #[doc = include_str!("../docs/guides/migrating.md")]
 pub mod migrating {}
+#[doc = include_str!("../docs/operations.md")]
+pub mod operations {}
 #[doc = include_str!("../docs/guides/providers.md")]
 pub mod providers {}
 #[doc = include_str!("../docs/guides/recipes.md")]

@@ -57,6 +57,7 @@
 //! | issue access tokens and refresh tokens | [`TokenIssuer`], [`RefreshTokens`] |
 //! | share sessions and revocations between machines | [`Redis`] |
 //! | keep them in another database | [`RefreshStore`], [`Denylist`] |
+//! | count requests, refusals and the age of keys | [`Observer`](observe::Observer), [`MetricsObserver`] |
 //! | test my application | [`TestIssuer`], the [module `testing`][testing module] |
 //! | set the time | [`Clock`]; in a test, [`TestClock`] |
 //!
@@ -64,8 +65,8 @@
 //!
 //! The [guides][guides module] show how the parts work together: identity providers, sessions,
 //! tower-http, tenants, errors, migrating from other crates, security, stricter rules, recipes,
-//! testing and deployment. A build of the documentation without all features leaves them out: `cargo
-//! doc --all-features`.
+//! testing, deployment and operations. A build of the documentation without all features leaves them
+//! out: `cargo doc --all-features`.
 //!
 //! # Modules
 //!
@@ -88,6 +89,7 @@
 //! | [`issue`][issue module] | access tokens, signing keys and cookies | `issue` |
 //! | [`refresh`][refresh module] | refresh tokens and their stores | `issue` |
 //! | [`redis`][redis module] | stores in Redis or Valkey | `redis` |
+//! | [`observe`] | observers of decisions, keys and stores | |
 //! | [`testing`][testing module] | an issuer, a clock, requests, assertions and stores for tests | `test-util` |
 //! | [`alg`], [`claims`], [`clock`], [`maybe_ready`] | algorithms, registered claims, time, answers of stores | |
 //!
@@ -103,8 +105,15 @@
 //! | `remote` | | keys of an identity provider that rotate; includes `settings`; needs a C compiler for TLS |
 //! | `issue` | | sessions, access tokens, refresh tokens, cookies; includes `aws_lc_rs` |
 //! | `redis` | | refresh tokens and the denylist in Redis or Valkey, for several machines; includes `issue` |
+//! | `metrics` | | an observer that counts with the facade `metrics` |
 //! | `jsonwebtoken` | | keys and key sets of jsonwebtoken as keys of this crate |
 //! | `test-util` | | for dev-dependencies: tests of applications; includes `issue` |
+//!
+//! The features `remote`, `issue` and `redis`, [`KeysById`](keys::by_id::KeysById) and issuers that
+//! are [resolved](verifier::IssuersBuilder::resolve) need a tokio runtime with a timer. That of
+//! `#[tokio::main]` has one, and so has one that is built with `enable_all` or `enable_time`. On a
+//! runtime without a timer, requests that would wait are answered 503. With `panic = "abort"`, the process ends there, because tokio says only by a
+//! panic that there is no timer.
 //!
 //! One of `aws_lc_rs` and `rust_crypto` is required. If both are enabled, also by another crate of
 //! the build, aws-lc-rs verifies.
@@ -162,6 +171,18 @@
 [`Subject`]: #features
 [`Authorized`]: #features
 [extract module]: #features
+"
+)]
+#![cfg_attr(
+    feature = "metrics",
+    doc = "
+[`MetricsObserver`]: observe::MetricsObserver
+"
+)]
+#![cfg_attr(
+    not(feature = "metrics"),
+    doc = "
+[`MetricsObserver`]: #features
 "
 )]
 #![cfg_attr(
@@ -282,7 +303,8 @@ mod json;
 pub mod keys;
 pub mod layer;
 pub mod maybe_ready;
-mod observe;
+mod misses;
+pub mod observe;
 #[cfg(feature = "issue")]
 mod random;
 #[cfg(feature = "redis")]

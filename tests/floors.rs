@@ -17,6 +17,7 @@ const FLOORS: [&[&str]; 9] = [
         "few",
         "json",
         "maybe_ready",
+        "misses",
         "request_head",
         "runtime",
         "secret",

@@ -22,7 +22,11 @@ use aws_lc_rs::{
 use http::{Request, Response};
 use jsonwebtoken as jwt;
 use serde::Deserialize;
-use tower_jwt_auth::{JwtAuthLayer, Key, Verifier, layer::JwtAuth, verifier::Cache};
+use tower_jwt_auth::{
+    JwtAuthLayer, Key, Verifier,
+    layer::JwtAuth,
+    verifier::{Cache, VerifierBuilder},
+};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -189,16 +193,18 @@ impl Signer {
         black_box(jwt::decode::<Documented>(token, &self.decoding, validation)).is_ok()
     }
 
-    /// A verifier that has seen one token of the key.
-    pub(crate) fn verifier(&self, cache: Cache) -> Verifier<User> {
-        let verifier = Verifier::builder()
+    pub(crate) fn builder(&self, cache: Cache) -> VerifierBuilder<User> {
+        Verifier::builder()
             .claims::<User>()
             .issuer(ISSUER)
             .audience(AUDIENCE)
             .keys(self.key.clone().with_kid("2026-11"))
             .cache(cache)
-            .build()
-            .expect("a verifier");
+    }
+
+    /// A verifier that has seen one token of the key.
+    pub(crate) fn verifier(&self, cache: Cache) -> Verifier<User> {
+        let verifier = self.builder(cache).build().expect("a verifier");
         assert!(verify(&verifier, &self.token(usize::MAX, ISSUER, 86_400)));
         verifier
     }

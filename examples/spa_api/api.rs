@@ -23,8 +23,14 @@ use tracing::{Span, debug, field::Empty, info, info_span};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// `page` is the origin of the page. The routes of `public` need no token.
-pub(crate) fn app(verifier: Verifier, page: HeaderValue, public: Router) -> Router {
+/// `page` is the origin of the page. The routes of `public` need no token. With `log_subject`, the
+/// trace has the subject of each request that passes.
+pub(crate) fn app(
+    verifier: Verifier,
+    page: HeaderValue,
+    public: Router,
+    log_subject: bool,
+) -> Router {
     let cors = CorsLayer::new()
         // A list, so that an answer to another origin does not name this one.
         .allow_origin([page])
@@ -46,11 +52,16 @@ pub(crate) fn app(verifier: Verifier, page: HeaderValue, public: Router) -> Rout
             StatusCode::REQUEST_TIMEOUT,
             Duration::from_secs(10),
         ));
+    let mut auth = JwtAuthLayer::new(verifier).respond_with(ProblemJson);
+    if log_subject {
+        // It is personal data in many services.
+        auth = auth.record_subject();
+    }
     Router::new()
         .route("/reports", get(reports))
         .route_layer(RequireLayer::scopes(["reports"]))
         .route("/me", get(me))
-        .route_layer(JwtAuthLayer::new(verifier).respond_with(ProblemJson))
+        .route_layer(auth)
         .merge(public)
         .layer(layers)
 }
@@ -69,7 +80,7 @@ fn span(request: &Request<Body>) -> Span {
     let id = request.extensions().get::<RequestId>();
     let id = id.and_then(|id| id.header_value().to_str().ok());
     let path = request.uri().path();
-    info_span!("request", id, method = %request.method(), path, refused = Empty)
+    info_span!("request", id, method = %request.method(), path, subject = Empty, refused = Empty)
 }
 
 /// Layer 1 has marked the headers with a token: `debug!` writes `Sensitive` for them.

@@ -11,6 +11,7 @@
 //! | `PAGE_BIND` | the address of the page; default `127.0.0.1:3001` |
 //! | `PAGE_ORIGIN` | the origin whose pages may read the answers, such as `https://app.example.com`; default: that of the page |
 //! | `ACCESS_SECS` | how long an access token lasts; default 300 |
+//! | `LOG_SUBJECT` | `1` writes the subject of each request that passes; default `0` |
 //! | `LOG` | `warn`, `info`, which is the default and writes a line for each request, or `debug`, which adds the headers |
 //!
 //! Copy `api.rs`: it has the layers. `login.rs` takes the place of an identity provider.
@@ -50,9 +51,15 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let lifetime =
         lifetime.parse().map_err(|_| format!("ACCESS_SECS={lifetime} must be whole seconds"))?;
 
+    let log_subject = match &*variable("LOG_SUBJECT", "0")? {
+        "0" => false,
+        "1" => true,
+        other => return Err(format!("LOG_SUBJECT must be 0 or 1 and not {other:?}").into()),
+    };
+
     let issuer = login::issuer(Duration::from_secs(lifetime))?;
-    let app =
-        api::app(login::verifier(&issuer)?, page_origin.clone(), login::routes(issuer.clone()));
+    let (verifier, routes) = (login::verifier(&issuer)?, login::routes(issuer.clone()));
+    let app = api::app(verifier, page_origin.clone(), routes, log_subject);
     let tour = tour(&url, &page_url, page_origin.to_str()?, &issuer)?;
     // A reader that has gone away does not stop the server.
     let _ = io::stdout().write_all(tour.as_bytes());

@@ -64,12 +64,14 @@ impl Roles {
         Self { path: path.into(), form: Form::Keys }
     }
 
-    /// At least one of these roles. Without any, no token will do.
+    /// At least one of these roles. Without any, no token will do, also under
+    /// [`not`](super::PolicyExt::not).
     pub fn any_of<S: Into<String>>(self, roles: impl IntoIterator<Item = S>) -> AnyRole {
         AnyRole(Wanted::new(self, roles))
     }
 
-    /// All of these roles. Without any, every token will do.
+    /// All of these roles. Without any, no token will do, also under
+    /// [`not`](super::PolicyExt::not): a list that is empty by mistake must not open a route.
     pub fn all_of<S: Into<String>>(self, roles: impl IntoIterator<Item = S>) -> EveryRole {
         EveryRole(Wanted::new(self, roles))
     }
@@ -109,24 +111,31 @@ impl Wanted {
     /// Whether the roles of a token are `enough`.
     ///
     /// A claim of another form does not mean that there are no roles, because a policy may
-    /// require their absence. It is a refusal with a cause, which `Not` does not invert.
+    /// require their absence, and nor does something else on the way to it. It is a refusal with a
+    /// cause, which `Not` does not invert.
     fn check(
         &self,
         how_many: &str,
         claims: &RegisteredClaims,
         enough: impl FnOnce(&[String], &dyn Fn(&String) -> bool) -> bool,
     ) -> Result<(), Error> {
-        let found = claims.at::<ClaimedRoles>(&self.place.path);
+        let undecided = |cause: &'static str| {
+            let kind = ErrorKind::Forbidden { policy: self.to_string().into() };
+            Error::with_source(kind, cause)
+        };
+        if self.roles.is_empty() {
+            return Err(undecided("the policy names no role, give it one"));
+        }
+        let found = claims
+            .at::<ClaimedRoles>(&self.place.path)
+            .map_err(|_| undecided("what leads to the claim is no object, or it cannot be read"))?;
         let is_there = found.is_some();
         let held = match (found, self.place.form) {
             (None, _) => Vec::new(),
             (Some(ClaimedRoles::One(role)), Form::Values) => vec![role],
             (Some(ClaimedRoles::Many(roles)), Form::Values) => roles,
             (Some(ClaimedRoles::Object(members)), Form::Keys) => members.into_keys().collect(),
-            (Some(_), form) => {
-                let kind = ErrorKind::Forbidden { policy: self.to_string().into() };
-                return Err(Error::with_source(kind, form.not_met()));
-            }
+            (Some(_), form) => return Err(undecided(form.not_met())),
         };
         if enough(&self.roles, &|role| held.contains(role)) {
             return Ok(());

@@ -15,12 +15,14 @@ pub struct Scopes {
 }
 
 impl Scopes {
-    /// All of these scopes. Without any, every token will do.
+    /// All of these scopes. Without any, no token will do, also under
+    /// [`not`](super::PolicyExt::not): a list that is empty by mistake must not open a route.
     pub fn all_of<S: AsRef<str>>(scopes: impl IntoIterator<Item = S>) -> Self {
         Self { scopes: words(scopes), all: true }
     }
 
-    /// At least one of these scopes. Without any, no token will do.
+    /// At least one of these scopes. Without any, no token will do, also under
+    /// [`not`](super::PolicyExt::not).
     pub fn any_of<S: AsRef<str>>(scopes: impl IntoIterator<Item = S>) -> Self {
         Self { scopes: words(scopes), all: false }
     }
@@ -28,6 +30,11 @@ impl Scopes {
 
 impl<C> Policy<C> for Scopes {
     fn authorize(&self, claims: &Claims<C>) -> Result<(), Error> {
+        if self.scopes.is_empty() {
+            // With a cause, so that `Not` does not invert it.
+            let kind = ErrorKind::Forbidden { policy: "scopes".into() };
+            return Err(Error::with_source(kind, "the policy names no scope, give it one"));
+        }
         let has = claims.registered().scopes();
         let missing = self.scopes.iter().filter(|scope| !has.contains(scope)).count();
         let enough = if self.all { missing == 0 } else { missing < self.scopes.len() };

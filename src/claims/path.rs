@@ -14,7 +14,7 @@ use crate::json::{self, Text};
 ///   `"cognito:groups"`. Its dots do not part it.
 /// - An array has the names one by one: `["resource_access", "my.client", "roles"]`.
 ///
-/// An array without names leads nowhere: it matches no claim.
+/// An array without names matches no claim, and a policy with it refuses every token.
 ///
 /// The token has no say in how a path is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,15 +23,28 @@ pub struct ClaimPath(Box<[Box<str>]>);
 impl ClaimPath {
     /// The value at this place of `payload`, if it is there and fits.
     pub(super) fn read<T: DeserializeOwned>(&self, payload: &str) -> Option<T> {
-        // It would lead to the whole payload, whose names are no roles.
+        self.find(payload).ok().flatten()
+    }
+
+    /// The value at this place of `payload`; `None` if it is absent. A value that does not
+    /// fit is an error, and so is anything but an object on the way to it.
+    pub(super) fn find<T: DeserializeOwned>(&self, payload: &str) -> Result<Option<T>, Misplaced> {
+        // It would lead to the whole payload, whose names are no roles. Absence would be an answer.
         if self.0.is_empty() {
-            return None;
+            return Err(Misplaced);
         }
         let mut json = serde_json::Deserializer::from_str(payload);
-        let value = Seek(&self.0).deserialize(&mut json).ok()??;
-        json::value(value.get()).ok()
+        match Seek(&self.0).deserialize(&mut json) {
+            Ok(Some(value)) => json::value(value.get()).map(Some).map_err(|_| Misplaced),
+            Ok(None) => Ok(None),
+            Err(_) => Err(Misplaced),
+        }
     }
 }
+
+/// The claims have something else at a place than a path expects.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Misplaced;
 
 impl From<&str> for ClaimPath {
     fn from(path: &str) -> Self {
@@ -65,7 +78,6 @@ impl<'de> DeserializeSeed<'de> for Seek<'_> {
         if self.0.is_empty() {
             serde::Deserialize::deserialize(deserializer).map(Some)
         } else {
-            // If there is no object, the error says as much as `None` would.
             deserializer.deserialize_map(self)
         }
     }
@@ -112,6 +124,19 @@ mod tests {
         for path in ["a.x", "x", "a.b.c.d", "n.x", ""] {
             assert_eq!(read(path.into()), None, "{path}");
         }
+    }
+
+    #[test]
+    fn what_is_absent_is_not_what_has_another_form() {
+        let find = |path: &str| ClaimPath::from(path).find::<Vec<String>>(PAYLOAD);
+        for path in ["a.x", "x", "a.x.y"] {
+            assert_eq!(find(path), Ok(None), "{path}");
+        }
+        for path in ["a.b.c.d", "n.x", "a.b", "n"] {
+            assert_eq!(find(path), Err(Misplaced), "{path}");
+        }
+        let whole = ClaimPath::from([]).find::<serde_json::Value>(PAYLOAD);
+        assert_eq!(whole, Err(Misplaced), "an empty path is not that of the payload");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::{
     audience::{Audience, KeptAudience},
-    path::ClaimPath,
+    path::{ClaimPath, Misplaced},
     payload_str::PayloadStr,
     raw::{RawClaims, Reading},
     scope::{KeptScope, ScopeSet},
@@ -114,12 +114,15 @@ impl RegisteredClaims {
     /// ```
     #[must_use]
     pub fn get<T: DeserializeOwned>(&self, path: impl Into<ClaimPath>) -> Option<T> {
-        self.at(&path.into())
+        path.into().read(&self.payload)
     }
 
-    /// The same for a path that is kept.
-    pub(crate) fn at<T: DeserializeOwned>(&self, path: &ClaimPath) -> Option<T> {
-        path.read(&self.payload)
+    /// The value at a path; `None` if it is absent, and an error if there is something else.
+    pub(crate) fn at<T>(&self, path: &ClaimPath) -> Result<Option<T>, Misplaced>
+    where
+        T: DeserializeOwned,
+    {
+        path.find(&self.payload)
     }
 
     /// The client, by the first of the claims that may name it.

@@ -14,7 +14,10 @@ use super::{
 };
 use crate::{
     alg::{Algorithm, AlgorithmSet},
+    claims::NumericDate,
     error::ConfigError,
+    observe::Observers,
+    token::Compact,
 };
 
 /// A source of a verifier's keys, made by [`IntoKeySource`].
@@ -246,6 +249,14 @@ impl KeySources {
         Vec::new()
     }
 
+    /// Has the keys that are fetched or looked up tell these observers, under the name of this
+    /// issuer if it must not be their own.
+    pub(crate) fn observe(&self, observers: &Observers, issuer: Option<&str>) {
+        self.by_id.iter().for_each(|keys| keys.observe(observers, issuer));
+        #[cfg(feature = "remote")]
+        self.remote.iter().for_each(|keys| keys.observe(observers, issuer));
+    }
+
     /// Whether the issuer of a token decides which keys it is verified with.
     #[inline]
     pub(crate) fn are_by_issuer(&self) -> bool {
@@ -348,6 +359,17 @@ impl<'s> SourceOfKeys<'s> {
 }
 
 impl LoadedSource<'_> {
+    /// Notes when a token expires that was verified with these keys: a provider that removes a key
+    /// before that has its tokens refused.
+    #[inline]
+    #[allow(unused_variables, reason = "without the feature `remote`")]
+    pub(crate) fn note_expiry(&self, token: Compact<'_>, expires_at: Option<NumericDate>) {
+        #[cfg(feature = "remote")]
+        if let (Self::Remote(keys), Some(expires_at)) = (self, expires_at) {
+            keys.note_expiry(token, expires_at.ceil());
+        }
+    }
+
     /// The keys; `None` if the source has no usable keys.
     #[inline]
     pub(crate) fn trusted(&self) -> Option<&Trusted> {

@@ -133,7 +133,7 @@ where
                             this.state.set(State::Forward { future });
                         }
                         Err(rejection) => {
-                            let response = rejection.answer_with(&respond);
+                            let response = gate.answer(rejection, &respond);
                             return Poll::Ready(Ok(response));
                         }
                     }

@@ -1,16 +1,16 @@
 //! The decision on a request: whether it passes, with claims or without.
 
-use std::{fmt, mem};
+use std::{fmt, mem, sync::Arc};
 
-use http::{Extensions, Method, Request, header};
+use http::{Extensions, Method, Request, Response, header};
 use serde::de::DeserializeOwned;
 
-use super::header_change::HeaderChange;
+use super::header_change::{HeaderChange, RareChange, mark_reported};
 use crate::{
     error::{Error, ErrorKind},
     maybe_ready::MaybeReady,
-    observe,
-    response::{Challenge, ClaimsAbsent, Inherited, Rejection},
+    observe::{self, Decision, Scheme},
+    response::{Challenge, ClaimsAbsent, Inherited, Rejection, Respond},
     source::{Fault, TokenLocation, TokenSources},
     verifier::{Claims, Verifier},
 };
@@ -24,6 +24,10 @@ pub(super) struct Gate<C> {
     pub(super) strip: bool,
     /// Whether the subject is recorded in the current span.
     pub(super) record_subject: bool,
+    /// Has the observers told of refusals within, if there are observers.
+    pub(super) watch: Option<Arc<RareChange>>,
+    /// Whether the subject is recorded, or there are observers: one question for both.
+    pub(super) watches_accepted: bool,
     pub(super) challenge: Challenge,
     /// Whether the challenge is not the default one.
     pub(super) own_challenge: bool,
@@ -71,19 +75,53 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
     ) -> Result<HeaderChange, Rejection> {
         let change = match verified {
             Ok(claims) => {
-                if self.record_subject
-                    && let Some(subject) = claims.registered().subject()
-                {
-                    observe::record_subject(subject);
-                }
                 request.extensions_mut().insert(claims);
                 self.replace_outer_layer(request.extensions_mut());
-                location.into()
+                match self.watches_accepted {
+                    true => self.tell_accepted(location, request.extensions()),
+                    false => location.into(),
+                }
             }
             Err(error) => self.admit_without_claims(error, location, request)?,
         };
         self.hand_over(request);
         Ok(change)
+    }
+
+    /// Tells that a request passes with claims, which are in its extensions.
+    #[inline(never)]
+    fn tell_accepted(&self, location: TokenLocation, extensions: &Extensions) -> HeaderChange {
+        if self.record_subject
+            && let Some(claims) = extensions.get::<Claims<C>>()
+            && let Some(subject) = claims.registered().subject()
+        {
+            observe::record_subject(subject);
+        }
+        let Some(watch) = &self.watch else { return location.into() };
+        let accepted = Decision::accepted(scheme(location));
+        watch.observers().tell(|observer| observer.decided(&accepted));
+        match location {
+            TokenLocation::Query => HeaderChange::Private.and(watch),
+            _ => HeaderChange::Rare(Arc::clone(watch)),
+        }
+    }
+
+    /// The change of the headers; and observers, if there are any, are told of refusals within.
+    fn watched(&self, change: HeaderChange) -> HeaderChange {
+        match &self.watch {
+            Some(watch) => change.and(watch),
+            None => change,
+        }
+    }
+
+    /// Answers a request that is refused, of which the observers were told.
+    #[cold]
+    pub(super) fn answer<B>(&self, rejection: Rejection, respond: &impl Respond<B>) -> Response<B> {
+        let mut response = rejection.answer_with(respond);
+        if self.watch.is_some() {
+            mark_reported(&mut response);
+        }
+        response
     }
 
     /// Leaves the challenge of this layer, and nothing that a layer outside has left.
@@ -126,21 +164,20 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
             .for_forward_auth(self.sources.is_for_forward_auth());
         match self.mode {
             Mode::PassThrough => {
-                self.leave_without_claims(rejection, request);
-                Ok(location.into())
+                self.leave_without_claims(rejection, location, request);
+                Ok(self.watched(location.into()))
             }
             Mode::Optional if is_guest => {
                 let removal = match rejection.error().is_final() {
                     true => self.sources.removal(location),
                     false => None,
                 };
-                self.leave_without_claims(rejection.of_a_guest(), request);
-                Ok(removal.map_or(HeaderChange::None, |removal| {
-                    HeaderChange::RemoveCookie(Box::new(removal))
-                }))
+                self.leave_without_claims(rejection.of_a_guest(), location, request);
+                Ok(self.watched(removal.map_or(HeaderChange::None, HeaderChange::removal)))
             }
             Mode::Required | Mode::Optional => {
-                observe::refused(rejection.error());
+                let scheme = scheme_of(rejection.error(), location);
+                self.verifier.observers().decided(&Decision::refused(scheme, rejection.error()));
                 Err(rejection)
             }
         }
@@ -148,8 +185,14 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
 
     /// Removes claims of an outer layer, and leaves the reason for their absence.
     #[cold]
-    fn leave_without_claims<B>(&self, rejection: Rejection, request: &mut Request<B>) {
-        observe::passed(rejection.error());
+    fn leave_without_claims<B>(
+        &self,
+        rejection: Rejection,
+        location: TokenLocation,
+        request: &mut Request<B>,
+    ) {
+        let scheme = scheme_of(rejection.error(), location);
+        self.verifier.observers().decided(&Decision::anonymous(scheme, rejection.error()));
         let extensions = request.extensions_mut();
         extensions.remove::<Claims<C>>();
         // Also the default one: `replace_outer_layer` asks for it.
@@ -170,17 +213,35 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
 
     /// Passes a CORS preflight on, which has no token.
     #[cold]
-    pub(super) fn open<B>(&self, request: &mut Request<B>) {
+    pub(super) fn open<B>(&self, request: &mut Request<B>) -> HeaderChange {
         let error = ErrorKind::MissingToken.into();
         let rejection = Rejection::new(error, self.challenge.clone(), (&*request).into());
-        self.leave_without_claims(rejection, request);
+        self.leave_without_claims(rejection, TokenLocation::Other, request);
         self.hand_over(request);
+        self.watched(HeaderChange::None)
     }
 
     /// Whether the request is a CORS preflight that passes as it is.
     #[inline]
     pub(super) fn is_open<B>(&self, request: &Request<B>) -> bool {
         self.preflight && is_preflight(request)
+    }
+}
+
+/// How a token was sent that was found.
+#[inline]
+fn scheme(location: TokenLocation) -> Scheme {
+    match location {
+        TokenLocation::OnlyInCookie(_) => Scheme::Cookie,
+        TokenLocation::Query | TokenLocation::Other => Scheme::Bearer,
+    }
+}
+
+/// How the token of a request without claims was sent, if it has one.
+fn scheme_of(error: &Error, location: TokenLocation) -> Scheme {
+    match error.kind() {
+        ErrorKind::MissingToken | ErrorKind::Preflight => Scheme::None,
+        _ => scheme(location),
     }
 }
 
@@ -212,6 +273,8 @@ impl<C> Clone for Gate<C> {
             preflight: self.preflight,
             strip: self.strip,
             record_subject: self.record_subject,
+            watch: self.watch.clone(),
+            watches_accepted: self.watches_accepted,
             challenge: self.challenge.clone(),
             own_challenge: self.own_challenge,
             own_format: self.own_format,

@@ -81,11 +81,14 @@ use std::{fmt, sync::Arc};
 
 use tower_layer::Layer;
 
-use self::gate::{Gate, Mode};
 pub use self::{
     future::ResponseFuture,
     require::{Require, RequireFuture, RequireLayer},
     service::JwtAuth,
+};
+use self::{
+    gate::{Gate, Mode},
+    header_change::RareChange,
 };
 use crate::{
     claims::RegisteredClaims,
@@ -116,7 +119,11 @@ pub struct JwtAuthLayer<C = RegisteredClaims, R = DefaultRespond> {
 impl<C> JwtAuthLayer<C> {
     /// A layer that wants a token in `Authorization: Bearer`.
     pub fn new(verifier: Verifier<C>) -> Self {
+        let observers = Some(verifier.observers()).filter(|observers| !observers.is_empty());
+        let watch = observers.map(|observers| Arc::new(RareChange::watch(observers.clone())));
         let gate = Gate {
+            watches_accepted: watch.is_some(),
+            watch,
             verifier,
             sources: TokenSources::new(),
             mode: Mode::Required,
@@ -226,7 +233,7 @@ impl<C, R> JwtAuthLayer<C, R> {
     /// `subject = tracing::field::Empty`. All events of the request then show it. Default: it is
     /// not recorded, because it is personal data in many services. Requires the feature `tracing`.
     pub fn record_subject(self) -> Self {
-        self.with(|gate| gate.record_subject = true)
+        self.with(|gate| (gate.record_subject, gate.watches_accepted) = (true, true))
     }
 
     /// Names the protected space in challenges (RFC 9110 §11.5), also in those of refusals inside of

@@ -10,7 +10,7 @@ use http::{Request, Response};
 use serde::de::DeserializeOwned;
 use tower_service::Service;
 
-use super::{future::ResponseFuture, gate::Gate, header_change::HeaderChange};
+use super::{future::ResponseFuture, gate::Gate};
 use crate::{
     maybe_ready::MaybeReady,
     response::{DefaultRespond, Respond},
@@ -50,13 +50,9 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         if self.gate.is_open(&request) {
-            self.gate.open(&mut request);
+            let change = self.gate.open(&mut request);
             let inherited = self.gate.inherited(|| self.respond.clone());
-            return ResponseFuture::forward(
-                self.inner.call(request),
-                HeaderChange::None,
-                inherited,
-            );
+            return ResponseFuture::forward(self.inner.call(request), change, inherited);
         }
         let (step, location) = self.gate.verify(&request);
         match step {
@@ -67,7 +63,7 @@ where
                         ResponseFuture::forward(self.inner.call(request), change, inherited)
                     }
                     Err(rejection) => {
-                        ResponseFuture::rejected(rejection.answer_with(&self.respond))
+                        ResponseFuture::rejected(self.gate.answer(rejection, &self.respond))
                     }
                 }
             }

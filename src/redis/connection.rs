@@ -12,14 +12,14 @@ use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, FromRedisValue, IntoConnectionInfo, Pipeline,
     RedisResult, Script, ScriptInvocation, Value, aio::MultiplexedConnection, io::tcp::TcpSettings,
 };
-use tokio::{runtime::Handle, time::timeout};
+use tokio::time::timeout;
 
 use super::{
     failure::{FOREIGN, Failure},
     server::{self, Role},
     tls::{Tls, TlsSettings},
 };
-use crate::error::ConfigError;
+use crate::{error::ConfigError, runtime::runtime_with_timer};
 
 /// Connects, and connects again after a fault. A connection that does not answer in time counts
 /// as dead, and the next command gets another one.
@@ -159,6 +159,9 @@ impl Connection {
     }
 
     async fn run_once<T: FromRedisValue>(&self, command: &Command<'_>) -> Result<T, Failure> {
+        if runtime_with_timer().is_none() {
+            return Err(Failure::NoRuntime);
+        }
         let (mut connection, connection_number) = self.connection().await?;
         let outcome = match timeout(self.timeout, command.send(&mut connection)).await {
             Ok(answer) => answer.map_err(Failure::from),
@@ -179,7 +182,7 @@ impl Connection {
         &self,
         response: Duration,
     ) -> Result<MultiplexedConnection, Failure> {
-        if Handle::try_current().is_err() {
+        if runtime_with_timer().is_none() {
             return Err(Failure::NoRuntime);
         }
         match timeout(self.connect_timeout, self.connect(response)).await {

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, unix_seconds},
-    observe::Outage,
+    observe::{DenylistReport, Observer, Outage},
     revocation::{MemoryDenylist, Revocation},
 };
 
@@ -33,6 +33,9 @@ pub(super) struct LocalCopy {
     /// Whether the scripts and the rights were tried.
     pub(super) tried: AtomicBool,
     pub(super) outage: Outage,
+    pub(super) observer: OnceLock<Arc<dyn Observer>>,
+    /// When the observer was last told, as `contact`.
+    told: AtomicU64,
     clock: Arc<dyn Clock>,
     stale_after: u64,
     start: Instant,
@@ -74,6 +77,8 @@ impl LocalCopy {
             progress: Progress::default(),
             tried: AtomicBool::new(false),
             outage: Outage::default(),
+            observer: OnceLock::new(),
+            told: AtomicU64::new(0),
             clock,
             stale_after: u64::try_from(stale_after.as_millis()).unwrap_or(u64::MAX),
             start: Instant::now(),
@@ -88,6 +93,22 @@ impl LocalCopy {
             0 => false,
             contact => self.elapsed().saturating_sub(contact - 1) < self.stale_after,
         }
+    }
+
+    /// Tells the observer of the copy, at most once a second unless it is `at_once`.
+    pub(super) fn report(&self, at_once: bool) {
+        let Some(observer) = self.observer.get() else { return };
+        let now = self.elapsed();
+        let told = self.told.load(Ordering::Relaxed);
+        if !at_once && told != 0 && now.saturating_sub(told) < REPORTED {
+            return;
+        }
+        self.told.store(now.max(1), Ordering::Relaxed);
+        let lag = match self.contact.load(Ordering::Acquire) {
+            0 => None,
+            contact => Some(Duration::from_millis(now.saturating_sub(contact - 1))),
+        };
+        observer.denylist(&DenylistReport::new(lag, self.view.len()));
     }
 
     /// The time since the start, in milliseconds.
@@ -155,6 +176,9 @@ impl LocalCopy {
 
 /// The time that the store holds an answer back while nothing changes.
 pub(super) const BLOCK: Duration = Duration::from_millis(250);
+
+/// How often the observer is told, in milliseconds.
+const REPORTED: u64 = 1000;
 
 /// The longest pause between two attempts to follow.
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(1);

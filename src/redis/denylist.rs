@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{runtime::Handle, task::AbortHandle};
+use tokio::task::AbortHandle;
 
 use super::{
     Redis,
@@ -19,7 +19,9 @@ use crate::{
     clock::{Clock, SystemClock},
     error::{ConfigError, StoreError},
     maybe_ready::MaybeReady,
+    observe::Observer,
     revocation::{Denylist, Revocation, TokenIds},
+    runtime::runtime_with_timer,
 };
 
 /// A denylist in Redis that each process keeps a copy of; cheap to clone, and all clones share
@@ -117,6 +119,7 @@ impl Denylist for RedisDenylist {
         if copy.view.insert(revocation.clone()).is_err() {
             copy.mark_full();
         }
+        copy.report(true);
         // Also if the future is dropped, even before it is polled.
         let unsaved = Unsaved(Some((Arc::clone(&copy), revocation.clone())));
         MaybeReady::pending(async move {
@@ -138,12 +141,18 @@ impl Denylist for RedisDenylist {
         }
         if fresh { MaybeReady::Ready(Ok(false)) } else { self.ask(token) }
     }
+
+    fn observe(&self, observer: Arc<dyn Observer>) {
+        if self.0.copy.observer.set(observer).is_ok() {
+            self.0.copy.report(true);
+        }
+    }
 }
 
 impl DenylistInner {
     /// Starts the task if it does not run and there is a runtime.
     fn tend(&self, follower: Option<Follower>) {
-        let Ok(runtime) = Handle::try_current() else { return };
+        let Some(runtime) = runtime_with_timer() else { return };
         // No code that holds the lock panics.
         let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
         if task.as_ref().is_none_or(AbortHandle::is_finished) {
@@ -290,7 +299,7 @@ impl RedisDenylistBuilder {
                  `timeout` plus 250 ms",
             ));
         }
-        if Handle::try_current().is_err() {
+        if runtime_with_timer().is_none() {
             return Err(unusable(Failure::NoRuntime));
         }
         let copy = LocalCopy::new(self.redis, self.max_revocations, self.stale_after, self.clock);

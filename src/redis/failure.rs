@@ -110,7 +110,9 @@ impl fmt::Display for Failure {
         match self {
             Self::Closed => f.write_str("the Redis server has closed the connection"),
             Self::Late => f.write_str("the Redis server does not answer in time"),
-            Self::NoRuntime => f.write_str("the stores in Redis require a tokio runtime"),
+            Self::NoRuntime => {
+                f.write_str("the stores in Redis require a tokio runtime with a timer")
+            }
             Self::Refused(code) => {
                 write!(f, "the Redis server refuses with {code}")?;
                 match HINTS.iter().find(|(known, _)| known == code) {

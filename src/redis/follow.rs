@@ -45,6 +45,7 @@ pub(super) async fn run(copy: Arc<LocalCopy>, mut follower: Option<Follower>) {
             Ok((next, followed)) => {
                 let is_full = next.full.is_some();
                 follower = Some(next);
+                copy.report(false);
                 // A server may accept connections and then not answer.
                 if followed {
                     if is_full {
@@ -57,6 +58,7 @@ pub(super) async fn run(copy: Arc<LocalCopy>, mut follower: Option<Follower>) {
             }
             Err(failure) => {
                 copy.outage.not_followed(&failure);
+                copy.report(false);
                 sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }

@@ -53,7 +53,7 @@ use crate::{
     clock::{Clock, SystemClock, unix_seconds},
     error::{ConfigError, Error, ErrorKind, StoreError},
     maybe_ready::MaybeReady,
-    observe::{self, Outage},
+    observe::{self, Observer, Observers, Outage, RefreshOutcome},
     random::random,
     rules::seconds,
 };
@@ -73,6 +73,7 @@ struct RefreshInner {
     max_sessions: usize,
     clock: Box<dyn Clock>,
     outage: Outage,
+    observers: Observers,
 }
 
 impl RefreshTokens {
@@ -86,6 +87,7 @@ impl RefreshTokens {
             grace: Duration::from_secs(10),
             max_sessions: 100,
             clock: Box::new(SystemClock),
+            observers: Observers::default(),
         }
     }
 
@@ -188,7 +190,10 @@ impl RefreshTokens {
     ///
     /// If the answer is lost, the token gives the same successor again within the grace.
     pub async fn rotate(&self, token: &str) -> Result<IssuedToken, Error> {
-        let parts = Parts::read(token).ok_or_else(|| Error::new(ErrorKind::RefreshToken))?;
+        let Some(parts) = Parts::read(token) else {
+            self.tell(RefreshOutcome::Unknown);
+            return Err(Error::new(ErrorKind::RefreshToken));
+        };
         let (now, salt) = (self.now(), Digest::new(random()?));
         let next = parts.successor(salt);
         let rotation = Rotation {
@@ -201,7 +206,9 @@ impl RefreshTokens {
             idle: self.0.idle,
         };
         let displaced = Vec::new();
-        match self.wait_for(self.0.store.rotate(rotation)).await? {
+        let rotated = self.wait_for(self.0.store.rotate(rotation)).await;
+        self.tell(outcome_of(&rotated));
+        match rotated? {
             Rotated::Rotated(session) => {
                 Ok(IssuedToken { token: next.to_token(), session, repeated: false, displaced })
             }
@@ -302,8 +309,24 @@ impl RefreshTokens {
         self.0.outage.record("refresh tokens", answer.await)
     }
 
+    fn tell(&self, outcome: RefreshOutcome) {
+        self.0.observers.tell(|observer| observer.refreshed(outcome));
+    }
+
     fn now(&self) -> i64 {
         unix_seconds(self.0.clock.now())
+    }
+}
+
+/// What observers are told of an answer of the store.
+fn outcome_of(rotated: &Result<Rotated, Error>) -> RefreshOutcome {
+    match rotated {
+        Ok(Rotated::Rotated(_)) => RefreshOutcome::Rotated,
+        Ok(Rotated::Repeated { .. }) => RefreshOutcome::Repeated,
+        Ok(Rotated::Reused(_)) => RefreshOutcome::Reused,
+        Ok(Rotated::Expired) => RefreshOutcome::Expired,
+        Ok(Rotated::Unknown) => RefreshOutcome::Unknown,
+        Err(_) => RefreshOutcome::Unavailable,
     }
 }
 
@@ -386,6 +409,7 @@ impl IssuedToken {
 /// - grace: 10 s
 /// - sessions of a subject: at most 100
 /// - clock: the system clock
+/// - observers: none
 #[must_use = "a builder does nothing until it is built"]
 pub struct RefreshTokensBuilder {
     store: Box<dyn RefreshStore>,
@@ -395,6 +419,7 @@ pub struct RefreshTokensBuilder {
     grace: Duration,
     max_sessions: usize,
     clock: Box<dyn Clock>,
+    observers: Observers,
 }
 
 impl RefreshTokensBuilder {
@@ -438,6 +463,18 @@ impl RefreshTokensBuilder {
         self
     }
 
+    /// Adds an observer, which is told [what became of each token](Observer::refreshed) that was
+    /// presented; see the [observers](crate::observe). Default: none.
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observers.add(observer);
+        self
+    }
+
+    pub(crate) fn observers(mut self, observers: Observers) -> Self {
+        self.observers = observers;
+        self
+    }
+
     /// Builds the refresh tokens.
     ///
     /// # Errors
@@ -467,6 +504,7 @@ impl RefreshTokensBuilder {
             max_sessions: self.max_sessions,
             clock: self.clock,
             outage: Outage::default(),
+            observers: self.observers,
         })))
     }
 }

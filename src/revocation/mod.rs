@@ -53,7 +53,7 @@ use crate::{
     claims::RegisteredClaims,
     error::{ConfigError, Error, ErrorKind, StoreError},
     maybe_ready::MaybeReady,
-    observe::Outage,
+    observe::{Observer, Observers, Outage},
 };
 
 /// A list of revocations.
@@ -75,6 +75,13 @@ pub trait Denylist: Send + Sync + 'static {
     ///
     /// The store cannot be reached.
     fn is_revoked(&self, token: TokenIds<'_>) -> MaybeReady<Result<bool, StoreError>>;
+
+    /// Reports its [state](Observer::denylist) to this observer from now on. A verifier that has
+    /// an observer calls it when it is built. Several verifiers may share a list: report to the
+    /// first observer only. Default: nothing is reported.
+    fn observe(&self, observer: Arc<dyn Observer>) {
+        _ = observer;
+    }
 }
 
 impl<D: Denylist + ?Sized> Denylist for Arc<D> {
@@ -84,6 +91,10 @@ impl<D: Denylist + ?Sized> Denylist for Arc<D> {
 
     fn is_revoked(&self, token: TokenIds<'_>) -> MaybeReady<Result<bool, StoreError>> {
         (**self).is_revoked(token)
+    }
+
+    fn observe(&self, observer: Arc<dyn Observer>) {
+        (**self).observe(observer);
     }
 }
 
@@ -125,6 +136,12 @@ impl Revocations {
 
     pub(crate) fn fails_open(&self) -> bool {
         self.fail_open
+    }
+
+    pub(crate) fn observe(&self, observers: &Observers) {
+        if let (Some(list), Some(observer)) = (&self.list, observers.to_one()) {
+            list.observe(observer);
+        }
     }
 
     pub(crate) fn is_configured(&self) -> bool {

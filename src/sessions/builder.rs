@@ -7,7 +7,7 @@ use crate::{
     error::{ConfigError, Error},
     issue::{Grant, TokenCookies, TokenIssuer},
     maybe_ready::MaybeReady,
-    observe::Outage,
+    observe::{Observer, Observers, Outage},
     refresh::{MemoryRefreshStore, RefreshTokens, Session},
     revocation::{Denylist, MemoryDenylist},
     source::TokenSources,
@@ -23,6 +23,7 @@ use crate::{
 /// - denylist: in memory
 /// - cookies: [`TokenCookies::new`]
 /// - claims of an access token: the subject, client and scope of the session
+/// - observers: none
 #[must_use = "a builder does nothing until it is built"]
 pub struct SessionsBuilder {
     issuer: TokenIssuer,
@@ -30,13 +31,21 @@ pub struct SessionsBuilder {
     denylist: Option<Arc<dyn Denylist>>,
     cookies: TokenCookies,
     grant: Option<Box<MakeGrant>>,
+    observers: Observers,
 }
 
 impl Sessions {
     /// Starts to build sessions whose access tokens are signed by this issuer.
     pub fn builder(issuer: TokenIssuer) -> SessionsBuilder {
         let cookies = TokenCookies::new();
-        SessionsBuilder { issuer, refresh: None, denylist: None, cookies, grant: None }
+        SessionsBuilder {
+            issuer,
+            refresh: None,
+            denylist: None,
+            cookies,
+            grant: None,
+            observers: Observers::default(),
+        }
     }
 }
 
@@ -100,6 +109,17 @@ impl SessionsBuilder {
         self
     }
 
+    /// Adds an observer of [refresh tokens](Observer::refreshed), of the denylist, and of the
+    /// verifiers that [`Sessions::verifier_builder`] makes; see [`observe`](crate::observe). Default:
+    /// none.
+    ///
+    /// Refresh tokens that were [set](Self::refresh_tokens) have
+    /// [their own](crate::refresh::RefreshTokensBuilder::observer).
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observers.add(observer);
+        self
+    }
+
     /// Builds the sessions.
     ///
     /// # Errors
@@ -111,14 +131,15 @@ impl SessionsBuilder {
         let refresh = match self.refresh {
             Some(refresh) => refresh,
             None => {
-                RefreshTokens::builder(MemoryRefreshStore::new()).clock(clock.clone()).build()?
+                let refresh = RefreshTokens::builder(MemoryRefreshStore::new());
+                refresh.clock(clock.clone()).observers(self.observers.clone()).build()?
             }
         };
         let denylist = self.denylist.unwrap_or_else(|| Arc::new(MemoryDenylist::with_clock(clock)));
         let mut sources = TokenSources::new();
         sources.add(self.cookies.source());
         Ok(Sessions(Arc::new(SessionsInner {
-            verifier: verifier(&self.issuer, &denylist).build()?,
+            verifier: verifier(&self.issuer, &denylist, &self.observers).build()?,
             issuer: self.issuer,
             refresh,
             denylist,
@@ -126,6 +147,7 @@ impl SessionsBuilder {
             cookies: self.cookies,
             sources,
             grant: self.grant,
+            observers: self.observers,
             outage: Outage::default(),
         })))
     }

@@ -116,7 +116,7 @@ use crate::{
     issue::{AccessToken, Body, Grant, TokenCookies, TokenIssuer},
     layer::JwtAuthLayer,
     maybe_ready::MaybeReady,
-    observe::{self, Outage},
+    observe::{self, Observers, Outage},
     refresh::{IssuedToken, RefreshTokens, TokenStatus},
     revocation::{Denylist, Revocation},
     source::TokenSources,
@@ -141,6 +141,7 @@ struct SessionsInner {
     grant: Option<Box<MakeGrant>>,
     /// Verifies the access token that logs out.
     verifier: Verifier<RegisteredClaims>,
+    observers: Observers,
     outage: Outage,
 }
 
@@ -394,7 +395,7 @@ impl Sessions {
     /// Starts to build a verifier for these sessions: with the issuer's keys, name and audience,
     /// and with the denylist. It accepts only access tokens (RFC 9068).
     pub fn verifier_builder(&self) -> VerifierBuilder {
-        verifier(&self.0.issuer, &self.0.denylist)
+        verifier(&self.0.issuer, &self.0.denylist, &self.0.observers)
     }
 
     /// The cookies.
@@ -464,13 +465,18 @@ impl Sessions {
 }
 
 /// A builder of a verifier for the tokens of this issuer.
-fn verifier(issuer: &TokenIssuer, denylist: &Arc<dyn Denylist>) -> VerifierBuilder {
+fn verifier(
+    issuer: &TokenIssuer,
+    denylist: &Arc<dyn Denylist>,
+    observers: &Observers,
+) -> VerifierBuilder {
     let audiences = issuer.audiences();
     let builder = Verifier::builder()
         .keys(issuer.key_source())
         .access_tokens_only()
         .denylist(Arc::clone(denylist))
-        .clock(issuer.clock());
+        .clock(issuer.clock())
+        .observers(observers.clone());
     audiences.fold(builder, VerifierBuilder::audience)
 }
 

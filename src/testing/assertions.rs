@@ -11,7 +11,7 @@ use crate::{
     verifier::Claims,
 };
 
-/// What the assertions look at: a response, or the result of
+/// The argument of the assertions: a response, or the result of
 /// [`Verifier::verify`](crate::Verifier::verify).
 pub trait Outcome {
     /// The error that this crate has left: in the extensions of a response.

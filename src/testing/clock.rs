@@ -10,7 +10,7 @@ use crate::clock::{Clock, unix_seconds};
 
 /// A clock that a test moves; cheap to clone, and all clones show the same time.
 ///
-/// It stands still until it is moved. Give the same clock to everything that decides by the time:
+/// Its time changes only when it is moved. Give the same clock to everything that decides by the time:
 /// [`TestIssuer::with_clock`](super::TestIssuer::with_clock) gives it to the verifiers that
 /// [`verifier_builder`](super::TestIssuer::verifier_builder) starts, and the builders of verifiers,
 /// stores, issuers and refresh tokens have a method `clock`. `Sessions` uses that of its issuer.

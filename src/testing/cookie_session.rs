@@ -124,8 +124,8 @@ impl CookieSession {
         Some(&cookie.value)
     }
 
-    /// The header `Cookie` of a request for this path, for a client that is not
-    /// [`http::request::Builder`]; `None` if no cookie is for it.
+    /// The header `Cookie` of a request to this path, or `None` if no cookie has a path that fits.
+    /// Use it with an HTTP client such as reqwest.
     ///
     /// # Panics
     ///

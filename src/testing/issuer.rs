@@ -65,7 +65,7 @@ use crate::{
 ///
 /// # Panics
 ///
-/// Its methods panic where a builder of this crate returns an error: a test has no better use of it.
+/// Its methods panic where a builder of this crate returns an error.
 #[derive(Clone)]
 pub struct TestIssuer(Arc<Inner>);
 
@@ -204,7 +204,7 @@ impl TestIssuer {
             .clock(Arc::clone(&self.0.clock))
     }
 
-    /// The key that signs, for an issuer of your own.
+    /// The key that signs now. Use it to build an issuer of your own.
     #[must_use]
     pub fn signing_key(&self) -> SigningKey {
         self.lock().signing.clone()
@@ -216,7 +216,7 @@ impl TestIssuer {
         self.lock().signing.kid().to_owned()
     }
 
-    /// The public key as PEM, for an application that reads such a text.
+    /// The public key as PEM. Use it if the application reads its key from such a text.
     ///
     /// # Panics
     ///

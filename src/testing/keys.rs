@@ -10,7 +10,7 @@ use crate::{
     issue::SigningKey,
 };
 
-/// What a key is for.
+/// The use of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Use {
     /// It signs the tokens of its issuer.

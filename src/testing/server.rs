@@ -82,7 +82,7 @@ struct Shared {
     metadata_fetches: AtomicUsize,
 }
 
-/// What goes wrong.
+/// A fault of the server.
 #[derive(Clone, Copy, Debug)]
 enum Fault {
     None,

@@ -105,7 +105,6 @@ impl<V> TokenCache<V> {
     }
 
     /// Its present size in bytes.
-    #[cfg(test)]
     pub(crate) fn bytes(&self) -> usize {
         self.table.get().map_or(0, |table| table.counters.bytes.load(Relaxed))
     }
@@ -129,8 +128,8 @@ impl<'a, V> Place<'a, V> {
         table.admit(self.position, self.text, most)
     }
 
-    /// Keeps a value for the text, which is admitted, unless it is too large. `bytes` is the
-    /// size of the value. An old value goes if it `is_over`.
+    /// Keeps a value for the text, which is admitted, unless it is too large, and says whether it
+    /// does. `bytes` is the size of the value. An old value goes if it `is_over`.
     pub(crate) fn insert(
         &self,
         admission: Admission,
@@ -138,22 +137,22 @@ impl<'a, V> Place<'a, V> {
         value: V,
         bytes: usize,
         is_over: impl Fn(&V) -> bool,
-    ) {
-        let Some(table) = self.cache.table.get() else { return };
+    ) -> bool {
+        let Some(table) = self.cache.table.get() else { return false };
         let most = self.cache.most;
         let bytes = bytes.saturating_add(text.len()).saturating_add(OVERHEAD);
         // One value must not take the room of many.
         if bytes > most / 4 {
-            return;
+            return false;
         }
         table.sweep(is_over);
         // Reserved before it is used, so that many threads together keep to the limit.
         let (reserved, sum) = Reserved::take(table, bytes);
         let slot = table.pick_slot(self.position, admission, sum.saturating_sub(most));
-        if let Some(slot) = slot {
-            let text = Zeroizing::new(Box::from(text));
-            table.put(self.position, slot, Entry { text, value, bytes: reserved.keep() });
-        }
+        let Some(slot) = slot else { return false };
+        let text = Zeroizing::new(Box::from(text));
+        table.put(self.position, slot, Entry { text, value, bytes: reserved.keep() });
+        true
     }
 }
 

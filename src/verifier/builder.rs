@@ -20,6 +20,7 @@ use crate::{
     error::ConfigError,
     few::SharedTexts,
     keys::{IntoKeySource, KeySource, KeySources},
+    observe::{Observer, Observers},
     revocation::{Denylist, Revocations},
     rules::{self, Rules, Types},
     token::{self, RequiredHeader},
@@ -46,6 +47,7 @@ use crate::{
 /// - cache of verified tokens: at most 16 MiB
 /// - rules in the shadow: none
 /// - clock: that of the system
+/// - observers: none
 #[must_use = "a builder does nothing until it is built"]
 pub struct VerifierBuilder<C = RegisteredClaims> {
     keys: Result<Vec<KeySource>, ConfigError>,
@@ -73,6 +75,7 @@ pub struct VerifierBuilder<C = RegisteredClaims> {
     cache: Cache,
     log: LogOptions,
     shadow: ShadowRules,
+    observers: Observers,
 }
 
 impl Verifier {
@@ -134,6 +137,7 @@ impl VerifierBuilder {
             cache: self.cache,
             log: self.log,
             shadow: self.shadow,
+            observers: self.observers,
         }
     }
 }
@@ -166,6 +170,7 @@ impl<C> VerifierBuilder<C> {
             cache: Cache::default(),
             log: LogOptions::default(),
             shadow: ShadowRules::default(),
+            observers: Observers::default(),
         }
     }
 
@@ -464,6 +469,28 @@ impl<C> VerifierBuilder<C> {
         self
     }
 
+    /// Adds an observer, which is told of decisions, keys and the denylist; see
+    /// [`observe`](crate::observe). Layers with this verifier use it, too. Default: none.
+    ///
+    /// # Example: metrics
+    /// ```
+    /// # #[cfg(feature = "metrics")] {
+    /// use tower_jwt_auth::{Key, Verifier, observe::MetricsObserver};
+    ///
+    /// let verifier = Verifier::builder()
+    ///     .issuer("https://login.example.com")
+    ///     .audience("https://api.example.com")
+    ///     .keys(Key::hs256([7; 32]))
+    ///     .observer(MetricsObserver::new())
+    ///     .build()?;
+    /// # }
+    /// # Ok::<(), tower_jwt_auth::ConfigError>(())
+    /// ```
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observers.add(observer);
+        self
+    }
+
     /// Shows in the events of refusals what a token says whose signature was not verified: its
     /// `alg`, `typ` and `kid`, and its claims where they were read before a key was fetched. Texts
     /// are escaped, and cut at 64 characters. Default: only values of verified tokens are shown.
@@ -475,8 +502,8 @@ impl<C> VerifierBuilder<C> {
     }
 
     /// Shows the subject in the events of the verifier's refusals, where the signature was verified.
-    /// A refusal by a [policy](crate::authorize) does not show it. Default: it
-    /// is not shown, because it is personal data in many services. For requests that pass, see
+    /// A refusal by a [policy](crate::authorize), and one of a [cached rule](CachedRule), which several
+    /// requests may share, do not show it. Default: it is not shown, because it is personal data in many services. For requests that pass, see
     /// [`JwtAuthLayer::record_subject`](crate::JwtAuthLayer::record_subject).
     pub fn log_subject(mut self) -> Self {
         self.log.subject = true;
@@ -522,6 +549,12 @@ impl<C> VerifierBuilder<C> {
     /// Opens the settings that take protection away.
     pub fn dangerous(self) -> DangerousVerifierBuilder<C> {
         DangerousVerifierBuilder(self)
+    }
+
+    #[cfg(feature = "issue")]
+    pub(crate) fn observers(mut self, observers: Observers) -> Self {
+        self.observers = observers;
+        self
     }
 
     /// Adds a required claim, once.
@@ -614,7 +647,8 @@ impl<C: Send + Sync + 'static> VerifierBuilder<C> {
             any_padding: self.any_padding,
             is_cached: self.cache.is_on(),
         };
-        Ok(Verifier::new(Engines::One(Arc::new(engine)), self.cache))
+        engine.observe(&self.observers, None);
+        Ok(Verifier::new(Engines::One(Arc::new(engine)), self.cache, self.observers))
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{
     error::{Error, ErrorKind},
     keys::{AskedSource, Generation, KeySources, StillTrusted, is_id},
     maybe_ready::MaybeReady,
+    observe::Observers,
     revocation::Revocations,
     token::{Compact, DecodeBuf},
 };
@@ -79,7 +80,10 @@ impl<C: DeserializeOwned + 'static> Engine<C> {
                 continue;
             };
             match pipeline::attempt(&self.checks, token, trusted) {
-                Ok(claims) => return Ok((claims, trusted.generation())),
+                Ok(claims) => {
+                    loaded.note_expiry(token, claims.registered().expires_at());
+                    return Ok((claims, trusted.generation()));
+                }
                 Err(AttemptError::Token(error)) => return Err(Failure::Final(error)),
                 Err(AttemptError::BoundToAnother(error)) => refusal = Some(error),
                 Err(AttemptError::Keys(miss)) => {
@@ -120,7 +124,10 @@ impl<C: DeserializeOwned + 'static> Engine<C> {
                 continue;
             };
             match pipeline::attempt(&self.checks, token, key.trusted()) {
-                Ok(claims) => return Ok(Some((claims, key.trusted().generation()))),
+                Ok(claims) => {
+                    source.note_verified(&key);
+                    return Ok(Some((claims, key.trusted().generation())));
+                }
                 Err(AttemptError::Token(error)) => return Err(error),
                 Err(AttemptError::BoundToAnother(error)) => *refusal = Some(error),
                 Err(AttemptError::Keys(miss)) => {
@@ -143,6 +150,18 @@ impl<C> Engine<C> {
     /// The trusted issuers; `None` if every issuer is trusted.
     pub(super) fn issuers(&self) -> Option<&[Arc<str>]> {
         self.checks.rules.issuers.as_deref()
+    }
+
+    /// Has the keys and the denylist tell these observers, under the name of this issuer if it must
+    /// not be their own.
+    pub(super) fn observe(&self, observers: &Observers, issuer: Option<&str>) {
+        if !observers.is_empty() {
+            self.keys.observe(observers, issuer);
+            self.revocations.observe(observers);
+            if let Some(shadow) = &self.checks.shadow {
+                shadow.observed.set(observers, issuer);
+            }
+        }
     }
 
     /// The trusted issuer of this name, as the engine keeps it.

@@ -128,8 +128,7 @@ impl Checks {
         }
         let (expected, seen) = match error.kind() {
             ErrorKind::AlgorithmNotAllowed => {
-                let names = self.algorithms.iter().map(|algorithm| algorithm.name());
-                (Some(list(names)), Some(header.algorithm().name()))
+                (Some(self.algorithm_names()), Some(header.algorithm().name()))
             }
             ErrorKind::TokenType => (Some(self.types()), header.typ()),
             ErrorKind::UnknownKey | ErrorKind::Signature => (None, header.kid()),
@@ -157,6 +156,10 @@ impl Checks {
         self.rules.issuers.as_deref().map(|names| list(texts(names)))
     }
 
+    fn algorithm_names(&self) -> Box<str> {
+        list(self.algorithms.iter().map(|algorithm| algorithm.name()))
+    }
+
     fn types(&self) -> Box<str> {
         match &self.rules.types {
             Types::Usual => "none, JWT, at+jwt".into(),
@@ -168,7 +171,19 @@ impl Checks {
     /// for.
     #[cold]
     pub(super) fn unverified(&self, error: Error) -> Error {
-        if self.log.unverified { error } else { error.without_values() }
+        let error = if self.log.unverified { error } else { error.without_values() };
+        let is_explained = error.detail().is_some_and(|detail| detail.issuer.is_some());
+        if is_explained || !observe::tells_refusals() {
+            return error;
+        }
+        let is_of_algorithm = *error.kind() == ErrorKind::AlgorithmNotAllowed;
+        let seen = error.detail().and_then(|detail| detail.seen.clone());
+        error.with_detail(Detail {
+            issuer: self.issuers(),
+            expected: is_of_algorithm.then(|| self.algorithm_names()),
+            seen,
+            ..Detail::default()
+        })
     }
 }
 

@@ -37,12 +37,12 @@ impl<C> Verifier<C> {
     pub fn lint(&self) -> LintReport {
         let mut report = LintReport::default();
         match &self.0.engines {
-            Engines::One(engine) => {
+            Engines::One(engine) | Engines::ObservedOne(engine) => {
                 for lint in Lint::ALL.iter().filter(|lint| engine.has(**lint, false)) {
                     report.add(*lint, engine.place_of(*lint));
                 }
             }
-            Engines::ByIssuer(engines) => {
+            Engines::ByIssuer(engines) | Engines::ObservedByIssuer(engines) => {
                 let mut all: Vec<_> = engines.names();
                 all.sort();
                 let all: Vec<_> =

@@ -94,8 +94,9 @@ mod pipeline;
 mod rule;
 mod shadow;
 mod verification;
+mod watch;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Instant};
 
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
@@ -118,6 +119,7 @@ pub use self::{
 use self::{
     cache::CachedToken,
     engine::{Engine, Failure},
+    watch::Watch,
 };
 #[cfg(feature = "remote")]
 use crate::keys::remote::RemoteKeys;
@@ -125,6 +127,7 @@ use crate::{
     claims::RegisteredClaims,
     error::Error,
     maybe_ready::MaybeReady,
+    observe::{CacheLookup, Observers},
     source::RawToken,
     token_cache::{Hit, Place, TokenCache},
 };
@@ -139,8 +142,11 @@ pub struct Verifier<C = RegisteredClaims>(Arc<VerifierInner<C>>);
 
 struct VerifierInner<C> {
     engines: Engines<C>,
-    /// The tokens that were verified a moment ago.
+    /// The tokens that were verified a moment ago. None are kept beside [`timed`](Self::timed).
     cache: Option<TokenCache<CachedToken<C>>>,
+    watch: Watch,
+    /// The verifier that verifies in the place of this one, which measures its time.
+    timed: Option<Verifier<C>>,
 }
 
 /// The place of a token in the cache.
@@ -152,6 +158,34 @@ enum Engines<C> {
     One(Arc<Engine<C>>),
     /// One for each issuer.
     ByIssuer(Arc<IssuerEngines<C>>),
+    /// One for all tokens, of which observers are told. It is known with the number of engines, so
+    /// that a token that is known takes one question for both.
+    ObservedOne(Arc<Engine<C>>),
+    /// One for each issuer, and observers are told.
+    ObservedByIssuer(Arc<IssuerEngines<C>>),
+}
+
+impl<C> Engines<C> {
+    /// The same, and observers are told.
+    fn observed(self) -> Self {
+        match self {
+            Self::One(engine) | Self::ObservedOne(engine) => Self::ObservedOne(engine),
+            Self::ByIssuer(engines) | Self::ObservedByIssuer(engines) => {
+                Self::ObservedByIssuer(engines)
+            }
+        }
+    }
+}
+
+impl<C> Clone for Engines<C> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::One(engine) => Self::One(Arc::clone(engine)),
+            Self::ByIssuer(engines) => Self::ByIssuer(Arc::clone(engines)),
+            Self::ObservedOne(engine) => Self::ObservedOne(Arc::clone(engine)),
+            Self::ObservedByIssuer(engines) => Self::ObservedByIssuer(Arc::clone(engines)),
+        }
+    }
 }
 
 /// The engine for a token, as it was at one moment.
@@ -171,9 +205,22 @@ impl<C> EngineRef<'_, C> {
 }
 
 impl<C: Send + Sync + 'static> Verifier<C> {
-    fn new(engines: Engines<C>, cache: Cache) -> Self {
+    fn new(engines: Engines<C>, cache: Cache, observers: Observers) -> Self {
         any_claims::register::<C>();
-        Self(Arc::new(VerifierInner { engines, cache: cache.start() }))
+        if observers.is_empty() {
+            return Self::with(engines, cache, observers, None);
+        }
+        let engines = engines.observed();
+        if !observers.times_verification() {
+            return Self::with(engines, cache, observers, None);
+        }
+        let timed = Self::with(engines.clone(), cache, observers.clone(), None);
+        Self::with(engines, Cache::off(), observers, Some(timed))
+    }
+
+    fn with(engines: Engines<C>, cache: Cache, observers: Observers, timed: Option<Self>) -> Self {
+        let (cache, watch) = (cache.start(), Watch::new(observers));
+        Self(Arc::new(VerifierInner { engines, cache, watch, timed }))
     }
 }
 
@@ -230,18 +277,23 @@ impl<C> Verifier<C> {
     #[must_use]
     pub fn remote_keys(&self) -> &[RemoteKeys] {
         match &self.0.engines {
-            Engines::One(engine) => engine.keys.remote(),
-            Engines::ByIssuer(_) => &[],
+            Engines::One(engine) | Engines::ObservedOne(engine) => engine.keys.remote(),
+            Engines::ByIssuer(_) | Engines::ObservedByIssuer(_) => &[],
         }
     }
 }
 
 impl<C> Verifier<C> {
+    /// The observers, which the layers use, too.
+    pub(crate) fn observers(&self) -> &Observers {
+        self.0.watch.observers()
+    }
+
     /// The engine; `None` if each issuer has its own.
     fn engine(&self) -> Option<&Arc<Engine<C>>> {
         match &self.0.engines {
-            Engines::One(engine) => Some(engine),
-            Engines::ByIssuer(_) => None,
+            Engines::One(engine) | Engines::ObservedOne(engine) => Some(engine),
+            Engines::ByIssuer(_) | Engines::ObservedByIssuer(_) => None,
         }
     }
 }
@@ -262,14 +314,26 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     /// Verifies a token that was found in a request.
     #[inline]
     pub(crate) fn verify_raw(&self, token: &RawToken<'_>) -> MaybeReady<Result<Claims<C>, Error>> {
-        let place = self.0.cache.as_ref().map(|cache| cache.place(token.as_bytes()));
-        if let Some(place) = &place
-            && let Some(hit) = place.get()
+        let Some(cache) = &self.0.cache else { return self.verify_uncached(token) };
+        let place = cache.place(token.as_bytes());
+        if let Some(hit) = place.get()
             && let Some(answer) = self.verify_cached(&hit)
         {
             return answer;
         }
-        self.verify_unknown(token, place).unwrap_or_else(|error| MaybeReady::Ready(Err(error)))
+        self.verify_unknown(token, Some(place))
+    }
+
+    /// Verifies a token where none is kept, at least not here.
+    #[cold]
+    fn verify_uncached(&self, token: &RawToken<'_>) -> MaybeReady<Result<Claims<C>, Error>> {
+        match &self.0.timed {
+            Some(timed) => {
+                let began = Instant::now();
+                self.0.watch.time(began, timed.verify_raw(token))
+            }
+            None => self.verify_unknown(token, None),
+        }
     }
 
     /// Verifies a token that is not in the cache.
@@ -278,11 +342,26 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         &self,
         token: &RawToken<'_>,
         place: Option<CachePlace<'_, C>>,
+    ) -> MaybeReady<Result<Claims<C>, Error>> {
+        if place.is_some() {
+            self.0.watch.looked_up(CacheLookup::Miss);
+        }
+        self.find_engine(token, place).unwrap_or_else(|error| MaybeReady::Ready(Err(error)))
+    }
+
+    /// Verifies a token with the engine of its issuer.
+    #[inline]
+    fn find_engine(
+        &self,
+        token: &RawToken<'_>,
+        place: Option<CachePlace<'_, C>>,
     ) -> Result<MaybeReady<Result<Claims<C>, Error>>, Error> {
         let token = token.text()?;
         match &self.0.engines {
-            Engines::One(engine) => self.verify_new(engine, token, place),
-            Engines::ByIssuer(engines) => {
+            Engines::One(engine) | Engines::ObservedOne(engine) => {
+                self.verify_new(engine, token, place)
+            }
+            Engines::ByIssuer(engines) | Engines::ObservedByIssuer(engines) => {
                 let issuer = engines.issuer_of(token)?;
                 match engines.load(&issuer) {
                     Some(loaded) => self.verify_new(loaded.engine(), token, place),
@@ -333,34 +412,57 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         let Some(place) = place.filter(|_| engine.is_cached) else {
             return Ok(engine.finish(claims));
         };
-        let Some(admission) = place.admit() else { return Ok(engine.finish(claims)) };
+        let Some(admission) = place.admit() else {
+            self.0.watch.looked_up(CacheLookup::Full);
+            return Ok(engine.finish(claims));
+        };
         let cached = CachedToken::new(&claims, generation, engine.id);
         let answer = engine.finish(claims);
         if !matches!(answer, MaybeReady::Ready(Err(_))) {
             let bytes = cached.bytes();
-            place.insert(admission, token, cached, bytes, |old| self.is_over(old));
+            let kept = place.insert(admission, token, cached, bytes, |old| self.is_over(old));
+            if !self.0.watch.observers().is_empty() {
+                self.tell_kept(kept);
+            }
         }
         Ok(answer)
+    }
+
+    /// Tells that a token was kept or was too large, and how large the cache is now.
+    #[cold]
+    fn tell_kept(&self, kept: bool) {
+        if !kept {
+            self.0.watch.looked_up(CacheLookup::Full);
+        }
+        self.0.watch.resized(self.0.cache.as_ref().map_or(0, TokenCache::bytes));
     }
 
     /// Whether a token that is kept will not pass any more.
     fn is_over(&self, cached: &CachedToken<C>) -> bool {
         let may_pass = |engine: &Engine<C>| cached.is_by(engine.id) && !engine.is_over(cached);
         match &self.0.engines {
-            Engines::One(engine) => !may_pass(engine),
-            Engines::ByIssuer(engines) => {
+            Engines::One(engine) | Engines::ObservedOne(engine) => !may_pass(engine),
+            Engines::ByIssuer(engines) | Engines::ObservedByIssuer(engines) => {
                 let engine = cached.registered().issuer().and_then(|issuer| engines.get(issuer));
                 !engine.is_some_and(|engine| may_pass(&engine))
             }
         }
     }
 
-    /// The engine that verifies the tokens of this one's issuer now.
+    /// The engine that verifies the tokens of this one's issuer now. Tells that the token was found.
     #[inline]
     fn engine_of(&self, cached: &CachedToken<C>) -> Option<EngineRef<'_, C>> {
         match &self.0.engines {
             Engines::One(engine) => Some(EngineRef::One(engine)),
+            Engines::ObservedOne(engine) => {
+                self.0.watch.looked_up(CacheLookup::Hit);
+                Some(EngineRef::One(engine))
+            }
             Engines::ByIssuer(engines) => {
+                engines.load(cached.registered().issuer()?).map(EngineRef::ByIssuer)
+            }
+            Engines::ObservedByIssuer(engines) => {
+                self.0.watch.looked_up(CacheLookup::Hit);
                 engines.load(cached.registered().issuer()?).map(EngineRef::ByIssuer)
             }
         }
@@ -392,7 +494,7 @@ impl<C> Clone for Verifier<C> {
 impl<C> fmt::Debug for Verifier<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0.engines {
-            Engines::One(engine) => {
+            Engines::One(engine) | Engines::ObservedOne(engine) => {
                 let mut shown = f.debug_struct("Verifier");
                 shown
                     .field("keys", &engine.keys)
@@ -404,7 +506,9 @@ impl<C> fmt::Debug for Verifier<C> {
                 }
                 shown.finish_non_exhaustive()
             }
-            Engines::ByIssuer(engines) => f.debug_tuple("Verifier").field(engines).finish(),
+            Engines::ByIssuer(engines) | Engines::ObservedByIssuer(engines) => {
+                f.debug_tuple("Verifier").field(engines).finish()
+            }
         }
     }
 }

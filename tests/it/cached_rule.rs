@@ -75,6 +75,25 @@ impl Asked {
     }
 }
 
+#[tokio::test]
+async fn clones_share_their_verdicts_unless_they_are_set() {
+    let asked = Asked::default();
+    let rule = asked.rule();
+    let of = |rule: CachedRule| builder().cached_rule(rule).build().unwrap();
+    let verifiers: [Verifier; 3] = [of(rule.clone()), of(rule.clone()), of(rule.clone())];
+    let token = token("alice");
+    for verifier in &verifiers {
+        assert_eq!(status(verifier.verify(&token).await), 200);
+    }
+    assert_eq!(asked.calls(), 1);
+    let others: [Verifier; 2] =
+        [of(rule.clone().lifetime(Duration::from_secs(5))), of(rule.max_entries(1))];
+    for verifier in &others {
+        assert_eq!(status(verifier.verify(&token).await), 200);
+    }
+    assert_eq!(asked.calls(), 3);
+}
+
 fn status(answer: Result<Claims, Error>) -> u16 {
     answer.map_or_else(|error| error.status().as_u16(), |_| 200)
 }

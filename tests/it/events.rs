@@ -12,7 +12,7 @@ use tower_jwt_auth::{
     extract::{Authorized, Subject},
     keys::by_id::KeysById,
     response::Rejection,
-    verifier::{CachedRule, Issuers, RuleError},
+    verifier::{Issuers, RuleError},
 };
 
 use crate::{
@@ -243,13 +243,9 @@ fn an_event_has_what_was_expected_and_seen() {
         assert!(told_of(&subjects, &of(changes)).contains("subject=\"alice\""));
     }
     let waits = |_: Claims| async { Err(RuleError::refuse("no")) };
-    for refusing in [
-        verifier().log_subject().async_rule(waits),
-        verifier().log_subject().cached_rule(CachedRule::new(|_: &Claims| 0, waits)),
-    ] {
-        let event = told_of(&refusing.build().unwrap(), &of(json!({})));
-        assert!(event.contains("subject=\"alice\"") && event.contains("kind=\"rule\""), "{event}");
-    }
+    let refusing = verifier().log_subject().async_rule(waits).build().unwrap();
+    let event = told_of(&refusing, &of(json!({})));
+    assert!(event.contains("subject=\"alice\"") && event.contains("kind=\"rule\""), "{event}");
     for changes in [json!({"cnf": {"jkt": "x"}}), json!({"client_id": "other"})] {
         let event = told_of(&subjects, &of(changes));
         assert!(event.contains("subject=\"alice\"") && event.contains("issuer="), "{event}");
@@ -332,4 +328,28 @@ fn a_span_around_gets_the_subject_if_asked() {
     let layer = || JwtAuthLayer::new(builder::<RegisteredClaims>().build().unwrap());
     assert!(of(layer().record_subject()).contains("request{subject=\"alice\"}"));
     assert!(!of(layer()).contains("alice"));
+}
+
+#[test]
+fn a_text_of_the_application_cannot_forge_a_line() {
+    let lines = "tenant \"a\"\r\nINFO forged\u{1b}[2J";
+    let shown = "tenant \"a\"\\r\\nINFO forged\\u{1b}[2J";
+    let rules: [fn(&'static str) -> RuleError; 4] = [
+        |text| RuleError::refuse(text),
+        |text| RuleError::forbidden(text),
+        |text| RuleError::fail(text),
+        |text| Error::forbidden(text).into(),
+    ];
+    for rule in rules {
+        let verifier: Verifier =
+            builder().rule(move |_: &Claims| Err(rule(lines))).build().unwrap();
+        let app = routes().layer(JwtAuthLayer::new(verifier));
+        let token = bearer("alice");
+        let request = Request::get("/require").header("authorization", token);
+        let request = request.body(Body::empty()).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let told = events(|| drop(runtime.block_on(app.oneshot(request))));
+        assert_eq!(told.lines().count(), 1, "{told}");
+        assert!(told.contains(shown), "{told}");
+    }
 }

@@ -237,6 +237,81 @@ async fn made_up_tenants_are_asked_for_a_few_at_a_time() {
     assert_eq!(issuers.names().len(), 2);
 }
 
+#[tokio::test(start_paused = true)]
+async fn resolutions_in_vain_are_few_unless_the_issuer_is_known() {
+    for known in [false, true] {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&asked);
+        let resolve = move |issuer: String| {
+            let n = count.fetch_add(1, Ordering::SeqCst);
+            async move {
+                match n % 3 {
+                    _ if issuer.contains("good") => {
+                        Ok(Some(of(&issuer, AUDIENCE, key(Algorithm::ES256).key())))
+                    }
+                    0 => Ok(None),
+                    1 => Err(io::Error::other("no such host")),
+                    _ => panic!("a resolver of this kind"),
+                }
+            }
+        };
+        let builder = Issuers::builder().resolve(["https://{tenant}.t.example"], resolve);
+        let builder = if known { builder.known(|_| true) } else { builder };
+        let verifier = builder.clock(FixedClock::default()).build().unwrap().verifier();
+        let token =
+            |name: &str| token_of(key(Algorithm::ES256), &format!("https://{name}.t.example"));
+        for n in 0..40 {
+            accepted(verifier.verify(&token(&format!("good-{n}"))).await);
+            let error = verifier.verify(&token(&format!("x{n}"))).await.unwrap_err();
+            assert!(known || n < 20 || error.is_server_fault(), "{error}");
+            if n == 19 && !known {
+                break;
+            }
+        }
+        let later = verifier.verify(&token("good-new")).await;
+        if known {
+            accepted(later);
+            assert_eq!(asked.load(Ordering::SeqCst), 81);
+            continue;
+        }
+        assert_eq!(pending(later), ms(5000));
+        assert_eq!(asked.load(Ordering::SeqCst), 40);
+        accepted(now(&verifier, &token("good-1")));
+        tokio::time::advance(ms(5000)).await;
+        accepted(verifier.verify(&token("good-new")).await);
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_prolongs_no_tenant() {
+    let clock = FixedClock::default();
+    let (issuers, told) = one_tenant(&clock);
+    let verifier = issuers.verifier();
+    let token = token_of(key(Algorithm::ES256), "https://t.example/good");
+    accepted(verifier.verify(&token).await);
+    told.store(2, Ordering::SeqCst);
+    clock.set(UNIX_EPOCH + Duration::from_secs(NOW - 60));
+    accepted(now(&verifier, &token));
+    clock.set(UNIX_EPOCH + Duration::from_secs(NOW - 61));
+    refused(verifier.verify(&token).await, &ErrorKind::Issuer);
+}
+
+#[test]
+fn a_runtime_without_a_timer_is_503_and_no_panic() {
+    let runtime = || Builder::new_current_thread().build().unwrap();
+    let (issuers, asked) = tenants(&FixedClock::default());
+    let (verifier, token) =
+        (issuers.verifier(), token_of(key(Algorithm::ES256), "https://t.example/a"));
+    unavailable(runtime().block_on(async { verifier.verify(&token).await }));
+    assert_eq!(asked.load(Ordering::SeqCst), 0);
+    // Where the request is polled matters, too.
+    let timed = Builder::new_current_thread().enable_all().build().unwrap();
+    let entered = timed.enter();
+    let request = verifier.verify(&token);
+    drop(entered);
+    unavailable(runtime().block_on(request));
+}
+
 /// Issuers of one tenant whose resolver answers as it is told; others are none.
 fn one_tenant(clock: &FixedClock) -> (Issuers<RegisteredClaims>, Arc<AtomicUsize>) {
     let told = Arc::new(AtomicUsize::new(0));

@@ -48,6 +48,8 @@ enum Answer {
     #[default]
     Good,
     Waits,
+    /// But for this id.
+    WaitsUnless(&'static str),
     Fails,
     Panics,
 }
@@ -82,12 +84,19 @@ impl Place {
         let running = self.0.running.fetch_add(1, Ordering::SeqCst) + 1;
         self.0.most_running.fetch_max(running, Ordering::SeqCst);
         let answer = *self.0.answer.lock().unwrap();
-        if let Answer::Waits = answer {
+        let waits = match answer {
+            Answer::Waits => true,
+            Answer::WaitsUnless(good) => id != good,
+            _ => false,
+        };
+        if waits {
             self.0.gate.0.acquire().await.unwrap().forget();
         }
         self.0.running.fetch_sub(1, Ordering::SeqCst);
         match answer {
-            Answer::Good | Answer::Waits => Ok(self.0.keys.lock().unwrap().get(&id).cloned()),
+            Answer::Good | Answer::Waits | Answer::WaitsUnless(_) => {
+                Ok(self.0.keys.lock().unwrap().get(&id).cloned())
+            }
             Answer::Fails => Err(io::Error::other("the database is down")),
             Answer::Panics => panic!("a bug of the application"),
         }
@@ -439,6 +448,108 @@ async fn made_up_ids_cause_few_lookups_and_hurt_no_known_key() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_flood_of_made_up_ids_ends_no_key_that_is_in_use() {
+    let (es, clock) = (key(Algorithm::ES256), FixedClock::default());
+    let at = |seconds: u64| clock.set(UNIX_EPOCH + Duration::from_secs(NOW + seconds));
+    let place = Place::of("known", es);
+    let keys = place.builder().lifetime(Duration::from_secs(100)).clock(clock.clone());
+    let verifier = verifier(keys.max_lookups(4).max_misses(10).build().unwrap());
+    let long = claims_with(json!({"exp": NOW + 10_000}));
+    let known = token(es, "known", &long);
+    let known_lookups = || {
+        let asked = place.0.asked.lock().unwrap();
+        asked.iter().filter(|id| *id == "known").count()
+    };
+    let flood = |round: u64| {
+        let made_up = |n: usize| token(es, &format!("made-up-{round}-{n}"), &long);
+        let tasks = (0..30).map(|n| tokio::spawn(verifier.verify(&made_up(n))));
+        tasks.collect::<Vec<_>>()
+    };
+    assert!(verifier.verify(&known).await.is_ok());
+
+    // Of lookups that find nothing, and then of lookups that take long.
+    for (round, answer) in [Answer::Good, Answer::WaitsUnless("known")].into_iter().enumerate() {
+        place.answer(answer);
+        let (round, before) = (round as u64, known_lookups());
+        let start = round * 300;
+        for wave in 0..3 {
+            drop(flood(round * 10 + wave));
+            settle().await;
+        }
+        not_decided(now(&verifier, &token(es, &format!("made-up-{round}"), &long)));
+        // At three quarters, it is looked up again.
+        at(start + 75);
+        assert!(now(&verifier, &known).is_ok());
+        settle().await;
+        assert_eq!(known_lookups(), before + 1);
+        // From then on, it lasts for another lifetime, which ends while nobody needs it.
+        at(start + 174);
+        assert!(now(&verifier, &known).is_ok());
+        settle().await;
+        at(start + 300);
+        not_decided(now(&verifier, &token(es, &format!("made-up-{round}"), &long)));
+        assert!(verifier.verify(&known).await.is_ok(), "looked up during the flood");
+        assert_eq!(known_lookups(), before + 3);
+        tokio::time::advance(Duration::from_secs(10)).await;
+        settle().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn forged_tokens_with_ids_of_others_evict_no_key_that_is_in_use() {
+    let (es, clock) = (key(Algorithm::ES256), FixedClock::default());
+    let forger = TestKey::fresh(Algorithm::ES256);
+    let place = Place::of("own", es);
+    let keys = place.builder().max_keys(2).max_misses(10).clock(clock.clone());
+    let verifier = verifier(keys.build().unwrap());
+    assert!(verifier.verify(&token(es, "own", &claims())).await.is_ok());
+    for round in 0..10_u64 {
+        clock.set(UNIX_EPOCH + Duration::from_secs(NOW + 5 * round));
+        let before = place.lookups();
+        for n in 0..30 {
+            let id = format!("foreign-{round}-{n}");
+            place.publish(&id, es);
+            let refused = kind(verifier.verify(&token(&forger, &id, &claims())).await);
+            match n {
+                0..10 => assert_eq!(refused, ErrorKind::Signature),
+                _ => assert!(matches!(refused, ErrorKind::KeyPending { .. }), "{refused:?}"),
+            }
+        }
+        assert_eq!(place.lookups(), before + 10, "so many that verify nothing");
+        assert!(now(&verifier, &token(es, "own", &claims_with(json!({"n": round})))).is_ok());
+        tokio::time::advance(Duration::from_secs(5)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn new_keys_that_verify_tokens_are_looked_up_without_a_pause() {
+    let es = key(Algorithm::ES256);
+    let place = Place::default();
+    let verifier = verifier(place.builder().max_lookups(4).max_misses(4).build().unwrap());
+    for n in 0..30 {
+        let id = format!("k{n}");
+        place.publish(&id, es);
+        assert!(verifier.verify(&token(es, &id, &claims())).await.is_ok(), "{n}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_back_prolongs_no_key() {
+    let (es, clock) = (key(Algorithm::ES256), FixedClock::default());
+    let place = Place::of("a", es);
+    let verifier = verifier(place.builder().clock(clock.clone()).build().unwrap());
+    let long = token(es, "a", &claims_with(json!({"iat": null, "nbf": null})));
+    assert!(verifier.verify(&long).await.is_ok());
+    place.withdraw("a");
+    // That is a correction.
+    clock.set(UNIX_EPOCH + Duration::from_secs(NOW - 60));
+    assert!(now(&verifier, &long).is_ok());
+    clock.set(UNIX_EPOCH + Duration::from_secs(NOW - 61));
+    assert_eq!(kind(verifier.verify(&long).await), ErrorKind::UnknownKey);
+    assert_eq!(place.lookups(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn so_many_keys_are_kept() {
     let es = key(Algorithm::ES256);
     let (place, clock) = (Place::default(), FixedClock::default());
@@ -493,10 +604,12 @@ fn limits_are_checked() {
     let builder = || Place::default().builder();
     let second = Duration::from_secs(1);
     type Build = fn(KeysByIdBuilder) -> KeysByIdBuilder;
-    let wrong: [Build; 8] = [
+    let wrong: [Build; 9] = [
         |keys| keys.lifetime(Duration::from_millis(999)),
         |keys| keys.lifetime(Duration::from_secs(31 * 24 * 3600)),
         |keys| keys.cooldown(Duration::ZERO),
+        // Whoever guesses the next id could keep it out for as long.
+        |keys| keys.cooldown(Duration::from_secs(61)),
         |keys| keys.timeout(Duration::ZERO),
         |keys| keys.timeout(Duration::from_secs(61)),
         |keys| keys.max_keys(0),

@@ -28,8 +28,11 @@ mod key_forms;
 mod keys;
 mod keys_by_id;
 mod lint;
+#[cfg(feature = "metrics")]
+mod metrics;
 #[cfg(any(feature = "axum", feature = "remote"))]
 mod nested;
+mod observe;
 mod origins;
 mod padding;
 mod privacy;

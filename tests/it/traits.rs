@@ -21,6 +21,10 @@ use tower_jwt_auth::{
     },
     layer::{JwtAuth, Require, RequireFuture, ResponseFuture},
     maybe_ready::{MaybeReady, MaybeReadyFuture},
+    observe::{
+        CacheLookup, Decision, DenylistReport, EarlyRemoval, FetchOutcome, KeyFetch, KeyReport,
+        KeyRotation, OldKey, Outcome, RefreshOutcome, RemovedKeyUse, Scheme, ShadowOutcome,
+    },
     report::{Finding, Lint, LintReport},
     response::{DefaultRespond, ProblemJson, Rejection},
     source::{CookieSourceBuilder, CustomSourceBuilder, DangerousCookieSourceBuilder},
@@ -142,6 +146,12 @@ fn traits() {
     shared::<Issuers<User>>();
     sent::<IssuersBuilder<User>>();
     shared::<IssuerPattern>();
+    shared::<Decision<'_>>();
+    shared::<(Outcome, Scheme, CacheLookup, FetchOutcome, RefreshOutcome, ShadowOutcome)>();
+    shared::<(KeyFetch<'_>, KeyReport<'_>, KeyRotation<'_>)>();
+    shared::<(EarlyRemoval<'_>, RemovedKeyUse<'_>, OldKey<'_>, DenylistReport)>();
+    #[cfg(feature = "metrics")]
+    shared::<tower_jwt_auth::observe::MetricsObserver>();
 }
 
 #[cfg(feature = "settings")]

@@ -83,7 +83,7 @@ async fn another_origin_is_not_allowed() {
 #[tokio::test]
 async fn the_page_can_read_every_refusal() {
     let issuer = TestIssuer::new();
-    let app = api::app(issuer.verifier(), HeaderValue::from_static(PAGE), Router::new());
+    let app = api::app(issuer.verifier(), HeaderValue::from_static(PAGE), Router::new(), false);
     let get = async |path: &str, token: Option<TestToken>| {
         let mut request = Request::get(path).header("origin", PAGE);
         if let Some(token) = token {
@@ -202,6 +202,17 @@ async fn the_trace_has_the_request_id_and_no_token() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_trace_has_the_subject_only_if_it_is_asked_for() {
+    for (value, is_there) in [("0", false), ("1", true)] {
+        let server = start(&[("LOG_SUBJECT", value)]);
+        let ada = token_of(&server, "ada").await;
+        get(&server, &server.page, "/me", Some(&ada)).await;
+        let lines = server.logged("path=\"/me\"").await.join("\n");
+        assert_eq!(lines.contains("subject=\"ada\""), is_there, "{lines}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn half_open_connections_are_closed_and_the_server_goes_on() {
     let server = Process::start(program(), 200, &[("PAGE_BIND", "127.0.0.1:0")]);
     check_half_open(server.address, "/login").await;
@@ -218,6 +229,7 @@ fn settings_that_cannot_be_used_are_named() {
         ("PAGE_ORIGIN", "*"),
         ("PAGE_ORIGIN", "null"),
         ("ACCESS_SECS", "-1"),
+        ("LOG_SUBJECT", "yes"),
         ("LOG", "loud"),
     ] {
         let output = command(program(), &[(name, value)]).output().unwrap();

@@ -21,7 +21,7 @@ use crate::{
 /// - lifetime of a key: 1 h
 /// - keys that are kept: 1000
 /// - lookups at a time: 16; at most 5 s for each
-/// - cool-down: 5 s; lookups in it that find no key: 20
+/// - cool-down: 5 s; lookups in it that are in vain: 20
 /// - clock: that of the system
 #[must_use = "a builder does nothing until it is built"]
 pub struct KeysByIdBuilder {
@@ -51,32 +51,39 @@ impl KeysByIdBuilder {
         self
     }
 
-    /// Sets how many keys are kept. If there are as many, the one whose lifetime ends first is
-    /// evicted, and looked up again for its next token. Default: 1000.
+    /// Sets how many keys are kept that have verified a token. If there are as many, the one whose
+    /// lifetime ends first is evicted, and looked up again for its next token. Default: 1000.
+    ///
+    /// A key that has not verified a token yet has a place apart, so that made-up tokens evict no
+    /// key that is in use.
     pub fn max_keys(mut self, keys: usize) -> Self {
         self.limits.max_keys = keys;
         self
     }
 
-    /// Sets how many ids are looked up at a time. Beyond that, tokens with another new id are
-    /// answered 503. Default: 16.
+    /// Sets how many new ids are looked up at a time. Beyond that, tokens with another new id are
+    /// answered 503. As many ids that have verified a token are looked up beside them. Default:
+    /// 16.
     pub fn max_lookups(mut self, lookups: usize) -> Self {
         self.limits.max_lookups = lookups;
         self
     }
 
-    /// Sets how many lookups may find no key, or fail, within one cool-down. Beyond that, tokens
-    /// with a new id are answered 503 until it is over. Default: 20.
+    /// Sets how many lookups of new ids may be in vain within one cool-down: they find no key, or
+    /// fail, or their key verifies no token. Beyond that, tokens with a new id are answered 503
+    /// until it is over. Default: 20.
     ///
     /// It limits the load that made-up ids put on the function. During a flood of them, a new
-    /// key may have to wait.
+    /// key may have to wait. An id that has verified a token does not count, and does not wait.
     pub fn max_misses(mut self, misses: usize) -> Self {
         self.limits.max_misses = misses;
         self
     }
 
     /// Sets for how long an id is not looked up again after a lookup that found no key or
-    /// failed. Default: 5 s; from 1 s to 1 day.
+    /// failed. Default: 5 s; from 1 s to 60 s.
+    ///
+    /// Anybody can ask for an id before it is published: its tokens are then refused for as long.
     pub fn cooldown(mut self, cooldown: Duration) -> Self {
         self.limits.cooldown = cooldown;
         self

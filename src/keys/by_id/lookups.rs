@@ -15,8 +15,8 @@ use tokio::{
 };
 
 use super::{
-    limits::{Limits, Misses},
-    table::{CachedKey, Table},
+    limits::Limits,
+    table::{CachedKey, Table, Times},
 };
 use crate::{
     clock::{Clock, unix_seconds},
@@ -27,7 +27,8 @@ use crate::{
         key::Key,
         trusted::{Generation, StillTrusted},
     },
-    observe::Outage,
+    misses::Misses,
+    observe::{FetchOutcome, KeyFetch, Observed, Outage},
     runtime::runtime_with_timer,
 };
 
@@ -44,16 +45,25 @@ pub(super) struct Lookups {
     start: Instant,
     table: Table,
     state: Mutex<State>,
-    /// Requests that wait have a clone of it.
+    /// Requests that wait have a clone of one of them: for a new id, and for a known one.
     waiting: Arc<()>,
+    waiting_for_known: Arc<()>,
     outage: Outage,
+    pub(super) observed: Observed,
 }
 
 struct State {
-    under_way: HashMap<Box<str>, watch::Receiver<Option<Ended>>>,
+    under_way: HashMap<Box<str>, UnderWay>,
     /// The ids whose lookups found no key or failed, in milliseconds.
     refused: ExpiringMap<Box<str>, Refused>,
+    /// The lookups of new ids that were in vain.
     misses: Misses,
+}
+
+struct UnderWay {
+    result: watch::Receiver<Option<Ended>>,
+    /// Whether the id has verified a token: those that anybody can make up are counted apart.
+    is_known: bool,
 }
 
 /// How a lookup has ended.
@@ -83,16 +93,30 @@ impl Lookups {
             function,
             clock,
             start: Instant::now(),
-            table: Table::new(limits.max_keys),
+            // No key goes within the cool-down in which it was looked up.
+            table: Table::new(
+                limits.max_keys,
+                limits.max_misses.saturating_add(limits.max_lookups),
+            ),
             state: Mutex::new(State {
                 under_way: HashMap::new(),
                 refused: ExpiringMap::new(MOST_REFUSED),
                 misses: Misses::default(),
             }),
             waiting: Arc::new(()),
+            waiting_for_known: Arc::new(()),
             outage: Outage::default(),
+            observed: Observed::default(),
             limits,
         }
+    }
+
+    /// Tells how a lookup has ended.
+    fn tell(&self, outcome: FetchOutcome) {
+        let own = self.issuer.as_deref().unwrap_or("by_id");
+        self.observed.tell(own, |observer, issuer| {
+            observer.keys_fetched(&KeyFetch { issuer, outcome });
+        });
     }
 
     /// The key of an id, if it is known and may be used. If it is due to be looked up again, no
@@ -116,6 +140,14 @@ impl Lookups {
         Some(evidence)
     }
 
+    /// Notes that a key has verified a token.
+    #[cold]
+    pub(super) fn prove(&self, key: &Arc<CachedKey>) {
+        if self.table.prove(key, self.wall()) {
+            self.state().misses.take_back();
+        }
+    }
+
     /// Asks for a key that is missing.
     #[cold]
     pub(super) fn ask(
@@ -123,9 +155,11 @@ impl Lookups {
         id: &str,
         deadline: Option<Deadline>,
     ) -> KeyAnswer<PendingLookup> {
+        let is_known = self.table.is_known(id);
+        let waiting = if is_known { &self.waiting_for_known } else { &self.waiting };
         let pending = |result| {
             let deadline = deadline.unwrap_or_else(|| Instant::now() + self.limits.timeout + GRACE);
-            let waiting = Arc::clone(&self.waiting);
+            let waiting = Arc::clone(waiting);
             let retry_after = self.limits.cooldown;
             KeyAnswer::Wait(PendingLookup { result, deadline, retry_after, _waiting: waiting })
         };
@@ -144,13 +178,13 @@ impl Lookups {
             }
             None => {}
         }
-        if Arc::strong_count(&self.waiting) > MOST_WAITING {
+        if Arc::strong_count(waiting) > MOST_WAITING {
             return KeyAnswer::Later { retry_after: SOON };
         }
-        if let Some(result) = state.under_way.get(id) {
-            return pending(result.clone());
+        if let Some(under_way) = state.under_way.get(id) {
+            return pending(under_way.result.clone());
         }
-        match self.begin(&mut state, id, now) {
+        match self.begin(&mut state, id, is_known, now) {
             Ok((lookup, result)) => {
                 // A runtime that is shutting down drops the task right here, which takes the lock.
                 drop(state);
@@ -164,40 +198,49 @@ impl Lookups {
     /// Looks up a known key again.
     #[cold]
     fn renew(self: &Arc<Self>, id: &str, key: &CachedKey) {
-        let lookup = runtime_with_timer().and_then(|runtime| {
-            let mut state = self.state();
-            let is_idle = !state.under_way.contains_key(id);
-            let begun = is_idle.then(|| self.begin(&mut state, id, self.now()).ok()).flatten();
-            Some((runtime, begun?.0))
-        });
-        match lookup {
-            Some((runtime, lookup)) => lookup.spawn(&runtime),
-            None => key.postpone(self.next_try()),
+        let Some(runtime) = runtime_with_timer() else {
+            return key.postpone(self.after(self.limits.cooldown));
+        };
+        let mut state = self.state();
+        if state.under_way.contains_key(id) {
+            return key.postpone(self.after(self.limits.cooldown));
+        }
+        match self.begin(&mut state, id, true, self.now()) {
+            Ok((lookup, _)) => {
+                drop(state);
+                lookup.spawn(&runtime);
+            }
+            Err(pause) => key.postpone(self.after(pause)),
         }
     }
 
-    /// Begins a lookup, or says when to try again.
+    /// Begins a lookup, or says when to try again. Made-up ids take nothing from an id that
+    /// `is_known`.
     fn begin(
         self: &Arc<Self>,
         state: &mut State,
         id: &str,
+        is_known: bool,
         now: Duration,
     ) -> Result<(RunningLookup, watch::Receiver<Option<Ended>>), Duration> {
-        if let Some(pause) = state.misses.pause(now, &self.limits) {
+        let pause = state.misses.pause(now, self.limits.max_misses);
+        if let Some(pause) = pause.filter(|_| !is_known) {
             return Err(pause);
         }
-        if state.under_way.len() >= self.limits.max_lookups {
+        let same = state.under_way.values().filter(|under_way| under_way.is_known == is_known);
+        if same.count() >= self.limits.max_lookups {
             return Err(SOON);
         }
         let (sender, result) = watch::channel(None);
-        state.under_way.insert(id.into(), result.clone());
+        state.under_way.insert(id.into(), UnderWay { result: result.clone(), is_known });
         let lookups = Arc::clone(self);
-        Ok((RunningLookup { lookups, id: id.into(), began: now, sender }, result))
+        Ok((RunningLookup { lookups, id: id.into(), is_known, began: now, sender }, result))
     }
 
-    fn next_try(&self) -> i64 {
-        let cooldown = i64::try_from(self.limits.cooldown.as_secs()).unwrap_or(i64::MAX);
-        self.wall().saturating_add(cooldown.max(1))
+    /// The time after this pause, in seconds since 1970, and not at once.
+    fn after(&self, pause: Duration) -> i64 {
+        let pause = i64::try_from(pause.as_secs()).unwrap_or(i64::MAX);
+        self.wall().saturating_add(pause.max(1))
     }
 
     /// The time that decides on keys, in seconds since 1970.
@@ -219,6 +262,7 @@ impl Lookups {
 struct RunningLookup {
     lookups: Arc<Lookups>,
     id: Box<str>,
+    is_known: bool,
     began: Duration,
     sender: watch::Sender<Option<Ended>>,
 }
@@ -240,12 +284,14 @@ impl RunningLookup {
             Err(_) => "no answer in time".into(),
         };
         lookups.outage.not_looked_up(&*failed);
+        lookups.tell(FetchOutcome::Failed);
     }
 
     /// Takes the answer of the function.
     fn end(self, key: Option<Key>) {
         let (lookups, id) = (&self.lookups, &*self.id);
         lookups.outage.looked_up();
+        lookups.tell(if key.is_some() { FetchOutcome::Renewed } else { FetchOutcome::Absent });
         let Some(key) = key else {
             lookups.table.remove(id);
             self.ended(Ended::Absent);
@@ -258,9 +304,25 @@ impl RunningLookup {
         let now = lookups.wall();
         let lifetime = i64::try_from(lookups.limits.lifetime.as_secs()).unwrap_or(i64::MAX);
         let at = |part: i64| now.saturating_add(part);
-        let times = (now, at(lifetime - lifetime / 4), at(lifetime));
+        let times = Times {
+            looked_up: now,
+            renew_from: at(lifetime - lifetime / 4),
+            good_until: at(lifetime),
+            known_until: at(lifetime).saturating_add(lifetime),
+        };
+        // It may be a key of somebody else that a made-up token names. Once it has verified a token,
+        // this is taken back.
+        self.count_miss();
         lookups.table.insert(id, key.with_kid(id), times);
         self.ended(Ended::Found);
+    }
+
+    /// Counts the lookup of a new id among those in vain.
+    fn count_miss(&self) {
+        if !self.is_known {
+            let lookups = &self.lookups;
+            lookups.state().misses.add(lookups.now(), lookups.limits.cooldown);
+        }
     }
 
     fn ended(&self, how: Ended) {
@@ -279,7 +341,9 @@ impl RunningLookup {
             Ended::Failed => Some((Refused::Failed(until(now)), until(now))),
         };
         if let Some((refused, until)) = refused {
-            state.misses.add(now, limits);
+            if !self.is_known {
+                state.misses.add(now, limits.cooldown);
+            }
             state.refused.insert(self.id.clone(), refused, millis(until), millis(now));
         }
         drop(state);
@@ -294,7 +358,7 @@ impl Drop for RunningLookup {
             return;
         }
         if let Some(key) = self.lookups.table.find(&self.id, self.lookups.wall()) {
-            key.postpone(self.lookups.next_try());
+            key.postpone(self.lookups.after(self.lookups.limits.cooldown));
         }
         self.ended(Ended::Failed);
     }
@@ -315,6 +379,9 @@ impl PendingLookup {
 
     /// Waits for its end. A key that was found is in the table then.
     pub(crate) async fn done(&mut self) -> KeyAnswer {
+        if runtime_with_timer().is_none() {
+            return KeyAnswer::Unavailable { retry_after: self.retry_after };
+        }
         let ended = timeout_at(self.deadline, self.result.wait_for(Option::is_some)).await;
         match ended.ok().and_then(Result::ok).and_then(|ended| *ended) {
             Some(Ended::Found | Ended::Absent) => KeyAnswer::Unknown,

@@ -15,11 +15,21 @@
 //!    it.
 //! 5. An id without a key is refused with 401, and not looked up again for the cool-down. A
 //!    lookup that fails or takes too long is answered 503 and never 401.
-//! 6. Anybody can make up ids. So the number of lookups at a time is limited, and how many may
-//!    find no key within one cool-down. Beyond that, tokens with an id that is not known yet
-//!    are answered 503 with `Retry-After`; the tokens of known keys are verified as before.
+//! 6. Anybody can make up ids, or name those of others. So the number of lookups at a time is
+//!    limited, and how many may be in vain within one cool-down: those that find no key, or fail,
+//!    or whose key verifies no token. Beyond that, tokens with a new id are answered 503 with
+//!    `Retry-After`.
+//! 7. An id whose key has verified a token is known. Known ids have lookups of their own beside
+//!    those of new ones, which nothing that is made up takes from them: they are looked up again
+//!    during a flood, too, until one lifetime after their key has ended. The key of a new id
+//!    evicts no key of a known one.
+//! 8. If the clock is set back by more than a minute, to before a key was looked up, that key is
+//!    not used, and looked up again.
 //!
 //! A token of a known key takes no lock and does not wait.
+//!
+//! Lookups run on the tokio runtime of the request, which must have a timer (`enable_all` or
+//! `enable_time`). Without one, a missing key is 503; with `panic = "abort"`, the process ends.
 //!
 //! # Example: keys in a database
 //! ```
@@ -65,6 +75,7 @@ use super::{
     answer::{Deadline, KeyAnswer, id_of},
     trusted::{Generation, StillTrusted},
 };
+use crate::observe::Observers;
 
 /// Keys that a function of the application looks up by their ids; cheap to clone.
 ///
@@ -79,6 +90,11 @@ impl KeysById {
         self.0.issuer.as_deref()
     }
 
+    /// Has the lookups tell these observers, unless others were there before.
+    pub(crate) fn observe(&self, observers: &Observers, issuer: Option<&str>) {
+        self.0.observed.set(observers, issuer);
+    }
+
     /// The key of this id, if it is known and may be used.
     pub(crate) fn find(&self, id: &str) -> Option<Arc<CachedKey>> {
         self.0.find(id)
@@ -87,6 +103,14 @@ impl KeysById {
     /// Whether the key that verified a token is still that of its id and may be used.
     pub(crate) fn still_trust(&self, generation: Generation) -> Option<StillTrusted> {
         self.0.still_trust(generation)
+    }
+
+    /// Notes that this key has verified a token, and that all else about the token was right.
+    #[inline]
+    pub(crate) fn note_verified(&self, key: &Arc<CachedKey>) {
+        if !key.is_proven() {
+            self.0.prove(key);
+        }
     }
 
     /// Asks for the key of this name, which a token needs and which is missing. `deadline` is set

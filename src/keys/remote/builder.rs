@@ -19,6 +19,7 @@ use super::{
 use crate::{
     clock::{Clock, SystemClock},
     error::{BoxError, ConfigError},
+    observe::{Observer, Observers},
 };
 
 /// Builds [`RemoteKeys`].
@@ -36,7 +37,9 @@ use crate::{
 /// - HTTP client: rustls, no redirects, no proxy, no compression
 /// - `http`: only to loopback
 /// - `Authorization` header: none
+/// - old keys: not reported
 /// - clock: that of the system
+/// - observers: those of the first verifier that has them
 #[must_use = "a builder does nothing until it is built"]
 pub struct RemoteKeysBuilder {
     location: Result<Location, ConfigError>,
@@ -47,6 +50,7 @@ pub struct RemoteKeysBuilder {
     http_hosts: HttpHosts,
     authorization: Option<AuthorizationFn>,
     clock: Box<dyn Clock>,
+    observers: Observers,
 }
 
 impl RemoteKeysBuilder {
@@ -60,6 +64,7 @@ impl RemoteKeysBuilder {
             http_hosts: HttpHosts::default(),
             authorization: None,
             clock: Box::new(SystemClock),
+            observers: Observers::default(),
         }
     }
 
@@ -265,6 +270,22 @@ impl RemoteKeysBuilder {
         self
     }
 
+    /// Reports each key that is older than this, as an event once a day. The age is the time since
+    /// this process first saw the key: after a restart, it begins anew. The key remains valid.
+    /// Default: it is not reported.
+    pub fn old_after(mut self, age: Duration) -> Self {
+        self.policy.old_after = Some(age);
+        self
+    }
+
+    /// Adds an observer of these keys. It is only needed if the first fetch is to be observed, too,
+    /// or if the keys are in no verifier: otherwise give it to the verifier, see
+    /// [`observe`](crate::observe). Observers that are given here stay the only ones.
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observers.add(observer);
+        self
+    }
+
     /// Sets the clock that decides when keys are stale. Intervals and time-outs use tokio's
     /// time.
     pub fn clock(mut self, clock: impl Clock) -> Self {
@@ -355,7 +376,9 @@ impl RemoteKeysBuilder {
             authorization: self.authorization.map(|value| Authorization::new(value, url)),
             unused_proxy,
         };
-        Ok(Refresher::new(location, self.issuer, self.policy, fetcher, self.clock))
+        let refresher = Refresher::new(location, self.issuer, self.policy, fetcher, self.clock);
+        refresher.observe(&self.observers, None);
+        Ok(refresher)
     }
 }
 

@@ -60,7 +60,8 @@
 //! # Deployment
 //!
 //! One `RemoteKeys` serves a whole process: clone it. It needs a tokio runtime with time
-//! and I/O, such as that of `#[tokio::main]`. If its runtime ends or is no longer driven,
+//! and I/O, such as that of `#[tokio::main]`, or one that is built with `enable_all`: with
+//! `panic = "abort"`, the process ends on a runtime without a timer. If its runtime ends or is no longer driven,
 //! the next request that needs a key starts the task again on the request's runtime.
 //!
 //! Plain `http` to other machines is refused, because anybody who can change the keys can
@@ -78,12 +79,14 @@ mod authorization;
 mod builder;
 mod discover;
 mod fetch;
+mod history;
 mod http;
 mod http_hosts;
 mod own_client;
 mod policy;
 mod provider;
 mod refresher;
+mod report;
 mod rotated;
 mod schedule;
 mod status;
@@ -103,10 +106,14 @@ use self::refresher::{FetchTicket, Refresher};
 pub use self::{
     builder::{DangerousRemoteKeysBuilder, RemoteKeysBuilder},
     http::{HttpClient, ResponseBody},
-    status::{KeyState, KeyStatus},
+    status::{KeyState, KeyStatus, RemovedKey, Rotation},
 };
 use super::answer::{Deadline, KeyAnswer};
-use crate::error::{FetchError, FetchErrorKind};
+use crate::{
+    error::{FetchError, FetchErrorKind},
+    observe::Observers,
+    runtime::runtime_with_timer,
+};
 
 /// Keys that are fetched from an identity provider and refreshed in the background; cheap
 /// to clone.
@@ -175,6 +182,11 @@ impl RemoteKeys {
             return Err(refresher.error(FetchErrorKind::Timeout));
         }
         refresher.last_error().map_or(Ok(()), Err)
+    }
+
+    /// Reports to these observers from now on, unless others were there before.
+    pub(super) fn observe(&self, observers: &Observers, issuer: Option<&str>) {
+        self.refresher().observe(observers, issuer);
     }
 
     fn refresher(&self) -> &Arc<Refresher> {
@@ -250,6 +262,10 @@ impl PendingFetch {
 
 /// Whether the value changes before the deadline.
 async fn changes(value: &mut watch::Receiver<u64>, deadline: Instant) -> bool {
+    // The request may be polled where another runtime is, or none.
+    if runtime_with_timer().is_none() {
+        return false;
+    }
     timeout_at(deadline, value.changed()).await.is_ok_and(|changed| changed.is_ok())
 }
 

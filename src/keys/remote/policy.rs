@@ -18,6 +18,8 @@ pub(super) struct Policy {
     pub(super) max_wait: Duration,
     pub(super) retry: RangeInclusive<Duration>,
     pub(super) max_stale: Duration,
+    /// The age from which a key is reported as old.
+    pub(super) old_after: Option<Duration>,
 }
 
 impl Default for Policy {
@@ -34,6 +36,7 @@ impl Default for Policy {
             max_wait: Duration::from_secs(5),
             retry: FIRST_RETRY..=LAST_RETRY,
             max_stale: Duration::from_secs(24 * 3600),
+            old_after: None,
         }
     }
 }

@@ -21,6 +21,7 @@ use url::Url;
 
 use super::{
     fetch::{self, Fetched, Fetcher},
+    history::{Expiries, KeyHistory},
     policy::Policy,
     provider::{Location, Provider},
     rotated::Rotated,
@@ -28,14 +29,14 @@ use super::{
     status::{KeyState, KeyStatus},
 };
 use crate::{
-    clock::{Clock, unix_seconds},
-    error::{ConfigError, FetchError, FetchErrorKind},
+    clock::{Clock, is_set_back, unix_seconds},
+    error::{FetchError, FetchErrorKind},
     expiring::ExpiringMap,
     json,
-    keys::{answer::id_of, set::KeySet, trusted::Trusted},
-    observe::{self, Outage},
+    keys::{set::KeySet, trusted::Trusted},
+    observe::{Observed, Outage},
     runtime::runtime_with_timer,
-    token::Header,
+    token::{Compact, Header},
 };
 
 pub(super) struct Refresher {
@@ -43,34 +44,34 @@ pub(super) struct Refresher {
     pub(super) policy: Policy,
     location: Location,
     fetcher: Fetcher,
-    clock: Box<dyn Clock>,
+    pub(super) clock: Box<dyn Clock>,
     /// The plan's times count from here.
     start: Instant,
-    current: ArcSwapOption<Snapshot>,
+    pub(super) current: ArcSwapOption<Snapshot>,
     /// The number of the task that runs; 0 if none does.
     running_task: AtomicU64,
     state: Mutex<RefresherState>,
     /// Reports that tokens name keys that were removed.
-    removed_used: Outage,
+    pub(super) removed_used: Outage,
+    pub(super) observed: Observed,
     /// Changes when a fetch has ended.
     ended: watch::Sender<u64>,
     /// Wakes the task when the plan has changed.
-    changed: Notify,
+    pub(super) changed: Notify,
 }
 
-struct RefresherState {
+pub(super) struct RefresherState {
     plan: RefreshSchedule,
     task: Option<AbortHandle>,
     /// The number of the last task: 1 for the first one.
     task_number: u64,
-    last_success: Option<SystemTime>,
+    pub(super) last_success: Option<SystemTime>,
     last_error: Option<FetchError>,
     /// When the last fetch that succeeded began, in seconds of the plan.
     began: Duration,
     /// The names of keys that it did not bring, although requests waited for them.
     missing: ExpiringMap<Box<str>, ()>,
-    /// The ids of keys that were removed lately.
-    removed: ExpiringMap<Box<str>, ()>,
+    pub(super) history: KeyHistory,
     /// Whether the last handle is gone.
     closed: bool,
 }
@@ -79,7 +80,8 @@ struct RefresherState {
 pub(super) struct Snapshot {
     /// The document that they were read from.
     document: Vec<u8>,
-    trusted: Trusted,
+    pub(super) trusted: Trusted,
+    expiries: Expiries,
     /// The last second, since 1970, at which the keys may be used. It is moved on when the provider
     /// says that nothing has changed.
     good_until: AtomicI64,
@@ -96,6 +98,16 @@ impl LoadedKeys {
     pub(in crate::keys) fn trusted(&self) -> Option<&Trusted> {
         let snapshot = self.snapshot.as_ref().filter(|_| self.may_be_used);
         snapshot.map(|snapshot| &snapshot.trusted)
+    }
+
+    /// Notes when a token expires that was verified with these keys.
+    pub(in crate::keys) fn note_expiry(&self, token: Compact<'_>, expires_at: i64) {
+        if let Some(snapshot) = self.snapshot.as_ref()
+            && let Some(known) = snapshot.trusted.headers.find(token)
+            && let Some(id) = known.header().kid()
+        {
+            snapshot.expiries.note(id, expires_at);
+        }
     }
 }
 
@@ -138,10 +150,11 @@ impl Refresher {
                 last_error: None,
                 began: Duration::ZERO,
                 missing: ExpiringMap::new(MOST_MISSING),
-                removed: ExpiringMap::new(MOST_REMOVED),
+                history: KeyHistory::default(),
                 closed: false,
             }),
             removed_used: Outage::default(),
+            observed: Observed::default(),
             ended: watch::Sender::new(0),
             changed: Notify::new(),
         })
@@ -225,15 +238,6 @@ impl Refresher {
         FetchTicket::Wait { ended: self.ended.subscribe(), began_before }
     }
 
-    /// Reports that a token needs a key that was removed lately.
-    fn tell_removed(&self, name: &str) {
-        let Some(id) = id_of(name) else { return };
-        if self.state().removed.get(id, millis(self.now())).is_some() {
-            let from = fetch::shown(self.location.url());
-            self.removed_used.removed_key_used(&from, id);
-        }
-    }
-
     /// Remembers for a moment that a fetch did not bring the key of this name, so that requests do
     /// not wait for it. The fetch must have begun after a request had asked for the key.
     #[cold]
@@ -286,17 +290,16 @@ impl Refresher {
         // There may be no other request before the health page is green.
         self.ensure_running();
         let current = self.current.load();
-        let (last_success, last_error, next) = {
-            let state = self.state();
-            let next = state.plan.pause(self.now());
-            (state.last_success, state.last_error.clone(), next)
-        };
         let snapshot = current.as_ref();
-        let state = match snapshot {
+        let is_good = snapshot.map(|snapshot| self.is_good(snapshot));
+        let state = self.state();
+        let now = self.now();
+        let next = state.plan.pause(now);
+        let key_state = match is_good {
             None => KeyState::Starting,
-            Some(snapshot) if !self.is_good(snapshot) => KeyState::Stale,
-            Some(_) if last_error.is_some() => KeyState::Degraded,
-            Some(_) => KeyState::Healthy,
+            Some(false) => KeyState::Stale,
+            Some(true) if state.last_error.is_some() => KeyState::Degraded,
+            Some(true) => KeyState::Healthy,
         };
         let keys = snapshot.map(|snapshot| &snapshot.trusted.keys);
         let ids = keys.into_iter().flat_map(KeySet::iter).filter_map(|key| key.kid());
@@ -304,13 +307,16 @@ impl Refresher {
         let ids = ids.filter(|kid| kid.len() <= Header::LONGEST_KID);
         KeyStatus {
             issuer: self.issuer.as_deref().map(String::from),
-            state,
+            state: key_state,
             keys: keys.map_or(0, KeySet::len),
             ids: ids.map(String::from).collect(),
             skipped: keys.map(KeySet::reasons).unwrap_or_default(),
-            last_success,
-            last_error,
+            last_success: state.last_success,
+            last_error: state.last_error.clone(),
             next_refresh: next.and_then(|pause| self.clock.now().checked_add(pause)),
+            last_rotation: state.history.last_rotation().cloned(),
+            removed: state.history.removed(now),
+            oldest_since: state.history.oldest_since(),
         }
     }
 
@@ -318,21 +324,28 @@ impl Refresher {
         &self.location
     }
 
+    /// Whether the keys may be used. A clock that is set back must not prolong that.
     #[inline]
     fn is_good(&self, snapshot: &Snapshot) -> bool {
-        unix_seconds(self.clock.now()) <= snapshot.good_until.load(Ordering::Relaxed)
+        let now = unix_seconds(self.clock.now());
+        let good_until = snapshot.good_until.load(Ordering::Relaxed);
+        let fetched = good_until.saturating_sub(self.max_stale());
+        now <= good_until && !is_set_back(now, fetched)
     }
 
     fn good_until(&self) -> i64 {
-        let stale = i64::try_from(self.policy.max_stale.as_secs()).unwrap_or(i64::MAX);
-        unix_seconds(self.clock.now()).saturating_add(stale)
+        unix_seconds(self.clock.now()).saturating_add(self.max_stale())
     }
 
-    fn now(&self) -> Duration {
+    fn max_stale(&self) -> i64 {
+        i64::try_from(self.policy.max_stale.as_secs()).unwrap_or(i64::MAX)
+    }
+
+    pub(super) fn now(&self) -> Duration {
         self.start.elapsed()
     }
 
-    fn state(&self) -> MutexGuard<'_, RefresherState> {
+    pub(super) fn state(&self) -> MutexGuard<'_, RefresherState> {
         // No code panics while it holds the lock. If it did, the plan would still be whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -348,14 +361,20 @@ impl Refresher {
             // The request had the `ETag` of the document in use.
             Fetched::Unchanged { fresh } => {
                 self.renew(|_| true);
-                return Ok(Adopted { fresh, news: None, rotated: None });
+                return Ok(Adopted {
+                    fresh,
+                    renewed: false,
+                    news: None,
+                    rotated: None,
+                    former: None,
+                });
             }
             Fetched::New { body, etag, fresh } => (body, etag, fresh),
         };
         // The same document is not read again, so cached tokens and seen headers stay good.
         if self.renew(|document| *document == *body) {
             provider.adopted(etag);
-            return Ok(Adopted { fresh, news: None, rotated: None });
+            return Ok(Adopted { fresh, renewed: false, news: None, rotated: None, former: None });
         }
         let limit = self.policy.max_keys;
         let keys = KeySet::from_document_of_at_most(limit, json::without_mark(&body))
@@ -376,10 +395,18 @@ impl Refresher {
         let current = self.current.load();
         let news = !current.as_ref().is_some_and(same);
         let rotated = current.as_ref().and_then(|old| Rotated::between(&old.trusted.keys, &keys));
-        let adopted = Adopted { fresh, news: news.then(|| keys.clone()), rotated };
+        let expiries = Expiries::new(&keys, current.as_ref().map(|former| &former.expiries));
+        let adopted = Adopted {
+            fresh,
+            renewed: true,
+            news: news.then(|| keys.clone()),
+            rotated,
+            former: current.clone(),
+        };
         self.current.store(Some(Arc::new(Snapshot {
             document: body,
             trusted: Trusted::new(keys),
+            expiries,
             good_until: AtomicI64::new(self.good_until()),
         })));
         provider.adopted(etag);
@@ -404,6 +431,7 @@ impl Refresher {
         let chance = fastrand::f64() * 2.0 - 1.0;
         let mut state = self.state();
         let failed_before = state.last_error.is_some();
+        let mut early = Vec::new();
         match &outcome {
             Ok(adopted) => {
                 state.began = began;
@@ -411,13 +439,10 @@ impl Refresher {
                 state.last_success = Some(wall);
                 state.last_error = None;
                 if let Some(rotated) = &adopted.rotated {
-                    let until = millis(now.saturating_add(LATELY));
-                    for id in &rotated.removed {
-                        state.removed.insert(id.clone(), (), until, millis(now));
-                    }
-                    for id in &rotated.added {
-                        state.removed.remove(id);
-                    }
+                    let last = |id: &str| adopted.former.as_ref()?.expiries.last(id);
+                    early = state.history.rotate(rotated, last, now, wall);
+                } else if let Some(current) = &*self.current.load() {
+                    state.history.begin(&current.trusted.keys, wall);
                 }
             }
             Err(error) => {
@@ -429,34 +454,20 @@ impl Refresher {
         // this end for the end of that one.
         self.ended.send_modify(|ended| *ended = ended.wrapping_add(1));
         drop(state);
-        match &outcome {
-            Ok(adopted) => self.tell(adopted, failed_before),
-            Err(error) if !failed_before => observe::keys_not_fetched(error),
-            Err(_) => {}
-        }
-    }
-
-    fn tell(&self, adopted: &Adopted, failed_before: bool) {
-        let from = fetch::shown(self.location.url());
-        observe::keys_fetched(&from, failed_before);
-        if let Some(Rotated { added, removed }) = &adopted.rotated {
-            observe::keys_rotated(&from, added, removed);
-        }
-        for skipped in adopted.news.iter().flat_map(KeySet::skipped) {
-            let reason = skipped.reason();
-            let harmless =
-                matches!(reason, ConfigError::KeyUse(_) | ConfigError::UnsupportedKey(_));
-            observe::key_skipped(&from, skipped, harmless);
-        }
+        self.tell(&outcome, failed_before, &early);
     }
 }
 
 /// A document that is now in use.
-struct Adopted {
+pub(super) struct Adopted {
     fresh: Option<Duration>,
+    /// Whether it is another one than before.
+    pub(super) renewed: bool,
     /// The keys, if other keys of the document are skipped than before.
-    news: Option<KeySet>,
-    rotated: Option<Rotated>,
+    pub(super) news: Option<KeySet>,
+    pub(super) rotated: Option<Rotated>,
+    /// The keys before, if there were any and they are others now.
+    former: Option<Arc<Snapshot>>,
 }
 
 /// A task that runs, until this is dropped.
@@ -480,8 +491,14 @@ async fn run(task: RunningTask) {
     let mut provider = Provider::new(refresher.location.clone());
     loop {
         let next = refresher.state().plan.next();
+        let reported = refresher.report_interval().map(|pause| refresher.now() + pause);
+        let until = reported.map_or(next, |reported| next.min(reported));
         // The plan may have changed, so it is read again.
-        if timeout_at(refresher.start + next, refresher.changed.notified()).await.is_ok() {
+        if timeout_at(refresher.start + until, refresher.changed.notified()).await.is_ok() {
+            continue;
+        }
+        if until < next {
+            refresher.report();
             continue;
         }
         let began = refresher.now();
@@ -520,12 +537,6 @@ const REMEMBERED: Duration = Duration::from_secs(5);
 
 /// How many names of missing keys are kept. A request for another one waits.
 const MOST_MISSING: usize = 1000;
-
-/// For how long a token that needs a removed key is reported: longer than access tokens live.
-const LATELY: Duration = Duration::from_secs(24 * 3600);
-
-/// How many ids of removed keys are kept.
-const MOST_REMOVED: usize = 100;
 
 /// The unit in which names of missing keys expire.
 fn millis(time: Duration) -> i64 {

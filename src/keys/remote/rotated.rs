@@ -16,16 +16,18 @@ pub(super) struct Rotated {
 impl Rotated {
     /// `None` if the ids are the same.
     pub(super) fn between(old: &KeySet, new: &KeySet) -> Option<Self> {
-        let ids = |keys: &KeySet| -> BTreeSet<Box<str>> {
-            // No token is accepted with a longer one.
-            let ids = keys.iter().filter_map(Key::kid).filter(|id| id.len() <= Header::LONGEST_KID);
-            ids.map(Box::from).collect()
-        };
         let (old, new) = (ids(old), ids(new));
         let added: Vec<_> = new.difference(&old).cloned().collect();
         let removed: Vec<_> = old.difference(&new).cloned().collect();
         (!added.is_empty() || !removed.is_empty()).then_some(Self { added, removed })
     }
+}
+
+/// The ids of keys, in order.
+pub(super) fn ids(keys: &KeySet) -> BTreeSet<Box<str>> {
+    // No token is accepted with a longer one.
+    let ids = keys.iter().filter_map(Key::kid).filter(|id| id.len() <= Header::LONGEST_KID);
+    ids.map(Box::from).collect()
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ mod table;
 use std::collections::HashSet;
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
 };
 
 use self::{due::Due, table::Table};
@@ -16,6 +17,7 @@ use crate::{
     clock::{Clock, SystemClock, unix_seconds},
     error::{ConfigError, StoreError},
     maybe_ready::MaybeReady,
+    observe::{DenylistReport, Observer},
 };
 
 /// A denylist for one process; cheap to clone, and all clones share one list.
@@ -49,6 +51,7 @@ struct List {
     due: Mutex<Due>,
     most: usize,
     clock: Box<dyn Clock>,
+    observer: OnceLock<Arc<dyn Observer>>,
 }
 
 impl MemoryDenylist {
@@ -70,7 +73,7 @@ impl MemoryDenylist {
 
     pub(crate) fn with(most: usize, clock: Box<dyn Clock>) -> Self {
         let (table, due) = (Table::new(), Mutex::default());
-        Self(Arc::new(List { table, due, most, clock }))
+        Self(Arc::new(List { table, due, most, clock, observer: OnceLock::new() }))
     }
 
     /// The number of revocations.
@@ -96,7 +99,17 @@ impl MemoryDenylist {
         if revocation.keep_until() <= now {
             return Ok(());
         }
-        self.0.insert(&mut due, &revocation, now).map(drop)
+        let inserted = self.0.insert(&mut due, &revocation, now).map(drop);
+        drop(due);
+        self.report();
+        inserted
+    }
+
+    /// Tells the observer how many revocations there are.
+    fn report(&self) {
+        if let Some(observer) = self.0.observer.get() {
+            observer.denylist(&DenylistReport::new(Some(Duration::ZERO), self.len()));
+        }
     }
 
     /// Adds many at once, or none if there is no room for all of them.
@@ -203,6 +216,12 @@ impl Denylist for MemoryDenylist {
     #[inline]
     fn is_revoked(&self, token: TokenIds<'_>) -> MaybeReady<Result<bool, StoreError>> {
         MaybeReady::Ready(Ok(self.contains(token)))
+    }
+
+    fn observe(&self, observer: Arc<dyn Observer>) {
+        if self.0.observer.set(observer).is_ok() {
+            self.report();
+        }
     }
 }
 

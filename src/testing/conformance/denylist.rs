@@ -1,4 +1,4 @@
-//! What every denylist must do.
+//! The suite for denylists.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,8 +11,8 @@ use crate::{
     testing::{clock::TestClock, issuer::TestIssuer},
 };
 
-/// Tests a [`Denylist`]. `make` makes an empty list for each part; the clock is the one by which
-/// the suite decides, for a list that has one.
+/// Tests a [`Denylist`]. `make` makes an empty list for each part. It gets the clock of the suite:
+/// give it to a list that takes the time from a clock.
 ///
 /// It checks that
 ///

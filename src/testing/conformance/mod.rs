@@ -1,4 +1,4 @@
-//! What every store must do, as tests for those who write one.
+//! Test suites for stores of your own.
 //!
 //! The stores of this crate, in memory and in Redis, and the SQLite store of its examples pass the
 //! same suites. They are deterministic, need no other crate, and take a second or two with a store

@@ -14,7 +14,7 @@ const IDLE: u64 = 100;
 const ABSOLUTE: u64 = 300;
 const SUBJECTS: [&str; 2] = ["ada", "grace"];
 
-/// What somebody does; a number chooses among the families that were ever opened.
+/// One step of a sequence; a number chooses among the families that were ever opened.
 #[derive(Clone, Copy, Debug)]
 enum Act {
     Login(usize),
@@ -67,7 +67,7 @@ pub(super) async fn run(case: u64, store: impl RefreshStore, clock: TestClock) {
     }
 }
 
-/// What was done, which is told if the test fails.
+/// The steps so far. They are written out if the test fails.
 struct Story {
     case: u64,
     acts: Vec<Act>,
@@ -96,7 +96,7 @@ struct History {
     ended: bool,
 }
 
-/// What is to come of a token.
+/// The outcome that the model expects for a token.
 #[derive(Debug, PartialEq)]
 enum Outcome {
     New,
@@ -249,7 +249,7 @@ impl World {
         }
     }
 
-    /// What can be seen from outside is what the model says.
+    /// Compares everything that a caller can see with the model.
     async fn compare(&self) {
         for (place, subject) in SUBJECTS.iter().enumerate() {
             let listed = self.tokens.list(subject).await.unwrap();

@@ -2,7 +2,13 @@
 
 mod verdicts;
 
-use std::{fmt, future::Future, hash::Hash, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    hash::Hash,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use self::verdicts::{Limits, Looked, Verdicts};
 use super::{
@@ -37,6 +43,10 @@ use crate::{
 ///    that a call that hangs blocks nobody for ever. The call of its own has no time-out: set one in
 ///    the rule. Without a Tokio timer, it waits until the other call ends or is dropped.
 /// 6. If there are [`max_entries`](Self::max_entries) verdicts, a new one evicts the oldest.
+/// 7. Clones share their verdicts and their calls, also in several verifiers. A clone whose
+///    `lifetime` or `max_entries` is set keeps its own. If a function makes the verifiers of many
+///    issuers, as for [`Issuers`](super::Issuers), make the rule once, outside of the function, and
+///    clone it there. Otherwise each issuer has `max_entries` verdicts of its own.
 ///
 /// # Defaults
 ///
@@ -46,7 +56,8 @@ use crate::{
 /// # Security
 ///
 /// The rule's answer must depend on nothing but the key. In particular, a subject is unique within
-/// its issuer only: a verifier of several issuers needs both in the key.
+/// its issuer only: a verifier of several issuers needs both in the key, and so do verifiers of
+/// different issuers that share a rule by its clones.
 ///
 /// A kept verdict outlives its reason. A user who was locked is let in, and one who was unlocked is
 /// refused, until the lifetime has passed; nothing ends a verdict sooner. Each machine keeps its
@@ -79,10 +90,15 @@ use crate::{
 /// ```
 #[must_use = "a rule does nothing until it is added to a verifier"]
 pub struct CachedRule<C = RegisteredClaims> {
-    start: Box<dyn FnOnce(Limits) -> Arc<AsyncRule<C>> + Send + Sync>,
+    start: Arc<StartFn<C>>,
+    /// The rule with its cache, once a verifier has it. Clones share it.
+    started: Arc<OnceLock<Arc<AsyncRule<C>>>>,
     lifetime: Duration,
     max_entries: usize,
 }
+
+/// Makes the rule with an empty cache.
+type StartFn<C> = dyn Fn(Limits) -> Arc<AsyncRule<C>> + Send + Sync;
 
 impl<C: Send + Sync + 'static> CachedRule<C> {
     /// A rule, and the key by which its verdicts are kept.
@@ -93,8 +109,10 @@ impl<C: Send + Sync + 'static> CachedRule<C> {
         F: Fn(Claims<C>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<(), RuleError>> + Send + 'static,
     {
-        let start = |limits| -> Arc<AsyncRule<C>> {
-            let (verdicts, rule) = (Arc::new(Verdicts::<K>::new(limits)), Arc::new(rule));
+        let (key, rule) = (Arc::new(key), Arc::new(rule));
+        let start = move |limits| -> Arc<AsyncRule<C>> {
+            let verdicts = Arc::new(Verdicts::<K>::new(limits));
+            let (key, rule) = (Arc::clone(&key), Arc::clone(&rule));
             Arc::new(move |claims, clock| {
                 let now = unix_seconds(clock.now());
                 let call = match verdicts.look(key(claims), now) {
@@ -108,13 +126,19 @@ impl<C: Send + Sync + 'static> CachedRule<C> {
                 }))
             })
         };
-        Self { start: Box::new(start), lifetime: LIFETIME, max_entries: MAX_ENTRIES }
+        Self {
+            start: Arc::new(start),
+            started: Arc::default(),
+            lifetime: LIFETIME,
+            max_entries: MAX_ENTRIES,
+        }
     }
 
     /// Sets how long a verdict is kept, in whole seconds: from 1 s to 1 h. Default: 30 s. It may be
     /// kept up to one second less.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
+        self.started = Arc::default();
         self
     }
 
@@ -122,10 +146,11 @@ impl<C: Send + Sync + 'static> CachedRule<C> {
     /// bytes, and twice its key.
     pub fn max_entries(mut self, max_entries: usize) -> Self {
         self.max_entries = max_entries;
+        self.started = Arc::default();
         self
     }
 
-    /// The rule with an empty cache.
+    /// The rule with its cache, which is empty unless a clone was started before.
     pub(super) fn start(self) -> Result<Arc<AsyncRule<C>>, ConfigError> {
         if !(SHORTEST..=LONGEST).contains(&self.lifetime) {
             return Err(ConfigError::OutOfRange(
@@ -139,7 +164,15 @@ impl<C: Send + Sync + 'static> CachedRule<C> {
             ));
         }
         let lifetime = i64::try_from(self.lifetime.as_secs()).unwrap_or(i64::MAX);
-        Ok((self.start)(Limits { lifetime, max_entries: self.max_entries }))
+        let start = || (self.start)(Limits { lifetime, max_entries: self.max_entries });
+        Ok(Arc::clone(self.started.get_or_init(start)))
+    }
+}
+
+impl<C> Clone for CachedRule<C> {
+    fn clone(&self) -> Self {
+        let (start, started) = (Arc::clone(&self.start), Arc::clone(&self.started));
+        Self { start, started, lifetime: self.lifetime, max_entries: self.max_entries }
     }
 }
 

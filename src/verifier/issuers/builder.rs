@@ -12,6 +12,7 @@ use crate::{
     clock::{Clock, SystemClock},
     error::ConfigError,
     maybe_ready::MaybeReady,
+    observe::{Observer, Observers},
     verifier::{Cache, Verifier, limits::check_token_len},
 };
 
@@ -24,6 +25,7 @@ use crate::{
 /// - length of a token: at most 8 KiB, and at most the limit of the issuer's verifier
 /// - cache of verified tokens: at most 16 MiB for all issuers
 /// - clock: that of the system
+/// - observers: none
 #[must_use = "a builder does nothing until it is built"]
 pub struct IssuersBuilder<C> {
     resolver: Result<Option<Resolver<C>>, ConfigError>,
@@ -33,6 +35,7 @@ pub struct IssuersBuilder<C> {
     clock: Box<dyn Clock>,
     cache: Cache,
     log_unverified: bool,
+    observers: Observers,
 }
 
 impl<C> IssuersBuilder<C> {
@@ -45,6 +48,7 @@ impl<C> IssuersBuilder<C> {
             clock: Box::new(SystemClock),
             cache: Cache::default(),
             log_unverified: false,
+            observers: Observers::default(),
         }
     }
 
@@ -59,13 +63,22 @@ impl<C> IssuersBuilder<C> {
     ///   to have it asked at once.
     /// - An error. The request is answered 503.
     ///
+    /// It runs on the tokio runtime of the request, which must have a timer (`enable_all` or
+    /// `enable_time`). Without one, the request is answered 503; with `panic = "abort"`, the
+    /// process ends.
+    ///
     /// # Security
     ///
     /// Anybody can make up issuers that match a pattern with braces. At most 16 issuers that
-    /// are not in the table are resolved at a time; tokens of others are answered 503. So a
-    /// flood of made-up issuers keeps new ones out, unless [`known`](Self::known) rejects
-    /// them. In the function, look up the issuer among your customers before you fetch
-    /// anything for it.
+    /// are not in the table are resolved at a time, and at most 20 in vain within 5 s: the
+    /// function does not know them, or fails. Tokens of others are then answered 503. So a
+    /// flood of made-up issuers keeps new ones out, unless [`known`](Self::known) rejects them;
+    /// the issuers that it accepts do not count. In the function, look up the issuer among your
+    /// customers before you fetch anything for it.
+    ///
+    /// If a pattern has braces in the host, as in `https://{tenant}.example.com`, set `known`, too.
+    /// Otherwise a fetch for a made-up issuer asks the DNS, and connects to a host that a
+    /// stranger has named.
     pub fn resolve<P, F, Fut, E>(mut self, allowed: P, resolve: F) -> Self
     where
         P: IntoIterator<Item: Into<String>>,
@@ -154,6 +167,15 @@ impl<C> IssuersBuilder<C> {
         self.log_unverified = true;
         self
     }
+
+    /// Adds an observer of the decisions on all tokens, and of the keys of all issuers; see
+    /// [`observe`](crate::observe). Give it here, and not to the verifiers of a
+    /// [resolver](Self::resolve): then their keys are reported under the pattern that their issuer
+    /// matches, and not under its name, so that the number of names stays small. Default: none.
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observers.add(observer);
+        self
+    }
 }
 
 impl<C: Send + Sync + 'static> IssuersBuilder<C> {
@@ -163,7 +185,8 @@ impl<C: Send + Sync + 'static> IssuersBuilder<C> {
     ///
     /// Returns an error if a pattern is malformed, or a number is out of range.
     pub fn build(self) -> Result<Issuers<C>, ConfigError> {
-        let Self { resolver, known, limits, max_token_len, clock, cache, log_unverified } = self;
+        let Self { resolver, known, limits, max_token_len, clock, cache, .. } = self;
+        let (log_unverified, observers) = (self.log_unverified, self.observers);
         let mut resolver = resolver?;
         match &resolver {
             Some(resolver) if resolver.allows_none() => {
@@ -189,8 +212,10 @@ impl<C: Send + Sync + 'static> IssuersBuilder<C> {
         cache.check()?;
         if let Some(resolver) = &mut resolver {
             (resolver.known, resolver.limits) = (known, limits);
+            resolver.observers = observers.clone();
         }
-        Ok(Issuers::with(IssuerEngines::new(resolver, max_token_len, clock, log_unverified), cache))
+        let engines = IssuerEngines::new(resolver, max_token_len, clock, log_unverified);
+        Ok(Issuers::with(engines, cache, observers))
     }
 }
 
@@ -199,7 +224,8 @@ impl<C: Send + Sync + 'static> Issuers<C> {
     #[must_use]
     pub fn new() -> Self {
         let IssuersBuilder { max_token_len, clock, cache, .. } = IssuersBuilder::<C>::new();
-        Self::with(IssuerEngines::new(None, max_token_len, clock, false), cache)
+        let engines = IssuerEngines::new(None, max_token_len, clock, false);
+        Self::with(engines, cache, Observers::default())
     }
 }
 

@@ -2,8 +2,6 @@
 
 use std::{fmt, sync::Arc};
 
-use tokio::runtime::Handle;
-
 use super::{
     peek,
     resolve::{
@@ -16,6 +14,7 @@ use crate::{
     clock::{Clock, unix_seconds},
     error::{Detail, Error},
     rules::seconds,
+    runtime::runtime_with_timer,
     shown::shown,
     token::Compact,
     verifier::{engine::Engine, pipeline},
@@ -125,7 +124,9 @@ impl<C: Send + Sync + 'static> IssuerEngines<C> {
             return Err(self.unknown_issuer(issuer));
         }
         peek::plausible(token, self.max_token_len, self.now())?;
-        let result = self.ask(resolver, issuer, true)?;
+        // One that was resolved before, and may not be used any more, is not made up.
+        let is_new = self.table.get(issuer).is_none();
+        let result = self.ask(resolver, issuer, is_new)?;
         Resolving::new(&result)
     }
 
@@ -143,7 +144,7 @@ impl<C: Send + Sync + 'static> IssuerEngines<C> {
         issuer: &str,
         is_new: bool,
     ) -> Result<Arc<ResolutionSender<C>>, Error> {
-        let runtime = Handle::try_current().map_err(|_| keys_unavailable(SOON))?;
+        let runtime = runtime_with_timer().ok_or_else(|| keys_unavailable(SOON))?;
         let result = match resolver.begin(issuer, is_new, || self.now())? {
             Begun::Before(result) => return Ok(result),
             Begun::Now(result) => result,
@@ -200,7 +201,7 @@ impl<C: Send + Sync + 'static> RunningResolution<C> {
                 if !error.is_server_fault() {
                     table.drop_resolved(&self.issuer);
                 }
-                state.refuse(&self.issuer, error, now);
+                resolver.refuse(&mut state, &self.issuer, error, now);
             }
         }
     }
@@ -211,6 +212,10 @@ impl<C> Drop for RunningResolution<C> {
         if let Some(resolver) = &self.engines.resolver {
             let mut state = resolver.state();
             if state.is_under_way(&self.issuer, &self.result) {
+                if self.result.borrow().is_none() {
+                    // The function has panicked.
+                    resolver.count_miss(&mut state, &self.issuer);
+                }
                 state.end(&self.issuer);
             }
         }

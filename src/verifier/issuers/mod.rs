@@ -12,7 +12,7 @@ use std::{fmt, sync::Arc};
 pub use self::{builder::IssuersBuilder, pattern::IssuerPattern};
 pub(super) use self::{engines::IssuerEngines, table::LoadedEngine};
 use super::{Cache, Engines, Verifier};
-use crate::{claims::RegisteredClaims, error::ConfigError};
+use crate::{claims::RegisteredClaims, error::ConfigError, observe::Observers};
 
 /// A set of issuers, each with its own keys, audience and rules, and all with the same
 /// claims type `C`; cheap to clone.
@@ -86,9 +86,9 @@ pub struct Issuers<C = RegisteredClaims> {
 }
 
 impl<C: Send + Sync + 'static> Issuers<C> {
-    fn with(engines: IssuerEngines<C>, cache: Cache) -> Self {
+    fn with(engines: IssuerEngines<C>, cache: Cache, observers: Observers) -> Self {
         let engines = Arc::new(engines);
-        let verifier = Verifier::new(Engines::ByIssuer(Arc::clone(&engines)), cache);
+        let verifier = Verifier::new(Engines::ByIssuer(Arc::clone(&engines)), cache, observers);
         Self { engines, verifier }
     }
 
@@ -105,6 +105,7 @@ impl<C: Send + Sync + 'static> Issuers<C> {
         let (engine, issuers) = issuers.ok_or(ConfigError::InvalidName(
             "a verifier among several is picked by its issuer, name it with `.issuer(…)`",
         ))?;
+        engine.observe(self.verifier.observers(), None);
         self.engines.add(issuers, engine);
         Ok(())
     }
@@ -126,7 +127,8 @@ impl<C: Send + Sync + 'static> Issuers<C> {
     #[must_use]
     pub fn get(&self, issuer: &str) -> Option<Verifier<C>> {
         let engine = self.engines.get(issuer)?;
-        Some(Verifier::new(Engines::One(engine), Cache::off()))
+        let observers = self.verifier.observers().clone();
+        Some(Verifier::new(Engines::One(engine), Cache::off(), observers))
     }
 
     /// Returns one verifier for all issuers, to pass to a [`JwtAuthLayer`](crate::JwtAuthLayer).

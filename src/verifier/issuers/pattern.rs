@@ -65,6 +65,10 @@ impl IssuerPattern {
         }
     }
 
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Returns whether this issuer matches.
     #[must_use]
     pub fn matches(&self, issuer: &str) -> bool {

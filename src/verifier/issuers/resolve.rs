@@ -18,7 +18,9 @@ use crate::{
     error::{Error, ErrorKind},
     expiring::ExpiringMap,
     maybe_ready::MaybeReady,
-    observe::Outage,
+    misses::Misses,
+    observe::{Observers, Outage},
+    runtime::runtime_with_timer,
     verifier::engine::Engine,
 };
 
@@ -30,6 +32,9 @@ pub(super) struct Resolver<C> {
     pub(super) known: Option<IsKnown>,
     pub(super) limits: ResolverLimits,
     state: Mutex<ResolverState<C>>,
+    /// The times of the misses count from here.
+    start: tokio::time::Instant,
+    pub(super) observers: Observers,
     outage: Outage,
     full: Outage,
 }
@@ -83,6 +88,7 @@ impl<C> Resolver<C> {
             under_way: HashMap::new(),
             new: 0,
             refused: ExpiringMap::new(MOST_REFUSED),
+            misses: Misses::default(),
         };
         Self {
             allowed,
@@ -90,6 +96,8 @@ impl<C> Resolver<C> {
             known: None,
             limits: ResolverLimits::default(),
             state: Mutex::new(state),
+            start: tokio::time::Instant::now(),
+            observers: Observers::default(),
             outage: Outage::default(),
             full: Outage::default(),
         }
@@ -102,6 +110,11 @@ impl<C> Resolver<C> {
     /// Whether this issuer is one of the allowed ones.
     pub(super) fn allows(&self, issuer: &str) -> bool {
         self.allowed.iter().any(|pattern| pattern.matches(issuer))
+    }
+
+    /// The text of the pattern that this issuer matches: there is one for many issuers.
+    fn pattern_of(&self, issuer: &str) -> Option<&str> {
+        self.allowed.iter().find(|pattern| pattern.matches(issuer)).map(IssuerPattern::as_str)
     }
 
     /// Lets it be asked for again.
@@ -129,6 +142,10 @@ impl<C> Resolver<C> {
             }
             state.end(issuer);
         }
+        let pause = state.misses.pause(self.start.elapsed(), MOST_MISSES);
+        if let Some(pause) = pause.filter(|_| is_new && self.known.is_none()) {
+            return Err(ErrorKind::KeyPending { retry_after: pause }.into());
+        }
         if state.count_under_way(is_new) >= MOST_UNDER_WAY {
             state.end_overdue();
             if state.count_under_way(is_new) >= MOST_UNDER_WAY {
@@ -146,14 +163,37 @@ impl<C> Resolver<C> {
     pub(super) async fn resolve(&self, issuer: &str) -> Resolution<C> {
         match timeout(TIME_OUT, (self.function)(issuer.to_owned())).await {
             Ok(Answer::Verifier(engine)) => {
-                engine.filter(|engine| engine.named(issuer).is_some()).ok_or_else(|| {
+                let engine = engine.filter(|engine| engine.named(issuer).is_some());
+                let engine = engine.ok_or_else(|| {
                     let wrong = "the resolver's verifier does not trust the issuer that it is for";
                     Error::with_source(ErrorKind::Failed, wrong)
-                })
+                })?;
+                engine.observe(&self.observers, self.pattern_of(issuer));
+                Ok(engine)
             }
             Ok(Answer::Unknown) => Err(unknown_issuer()),
             Ok(Answer::Failed(cause)) => Err(self.unavailable(&*cause)),
             Err(_) => Err(self.unavailable(&io::Error::other("it took longer than 5 s"))),
+        }
+    }
+
+    /// Refuses an issuer for a while, with this error.
+    pub(super) fn refuse(
+        &self,
+        state: &mut ResolverState<C>,
+        issuer: &str,
+        error: &Error,
+        now: i64,
+    ) {
+        let pause = if error.is_server_fault() { PAUSE } else { FORGET };
+        state.refused.insert(issuer.into(), error.clone(), now.saturating_add(pause), now);
+        self.count_miss(state, issuer);
+    }
+
+    /// Counts a resolution that was in vain, if its issuer is not in the table.
+    pub(super) fn count_miss(&self, state: &mut ResolverState<C>, issuer: &str) {
+        if state.under_way.get(issuer).is_some_and(|under_way| under_way.is_new) {
+            state.misses.add(self.start.elapsed(), COOLDOWN);
         }
     }
 
@@ -188,6 +228,8 @@ pub(super) struct ResolverState<C> {
     new: usize,
     /// The issuers that were not resolved, with the reasons.
     refused: ExpiringMap<Box<str>, Error>,
+    /// The resolutions of new issuers that were in vain.
+    misses: Misses,
 }
 
 struct UnderWay<C> {
@@ -203,12 +245,6 @@ impl<C> ResolverState<C> {
         if let Some(ended) = self.under_way.remove(issuer) {
             self.new = self.new.saturating_sub(usize::from(ended.is_new));
         }
-    }
-
-    /// Refuses an issuer for a while, with this error.
-    pub(super) fn refuse(&mut self, issuer: &str, error: &Error, now: i64) {
-        let pause = if error.is_server_fault() { PAUSE } else { FORGET };
-        self.refused.insert(issuer.into(), error.clone(), now.saturating_add(pause), now);
     }
 
     /// Whether this resolution is under way, and not another one that began after it was
@@ -263,6 +299,10 @@ impl<C: Send + Sync + 'static> Resolving<C> {
     where
         F: Future<Output = Result<T, Error>>,
     {
+        // The request may be polled where another runtime is, or none.
+        if runtime_with_timer().is_none() {
+            return Err(keys_unavailable(SOON));
+        }
         let verified = async {
             let resolution = match self.0.wait_for(Option::is_some).await {
                 Ok(resolution) => resolution.clone(),
@@ -305,6 +345,10 @@ const FORGET: i64 = 60;
 const PAUSE: i64 = 5;
 /// How many issuers are resolved at a time that are not in the table, and how many that are.
 const MOST_UNDER_WAY: usize = 16;
+/// How many resolutions of new issuers may be in vain within one cool-down, and how long that is.
+/// Anybody can make up names; those that [`Resolver::known`] lets pass are not made up.
+const MOST_MISSES: usize = 20;
+const COOLDOWN: Duration = Duration::from_secs(5);
 /// How many requests wait for one of them.
 const MOST_WAITING: usize = 1000;
 const MOST_REFUSED: usize = 1000;

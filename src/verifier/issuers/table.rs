@@ -12,7 +12,7 @@ use std::{
 use arc_swap::{ArcSwapOption, Guard};
 use papaya::HashMap;
 
-use crate::verifier::engine::Engine;
+use crate::{clock::is_set_back, verifier::engine::Engine};
 
 pub(super) struct Table<C> {
     /// The map frees removed entries some time later. A removed engine must go at once, with the
@@ -28,6 +28,8 @@ struct IssuerEntry<C> {
     /// When it is due to be resolved again, in seconds since 1970; [`NEVER`] if the application
     /// added it.
     until: AtomicI64,
+    /// When it was resolved.
+    resolved: AtomicI64,
     /// Whether a request has needed it since then.
     needed: AtomicBool,
 }
@@ -69,7 +71,7 @@ impl<C> Table<C> {
     pub(super) fn add(&self, issuers: &[Arc<str>], engine: &Arc<Engine<C>>) {
         let mut changes = self.changes();
         for issuer in issuers {
-            self.put(&mut changes, issuer, engine, NEVER);
+            self.put(&mut changes, issuer, engine, (NEVER, NEVER));
         }
     }
 
@@ -105,7 +107,7 @@ impl<C> Table<C> {
             let Some(unneeded) = self.unneeded(&changes, now) else { return false };
             self.take(&mut changes, &unneeded);
         }
-        self.put(&mut changes, issuer, engine, until.min(NEVER - 1));
+        self.put(&mut changes, issuer, engine, (now, until.min(NEVER - 1)));
         true
     }
 
@@ -126,7 +128,8 @@ impl<C> Table<C> {
         let until = entry.until();
         let is_old = until != NEVER && {
             let now = now();
-            if is_over(until, now) {
+            // A clock that is set back must not prolong it.
+            if is_over(until, now) || is_set_back(now, entry.resolved.load(Ordering::Relaxed)) {
                 return None;
             }
             now >= until
@@ -146,13 +149,20 @@ impl<C> Table<C> {
         self.entries.pin().keys().map(|issuer| issuer.to_string()).collect()
     }
 
-    fn put(&self, changes: &mut Changes, issuer: &str, engine: &Arc<Engine<C>>, until: i64) {
+    fn put(
+        &self,
+        changes: &mut Changes,
+        issuer: &str,
+        engine: &Arc<Engine<C>>,
+        (resolved, until): (i64, i64),
+    ) {
         let entries = self.entries.pin();
         match entries.get(issuer) {
             Some(entry) => {
                 changes.forget(issuer, entry.until());
                 // A reader may see one of these stores before the other: then it only asks once more.
                 entry.until.store(until, Ordering::Relaxed);
+                entry.resolved.store(resolved, Ordering::Relaxed);
                 entry.needed.store(false, Ordering::Relaxed);
                 entry.engine.store(Some(Arc::clone(engine)));
             }
@@ -160,7 +170,7 @@ impl<C> Table<C> {
                 // The key is the engine's own text of the issuer: the rules read the same memory again
                 // that was read to find the engine.
                 let name = engine.named(issuer).map_or_else(|| issuer.into(), Arc::clone);
-                entries.insert(name, IssuerEntry::new(engine, until));
+                entries.insert(name, IssuerEntry::new(engine, (resolved, until)));
             }
         }
         if until != NEVER {
@@ -203,9 +213,9 @@ impl Changes {
 }
 
 impl<C> IssuerEntry<C> {
-    fn new(engine: &Arc<Engine<C>>, until: i64) -> Self {
+    fn new(engine: &Arc<Engine<C>>, (resolved, until): (i64, i64)) -> Self {
         let (engine, needed) = (ArcSwapOption::from(Some(Arc::clone(engine))), false.into());
-        Self { engine, until: until.into(), needed }
+        Self { engine, until: until.into(), resolved: resolved.into(), needed }
     }
 
     fn until(&self) -> i64 {

@@ -9,7 +9,7 @@ use crate::{
     clock::{Clock, unix_seconds},
     error::{Detail, list},
     maybe_ready::MaybeReady,
-    observe::{self, Pace, ShadowOutcome, ShadowRefusal},
+    observe::{self, Observed, Pace, ShadowOutcome, ShadowRefusal},
     rules::{Rules, Types},
     shown::shown,
     token::{Compact, DecodeBuf, RequiredHeader},
@@ -31,6 +31,7 @@ pub(in crate::verifier) struct Shadow {
     pub(super) asked: Box<[AskedRule]>,
     /// Whether one of them depends on the time.
     pub(super) asks_time: bool,
+    pub(in crate::verifier) observed: Observed,
 }
 
 /// A rule that is set, and the events of its refusals.
@@ -150,7 +151,10 @@ impl Shadow {
                 true => ShadowOutcome::Refused,
                 false => ShadowOutcome::Accepted,
             };
-            observe::shadow(rule.name(), outcome, pace, || self.explain(*rule, claims, now));
+            self.observed.tell("", |observer, _| observer.shadow(rule.name(), outcome));
+            if outcome == ShadowOutcome::Refused {
+                observe::shadow_refused(rule.name(), pace, || self.explain(*rule, claims, now));
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use crate::{
     alg::{Algorithm, AlgorithmSet},
     error::{ConfigError, list},
     few::Few,
+    observe::Observed,
     rules::{Rules, Types, seconds},
     token::{RequiredHeader, essence},
     verifier::limits::{check_required, check_required_header, check_types},
@@ -173,6 +174,7 @@ impl ShadowRules {
             issuers: issuers.map(|names| list(names.iter().map(|name| &**name))),
             asks_time: self.leeway.is_some() || self.max_age.is_some(),
             asked: asked.into_iter().map(Into::into).collect(),
+            observed: Observed::default(),
         })))
     }
 

@@ -12,6 +12,7 @@ use tower_jwt_auth::{
 };
 
 use super::{Server, at_once, claims, connect, follower, is_revoked, now, revoke, until};
+use crate::{observe::Notes, support::builder};
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs REDIS_SERVER: the path of a redis-server or valkey-server"]
@@ -283,4 +284,27 @@ async fn v04_redis_a_list_is_not_whole_before_all_is_written_back() {
     }
     until("it is whole", 20, || kept.is_fresh()).await;
     assert!(all.iter().all(|id| at_once(&kept, id) == Some(true)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs REDIS_SERVER: the path of a redis-server or valkey-server"]
+async fn an_observer_is_told_how_far_the_copy_is_behind() {
+    let mut server = Server::start();
+    let list = follower(&server).await;
+    let notes = Notes::default();
+    let verifier = builder::<RegisteredClaims>().denylist(list.clone()).observer(notes.clone());
+    let _verifier = verifier.build().unwrap();
+    assert!(revoke(&list, "a").await);
+    assert!(notes.take("denylist").last().unwrap().ends_with(" 1"));
+    // While all is well, it is told every second or so.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let told = notes.take("denylist");
+    assert!((2..=4).contains(&told.len()), "{told:?}");
+    assert!(told.iter().all(|note| note.contains("Some(") && !note.contains("s) 0")), "{told:?}");
+    // Without the server, the lag grows.
+    server.kill();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let last = notes.take("denylist").pop().unwrap();
+    let lag = last.split("Some(").nth(1).and_then(|rest| rest.split(['.', 's']).next()).unwrap();
+    assert!(lag.parse::<u64>().is_ok_and(|seconds| seconds >= 2), "{last}");
 }

@@ -239,6 +239,25 @@ async fn j06_keys_that_are_too_old_are_not_used() {
 }
 
 #[tokio::test]
+async fn j06_a_clock_that_is_set_back_prolongs_no_keys() {
+    let good = key(Algorithm::ES256);
+    let provider = Provider::new([good]);
+    let clock = FixedClock::default();
+    let keys = provider.remote().clock(clock.clone()).build().await.unwrap();
+    let verifier: Verifier = trusting(keys.clone()).build().unwrap();
+    provider.answer(Answer::Status(500));
+    clock.set(UNIX_EPOCH + Duration::from_secs(NOW - 60));
+    accepted(now(&verifier, &token(good)));
+    clock.set(UNIX_EPOCH + Duration::from_secs(NOW - 61));
+    unavailable(verifier.verify(&token(good)).await);
+    assert!(!keys.status().state.is_usable());
+    // They are fetched again by the new time.
+    provider.answer(Answer::Good);
+    keys.refresh().await.unwrap();
+    accepted(now(&verifier, &token(good)));
+}
+
+#[tokio::test]
 async fn j06_keys_are_fetched_before_they_are_too_old() {
     // The provider says that they are good for longer than they may be stale.
     let good = key(Algorithm::ES256);

@@ -7,6 +7,7 @@ mod flood;
 mod idp;
 mod issuers;
 mod life;
+mod observed;
 mod pem_map;
 #[cfg(feature = "axum")]
 mod process;

@@ -341,7 +341,7 @@ fn wrong_settings_are_told_in_one_line() {
         (vec![("DPOP", "required")], "DPOP is not supported"),
         (vec![("MTLS_HEADER", "client-cert")], "MTLS_HEADER is not supported"),
         (vec![("INTROSPECTION_URL", &keys)], "INTROSPECTION_URL is not supported"),
-        (vec![("METRICS", "127.0.0.1:0")], "METRICS is not supported"),
+        (vec![("METRICS", "127.0.0.1")], "cannot listen on METRICS=127.0.0.1: "),
         (vec![("HMAC_SECRET", "AAAA")], "set at most one"),
         (vec![("JWKS_URL", ""), ("HMAC_SECRET", &short)], "31 bytes"),
         (vec![("JWKS_URL", ""), ("KEY_PEM_FILE", "/nowhere.pem")], "/nowhere.pem"),
@@ -399,6 +399,82 @@ async fn a_log_that_nobody_reads_does_not_stop_it() {
     for _ in 0..1000 {
         assert_eq!(server.me("a.b.c").await.0, 401);
     }
+}
+
+/// An address of loopback that nobody listens at.
+fn free_address() -> String {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+#[tokio::test]
+async fn metrics_are_served_at_an_address_of_their_own_also_under_load() {
+    let es = key(Algorithm::ES256);
+    let provider = Provider::new([es]);
+    let address = free_address();
+    let server = Server::of(&provider, &[("METRICS", &address)]);
+    let good = token(&provider, es, json!({}));
+    let scrape = async || {
+        let response = server.client.get(format!("http://{address}/metrics")).send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert!(response.headers()["content-type"].to_str().unwrap().starts_with("text/plain;"));
+        response.text().await.unwrap()
+    };
+    let load = async {
+        for number in 0..200 {
+            assert_eq!(server.me(&good).await.0, 200);
+            let bad = token(&provider, es, json!({"exp": 1, "jti": number.to_string()}));
+            assert_eq!(server.me(&bad).await.0, 401);
+        }
+    };
+    let scrapes = async {
+        for _ in 0..20 {
+            scrape().await;
+        }
+    };
+    tokio::join!(load, scrapes);
+    assert_eq!(server.asked(server.get("/admin").bearer_auth(&good)).await.0, 403);
+    let text = scrape().await;
+    let issuer = provider.issuer();
+    for line in [
+        "# TYPE jwt_auth_requests_total counter".to_owned(),
+        r#"jwt_auth_requests_total{outcome="accepted",reason="none",scheme="bearer"} 201"#.into(),
+        r#"jwt_auth_requests_total{outcome="refused",reason="expired",scheme="bearer"} 200"#.into(),
+        r#"jwt_auth_requests_total{outcome="refused",reason="insufficient_scope",scheme="within"} 1"#
+            .into(),
+        r#"jwt_auth_token_cache_total{result="hit"} 200"#.into(),
+        "# TYPE jwt_auth_keys gauge".into(),
+        format!(r#"jwt_auth_keys{{issuer="{issuer}"}} 1"#),
+    ] {
+        assert!(text.lines().any(|one| one == line), "{line}\n{text}");
+    }
+    // Each line is of the text format, and no series is there twice.
+    let series: Vec<_> = text.lines().filter(|line| !line.starts_with("# TYPE ")).collect();
+    let names: std::collections::BTreeSet<_> =
+        series.iter().map(|line| line.rsplit_once(' ').unwrap().0).collect();
+    assert_eq!(names.len(), series.len());
+    assert!(series.iter().all(|line| line.rsplit(' ').next().unwrap().parse::<f64>().is_ok()));
+    // Not where the service is.
+    assert_eq!(server.asked(server.get("/metrics")).await.0, 404);
+}
+
+#[tokio::test]
+async fn the_health_page_tells_of_a_rotation() {
+    let (old, new) = (key(Algorithm::ES256), super::fresh(Algorithm::ES256, "new"));
+    let provider = Provider::new([old]);
+    let server = Server::of(&provider, &[("JWKS_COOLDOWN_SECS", "0")]);
+    assert_eq!(server.me(&token(&provider, old, json!({}))).await.0, 200);
+    provider.publish([&new]);
+    assert_eq!(server.me(&token(&provider, &new, json!({}))).await.0, 200);
+    assert_eq!(server.me(&token(&provider, old, json!({}))).await.0, 401);
+    let (status, health) = server.health().await;
+    assert_eq!(status, 200);
+    let keys = &health["keys"][0];
+    assert_eq!(keys["last_rotation"]["added"], json!(["new"]), "{health}");
+    assert_eq!(keys["last_rotation"]["removed"], json!(["ES256"]));
+    let removed = &keys["removed"][0];
+    assert_eq!(removed["id"], "ES256");
+    assert_eq!(removed["tokens_expire_at"], "2096-10-02T07:06:40Z");
+    assert!(removed["last_used"].is_string() && keys["oldest_since"].is_string(), "{health}");
 }
 
 #[cfg(unix)]

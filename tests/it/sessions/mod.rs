@@ -33,7 +33,7 @@ use http_body_util::BodyExt;
 use tower::{Service, ServiceExt};
 use tower_jwt_auth::issue::Body;
 
-#[cfg(feature = "test-util")]
+#[cfg(all(feature = "axum", feature = "test-util"))]
 pub(crate) use self::issue::part;
 pub(crate) use self::setup::{issuer, set};
 

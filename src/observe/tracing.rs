@@ -19,6 +19,7 @@
 //! | keys were rotated: the ids that were added and removed | info |
 //! | keys can be fetched, or looked up by their ids, again | info |
 //! | keys cannot be fetched any more; a key in a document cannot be used; an issuer cannot be resolved; a key cannot be looked up; a token names a key that was removed in the last 24 h | warn |
+//! | a key was removed while its tokens had not expired; a key is older than it should be | warn |
 //!
 //! Each refusal is one event, whether a layer, a policy or an extractor refuses, or an axum handler
 //! answers with an error as its rejection. A request that
@@ -50,19 +51,19 @@ use std::path::Path;
 use crate::error::FetchError;
 use crate::error::{Detail, Error, ErrorKind, StoreError};
 
-/// Emits an event with these fields; `name = %value` shows a value by its `Display`. Without
-/// the feature `tracing`, the fields are evaluated and nothing is emitted.
+/// Emits an event with these fields; `name = %value` shows a value by its `Display`, with its
+/// control characters escaped. Without the feature `tracing`, the fields are evaluated and nothing is emitted.
 #[cfg(feature = "tracing")]
 macro_rules! event {
     ($level:ident, $($field:ident $(= %$value:expr)?,)* $message:literal) => {
-        tracing::$level!(target: "tower_jwt_auth", $($field $(= %$value)?,)* $message)
+        tracing::$level!(target: "tower_jwt_auth", $($field $(= %$crate::shown::OneLine(&$value))?,)* $message)
     };
 }
 
 #[cfg(not(feature = "tracing"))]
 macro_rules! event {
     (@use $field:ident) => { _ = &$field };
-    (@use $field:ident $value:expr) => { _ = &$value };
+    (@use $field:ident $value:expr) => { _ = $crate::shown::OneLine(&$value) };
     ($level:ident, $($field:ident $(= %$value:expr)?,)* $message:literal) => {{
         _ = (stringify!($level), $message);
         $(event!(@use $field $($value)?);)*
@@ -128,7 +129,7 @@ pub(crate) fn record_subject(subject: &str) {
 pub(crate) fn record_subject(_: &str) {}
 
 /// Reports that a request passes without claims, as the layer's mode allows.
-pub(crate) fn passed(error: &Error) {
+pub(super) fn passed(error: &Error) {
     if error.is_server_fault() {
         refused(error);
     } else {
@@ -145,39 +146,21 @@ pub(crate) fn refused_after_passing(error: &Error) {
     }
 }
 
-/// The decision of a rule in the shadow on a token that passes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ShadowOutcome {
-    Accepted,
-    Refused,
-}
-
 /// The values in the event of a token that a rule in the shadow would refuse.
 pub(crate) struct ShadowRefusal {
     pub(crate) detail: Detail,
     pub(crate) client: Option<Box<str>>,
 }
 
-/// Takes the decision of a rule in the shadow on each token that passes, and reports refusals: one
-/// event in ten seconds, with a count. `explain` is called only for an event.
-#[inline]
-pub(crate) fn shadow(
+/// Reports that a rule in the shadow would refuse a token that passes: one event in ten seconds, with
+/// a count. `explain` is called only for an event.
+pub(crate) fn shadow_refused(
     rule: &'static str,
-    outcome: ShadowOutcome,
     pace: &Pace,
     explain: impl FnOnce() -> ShadowRefusal,
 ) {
-    if outcome == ShadowOutcome::Refused
-        && let Some(more) = pace.count(START.elapsed())
-        && tells_refusals()
-    {
-        shadow_refused(rule, more, &explain());
-    }
-}
-
-#[cold]
-fn shadow_refused(rule: &'static str, more: u64, refusal: &ShadowRefusal) {
-    let ShadowRefusal { detail, client } = refusal;
+    let Some(more) = pace.count(START.elapsed()).filter(|_| tells_refusals()) else { return };
+    let ShadowRefusal { detail, client } = &explain();
     let (issuer, client) = (detail.issuer.as_deref(), client.as_deref());
     let (expected, seen) = (detail.expected.as_deref(), detail.seen.as_deref());
     let (late_by_s, early_by_s) = (detail.late_by, detail.early_by);
@@ -302,10 +285,11 @@ impl Outage {
     }
 
     /// Reports that a token names a key that its provider has removed. Its signature is not
-    /// verified, so it may also be made up.
+    /// verified, so it may also be made up. Returns whether it was reported now.
     #[cfg(feature = "remote")]
-    pub(crate) fn removed_key_used(&self, from: &str, kid: &str) {
-        if let Some(more) = self.count(Instant::now()) {
+    pub(crate) fn removed_key_used(&self, from: &str, kid: &str) -> bool {
+        let more = self.count(Instant::now());
+        if let Some(more) = more {
             event!(
                 warn,
                 from,
@@ -314,6 +298,7 @@ impl Outage {
                 "a token names a key that was removed: the provider may still sign with it"
             );
         }
+        more.is_some()
     }
 
     /// Reports that there is no room for an issuer that was resolved.
@@ -492,6 +477,27 @@ pub(crate) fn key_skipped(from: &str, skipped: &impl fmt::Display, harmless: boo
 #[cfg(feature = "remote")]
 pub(crate) fn keys_rotated(from: &str, added: &[Box<str>], removed: &[Box<str>]) {
     event!(info, from, added = %Ids(added), removed = %Ids(removed), "keys were rotated");
+}
+
+/// Reports that a key was removed while tokens that it has signed had not expired: they are
+/// refused.
+#[cfg(feature = "remote")]
+pub(crate) fn key_removed_early(from: &str, kid: &str, left: Duration) {
+    let left_s = left.as_secs();
+    event!(
+        warn,
+        from,
+        kid = %Ids(&[kid]),
+        left_s,
+        "a key was removed before its tokens had expired: the provider must publish it for longer"
+    );
+}
+
+/// Reports that a key is older than it should be.
+#[cfg(feature = "remote")]
+pub(crate) fn key_is_old(from: &str, kid: &str, age: Duration) {
+    let age_s = age.as_secs();
+    event!(warn, from, kid = %Ids(&[kid]), age_s, "a key is older than it should be");
 }
 
 /// The ids of keys: each in quotes, escaped and cut, and at most a few of them.

@@ -1,0 +1,145 @@
+//! Reports of the keys: to the log, and to observers.
+
+use std::{
+    borrow::Cow,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use super::{
+    fetch,
+    history::RemovedEarly,
+    refresher::{Adopted, Refresher, Snapshot},
+    rotated::Rotated,
+};
+use crate::{
+    error::{ConfigError, FetchError},
+    keys::{answer::id_of, set::KeySet},
+    observe::{
+        self, EarlyRemoval, FetchOutcome, KeyFetch, KeyReport, KeyRotation, Observer, Observers,
+        OldKey, RemovedKeyUse,
+    },
+};
+
+impl Refresher {
+    /// Reports to these observers from now on, unless others were there before.
+    pub(super) fn observe(&self, observers: &Observers, issuer: Option<&str>) {
+        if self.observed.set(observers, issuer) {
+            self.report();
+            // From now on, the task does.
+            self.changed.notify_one();
+        }
+    }
+
+    /// Reports how a fetch has ended.
+    pub(super) fn tell(
+        &self,
+        outcome: &Result<Adopted, FetchError>,
+        failed_before: bool,
+        early: &[RemovedEarly],
+    ) {
+        match outcome {
+            Ok(adopted) => self.tell_adopted(adopted, failed_before, early),
+            Err(error) if !failed_before => observe::keys_not_fetched(error),
+            Err(_) => {}
+        }
+        let outcome = match outcome {
+            Ok(adopted) if adopted.renewed => FetchOutcome::Renewed,
+            Ok(_) => FetchOutcome::Unchanged,
+            Err(_) => FetchOutcome::Failed,
+        };
+        self.tell_observers(|observer, issuer| {
+            observer.keys_fetched(&KeyFetch { issuer, outcome });
+        });
+        self.report();
+        self.tell_old();
+    }
+
+    fn tell_adopted(&self, adopted: &Adopted, failed_before: bool, early: &[RemovedEarly]) {
+        let from = fetch::shown(self.location().url());
+        observe::keys_fetched(&from, failed_before);
+        if let Some(Rotated { added, removed }) = &adopted.rotated {
+            observe::keys_rotated(&from, added, removed);
+            self.tell_observers(|observer, issuer| {
+                observer.keys_rotated(&KeyRotation { issuer, added, removed });
+            });
+        }
+        for RemovedEarly { id, left } in early {
+            observe::key_removed_early(&from, id, *left);
+            self.tell_observers(|observer, issuer| {
+                observer.key_removed_early(&EarlyRemoval { issuer, id, left: *left });
+            });
+        }
+        for skipped in adopted.news.iter().flat_map(KeySet::skipped) {
+            let reason = skipped.reason();
+            let harmless =
+                matches!(reason, ConfigError::KeyUse(_) | ConfigError::UnsupportedKey(_));
+            observe::key_skipped(&from, skipped, harmless);
+        }
+    }
+
+    /// Reports that a token needs a key that was removed lately.
+    pub(super) fn tell_removed(&self, name: &str) {
+        let Some(id) = id_of(name) else { return };
+        let (now, wall) = (self.now(), self.clock.now());
+        if self.state().history.note_use(id, now, wall) {
+            let from = fetch::shown(self.location().url());
+            if self.removed_used.removed_key_used(&from, id) {
+                self.tell_observers(|observer, issuer| {
+                    observer.removed_key_used(&RemovedKeyUse { issuer, id });
+                });
+            }
+        }
+    }
+
+    /// Reports the keys that are older than they should be.
+    fn tell_old(&self) {
+        let Some(limit) = self.policy.old_after else { return };
+        let old = self.state().history.old(limit, self.clock.now());
+        for (id, age) in &old {
+            observe::key_is_old(&fetch::shown(self.location().url()), id, *age);
+            self.tell_observers(|observer, issuer| {
+                observer.key_is_old(&OldKey { issuer, id, age: *age });
+            });
+        }
+    }
+
+    /// Tells the observers of the present keys.
+    pub(super) fn report(&self) {
+        if !self.observed.is_set() {
+            return;
+        }
+        let keys =
+            self.current.load().as_ref().map_or(0, |now: &Arc<Snapshot>| now.trusted.keys.len());
+        let last_success = self.state().last_success;
+        let age = last_success.map(|at| self.since(at));
+        let issuer = &*self.name();
+        self.observed.tell_state(|observer| observer.keys(&KeyReport { issuer, keys, age }));
+    }
+
+    /// The time until the observers are to be told again, if there are any.
+    pub(super) fn report_interval(&self) -> Option<Duration> {
+        self.observed.is_set().then_some(REPORTED)
+    }
+
+    fn since(&self, time: SystemTime) -> Duration {
+        self.clock.now().duration_since(time).unwrap_or_default()
+    }
+
+    fn tell_observers(&self, event: impl Fn(&dyn Observer, &str)) {
+        if self.observed.is_set() {
+            self.observed.tell(&self.name(), event);
+        }
+    }
+
+    /// The name of the issuer, or else where its keys come from.
+    fn name(&self) -> Cow<'_, str> {
+        match &self.issuer {
+            Some(issuer) => Cow::Borrowed(issuer),
+            None => Cow::Owned(fetch::shown(self.location().url())),
+        }
+    }
+}
+
+/// How often observers are told of the keys.
+const REPORTED: Duration = Duration::from_secs(10);
