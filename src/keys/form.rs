@@ -1,4 +1,4 @@
-//! What a text is that was given to the wrong function: for the messages of errors.
+//! Recognizes the form of a text that was given to the wrong function, for the messages of errors.
 
 use std::str;
 
