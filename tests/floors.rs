@@ -255,3 +255,20 @@ fn paths_are_spread_and_found() {
 }
 
 const EXPORTS: [&str; 3] = ["\npub use ", "\npub(crate) use ", "\npub(super) use "];
+
+/// A line break without `\\` in a message becomes a run of blanks when the line is joined.
+#[test]
+fn no_message_has_a_run_of_blanks() {
+    let mut wrong = Vec::new();
+    for (file, _) in files() {
+        let text = text(&file);
+        for (number, line) in text.lines().enumerate() {
+            let line = line.trim_start();
+            let has_run = line.contains('"') && line.contains("      ");
+            if has_run && !line.starts_with("//") {
+                wrong.push(format!("{}:{}", file.display(), number + 1));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "runs of blanks in string literals: {wrong:#?}");
+}

@@ -14,6 +14,8 @@ use crate::json::{self, Text};
 ///   `"cognito:groups"`. Its dots do not part it.
 /// - An array has the names one by one: `["resource_access", "my.client", "roles"]`.
 ///
+/// An array without names matches no claim, and a policy with it refuses every token.
+///
 /// The token has no say in how a path is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimPath(Box<[Box<str>]>);
@@ -27,6 +29,10 @@ impl ClaimPath {
     /// The value at this place of `payload`; `None` if it is absent. A value that does not
     /// fit is an error, and so is anything but an object on the way to it.
     pub(super) fn find<T: DeserializeOwned>(&self, payload: &str) -> Result<Option<T>, Misplaced> {
+        // It would lead to the whole payload, whose names are no roles. Absence would be an answer.
+        if self.0.is_empty() {
+            return Err(Misplaced);
+        }
         let mut json = serde_json::Deserializer::from_str(payload);
         match Seek(&self.0).deserialize(&mut json) {
             Ok(Some(value)) => json::value(value.get()).map(Some).map_err(|_| Misplaced),
@@ -114,6 +120,7 @@ mod tests {
         assert_eq!(read(["a.b"].into()), Some(serde_json::json!(1)));
         assert_eq!(read("https://e.com/r".into()), Some(serde_json::json!("u")));
         assert_eq!(read("urn:a.b:roles".into()), Some(serde_json::json!({"admin": {}})));
+        assert_eq!(read([].into()), None);
         for path in ["a.x", "x", "a.b.c.d", "n.x", ""] {
             assert_eq!(read(path.into()), None, "{path}");
         }
@@ -128,6 +135,8 @@ mod tests {
         for path in ["a.b.c.d", "n.x", "a.b", "n"] {
             assert_eq!(find(path), Err(Misplaced), "{path}");
         }
+        let whole = ClaimPath::from([]).find::<serde_json::Value>(PAYLOAD);
+        assert_eq!(whole, Err(Misplaced), "an empty path is not that of the payload");
     }
 
     #[test]

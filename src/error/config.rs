@@ -61,6 +61,8 @@ pub enum ConfigError {
     SecretIsAKey,
     /// A private key was given where a public key is meant.
     PrivateKey,
+    /// A JWK with private members was given, or published, where a public key is meant.
+    PrivateJwk,
     /// An `oct` JWK, which is a shared secret, was given where a public key is
     /// meant.
     SymmetricKey,
@@ -133,6 +135,10 @@ impl fmt::Display for ConfigError {
             Self::PrivateKey => f.write_str(
                 "this is a private key, verify with its public key: \
                  `openssl pkey -in private.pem -pubout`",
+            ),
+            Self::PrivateJwk => f.write_str(
+                "this JWK has private members, verify with its public key: remove `d`, `p`, `q`, \
+                 `dp`, `dq`, `qi`, `oth`, `k` and `priv`, and replace the key if it was published",
             ),
             Self::SymmetricKey => f.write_str(
                 "this is a shared secret (`kty: oct`), load it with `Key::from_private_jwk` or \

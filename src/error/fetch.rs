@@ -98,6 +98,10 @@ impl FetchError {
                 ": if this issuer has no metadata here, configure the keys and the tokens' `iss` \
                  with `RemoteKeys::at(jwks_uri).issuer(iss)`, or in settings `jwks_url`"
             }
+            (FetchErrorKind::NotKeySet, true) => {
+                ": this is the address of metadata, configure `RemoteKeys::discover(issuer)`, or \
+                 the `jwks_uri` that the document names"
+            }
             _ => "",
         }
     }

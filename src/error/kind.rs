@@ -380,7 +380,7 @@ impl fmt::Display for ErrorKind {
             ),
             Self::Unsigned => f.write_str("the token has no signature (`alg: none`)"),
             Self::MalformedHeader { member: Some(name), fault } => {
-                write!(f, "`{name}` in the token's header {}", says(*fault))
+                write!(f, "`{name}` in the token's header {}{}", says(*fault), must(*fault, name))
             }
             Self::MalformedHeader { member: None, fault: JsonFault::Repeated } => {
                 f.write_str("the token's header repeats a name")
@@ -407,7 +407,7 @@ impl fmt::Display for ErrorKind {
                  {tried} which were tried: give the keys ids, and have the issuer name one in `kid`"
             ),
             Self::MalformedClaims { claim: Some(name), fault } => {
-                write!(f, "the claim `{name}` {}", says(*fault))
+                write!(f, "the claim `{name}` {}{}", says(*fault), must(*fault, name))
             }
             Self::MalformedClaims { claim: None, fault: JsonFault::Repeated } => {
                 f.write_str("the payload repeats a name")
@@ -479,6 +479,22 @@ fn says(fault: JsonFault) -> &'static str {
         JsonFault::Repeated => "is repeated",
         JsonFault::WrongType => "has a wrong JSON type, or a value that it cannot have",
         JsonFault::Missing => "is missing",
+    }
+}
+
+/// The values that a member may have (RFC 7515 §4.1, RFC 7519 §4.1), if its value is not one.
+fn must(fault: JsonFault, name: &str) -> &'static str {
+    match (fault, name) {
+        (JsonFault::WrongType, "exp" | "nbf" | "iat") => {
+            ": it must be a JSON number, the seconds since 1970"
+        }
+        (JsonFault::WrongType, "aud") => ": it must be a JSON string or an array of strings",
+        (JsonFault::WrongType, "kid") => ": it must be a JSON string of 1 to 256 bytes",
+        (
+            JsonFault::WrongType,
+            "iss" | "sub" | "jti" | "client_id" | "sid" | "alg" | "typ" | "cty",
+        ) => ": it must be a JSON string",
+        _ => "",
     }
 }
 

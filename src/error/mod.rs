@@ -316,6 +316,21 @@ mod tests {
     }
 
     #[test]
+    fn a_value_of_a_wrong_type_is_told_with_what_it_must_be() {
+        let fault = JsonFault::WrongType;
+        for (name, must) in [
+            ("exp", "must be a JSON number, the seconds since 1970"),
+            ("aud", "must be a JSON string or an array of strings"),
+            ("sub", "must be a JSON string"),
+        ] {
+            let error = ErrorKind::MalformedClaims { claim: Some(name.into()), fault };
+            assert!(error.to_string().ends_with(must), "{error}");
+        }
+        let error = ErrorKind::MalformedHeader { member: Some("kid"), fault };
+        assert!(error.to_string().ends_with("must be a JSON string of 1 to 256 bytes"), "{error}");
+    }
+
+    #[test]
     fn seconds_are_rounded_up() {
         let millis = [0, 1, 1000, 1001, u64::MAX].map(Duration::from_millis);
         assert_eq!(millis.map(seconds_up)[..4], [1, 1, 1, 2]);

@@ -196,7 +196,8 @@ impl TokenIssuerBuilder {
             (None, None) => return Err(ConfigError::NoKeys),
             (Some(_), Some(_)) => {
                 return Err(ConfigError::Conflict(
-                    "`.key(…)` and `.key_directory(…)` are both set: leave one out, or make the                      key a `.published_key(…)`",
+                    "`.key(…)` and `.key_directory(…)` are both set: leave one out, or make the \
+                     key a `.published_key(…)`",
                 ));
             }
         };

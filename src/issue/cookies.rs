@@ -235,6 +235,11 @@ impl TokenCookies {
                 which is missing",
                 self.session.name()
             ),
+            (false, _) if is_below(uri.path(), path) => format!(
+                "neither in the body nor in its cookie `{name}`, which browsers do send to this \
+                path: the session has ended, or its cookies were removed, so the user must log in \
+                again"
+            ),
             (false, true) => format!(
                 "browsers send its cookie `{name}` only below the path \
                 `{path}`, and this request was for `{asked}`; serve the route below that path, or \
@@ -352,3 +357,29 @@ const RENEWED: u64 = 10;
 
 /// The longest cookie in bytes that browsers accept (RFC 6265 §6.1).
 const LONGEST: usize = 4096;
+
+/// Whether browsers send a cookie of this path with a request (RFC 6265 §5.1.4).
+fn is_below(request: &str, cookie: &str) -> bool {
+    let rest = request.strip_prefix(cookie);
+    rest.is_some_and(|rest| rest.is_empty() || cookie.ends_with('/') || rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_refresh_token_has_a_next_step() {
+        let cookies = TokenCookies::builder().build().unwrap();
+        let below = cookies.refresh.below_path().trim_end_matches('/');
+        let told = |path: &str| {
+            cookies.explain_missing(&path.parse().unwrap(), &HeaderMap::new()).to_string()
+        };
+        for path in [below, &format!("{below}/refresh")] {
+            assert!(told(path).contains("must log in again"), "{}", told(path));
+        }
+        for path in ["/", "/refresh", &format!("{below}x")] {
+            assert!(told(path).contains("only below the path"), "{}", told(path));
+        }
+    }
+}

@@ -155,9 +155,17 @@ impl MetadataServiceBuilder {
     /// - A URL is not one, or is `http` while the issuer is `https`.
     /// - There is a token endpoint without a grant type, or the reverse.
     /// - A member has the name of one that has a method of its own.
+    /// - The issuer has only shared secrets, which are not published: verifiers would find no key.
     pub fn build(self) -> Result<MetadataService, ConfigError> {
         if let Some(error) = self.error {
             return Err(error);
+        }
+        if self.issuer.published_algorithms().is_empty() {
+            return Err(ConfigError::Conflict(
+                "the metadata would lead to an empty JWK set, because a shared secret (HS256, \
+                 HS384, HS512) is not published: sign with another key, such as \
+                 `SigningKey::generate(Algorithm::ES256)`, or leave the metadata out",
+            ));
         }
         let name = self.issuer.issuer();
         let path = url_path(name).filter(|_| !name.contains('?')).ok_or(ConfigError::InvalidName(

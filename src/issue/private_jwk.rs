@@ -11,7 +11,12 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::signing::{Pair, SigningKey, curve, weak_rsa};
-use crate::{alg::Algorithm, error::ConfigError, json};
+use crate::{
+    alg::Algorithm,
+    error::ConfigError,
+    json,
+    keys::{Form, jwk_fault},
+};
 
 impl SigningKey {
     /// Reads a private key from a JSON Web Key (RFC 7517), with its `kid` and `alg`.
@@ -21,10 +26,12 @@ impl SigningKey {
     /// The text is not a JWK, has no private members, or has a key that is weak or not
     /// supported.
     pub fn from_jwk(text: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
-        let jwk = str::from_utf8(text.as_ref()).ok().and_then(json::object::<PrivateJwk>);
-        let jwk = jwk.ok_or(ConfigError::MalformedKey(
-            "it is not a private JWK, repeats a member, or a member has a wrong JSON type",
-        ))?;
+        let text = str::from_utf8(text.as_ref())
+            .map_err(|_| ConfigError::MalformedKey("the JWK has bytes that are not UTF-8"))?;
+        let jwk = json::object::<PrivateJwk>(text).ok_or_else(|| {
+            let form = Form::of(text.as_bytes()).filter(|form| *form != Form::Jwk);
+            ConfigError::MalformedKey(form.map_or_else(|| jwk_fault(text), Form::advice_to_sign))
+        })?;
         let key = jwk.read()?;
         Ok(match jwk.kid {
             Some(kid) if !kid.is_empty() => key.with_kid(kid),

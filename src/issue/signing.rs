@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use crate::{
     alg::{Algorithm, Family},
     error::{ConfigError, Error, ErrorKind},
-    keys::{Key, pem_blocks},
+    keys::{Form, Key, OPENSSH, no_blocks, pem_blocks},
     random::{random, sha256},
     secret::Secret,
 };
@@ -95,7 +95,15 @@ impl SigningKey {
     ///
     /// The text has no private key or several, or the key is encrypted, weak or not supported.
     pub fn from_pem(text: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
-        let blocks = pem_blocks(text.as_ref())?;
+        let text = text.as_ref();
+        let blocks = pem_blocks(text)?;
+        if blocks.is_empty() {
+            match Form::of(text) {
+                None => {}
+                Some(Form::Pem) => return Err(no_blocks(text)),
+                Some(form) => return Err(ConfigError::MalformedKey(form.advice_to_sign())),
+            }
+        }
         let mut keys = blocks.into_iter().filter(|block| block.tag().ends_with("PRIVATE KEY"));
         let block = keys.next().ok_or(ConfigError::MalformedKey(
             "there is no `-----BEGIN PRIVATE KEY-----` in the text, a public key cannot sign",
@@ -103,6 +111,13 @@ impl SigningKey {
         if keys.next().is_some() {
             return Err(ConfigError::MalformedKey(
                 "there are several private keys in the text, give each to a `SigningKey` of its own",
+            ));
+        }
+        if block.tag() == OPENSSH {
+            return Err(ConfigError::UnsupportedKey(
+                "it is in the format of OpenSSH, convert a copy of it with \
+                 `ssh-keygen -p -m PKCS8 -f key` (RSA and ECDSA; instead of Ed25519, make a new \
+                 key with `openssl genpkey`)",
             ));
         }
         if block.tag() == "ENCRYPTED PRIVATE KEY" || block.headers().get("DEK-Info").is_some() {

@@ -9,9 +9,13 @@ use x509_cert::{
     spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef},
 };
 
+use pem::PemError;
 use zeroize::Zeroizing;
 
-use super::material::{Material, RsaScheme};
+use super::{
+    form::{Form, wrong_form},
+    material::{Material, RsaScheme},
+};
 use crate::{
     alg::{Algorithm, Family},
     error::ConfigError,
@@ -20,7 +24,23 @@ use crate::{
 /// The blocks of a PEM text. Line ends may be written as `\n`, a backslash and a letter, as in
 /// many variables of the environment: PEM has no other use of a backslash.
 pub(crate) fn pem_blocks(text: &[u8]) -> Result<Vec<pem::Pem>, ConfigError> {
-    let malformed = |_| ConfigError::MalformedKey("the text is not PEM (RFC 7468)");
+    let malformed = |error| {
+        ConfigError::MalformedKey(match error {
+            PemError::MismatchedTags(..) => {
+                "a `-----BEGIN …-----` line and the `-----END …-----` line after it have different \
+                 labels"
+            }
+            PemError::MissingBeginTag | PemError::MissingEndTag => {
+                "a `-----BEGIN …-----` or `-----END …-----` line has no label"
+            }
+            PemError::InvalidData(_) | PemError::MissingData => {
+                "the text between `-----BEGIN …-----` and `-----END …-----` is not base64"
+            }
+            PemError::InvalidHeader(_) => "a header before the base64 of the PEM is malformed",
+            PemError::NotUtf8(_) => "the PEM has bytes that are not UTF-8",
+            _ => "the text is not PEM (RFC 7468)",
+        })
+    };
     if !text.contains(&b'\\') {
         return pem::parse_many(text).map_err(malformed);
     }
@@ -43,13 +63,25 @@ pub(crate) fn pem_blocks(text: &[u8]) -> Result<Vec<pem::Pem>, ConfigError> {
 /// The key of a PEM text, or that of the first certificate of a chain.
 pub(super) fn from_pem(text: &[u8]) -> Result<Material, ConfigError> {
     let mut blocks = pem_blocks(text)?;
+    if blocks.iter().any(|block| block.tag() == OPENSSH) {
+        return Err(ConfigError::UnsupportedKey(
+            "it is a private key in the format of OpenSSH, write its public key with \
+             `ssh-keygen -e -m PKCS8 -f key` (RSA and ECDSA; instead of Ed25519, make a new key \
+             with `openssl genpkey`)",
+        ));
+    }
     if blocks.iter().any(|block| block.tag().ends_with("PRIVATE KEY")) {
         return Err(ConfigError::PrivateKey);
     }
+    let count = blocks.len();
     blocks.retain(|block| block.tag() != "EC PARAMETERS");
-    let block = blocks
-        .first()
-        .ok_or(ConfigError::MalformedKey("there is no `-----BEGIN …-----` in the text"))?;
+    let block = blocks.first().ok_or_else(|| match count {
+        0 => no_blocks(text),
+        _ => ConfigError::MalformedKey(
+            "the text has only `EC PARAMETERS`, which name a curve: give it the block \
+             `-----BEGIN PUBLIC KEY-----`",
+        ),
+    })?;
     if blocks.len() > 1 && !is_chain(&blocks) {
         return Err(ConfigError::MalformedKey(
             "there are several keys or certificates in the text, and they are no chain in which \
@@ -64,6 +96,17 @@ pub(super) fn from_pem(text: &[u8]) -> Result<Material, ConfigError> {
             "the PEM block is none of PUBLIC KEY, RSA PUBLIC KEY and CERTIFICATE",
         )),
     }
+}
+
+/// The error of a text in which no PEM block is complete.
+#[cold]
+pub(crate) fn no_blocks(text: &[u8]) -> ConfigError {
+    if Form::of(text) == Some(Form::Pem) {
+        return ConfigError::MalformedKey(
+            "a `-----BEGIN …-----` line has no `-----END …-----` line after it, is the text cut off?",
+        );
+    }
+    wrong_form(text, Form::Pem, "there is no `-----BEGIN …-----` in the text")
 }
 
 /// Whether each block is a certificate that is followed by the one of its issuer (RFC 5246 §7.4.2).
@@ -212,6 +255,9 @@ fn is_private(bytes: &[u8]) -> bool {
     };
     begins().unwrap_or(false)
 }
+
+/// The label of a private key as `ssh-keygen` writes it.
+pub(crate) const OPENSSH: &str = "OPENSSH PRIVATE KEY";
 
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const RSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");

@@ -8,6 +8,7 @@ use serde::{Deserialize, de::IgnoredAny};
 use zeroize::Zeroizing;
 
 use super::{
+    form::{Form, jwk_fault, wrong_form},
     material::{Material, RsaScheme, coordinate_length},
     shared_secret,
 };
@@ -36,8 +37,7 @@ pub(super) enum Trust {
 /// Reads one JWK. The second value is its `kid`, also where it is refused.
 pub(super) fn read(text: &str, trust: Trust) -> (Result<Jwk, ConfigError>, Option<String>) {
     let Some(raw) = json::object::<Raw<'_>>(text) else {
-        let what = "it is no JWK, repeats a member, or a member has a wrong JSON type";
-        return (Err(ConfigError::MalformedKey(what)), None);
+        return (Err(wrong_form(text.as_bytes(), Form::Jwk, jwk_fault(text))), None);
     };
     let kid = raw.kid.as_deref().filter(|kid| !kid.is_empty()).map(str::to_owned);
     (raw.check(trust, kid.clone()), kid)
@@ -126,7 +126,7 @@ impl Raw<'_> {
         let private = [&self.d, &self.p, &self.q, &self.dp, &self.dq, &self.qi, &self.oth];
         let private = private.into_iter().chain([&self.private]).any(Option::is_some);
         if trust == Trust::Public && (private || self.k.is_some()) {
-            return Err(ConfigError::PrivateKey);
+            return Err(ConfigError::PrivateJwk);
         }
         match (&*self.kty, self.crv.as_deref()) {
             ("RSA", None) => {
@@ -210,7 +210,7 @@ mod tests {
             assert!(matches!(refusal(&with(rest)), ConfigError::KeyUse(_)), "{rest}");
         }
         for rest in [r#","d":"AA""#, r#","k":"AA""#, r#","priv":"AA""#] {
-            assert_eq!(refusal(&with(rest)), ConfigError::PrivateKey, "{rest}");
+            assert_eq!(refusal(&with(rest)), ConfigError::PrivateJwk, "{rest}");
         }
         for rest in [r#","kid":7"#, r#","key_ops":"verify""#, r#","use":5"#, r#","x":"AA""#] {
             assert!(matches!(refusal(&with(rest)), ConfigError::MalformedKey(_)), "{rest}");

@@ -57,6 +57,7 @@ mod answer;
 mod asked;
 pub mod by_id;
 mod der;
+mod form;
 mod index;
 #[cfg(feature = "jsonwebtoken")]
 mod jsonwebtoken;
@@ -84,8 +85,6 @@ mod backend;
 pub mod remote;
 
 #[cfg(feature = "issue")]
-pub(crate) use self::der::pem_blocks;
-#[cfg(feature = "issue")]
 pub(crate) use self::live::LiveKeys;
 pub(crate) use self::{
     answer::{Deadline, KeyAnswer, name_of},
@@ -95,6 +94,11 @@ pub(crate) use self::{
     signature::Authentic,
     source::KeySources,
     trusted::{Generation, StillTrusted, Trusted},
+};
+#[cfg(feature = "issue")]
+pub(crate) use self::{
+    der::{OPENSSH, no_blocks, pem_blocks},
+    form::{Form, jwk_fault},
 };
 pub use self::{
     key::{DangerousKey, Key},

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
+    form::{Form, wrong_form},
     index::{Index, Named},
     jwk::{self, Trust},
     key::Key,
@@ -278,7 +279,7 @@ fn documents_keys(document: &[u8]) -> Result<Vec<&RawValue>, ConfigError> {
         .ok()
         .and_then(json::object::<Document<'_>>)
         .map(|document| document.keys)
-        .ok_or(ConfigError::MalformedKey("the document is no JWK set (RFC 7517 §5)"))
+        .ok_or_else(|| wrong_form(document, Form::Jwks, "the document is no JWK set (RFC 7517 §5)"))
 }
 
 impl fmt::Debug for KeySet {

@@ -438,7 +438,8 @@ pub(crate) fn signing_key_added(file: &Path, kid: &str, late: bool) {
             warn,
             file = %file,
             kid,
-            "a signing key was added, and signs so soon that verifiers may not know it: add keys              earlier, by `publish_ahead` at least"
+            "a signing key was added, and signs so soon that verifiers may not know it: add keys \
+             earlier, by `publish_ahead` at least"
         );
     } else {
         event!(info, file = %file, kid, "a signing key was added");

@@ -87,7 +87,8 @@ impl RedisBuilder {
     /// cluster node, a Sentinel or a replica; or its user lacks a right.
     pub async fn build(self) -> Result<Redis, ConfigError> {
         let redis = self.lazy()?;
-        redis.refresh_store().tried().await.map_err(unusable)?;
+        let store = redis.refresh_store();
+        store.tried().await.map_err(|failure| unusable(failure, redis.prefix()))?;
         Ok(redis)
     }
 

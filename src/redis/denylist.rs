@@ -265,13 +265,14 @@ impl RedisDenylistBuilder {
     /// runtime.
     pub async fn build(self) -> Result<RedisDenylist, ConfigError> {
         let copy = self.copy()?;
-        let mut follower = Follower::begin(&copy).await.map_err(unusable)?;
+        let failed = |failure: Failure| unusable(failure, copy.redis.prefix());
+        let mut follower = Follower::begin(&copy).await.map_err(failed)?;
         // A new list is ready when others have had time to write back.
         while !copy.is_fresh() {
             if copy.is_full() {
-                return Err(unusable(follow::FULL));
+                return Err(unusable(follow::FULL, copy.redis.prefix()));
             }
-            follower = follower.follow(&copy).await.map_err(unusable)?;
+            follower = follower.follow(&copy).await.map_err(failed)?;
         }
         Ok(RedisDenylist::new(copy, Some(follower)))
     }
@@ -300,7 +301,7 @@ impl RedisDenylistBuilder {
             ));
         }
         if runtime_with_timer().is_none() {
-            return Err(unusable(Failure::NoRuntime));
+            return Err(unusable(Failure::NoRuntime, self.redis.prefix()));
         }
         let copy = LocalCopy::new(self.redis, self.max_revocations, self.stale_after, self.clock);
         Ok(Arc::new(copy))

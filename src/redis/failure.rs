@@ -96,9 +96,25 @@ fn code(error: RedisError) -> Option<String> {
         let known =
             known.or_else(|| text.contains("executing the script can't").then_some("NOPERM"));
         let known = known.or_else(|| text.starts_with("ACL failure in script").then_some("NOPERM"));
-        return Some(known.unwrap_or(code).to_owned());
+        return Some(named(known.unwrap_or(code), text));
     }
-    Some(code.to_owned())
+    Some(named(code, error.details().unwrap_or_default()))
+}
+
+/// The code with the command that the user may not run, if the server names it: it is the name of
+/// a command and nothing that was sent.
+fn named(code: &str, details: &str) -> String {
+    let command = details.split_once(" run the '").and_then(|(_, rest)| rest.split_once('\''));
+    let is_name = |name: &str| {
+        name.len() <= 32
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"|-".contains(&byte))
+    };
+    match command {
+        Some((name, _)) if code == "NOPERM" && is_name(name) => {
+            format!("{code} for the command `{name}`")
+        }
+        _ => code.to_owned(),
+    }
 }
 
 fn has_word(text: &str, word: &str) -> bool {
@@ -115,7 +131,7 @@ impl fmt::Display for Failure {
             }
             Self::Refused(code) => {
                 write!(f, "the Redis server refuses with {code}")?;
-                match HINTS.iter().find(|(known, _)| known == code) {
+                match HINTS.iter().find(|(known, _)| code.split(' ').next() == Some(*known)) {
                     Some((_, hint)) => write!(f, ": {hint}"),
                     None => Ok(()),
                 }
@@ -149,7 +165,9 @@ impl fmt::Display for Failure {
 impl StdError for Failure {}
 
 /// The error of a builder that could not use the store.
-pub(super) fn unusable(failure: impl fmt::Display) -> ConfigError {
+pub(super) fn unusable(failure: impl fmt::Display, prefix: &str) -> ConfigError {
+    // The rights on keys, to be copied: `~prefix:*` and `~{prefix:deny}:*`.
+    let failure = failure.to_string().replace("prefix:", &format!("{prefix}:"));
     ConfigError::Store(format!(
         "the stores in Redis cannot be used: {failure}; to start anyway, call `.lazy()`"
     ))
@@ -227,5 +245,16 @@ mod tests {
         ] {
             assert!(told("ERR", text).contains(code), "{text}");
         }
+        let said = told("NOPERM", "User x has no permissions to run the 'client|info' command");
+        assert!(said.contains("NOPERM for the command `client|info`: the user lacks"), "{said}");
+        let said = told("NOPERM", "User x has no permissions to run the 'a b' command");
+        assert!(said.contains("with NOPERM: the user lacks") && !said.contains("a b"), "{said}");
+    }
+
+    #[test]
+    fn the_rights_are_those_of_the_configured_prefix() {
+        let failure = Failure::Refused("NOPERM".to_owned());
+        let said = unusable(failure, "shop").to_string();
+        assert!(said.contains("`~shop:*` and `~{shop:deny}:*`"), "{said}");
     }
 }

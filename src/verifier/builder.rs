@@ -294,6 +294,10 @@ impl<C> VerifierBuilder<C> {
     /// write the number of a database row, although RFC 7519 §4.1.2 wants a string. Default: such
     /// a token is refused.
     ///
+    /// [`Claims::registered`](super::Claims::registered) then has the digits. A claims type that has
+    /// a [`RegisteredClaims`](crate::RegisteredClaims) inside of it still refuses a number, because
+    /// its `Deserialize` does not know this setting.
+    ///
     /// # Security
     ///
     /// The subject 42 is then the same as the subject `"42"`. Right only where the issuer does not

@@ -128,3 +128,83 @@ fn b37_a_bundle_of_spiffe_is_a_key_set() {
     let claims = verifier.verify(&es.token(&svid)).now_or_never().unwrap().unwrap();
     assert_eq!(claims.subject(), Some("spiffe://td/w"));
 }
+
+fn told<T>(result: Result<T, ConfigError>) -> String {
+    result.err().expect("an error").to_string()
+}
+
+#[test]
+fn the_fault_of_a_pem_text_is_named() {
+    let text = key(Algorithm::ES256).pem().unwrap();
+    let (cut, _) = text.split_once("-----END").unwrap();
+    for (text, fault) in [
+        (cut.into(), "no `-----END …-----` line after it"),
+        (text.replace("END PUBLIC", "END RSA PUBLIC"), "have different labels"),
+        (text.replacen("M", "!", 1), "is not base64"),
+        (pem("EC PARAMETERS", &[6, 1, 42]), "only `EC PARAMETERS`"),
+        ("hello".into(), "there is no `-----BEGIN …-----`"),
+    ] {
+        assert!(told(Key::from_pem(&text)).contains(fault), "{text}: {:?}", Key::from_pem(&text));
+    }
+    let ssh = pem("OPENSSH PRIVATE KEY", b"openssh-key-v1\0");
+    let says = told(Key::from_pem(&ssh));
+    assert!(says.contains("OpenSSH") && says.contains("ssh-keygen -e -m PKCS8"), "{says}");
+    let says = told(Key::from_pem("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA me"));
+    assert!(says.contains("OpenSSH") && says.contains("key.pub"), "{says}");
+    #[cfg(feature = "issue")]
+    {
+        use tower_jwt_auth::issue::SigningKey;
+        let says = told(SigningKey::from_pem(&ssh));
+        assert!(says.contains("OpenSSH") && says.contains("ssh-keygen -p -m PKCS8"), "{says}");
+        assert!(told(SigningKey::from_pem(cut)).contains("no `-----END …-----`"));
+    }
+}
+
+#[test]
+fn a_key_in_another_form_names_the_function_that_reads_it() {
+    let one = key(Algorithm::ES256);
+    let (text, jwk) = (one.pem().unwrap(), one.jwk().to_string());
+    let set = json!({"keys": [one.jwk()]}).to_string();
+    let metadata = json!({"issuer": "https://a", "jwks_uri": "https://a/keys"}).to_string();
+    let map = json!({"a": text}).to_string();
+    for (says, function) in [
+        (told(Key::from_pem(&jwk)), "`Key::from_jwk`"),
+        (told(Key::from_pem(&set)), "`KeySet::from_jwks`"),
+        (told(Key::from_jwk(&text)), "`Key::from_pem`"),
+        (told(Key::from_jwk(&set)), "`KeySet::from_jwks`"),
+        (told(Key::from_jwk(&metadata)), "`RemoteKeys::discover(issuer)`"),
+        (told(KeySet::from_jwks(&jwk)), "`Key::from_jwk`"),
+        (told(KeySet::from_jwks(&text)), "`Key::from_pem`"),
+        (told(KeySet::from_jwks(&metadata)), "`RemoteKeys::discover(issuer)`"),
+        (told(KeySet::from_jwks(&map)), "`Key::from_pem(text)?.with_kid(id)`"),
+        (told(KeySet::from_jwks("{}")), "no JWK set"),
+    ] {
+        assert!(says.contains(function), "{function}: {says}");
+    }
+    #[cfg(feature = "issue")]
+    {
+        use tower_jwt_auth::issue::SigningKey;
+        for (says, function) in [
+            (told(SigningKey::from_pem(&jwk)), "`SigningKey::from_jwk`"),
+            (told(SigningKey::from_jwk(&text)), "`SigningKey::from_pem`"),
+            (told(SigningKey::from_jwk(&set)), "one private JWK of its `keys`"),
+            (told(SigningKey::from_jwk(r#"{"kty":"RSA","e":65537}"#)), "`e` is not a JSON string"),
+        ] {
+            assert!(says.contains(function), "{function}: {says}");
+        }
+    }
+}
+
+#[test]
+fn the_fault_of_a_jwk_names_the_member_also_in_a_set() {
+    let mut jwk = key(Algorithm::RS256).jwk();
+    jwk["kid"] = json!(1);
+    assert!(told(Key::from_jwk(jwk.to_string())).contains("`kid` is not a JSON string"));
+    let set = KeySet::from_jwks(json!({"keys": [jwk]}).to_string()).unwrap();
+    let says = set.skipped()[0].to_string();
+    assert!(says.contains("`kid` is not a JSON string"), "{says}");
+    let mut private = key(Algorithm::ES256).jwk();
+    private["d"] = json!("AA");
+    let says = told(Key::from_jwk(private.to_string()));
+    assert!(says.contains("remove `d`") && !says.contains("openssl"), "{says}");
+}

@@ -89,9 +89,16 @@ fn check_access(file: &Metadata, directory: &Metadata, any_group: bool) -> Resul
     let (forbidden, instead) =
         if any_group { (0o037, "0440 or 0640") } else { (0o077, "0400 or 0600") };
     if mode & forbidden != 0 {
+        let group = match !any_group && mode & 0o037 == 0 {
+            true => {
+                ", or call `.any_file_group()` if the group has only this service, as with \
+                     `fsGroup` in Kubernetes"
+            }
+            false => "",
+        };
         return Err(format!(
             "its mode is {mode:04o}, so that others have access to the private key: set it to \
-             {instead}, and replace the key if somebody may have read it"
+             {instead}{group}, and replace the key if somebody may have read it"
         ));
     }
     if file.uid() != 0 && file.uid() != directory.uid() {

@@ -35,6 +35,14 @@ pub(super) fn address(text: &str) -> Result<Url, &'static str> {
 /// Parses an issuer as the URL that its metadata is found by.
 pub(super) fn issuer(text: &str) -> Result<Url, ConfigError> {
     let url = address(text).map_err(|what| ConfigError::InvalidUrl(what.into()))?;
+    let path = url.path().trim_end_matches('/');
+    if path.ends_with(OPENID_CONFIGURATION) || path.starts_with(OAUTH_METADATA) {
+        return Err(ConfigError::InvalidUrl(
+            "it is that of an issuer's metadata: configure the issuer itself, which is the \
+             `issuer` in that document, without `/.well-known/…`"
+                .into(),
+        ));
+    }
     match url.query() {
         None => Ok(url),
         Some(_) => Err(ConfigError::InvalidUrl(
@@ -55,10 +63,7 @@ pub(super) fn metadata_urls(issuer: &Url) -> [Url; 2] {
         url.set_path(&path);
         url
     };
-    [
-        at(format!("{path}/.well-known/openid-configuration")),
-        at(format!("/.well-known/oauth-authorization-server{path}")),
-    ]
+    [at(format!("{path}{OPENID_CONFIGURATION}")), at(format!("{OAUTH_METADATA}{path}"))]
 }
 
 /// The URL of the keys in the metadata of this issuer. It must be `https` if the issuer is.
@@ -106,6 +111,10 @@ pub(super) fn keys_url(
     }
 }
 
+const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
+
+const OAUTH_METADATA: &str = "/.well-known/oauth-authorization-server";
+
 /// The most characters of a document that an error shows.
 const LONGEST_SHOWN: usize = 200;
 
@@ -132,6 +141,19 @@ mod tests {
         ];
         assert_eq!(urls("https://login.example.com/realms/one"), with_path);
         assert_eq!(urls("https://login.example.com/realms/one/"), with_path);
+    }
+
+    #[test]
+    fn the_address_of_metadata_is_not_an_issuer() {
+        for text in [
+            "https://login.example.com/.well-known/openid-configuration",
+            "https://login.example.com/realms/one/.well-known/openid-configuration/",
+            "https://login.example.com/.well-known/oauth-authorization-server",
+            "https://login.example.com/.well-known/oauth-authorization-server/realms/one",
+        ] {
+            let error = issuer(text).unwrap_err().to_string();
+            assert!(error.contains("without `/.well-known/…`"), "{error}");
+        }
     }
 
     #[test]

@@ -54,7 +54,11 @@ impl Fetcher {
     /// An error at this address, with what may be the reason for it.
     #[cold]
     pub(super) fn error(&self, url: &Url, kind: FetchErrorKind) -> FetchError {
-        let note = match kind {
+        let note = match &kind {
+            // The text is that of rustls, where the first bytes of the answer are no TLS record.
+            FetchErrorKind::Transport(cause) if cause.contains("InvalidContentType") => Some(
+                "the server does not speak TLS on this port: configure the port of `https`".into(),
+            ),
             FetchErrorKind::Timeout | FetchErrorKind::Transport(_) => {
                 self.unused_proxy.map(|name| {
                     format!(
@@ -73,6 +77,11 @@ impl Fetcher {
                         .into(),
                 )
             }
+            FetchErrorKind::Status(401 | 403) if self.authorization.is_none() => Some(
+                "if the server requires credentials, give them with \
+                 `RemoteKeysBuilder::authorization`"
+                    .into(),
+            ),
             _ => None,
         };
         error(url, kind).with_note(note)

@@ -41,7 +41,7 @@ impl IssuerPattern {
     ///
     /// Returns an error if the pattern does not begin with `scheme://host`, or has braces
     /// anywhere but around a whole segment of the path or a whole label of the host before its last
-    /// two.
+    /// two, or has them in an IPv4 address.
     pub fn new(pattern: impl Into<String>) -> Result<Self, ConfigError> {
         let pattern = pattern.into();
         let good = pattern.split_once("://").is_some_and(|(scheme, rest)| {
@@ -108,6 +108,14 @@ fn is_host(host: &str) -> bool {
     }
     if !braces(host) {
         return true;
+    }
+    // A host whose last label is a number is an IPv4 address (WHATWG URL §3.5), which has no domain.
+    let name = host.split(':').next().unwrap_or_default();
+    let last = name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
+    let is_hex =
+        last.strip_prefix("0x").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_hexdigit()));
+    if is_hex || last.bytes().all(|byte| byte.is_ascii_digit()) {
+        return false;
     }
     let mut from_the_end = host.rsplit('.').enumerate();
     from_the_end
@@ -226,6 +234,10 @@ mod tests {
             "https://{a.b}.example.com",
             "https://user@{t}.example.com",
             "https://example.com:{port}",
+            "https://{a}.{b}.0.1",
+            "https://{a}.{b}.0.1:8443",
+            "https://{a}.1",
+            "https://{a}.168.1.0x7F",
             "{s}://{t}.example.com",
         ] {
             assert!(IssuerPattern::new(bad).is_err(), "{bad}");

@@ -467,3 +467,32 @@ async fn keys_are_found_that_have_moved_while_the_old_ones_are_still_there() {
     let token = new.token(&claims_with(json!({"iss": provider.issuer()})));
     accepted(verifier.verify(&token).await);
 }
+
+#[tokio::test]
+async fn an_error_of_the_fetch_says_what_to_configure() {
+    let provider = Provider::new([key(Algorithm::ES256)]);
+    for status in [401, 403] {
+        provider.answer_at("/keys", Answer::Status(status));
+        let keys = RemoteKeys::at(format!("{}/keys", provider.issuer()));
+        let error = keys.build().await.unwrap_err().to_string();
+        assert!(error.contains("`RemoteKeysBuilder::authorization`"), "{error}");
+    }
+    // The address of metadata in place of that of the keys.
+    let error = RemoteKeys::at(format!("{}{OIDC}", provider.issuer())).build().await.unwrap_err();
+    assert!(error.to_string().contains("`RemoteKeys::discover(issuer)`"), "{error}");
+    // And in place of the issuer.
+    let error = RemoteKeys::discover(format!("{}{OIDC}", provider.issuer())).lazy().unwrap_err();
+    assert!(error.to_string().contains("without `/.well-known/…`"), "{error}");
+    // `https` to a port without TLS.
+    let plain = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/keys", plain.local_addr().unwrap());
+    let answer = std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        let mut client = plain.accept().unwrap().0;
+        let _ = client.read(&mut [0; 4096]).unwrap();
+        client.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
+    });
+    let error = RemoteKeys::at(url).build().await.unwrap_err().to_string();
+    answer.join().unwrap();
+    assert!(error.contains("does not speak TLS on this port"), "{error}");
+}

@@ -192,6 +192,10 @@ fn a_fault_names_the_file_and_leaves_the_keys_as_they_are() {
     for mode in [0o644, 0o640, 0o604, 0o660, 0o610, 0o440] {
         refused(|folder| folder.write(NOW, pem, mode), &format!("its mode is {mode:04o}"));
     }
+    for mode in [0o640, 0o440] {
+        refused(|folder| folder.write(NOW, pem, mode), "0400 or 0600, or call `.any_file_group()`");
+    }
+    refused(|folder| folder.write(NOW, pem, 0o644), "0400 or 0600, and replace the key");
     let twice = |folder: &Folder| {
         folder.write(ALWAYS, pem, 0o600);
         folder.write(HOUR_1, pem, 0o600);

@@ -63,8 +63,10 @@ async fn it_says_what_is_true() {
     let algorithms = |document: Value| document["id_token_signing_alg_values_supported"].clone();
     let both = document(issuer.metadata_service()).await;
     assert_eq!(algorithms(both), json!(["ES256", "EdDSA"]));
+    let service = issuer.metadata_service().build().unwrap();
     issuer.replace_keys(SigningKey::generate(Algorithm::HS256).unwrap()).unwrap();
-    assert_eq!(algorithms(document(issuer.metadata_service()).await), Value::Null);
+    let answer = ask(service, Request::new(String::new())).await;
+    assert_eq!(algorithms(serde_json::from_str(&answer.body).unwrap()), Value::Null);
 }
 
 #[tokio::test]
@@ -139,6 +141,13 @@ fn what_is_no_safe_url_is_refused() {
         let error = named(name).metadata_service().build().unwrap_err();
         assert!(error.to_string().contains("`https` URL"), "{name}: {error}");
     }
+    // A verifier would find an empty JWK set.
+    let secret = TokenIssuer::builder()
+        .issuer("https://login.example.com")
+        .audience("https://api.example.com")
+        .key(SigningKey::hs256([7; 32]).unwrap());
+    let error = secret.build().unwrap().metadata_service().build().unwrap_err();
+    assert!(error.to_string().contains("a shared secret (HS256"), "{error}");
     let builder = || named("https://login.example.com").metadata_service();
     for url in ["", "/jwks", "http://localhost/jwks", "http://a.example/", "https://a.example/#k"] {
         assert!(builder().jwks_uri(url).build().is_err(), "{url}");
