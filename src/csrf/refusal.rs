@@ -78,7 +78,7 @@ impl Refusal<'_> {
         self.write_advice(text)
     }
 
-    /// Says which method the proxy has named, and what to do if it is none.
+    /// Says which method the proxy has named. If that is not a method, says what to do.
     fn write_method(&self, text: &mut String, name: &HeaderName) -> fmt::Result {
         write!(text, "; the proxy said ")?;
         write_header(text, self.headers, name.as_str())?;

@@ -19,7 +19,7 @@ pub(crate) struct Detail {
 }
 
 impl Detail {
-    /// What the configuration says, without what the token says.
+    /// Removes the values of the token, and keeps those of the configuration.
     pub(super) fn without_token(self) -> Self {
         Self { issuer: self.issuer, expected: self.expected, ..Self::default() }
     }

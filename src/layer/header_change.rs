@@ -18,11 +18,11 @@ pub(super) enum HeaderChange {
     None,
     /// Its token was in the address: shared caches must not keep the answer (RFC 6750 §2.3).
     Private,
-    /// What is rare. It is elsewhere, because the future of every request has room for it.
+    /// A rare change. It is in an `Arc`, because the future of every request has room for one.
     Rare(Arc<RareChange>),
 }
 
-/// What few requests cause.
+/// A change that few requests cause.
 #[derive(Debug, Default)]
 pub(super) struct RareChange {
     /// As [`HeaderChange::Private`].
@@ -140,7 +140,7 @@ fn report<B>(observers: &Observers, response: &mut Response<B>) {
         && extensions.get::<Reported>().is_none()
         && let Some(error) = extensions.get::<Error>().cloned()
     {
-        // Whoever refused has written its event.
+        // The event was written where the request was refused.
         let decision = Decision::refused(Scheme::Within, &error);
         observers.tell(|observer| observer.decided(&decision));
         extensions.insert(Reported);

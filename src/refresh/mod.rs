@@ -318,7 +318,7 @@ impl RefreshTokens {
     }
 }
 
-/// What observers are told of an answer of the store.
+/// The outcome that observers are told for an answer of the store.
 fn outcome_of(rotated: &Result<Rotated, Error>) -> RefreshOutcome {
     match rotated {
         Ok(Rotated::Rotated(_)) => RefreshOutcome::Rotated,

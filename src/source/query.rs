@@ -35,7 +35,7 @@ pub(super) fn strip(uri: &mut Uri, name: &str) {
 /// The value of a pair, if it has this name.
 fn ours<'p>(pair: &'p str, name: &str) -> Option<&'p str> {
     match pair.split_once('=') {
-        // A name that is empty is none: every `/?` would have it.
+        // Every `/?` would have an empty name.
         _ if name.is_empty() => None,
         Some((one, value)) if one == name => Some(value),
         None if pair == name => Some(""),

@@ -106,8 +106,8 @@ impl DirectoryWatch {
         Ok((keys, Self { reader, _running: running }))
     }
 
-    /// Reads the directory now. An error leaves the keys as they are, but for those whose files are
-    /// gone.
+    /// Reads the directory now. After an error, no key is added. Keys whose files were
+    /// removed go.
     pub(in crate::issue) fn reread(&self) -> Result<(), ConfigError> {
         self.reader.read_and_tell()
     }
