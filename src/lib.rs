@@ -250,6 +250,7 @@ compile_error!(
 );
 
 pub mod alg;
+mod attack;
 pub mod authorize;
 pub mod claims;
 pub mod clock;
