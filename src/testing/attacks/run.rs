@@ -1,6 +1,6 @@
 //! Sends all attacks to a service.
 
-use std::{fmt, future::poll_fn};
+use std::{fmt, future::poll_fn, marker::PhantomData};
 
 use http::{Method, Request, Response, StatusCode};
 use tower_service::Service;
@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     attack::Check,
+    issue::Body,
     testing::{issuer::TestIssuer, token::TestToken},
 };
 
@@ -39,11 +40,10 @@ use crate::{
 ///
 /// Some attacks were not refused: the message has the name of each, what is wrong with it, the answer,
 /// and the setting that stops it. Or the service does not accept a valid token.
-pub async fn assert_refuses_all<S, B, R>(service: S, path: &str)
+pub async fn assert_refuses_all<S, R>(service: S, path: &str)
 where
-    S: Service<Request<B>, Response = Response<R>>,
+    S: Service<Request<Body>, Response = Response<R>>,
     S::Error: fmt::Debug,
-    B: Default,
 {
     AttackRun::new(&TestIssuer::new()).run(service, path).await.assert_all_refused();
 }
@@ -56,6 +56,7 @@ where
 /// - method: `GET`
 /// - cookie: none, so there are no attacks through a cookie that the service reads
 /// - attacks that are allowed: none
+/// - body of the requests: an empty [`Body`], which axum's `Router` accepts
 ///
 /// # Example: a route that needs a scope, and reads a cookie
 /// ```
@@ -88,12 +89,13 @@ where
 /// ```
 #[derive(Clone, Debug)]
 #[must_use = "no attack is sent until it runs"]
-pub struct AttackRun {
+pub struct AttackRun<B = Body> {
     issuer: TestIssuer,
     token: TestToken,
     method: Method,
     cookie: Option<(String, Method)>,
     allowed: Vec<(String, String)>,
+    body: PhantomData<fn() -> B>,
 }
 
 impl AttackRun {
@@ -105,9 +107,12 @@ impl AttackRun {
             method: Method::GET,
             cookie: None,
             allowed: Vec::new(),
+            body: PhantomData,
         }
     }
+}
 
+impl<B: Default> AttackRun<B> {
     /// Sets the valid token that the attacks change. Set it if the route needs scopes, or claims of
     /// the application's type. Use the same issuer.
     pub fn token(mut self, token: TestToken) -> Self {
@@ -138,16 +143,21 @@ impl AttackRun {
         self
     }
 
+    /// Sends requests with this type of body, for a service that takes only that: its default value.
+    pub fn body<T: Default>(self) -> AttackRun<T> {
+        let Self { issuer, token, method, cookie, allowed, body: PhantomData } = self;
+        AttackRun { issuer, token, method, cookie, allowed, body: PhantomData }
+    }
+
     /// Sends a valid request, and then all attacks, one after the other.
     ///
     /// # Panics
     ///
     /// The path is not one, or an attack is allowed that does not exist.
-    pub async fn run<S, B, R>(&self, mut service: S, path: &str) -> AttackReport
+    pub async fn run<S, R>(&self, mut service: S, path: &str) -> AttackReport
     where
         S: Service<Request<B>, Response = Response<R>>,
         S::Error: fmt::Debug,
-        B: Default,
     {
         let forge = Forge::new(&self.issuer, self.token.clone());
         let mut report = AttackReport {
@@ -223,11 +233,10 @@ impl AttackRun {
         }
     }
 
-    async fn send<S, B, R>(&self, service: &mut S, attack: &Attack, path: &str) -> Answer
+    async fn send<S, R>(&self, service: &mut S, attack: &Attack, path: &str) -> Answer
     where
         S: Service<Request<B>, Response = Response<R>>,
         S::Error: fmt::Debug,
-        B: Default,
     {
         let request = attack.request(self.method.clone(), path).map(|()| B::default());
         if let Err(error) = poll_fn(|context| service.poll_ready(context)).await {

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 
 use axum::{
     Router,
-    body::Body,
     extract::FromRequestParts,
     http::{StatusCode, header::AUTHORIZATION, request::Parts},
     routing::get,
@@ -63,7 +62,7 @@ impl<S: Sync> FromRequestParts<S> for Lenient {
 }
 
 async fn attacked(router: Router) -> AttackReport {
-    AttackRun::new(&TestIssuer::new()).run::<_, Body, _>(router, "/me").await
+    AttackRun::new(&TestIssuer::new()).run(router, "/me").await
 }
 
 #[track_caller]

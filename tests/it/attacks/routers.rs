@@ -32,7 +32,7 @@ pub(super) fn names(report: &AttackReport) -> HashSet<String> {
 }
 
 async fn passed(router: Router) -> HashSet<String> {
-    names(&AttackRun::new(&TestIssuer::new()).run::<_, Body, _>(router, "/me").await)
+    names(&AttackRun::new(&TestIssuer::new()).run(router, "/me").await)
 }
 
 async fn passed_by(change: impl FnOnce(VerifierBuilder) -> VerifierBuilder) -> HashSet<String> {
@@ -84,11 +84,11 @@ async fn our_router_refuses_all_with_every_algorithm() {
         Algorithm::ALL.iter().filter(|it| cfg!(feature = "aws_lc_rs") || **it != Algorithm::ES512)
     {
         let issuer = TestIssuer::new().with_algorithm(*algorithm);
-        let report = AttackRun::new(&issuer).run::<_, Body, _>(app(issuer.verifier()), "/me").await;
+        let report = AttackRun::new(&issuer).run(app(issuer.verifier()), "/me").await;
         report.assert_all_refused();
         assert!(report.sent() > 190, "{algorithm}: {}", report.sent());
     }
-    assert_refuses_all::<_, Body, _>(app(TestIssuer::new().verifier()), "/me").await;
+    assert_refuses_all(app(TestIssuer::new().verifier()), "/me").await;
 }
 
 fn with_cookie(source: CookieSourceBuilder) -> Router {
@@ -99,7 +99,7 @@ fn with_cookie(source: CookieSourceBuilder) -> Router {
 #[tokio::test]
 async fn our_router_with_a_cookie_refuses_all() {
     let run = AttackRun::new(&TestIssuer::new()).cookie("__Host-at", Method::POST);
-    let report = run.run::<_, Body, _>(with_cookie(TokenSource::cookie("__Host-at")), "/me").await;
+    let report = run.run(with_cookie(TokenSource::cookie("__Host-at")), "/me").await;
     report.assert_all_refused();
     let text = report.to_string();
     assert!(text.starts_with("/me refused all of 3"), "{text}");
@@ -110,7 +110,7 @@ async fn a_cookie_without_the_cross_site_check_is_named() {
     let source = TokenSource::cookie("__Host-at").dangerous().without_cross_site_check();
     let router = with_cookie(source);
     let run = AttackRun::new(&TestIssuer::new()).cookie("__Host-at", Method::POST);
-    let passed = names(&run.run::<_, Body, _>(router, "/me").await);
+    let passed = names(&run.run(router, "/me").await);
     assert_eq!(rows(&passed), ["w02"], "{passed:?}");
     assert!(passed.contains("w02_cross_site") && passed.contains("w02_nothing_said"));
 }
@@ -118,7 +118,7 @@ async fn a_cookie_without_the_cross_site_check_is_named() {
 #[tokio::test]
 async fn an_unprotected_route_is_named() {
     let router = app(TestIssuer::new().verifier()).route("/open", get(async || "hello"));
-    let report = AttackRun::new(&TestIssuer::new()).run::<_, Body, _>(router, "/open").await;
+    let report = AttackRun::new(&TestIssuer::new()).run(router, "/open").await;
     assert_eq!(names(&report).len(), report.sent());
     let text = report.to_string();
     assert!(text.contains("the route answers requests without a token"), "{text}");
@@ -199,7 +199,7 @@ async fn fallback(request: Request<Body>) -> Result<Response<Body>, Infallible> 
 #[tokio::test]
 async fn a_fallback_to_a_cookie_is_named() {
     let run = AttackRun::new(&TestIssuer::new()).cookie("at", Method::POST);
-    let report = run.run(service_fn(fallback), "/me").await;
+    let report = run.body::<Body>().run(service_fn(fallback), "/me").await;
     let passed = names(&report);
     assert_eq!(rows(&passed), ["t07", "t08", "t09", "w02", "w04"], "{passed:?}");
 }
@@ -219,7 +219,7 @@ async fn a_service_that_fails_is_named() {
         }
         Ok(response)
     });
-    let report = AttackRun::new(&TestIssuer::new()).run(service, "/me").await;
+    let report = AttackRun::new(&TestIssuer::new()).body::<Body>().run(service, "/me").await;
     let text = report.to_string();
     assert!(text.contains("the service has failed: \"it has failed\""), "{text}");
     assert!(text.contains("500 Internal Server Error, expected 400, 401 or 403"), "{text}");
@@ -229,14 +229,13 @@ async fn a_service_that_fails_is_named() {
 #[should_panic(expected = "c05_aud_missing: `aud` is missing\n  answer: 200 OK")]
 async fn the_message_of_the_assertion_names_them() {
     let verifier = TestIssuer::new().verifier_builder().any_audience().build().unwrap();
-    assert_refuses_all::<_, Body, _>(app(verifier), "/me").await;
+    assert_refuses_all(app(verifier), "/me").await;
 }
 
 #[tokio::test]
 async fn a_router_that_trusts_others_is_not_attacked() {
     let issuer = TestIssuer::new().with_audience("https://other.test");
-    let report =
-        AttackRun::new(&issuer).run::<_, Body, _>(app(TestIssuer::new().verifier()), "/me").await;
+    let report = AttackRun::new(&issuer).run(app(TestIssuer::new().verifier()), "/me").await;
     assert!(!report.all_refused() && report.sent() == 0);
     let text = report.to_string();
     assert!(
@@ -248,7 +247,7 @@ async fn a_router_that_trusts_others_is_not_attacked() {
     for (name, method) in [("other", Method::POST), ("__Host-at", Method::DELETE)] {
         let run = AttackRun::new(&TestIssuer::new()).cookie(name, method);
         let router = with_cookie(TokenSource::cookie("__Host-at"));
-        let report = run.run::<_, Body, _>(router, "/me").await;
+        let report = run.run(router, "/me").await;
         assert!(report.fault().unwrap().contains("a valid token in the cookie"), "{report}");
     }
 }
@@ -260,7 +259,7 @@ async fn what_is_allowed_is_not_sent_and_is_said() {
     let router = routes().layer(layer);
     let run = AttackRun::new(&TestIssuer::new())
         .allow("t10_query_access_token", "a download link has the token");
-    let passed = run.run::<_, Body, _>(router, "/me").await;
+    let passed = run.run(router, "/me").await;
     assert!(
         passed.to_string().contains("t10_query_access_token: allowed, a download link"),
         "{passed}"
@@ -272,5 +271,5 @@ async fn what_is_allowed_is_not_sent_and_is_said() {
 #[should_panic(expected = "no attack is called \"t99\"")]
 async fn what_does_not_exist_cannot_be_allowed() {
     let run = AttackRun::new(&TestIssuer::new()).allow("t99", "it does not exist");
-    let _ = run.run::<_, Body, _>(app(TestIssuer::new().verifier()), "/me").await;
+    let _ = run.run(app(TestIssuer::new().verifier()), "/me").await;
 }

@@ -1,12 +1,14 @@
-//! Runs the attacks on the verifier's own configuration.
+//! Bad tokens for one engine.
 
 use base64_simd::URL_SAFE_NO_PAD;
 use serde::de::DeserializeOwned;
 
 use super::{
-    Engines, Verifier,
-    engine::{Engine, Failure},
-    pipeline,
+    super::{
+        engine::{Engine, Failure},
+        pipeline,
+    },
+    valid,
 };
 use crate::{
     alg::{Algorithm, Family},
@@ -16,62 +18,8 @@ use crate::{
     rules::Types,
 };
 
-impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
-    /// Checks that this verifier refuses bad tokens: more than 150 that each break one rule. Use it
-    /// when the service starts, or in a test. [`lint`](Self::lint) looks at the settings themselves.
-    ///
-    /// It has no private key. So the checks of the form, the header and the claims read tokens whose
-    /// signature is not looked at, on a way that no request can take. The checks of the keys read
-    /// tokens with a signature that no key has made. Each token must be refused for its own reason. If
-    /// a setting turns the check off, the case is [loosened](SelfTestOutcome::Loosened) and has not
-    /// failed.
-    ///
-    /// It fetches no keys, asks no denylist and no rule of the application, and leaves the cache as it
-    /// is. It takes some milliseconds. For the verifier of [`Issuers`](super::Issuers), it checks the
-    /// first 16 of the issuers that are there now, in the order of their names.
-    ///
-    /// The layer is not part of it. `testing::assert_refuses_all`, of the feature `test-util`, sends
-    /// requests to a whole router.
-    ///
-    /// # Example
-    /// ```
-    /// use tower_jwt_auth::{Key, Verifier, report::SelfTestOutcome};
-    ///
-    /// let builder = || {
-    ///     Verifier::builder().issuer("https://login.example.com").keys(Key::hs256([7; 32]))
-    /// };
-    /// let report = builder().audience("https://api.example.com").build()?.self_test();
-    /// assert!(report.is_passed(), "{report}");
-    /// assert_eq!(report.with(SelfTestOutcome::Loosened).count(), 0);
-    ///
-    /// let report = builder().any_audience().build()?.self_test();
-    /// println!("{report}");
-    /// let case = report.iter().find(|case| case.name() == "c05_aud_missing").unwrap();
-    /// assert_eq!(case.outcome(), SelfTestOutcome::Loosened);
-    /// assert_eq!(case.setting(), Some("any_audience"));
-    /// # Ok::<(), tower_jwt_auth::ConfigError>(())
-    /// ```
-    pub fn self_test(&self) -> SelfTestReport {
-        let mut report = SelfTestReport::default();
-        match &self.0.engines {
-            Engines::One(engine) => Tester::new(engine, None, &mut report).run(),
-            Engines::ByIssuer(engines) => {
-                let mut names = engines.names();
-                names.sort();
-                for name in names.iter().take(MOST_ISSUERS) {
-                    if let Some(engine) = engines.get(name) {
-                        Tester::new(&engine, Some(name), &mut report).run();
-                    }
-                }
-                report.leave_out(names.len().saturating_sub(MOST_ISSUERS));
-            }
-        }
-        report
-    }
-}
-
 /// Tests one engine.
-struct Tester<'t, C> {
+pub(super) struct Tester<'t, C> {
     engine: &'t Engine<C>,
     place: Option<&'t str>,
     report: &'t mut SelfTestReport,
@@ -81,7 +29,11 @@ struct Tester<'t, C> {
 }
 
 impl<'t, C: DeserializeOwned + 'static> Tester<'t, C> {
-    fn new(engine: &'t Engine<C>, place: Option<&'t str>, report: &'t mut SelfTestReport) -> Self {
+    pub(super) fn new(
+        engine: &'t Engine<C>,
+        place: Option<&'t str>,
+        report: &'t mut SelfTestReport,
+    ) -> Self {
         let rules = &engine.checks.rules;
         let issuer = match (place, rules.issuers.as_deref()) {
             (Some(name), _) => name,
@@ -96,8 +48,11 @@ impl<'t, C: DeserializeOwned + 'static> Tester<'t, C> {
         Self { engine, place, report, issuer, audience, now: engine.checks.now() }
     }
 
-    fn run(&mut self) {
-        let (header, claims) = (self.header(), self.claims());
+    /// Adds all cases to the report.
+    pub(super) fn run(&mut self) {
+        let checks = &self.engine.checks;
+        let header = valid::header(checks);
+        let claims = valid::claims(checks, &self.issuer, &self.audience, self.now);
         let valid = self.read(&token(&header, &claims));
         let is_valid = valid.is_ok();
         self.add(VALID, "a token that satisfies all rules is accepted", None, is_valid, &valid);
@@ -315,55 +270,6 @@ impl<'t, C: DeserializeOwned + 'static> Tester<'t, C> {
         let (issuer, audience) = (&self.issuer, &self.audience);
         Setup { issuer, audience, now: self.now, leeway: self.engine.checks.rules.leeway }
     }
-
-    /// A header that satisfies all rules.
-    fn header(&self) -> Members {
-        let checks = &self.engine.checks;
-        let mut header = Members::default();
-        header.set_text(
-            "typ",
-            match &checks.rules.types {
-                Types::Only(types) => types.first().map_or("at+jwt", |first| first),
-                Types::Usual => "at+jwt",
-            },
-        );
-        let algorithm = Algorithm::ALL.iter().find(|one| checks.algorithms.contains(**one));
-        header.set_text("alg", algorithm.unwrap_or(&Algorithm::ES256).name());
-        for (name, values) in checks.required_header.iter() {
-            header.set_text(name, values.first().map_or("", |first| first));
-        }
-        header
-    }
-
-    /// Claims that satisfy all rules.
-    fn claims(&self) -> Members {
-        let checks = &self.engine.checks;
-        let client = checks.clients.first().map_or("client", |first| first);
-        let mut claims = Members::default();
-        for (name, value) in [
-            ("iss", &*self.issuer),
-            ("sub", "user"),
-            ("aud", &*self.audience),
-            ("client_id", client),
-            ("jti", "self-test"),
-        ] {
-            claims.set_text(name, value);
-        }
-        // Before 1970, the clock is at fault, and not the claims.
-        let now = self.now.max(0);
-        claims.set("exp", now.saturating_add(QUARTER).to_string());
-        claims.set("iat", now.to_string());
-        for name in &checks.rules.required {
-            if claims.json(name).is_none() {
-                match &**name {
-                    "nbf" => claims.set(name, now.to_string()),
-                    "events" | "cnf" => claims.set(name, "{}"),
-                    _ => claims.set_text(name, "self-test"),
-                }
-            }
-        }
-        claims
-    }
 }
 
 /// A token whose signature nobody has made.
@@ -401,10 +307,5 @@ const VALID: &str = "valid";
 /// The kinds of a refusal by the keys.
 const NO_KEY: &[&str] = &["signature", "unknown_key", "keys_not_tried"];
 
-/// The number of issuers that are tested.
-const MOST_ISSUERS: usize = 16;
-
 /// The longest leeway that is not `any_leeway`, in seconds.
 const LONGEST_LEEWAY: i64 = 300;
-
-const QUARTER: i64 = 15 * 60;
