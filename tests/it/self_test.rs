@@ -122,6 +122,32 @@ fn what_a_setting_loosens_is_named() {
 }
 
 #[test]
+fn a_public_key_as_a_shared_secret_fails() {
+    for algorithm in [Algorithm::ES256, Algorithm::EdDSA] {
+        let public = key(algorithm);
+        let number = public.jwk()["x"].as_str().unwrap().to_owned();
+        let with = |secret: Key| {
+            let keys = [public.key(), secret.with_kid("secret")];
+            let builder = Verifier::builder().issuer(ISSUER).audience(AUDIENCE);
+            builder.keys(keys).build().unwrap().self_test()
+        };
+        let report = with(Key::hs256(number).unwrap());
+        let failed: Vec<_> = report.with(SelfTestOutcome::Failed).collect();
+        assert_eq!(failed.len(), 1, "{report}");
+        assert_eq!((failed[0].name(), failed[0].kind()), ("a03_hs256_public_key", None));
+        // Another secret is no fault.
+        let report = with(Key::hs256([7; 32]).unwrap());
+        assert_eq!(loosened(&report), []);
+        let case = report.iter().find(|case| case.name() == "a03_hs256_public_key").unwrap();
+        assert_eq!(case.kind(), Some("signature"));
+    }
+    let only_secret =
+        Verifier::builder().issuer(ISSUER).audience(AUDIENCE).keys(Key::hs256([7; 32]));
+    let report = only_secret.build().unwrap().self_test();
+    assert!(report.iter().all(|case| case.name() != "a03_hs256_public_key"));
+}
+
+#[test]
 fn rules_that_are_added_are_tested() {
     let report = report(|builder| {
         builder

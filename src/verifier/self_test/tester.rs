@@ -14,6 +14,7 @@ use crate::{
     alg::{Algorithm, Family},
     attack::{CLAIMS, Check, FORMS, HEADERS, Members, Parts, Setup},
     error::{Error, ErrorKind},
+    keys::hmac_sha256,
     report::{SelfTestCase, SelfTestOutcome, SelfTestReport},
     rules::Types,
 };
@@ -86,6 +87,7 @@ impl<'t, C: DeserializeOwned + 'static> Tester<'t, C> {
         }
         self.check_restrictions(&header, &claims);
         self.check_keys(&header, &claims);
+        self.check_public_keys(&header, &claims);
     }
 
     /// Rules that only some verifiers have.
@@ -165,6 +167,30 @@ impl<'t, C: DeserializeOwned + 'static> Tester<'t, C> {
                 }
             }
             self.add(name, description, None, is_kind(&last, NO_KEY), &last);
+        }
+    }
+
+    /// Tokens that are signed with a public key as a shared secret (RFC 8725 §2.1).
+    fn check_public_keys(&mut self, header: &Members, claims: &Members) {
+        let keys = &self.engine.keys;
+        let secrets = keys.public_texts(keys.are_by_issuer().then_some(&*self.issuer));
+        let mut header = header.clone();
+        header.set_text("alg", Algorithm::HS256.name());
+        let verify = |secret: &Vec<u8>| {
+            let sign = |input: &str| {
+                URL_SAFE_NO_PAD.encode_to_string(hmac_sha256(secret, input.as_bytes()))
+            };
+            self.verify(&Parts { header: &header, claims, sign: &sign }.token())
+        };
+        let is_refused =
+            |result: &_| is_kind(result, NO_KEY) || is_kind(result, &["algorithm_not_allowed"]);
+        let mut results: Vec<_> = secrets.iter().map(verify).collect();
+        let wrong = results.iter().position(|result| !is_refused(result)).unwrap_or_default();
+        // Without a public key, there is nothing to be taken for a secret.
+        if wrong < results.len() {
+            let result = results.swap_remove(wrong);
+            let description = "`HS256`, and the secret is a public key of the verifier";
+            self.add("a03_hs256_public_key", description, None, is_refused(&result), &result);
         }
     }
 
