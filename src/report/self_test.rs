@@ -104,7 +104,7 @@ impl SelfTestCase {
         self.place.as_deref()
     }
 
-    /// What is wrong with the token, as a sentence without a full stop. The wording may change.
+    /// The fault of the token, as a sentence without a full stop. The wording may change.
     #[must_use]
     pub fn description(&self) -> &'static str {
         self.description

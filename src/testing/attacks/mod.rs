@@ -52,7 +52,7 @@ impl Attack {
         &self.name
     }
 
-    /// What is wrong with the request, as a sentence without a full stop. The wording may change.
+    /// The fault of the request, as a sentence without a full stop. The wording may change.
     #[must_use]
     pub fn description(&self) -> &str {
         &self.description
@@ -64,7 +64,7 @@ impl Attack {
         self.check.stopped_by()
     }
 
-    /// The request, for this path. Some attacks through a cookie have a method of their own.
+    /// The request for this path. Some attacks through a cookie have a method of their own.
     ///
     /// # Panics
     ///
@@ -136,7 +136,7 @@ impl Head {
 /// More than 200 requests that a router must refuse which trusts this issuer and its audience: each
 /// breaks one rule on the place of the token, its form, its header, its signature or its claims.
 ///
-/// Where only a right signature shows the hole, the token has one. So the router needs to trust only
+/// The token has a right signature if only that shows the hole. So the router needs to trust only
 /// the keys of the issuer, and nothing else about it is special. The algorithm of the issuer decides
 /// about some of them, such as `HS256` with the public key as the secret.
 ///

@@ -143,7 +143,7 @@ impl<B: Default> AttackRun<B> {
         self
     }
 
-    /// Sends requests with this type of body, for a service that takes only that: its default value.
+    /// Sets the type of the body, which is its default value. Set it if the service takes only that type.
     pub fn body<T: Default>(self) -> AttackRun<T> {
         let Self { issuer, token, method, cookie, allowed, body: PhantomData } = self;
         AttackRun { issuer, token, method, cookie, allowed, body: PhantomData }
