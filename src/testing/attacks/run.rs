@@ -87,7 +87,6 @@ where
 /// assert!(report.all_refused());
 /// # Ok(()) }
 /// ```
-#[derive(Clone, Debug)]
 #[must_use = "no attack is sent until it runs"]
 pub struct AttackRun<B = Body> {
     issuer: TestIssuer,
@@ -246,6 +245,31 @@ impl<B: Default> AttackRun<B> {
             Ok(response) => Answer::Status(response.status()),
             Err(error) => Answer::Failed(format!("{error:?}")),
         }
+    }
+}
+
+impl<B> Clone for AttackRun<B> {
+    fn clone(&self) -> Self {
+        Self {
+            issuer: self.issuer.clone(),
+            token: self.token.clone(),
+            method: self.method.clone(),
+            cookie: self.cookie.clone(),
+            allowed: self.allowed.clone(),
+            body: PhantomData,
+        }
+    }
+}
+
+impl<B> fmt::Debug for AttackRun<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AttackRun")
+            .field("issuer", &self.issuer)
+            .field("token", &self.token)
+            .field("method", &self.method)
+            .field("cookie", &self.cookie)
+            .field("allowed", &self.allowed)
+            .finish()
     }
 }
 
