@@ -6,9 +6,10 @@
 //!     cargo run --example resource_server --features remote
 //! ```
 //!
-//! `resource_server --check` does not serve. It builds the same layer, and prints the settings that are
-//! legal and unwise. It exits with 0 if nothing was found, and otherwise, or if a setting is wrong, with
-//! 1. It fetches the keys, unless `LAZY=1`.
+//! `resource_server --check` does not serve. It builds the same layer, prints the settings that are
+//! legal and unwise, and has the verifier read bad tokens. It exits with 0 if nothing was found and all
+//! of them were refused. Otherwise, or if a setting is wrong, it exits with 1. It fetches the keys,
+//! unless `LAZY=1`.
 //!
 //! | variable | meaning |
 //! |---|---|
@@ -238,9 +239,10 @@ async fn run() -> Result<ExitCode, Box<dyn Error>> {
     };
     let layer = settings.layer_with(verifier.clone())?.respond_with(ProblemJson);
     if is_check {
-        let report = layer.lint();
-        writeln!(io::stdout(), "{report}")?;
-        return Ok(if report.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        let (lint, self_test) = (layer.lint(), verifier.self_test());
+        writeln!(io::stdout(), "{lint}\n{self_test}")?;
+        let is_good = lint.is_empty() && self_test.is_passed();
+        return Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
 
     let app = Router::new()

@@ -280,6 +280,7 @@ compile_error!(
 );
 
 pub mod alg;
+mod attack;
 pub mod authorize;
 pub mod claims;
 pub mod clock;

@@ -24,7 +24,7 @@ const FLOORS: [&[&str]; 9] = [
         "shown",
         "token_cache",
     ],
-    &["claims", "error", "report"],
+    &["attack", "claims", "error", "report"],
     &["csrf", "observe", "random", "response", "rules", "token"],
     &["keys", "refresh", "revocation", "source"],
     &["issue"],

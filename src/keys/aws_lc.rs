@@ -98,6 +98,19 @@ impl Verifier {
             Self::Ed25519(key) => key.verify_sig(message, signature).is_ok(),
         }
     }
+
+    /// The bytes of a public key.
+    pub(super) fn public_bytes(&self) -> Option<&[u8]> {
+        match self {
+            Self::Secret(_) => None,
+            Self::Rsa { key, .. } | Self::Ec { key, .. } | Self::Ed25519(key) => Some(key.as_ref()),
+        }
+    }
+}
+
+/// HMAC-SHA-256 (RFC 2104).
+pub(super) fn hmac_sha256(secret: &[u8], message: &[u8]) -> Vec<u8> {
+    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), message).as_ref().to_vec()
 }
 
 /// The two numbers of a signature (RFC 7518 §3.4), as AWS-LC wants them (RFC 3279 §2.2.3).

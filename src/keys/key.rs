@@ -2,6 +2,8 @@
 
 use std::{fmt, str};
 
+use base64_simd::URL_SAFE_NO_PAD;
+
 use super::{
     der,
     jwk::{self, Jwk, Trust},
@@ -163,6 +165,23 @@ impl Key {
     /// Whether it is a shared secret; `false` for a public key.
     pub(super) fn is_secret(&self) -> bool {
         self.algorithms().any(Algorithm::is_symmetric)
+    }
+
+    /// Texts that everybody can derive from the key, if it is a public one: its bytes, and a coordinate
+    /// if it is a point, each also in base64url.
+    pub(super) fn public_texts(&self) -> Vec<Vec<u8>> {
+        let Some(bytes) = self.prepared.iter().find_map(Prepared::public_bytes) else {
+            return Vec::new();
+        };
+        let mut texts = vec![bytes.to_vec()];
+        // An uncompressed point (SEC 1 §2.3.3).
+        if let Some((4, coordinates)) = bytes.split_first() {
+            texts.extend(coordinates.get(..coordinates.len() / 2).map(<[u8]>::to_vec));
+        }
+        let encoded: Vec<_> =
+            texts.iter().map(|text| URL_SAFE_NO_PAD.encode_to_string(text).into_bytes()).collect();
+        texts.extend(encoded);
+        texts
     }
 
     pub(super) fn from_jwk_parts(jwk: Jwk) -> Result<Self, ConfigError> {

@@ -91,7 +91,7 @@ pub(crate) use self::{
     asked::{AskedSource, PendingKey},
     by_id::is_id,
     set::Miss,
-    signature::Authentic,
+    signature::{Authentic, hmac_sha256},
     source::KeySources,
     trusted::{Generation, StillTrusted, Trusted},
 };

@@ -4,7 +4,9 @@
 //! The provider's verifiers are not `Sync`, which is why they are built anew
 //! for each signature; the key in it is decoded once.
 
-use jsonwebtoken::{Algorithm as Name, DecodingKey, crypto::rust_crypto::DEFAULT_PROVIDER};
+use jsonwebtoken::{
+    Algorithm as Name, DecodingKey, EncodingKey, crypto::rust_crypto::DEFAULT_PROVIDER,
+};
 
 use super::material::Material;
 use crate::{alg::Algorithm, error::ConfigError};
@@ -67,6 +69,20 @@ impl Verifier {
         fits && (DEFAULT_PROVIDER.verifier_factory)(&self.name, &self.key)
             .is_ok_and(|verifier| verifier.verify(message, &signature.to_vec()).is_ok())
     }
+
+    /// The bytes of a public key.
+    pub(super) fn public_bytes(&self) -> Option<&[u8]> {
+        match self.name {
+            Name::HS256 | Name::HS384 | Name::HS512 => None,
+            _ => self.modulus.as_deref().or_else(|| self.key.try_get_as_bytes().ok()),
+        }
+    }
+}
+
+/// HMAC-SHA-256 (RFC 2104).
+pub(super) fn hmac_sha256(secret: &[u8], message: &[u8]) -> Vec<u8> {
+    let signer = (DEFAULT_PROVIDER.signer_factory)(&Name::HS256, &EncodingKey::from_secret(secret));
+    signer.ok().and_then(|signer| signer.try_sign(message).ok()).unwrap_or_default()
 }
 
 const LARGEST_RSA: usize = 4096 / 8;

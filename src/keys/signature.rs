@@ -30,4 +30,14 @@ impl Prepared {
     pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> Option<Authentic> {
         self.verifier.verify(message, signature).then_some(Authentic(()))
     }
+
+    /// The bytes of the key, if it is a public one.
+    pub(super) fn public_bytes(&self) -> Option<&[u8]> {
+        self.verifier.public_bytes()
+    }
+}
+
+/// The signature that somebody makes who takes this text for a shared secret (`HS256`).
+pub(crate) fn hmac_sha256(secret: &[u8], message: &[u8]) -> Vec<u8> {
+    backend::hmac_sha256(secret, message)
 }

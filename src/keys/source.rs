@@ -238,6 +238,23 @@ impl KeySources {
         self.given().is_some_and(|keys| keys.iter().any(Key::is_short))
     }
 
+    /// Texts that everybody can derive from the public keys of an issuer: of the first 16 that are
+    /// there now.
+    pub(crate) fn public_texts(&self, issuer: Option<&str>) -> Vec<Vec<u8>> {
+        let mut texts = Vec::new();
+        let mut left = 16;
+        for source in self.of(issuer) {
+            let loaded = source.load();
+            let Some(trusted) = loaded.trusted() else { continue };
+            let keys = trusted.keys.iter().map(Key::public_texts);
+            for of_key in keys.filter(|of_key| !of_key.is_empty()).take(left) {
+                texts.extend(of_key);
+                left -= 1;
+            }
+        }
+        texts
+    }
+
     /// The hosts from which keys may be fetched over plain `http`.
     #[cfg(feature = "remote")]
     pub(crate) fn http_hosts(&self) -> Vec<String> {

@@ -1,10 +1,13 @@
-//! Reports about a configuration: settings that are legal and unwise.
+//! Reports about a configuration: settings that are legal and unwise, and whether bad tokens are
+//! refused.
 //!
 //! [`Verifier::lint`](crate::Verifier::lint) looks at a verifier, and
 //! [`JwtAuthLayer::lint`](crate::JwtAuthLayer::lint) at a layer with its verifier. Neither needs a token
 //! or the network. A report prints what was found with the reason and the way out, and serializes.
 //!
 //! The guide `security` has a table of all findings.
+//!
+//! [`Verifier::self_test`](crate::Verifier::self_test) has a verifier read more than 150 bad tokens.
 //!
 //! # Example: a test of one's own configuration
 //! ```
@@ -26,8 +29,10 @@
 
 mod lint;
 mod lint_report;
+mod self_test;
 
 pub use self::{
     lint::Lint,
     lint_report::{Finding, LintReport},
+    self_test::{SelfTestCase, SelfTestOutcome, SelfTestReport},
 };

@@ -9,6 +9,7 @@
 //! | call a handler without any token | [`TestClaims`], [`TestRequest::with_claims`], [`TestRequest::without_claims`] |
 //! | send a token, or the cookies of a browser | [`TestRequest`], [`CookieSession`] |
 //! | check the answer | [`assert_accepted`], [`assert_refused`], [`assert_challenge`], [`assert_insufficient_scope`] |
+//! | attack a router | [`assert_refuses_all`], [`AttackRun`], [`attacks`] |
 //! | have a denylist or a refresh store fail | [`TestDenylist`], [`TestRefreshStore`] |
 //! | test a store of your own | [`conformance`] |
 #![cfg_attr(feature = "tracing", doc = "| see the events of the crate | [`TestLog`] |")]
@@ -80,6 +81,7 @@
 //! claims, and the keys of a [`TestIssuer`] are not kept as secrets are.
 
 mod assertions;
+mod attacks;
 mod claims;
 mod clock;
 pub mod conformance;
@@ -100,6 +102,7 @@ pub use self::{
         ExpectedKind, Outcome, assert_accepted, assert_challenge, assert_insufficient_scope,
         assert_refused,
     },
+    attacks::{Attack, AttackReport, AttackRun, PassedAttack, assert_refuses_all, attacks},
     claims::TestClaims,
     clock::TestClock,
     cookie_session::CookieSession,

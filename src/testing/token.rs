@@ -54,11 +54,11 @@ use crate::{
 #[derive(Clone)]
 #[must_use = "a token does nothing until it is signed"]
 pub struct TestToken {
-    issuer: Box<str>,
-    now: i64,
-    key: SigningKey,
-    header: Map<String, Value>,
-    claims: Map<String, Value>,
+    pub(super) issuer: Box<str>,
+    pub(super) now: i64,
+    pub(super) key: SigningKey,
+    pub(super) header: Map<String, Value>,
+    pub(super) claims: Map<String, Value>,
     signature: Signature,
     tampered: bool,
 }

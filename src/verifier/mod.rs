@@ -92,6 +92,7 @@ mod limits;
 mod lint;
 mod pipeline;
 mod rule;
+mod self_test;
 mod shadow;
 mod verification;
 mod watch;

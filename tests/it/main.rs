@@ -2,6 +2,8 @@
 
 mod algorithm;
 mod ambient;
+#[cfg(all(feature = "axum", feature = "test-util"))]
+mod attacks;
 #[cfg(feature = "axum")]
 mod axum;
 mod browser;
@@ -43,6 +45,7 @@ mod redis;
 mod remote;
 #[allow(dead_code, reason = "not every feature set uses all of it")]
 mod requests;
+mod self_test;
 #[cfg(feature = "issue")]
 mod sessions;
 #[cfg(feature = "settings")]

@@ -25,7 +25,7 @@ use tower_jwt_auth::{
         CacheLookup, Decision, DenylistReport, EarlyRemoval, FetchOutcome, KeyFetch, KeyReport,
         KeyRotation, OldKey, Outcome, RefreshOutcome, RemovedKeyUse, Scheme, ShadowOutcome,
     },
-    report::{Finding, Lint, LintReport},
+    report::{Finding, Lint, LintReport, SelfTestCase, SelfTestOutcome, SelfTestReport},
     response::{DefaultRespond, ProblemJson, Rejection},
     source::{CookieSourceBuilder, CustomSourceBuilder, DangerousCookieSourceBuilder},
     verifier::{
@@ -71,10 +71,14 @@ impl Service<Request<Rc<Cell<u8>>>> for Local {
 #[test]
 fn traits_of_the_test_kit() {
     use tower_jwt_auth::testing::{
-        CookieSession, TestClaims, TestClock, TestDenylist, TestIssuer, TestRefreshStore,
-        TestServer, TestToken,
+        Attack, AttackReport, AttackRun, CookieSession, PassedAttack, TestClaims, TestClock,
+        TestDenylist, TestIssuer, TestRefreshStore, TestServer, TestToken,
     };
 
+    shared::<Attack>();
+    shared::<AttackReport>();
+    shared::<AttackRun>();
+    shared::<PassedAttack>();
     shared::<TestIssuer>();
     shared::<TestToken>();
     shared::<TestClock>();
@@ -94,6 +98,9 @@ fn traits() {
     shared::<Lint>();
     shared::<Finding>();
     shared::<LintReport>();
+    shared::<SelfTestCase>();
+    shared::<SelfTestOutcome>();
+    shared::<SelfTestReport>();
     shared::<ShadowRule>();
     shared::<ShadowRules>();
     shared::<ShadowVerdict>();

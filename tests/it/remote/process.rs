@@ -497,13 +497,14 @@ async fn it_stops_when_it_is_told_to() {
 }
 
 #[tokio::test]
-async fn a_check_prints_what_is_unwise() {
+async fn a_check_prints_what_is_unwise_and_the_self_test() {
+    const SELF_TEST: &str = "self-test: ";
     let provider = Provider::new([key(Algorithm::ES256)]);
     let (issuer, keys) = (provider.issuer(), provider.jwks_url());
     let base = [("ISSUER", &*issuer), ("AUDIENCE", AUDIENCE), ("JWKS_URL", &keys)];
     for (changes, code, said) in [
-        (vec![], 0, &["nothing found"][..]),
-        (vec![("TOKEN_COOKIE", "__Host-at")], 0, &["nothing found"]),
+        (vec![], 0, &["nothing found", SELF_TEST][..]),
+        (vec![("TOKEN_COOKIE", "__Host-at")], 0, &["nothing found", SELF_TEST]),
         (
             vec![("TOKEN_COOKIE", "at"), ("LEEWAY_SECS", "200")],
             1,
@@ -512,6 +513,7 @@ async fn a_check_prints_what_is_unwise() {
                 "  instead: set the clocks by NTP",
                 "cookie_without_host_prefix (at): a sibling subdomain",
                 "  instead: use a name that begins with `__Host-`",
+                SELF_TEST,
             ],
         ),
         (
@@ -520,6 +522,7 @@ async fn a_check_prints_what_is_unwise() {
             &[
                 "plain_http_keys (keycloak): anybody between",
                 "  instead: fetch the keys over `https`",
+                SELF_TEST,
             ],
         ),
     ] {
@@ -531,6 +534,7 @@ async fn a_check_prints_what_is_unwise() {
         for (line, said) in text.lines().zip(said) {
             assert!(line.starts_with(said), "{text}");
         }
+        assert!(text.ends_with(" passed, 0 loosened by a setting, 0 failed\n"), "{text}");
         assert!(output.stderr.is_empty());
     }
     // A setting that is wrong is told as always.

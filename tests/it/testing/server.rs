@@ -157,3 +157,26 @@ fn it_answers_while_the_runtime_is_blocked() {
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.ends_with(&server.jwks()), "{answer}");
 }
+
+#[tokio::test]
+async fn a_self_test_fetches_no_keys() {
+    let server = TestIssuer::new().serve().await;
+    let verifier_of = |keys: RemoteKeys| {
+        Verifier::builder().audience(server.audience()).keys(keys).build().unwrap()
+    };
+    let keys = || RemoteKeys::at(server.jwks_url()).issuer(server.url());
+    // They are there, and tokens with unknown keys do not cause a fetch.
+    let verifier = verifier_of(keys().build().await.unwrap());
+    let report = verifier.self_test();
+    assert!(report.is_passed(), "{report}");
+    let nobody = report.iter().find(|case| case.name() == "a13_signature_of_nobody").unwrap();
+    assert!(["signature", "unknown_key"].contains(&nobody.kind().unwrap()), "{nobody}");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(server.fetches(), 1);
+    assert_accepted(&verifier.verify(&server.token().sign()).await);
+
+    // They are not there yet.
+    server.unreachable();
+    let report = verifier_of(keys().lazy().unwrap()).self_test();
+    assert!(report.is_passed(), "{report}");
+}

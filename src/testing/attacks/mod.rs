@@ -1,0 +1,251 @@
+//! Attacks on a router: requests that it must refuse.
+
+mod cookie;
+mod keys;
+mod report;
+mod run;
+mod transport;
+
+use std::{borrow::Cow, fmt};
+
+use base64_simd::URL_SAFE_NO_PAD;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Uri,
+    header::{AUTHORIZATION, HOST},
+};
+
+pub use self::{
+    report::{AttackReport, PassedAttack},
+    run::{AttackRun, assert_refuses_all},
+};
+use super::{
+    issuer::TestIssuer,
+    token::{TestToken, sign},
+};
+use crate::attack::{CLAIMS, Check, FORMS, HEADERS, Members, Parts, Setup};
+
+/// A request that must be refused. [`attacks`] makes them.
+///
+/// `Debug` shows its name.
+#[derive(Clone)]
+pub struct Attack {
+    name: Cow<'static, str>,
+    description: Cow<'static, str>,
+    check: Check,
+    head: Head,
+}
+
+/// What the request has besides its path.
+#[derive(Clone, Default)]
+struct Head {
+    /// The method, if it must be this one.
+    method: Option<Method>,
+    query: Option<String>,
+    headers: HeaderMap,
+}
+
+impl Attack {
+    /// The name, such as `c05_aud_missing`: the id of the rule that it breaks, and how. A name does
+    /// not change.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The fault of the request, as a sentence without a full stop. The wording may change.
+    #[must_use]
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+
+    /// The setting, or the check without a setting, that stops it. The wording may change.
+    #[must_use]
+    pub fn stopped_by(&self) -> &'static str {
+        self.check.stopped_by()
+    }
+
+    /// The request for this path. Some attacks through a cookie have a method of their own.
+    ///
+    /// # Panics
+    ///
+    /// The path is not one.
+    #[must_use]
+    pub fn request(&self, method: Method, path: &str) -> Request<()> {
+        let mut target = path.to_owned();
+        if let Some(query) = &self.head.query {
+            target.push(if path.contains('?') { '&' } else { '?' });
+            target.push_str(query);
+        }
+        let uri = Uri::try_from(target);
+        let uri = uri.unwrap_or_else(|error| panic!("the path {path:?} is not one: {error}"));
+        let mut request = Request::new(());
+        *request.method_mut() = self.head.method.clone().unwrap_or(method);
+        *request.uri_mut() = uri;
+        request.headers_mut().insert(HOST, HeaderValue::from_static(HOST_NAME));
+        request.headers_mut().extend(self.head.headers.clone());
+        request
+    }
+
+    fn new(
+        name: impl Into<Cow<'static, str>>,
+        check: Check,
+        description: impl Into<Cow<'static, str>>,
+        head: Head,
+    ) -> Self {
+        Self { name: name.into(), description: description.into(), check, head }
+    }
+
+    /// This token in `Authorization`.
+    fn bearer(
+        name: impl Into<Cow<'static, str>>,
+        check: Check,
+        description: impl Into<Cow<'static, str>>,
+        token: &str,
+    ) -> Self {
+        Self::new(name, check, description, Head::default().header(AUTHORIZATION, bearer(token)))
+    }
+}
+
+impl fmt::Debug for Attack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attack").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Head {
+    /// Adds a header.
+    fn header(mut self, name: impl Into<HeaderName>, value: impl AsRef<[u8]>) -> Self {
+        let value = HeaderValue::from_bytes(value.as_ref());
+        let mut value = value.expect("attacks have only bytes that a header can have");
+        value.set_sensitive(true);
+        self.headers.append(name.into(), value);
+        self
+    }
+
+    fn method(mut self, method: Method) -> Self {
+        self.method = Some(method);
+        self
+    }
+
+    fn query(mut self, query: impl Into<String>) -> Self {
+        self.query = Some(query.into());
+        self
+    }
+}
+
+/// More than 200 requests that a router must refuse which trusts this issuer and its audience: each
+/// breaks one rule on the place of the token, its form, its header, its signature or its claims.
+///
+/// The token has a right signature if only that shows the hole. So the router needs to trust only
+/// the keys of the issuer, and nothing else about it is special. The algorithm of the issuer decides
+/// about some of them, such as `HS256` with the public key as the secret.
+///
+/// [`AttackRun`] sends them all, and adds those through a cookie.
+///
+/// # Example: one of them
+/// ```
+/// use axum::{Router, body::Body, http::Method, routing::get};
+/// use tower::ServiceExt;
+/// use tower_jwt_auth::{JwtAuthLayer, testing::{TestIssuer, assert_refused, attacks}};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let issuer = TestIssuer::new();
+/// let app = Router::new()
+///     .route("/me", get(async || "hello"))
+///     .layer(JwtAuthLayer::new(issuer.verifier()));
+///
+/// let attack = attacks(&issuer).find(|attack| attack.name() == "a08_crit_unknown").unwrap();
+/// let request = attack.request(Method::GET, "/me").map(|()| Body::empty());
+/// assert_refused(&app.oneshot(request).await.unwrap(), "unsupported_header");
+/// # }
+/// ```
+pub fn attacks(issuer: &TestIssuer) -> impl Iterator<Item = Attack> + use<> {
+    Forge::new(issuer, issuer.token()).attacks().into_iter()
+}
+
+/// Makes bad tokens of a good one.
+struct Forge {
+    token: TestToken,
+    audience: Box<str>,
+    header: Members,
+    claims: Members,
+}
+
+impl Forge {
+    fn new(issuer: &TestIssuer, token: TestToken) -> Self {
+        let (header, claims) = (Members::from(&token.header), Members::from(&token.claims));
+        Self { token, audience: issuer.audience().into(), header, claims }
+    }
+
+    fn attacks(&self) -> Vec<Attack> {
+        let mut all = transport::attacks(self);
+        all.extend(FORMS.iter().filter_map(|case| {
+            let token = self.with_parts(&self.header, &self.claims, case.change)?;
+            Some(Attack::bearer(case.name, case.check, case.description, &token))
+        }));
+        all.extend(HEADERS.iter().map(|case| {
+            let mut header = self.header.clone();
+            (case.change)(&mut header, &self.setup());
+            let token = self.signed(&header, &self.claims);
+            Attack::bearer(case.name, case.check, case.description, &token)
+        }));
+        all.extend(keys::attacks(self));
+        all.extend(CLAIMS.iter().map(|case| {
+            let mut claims = self.claims.clone();
+            (case.change)(&mut claims, &self.setup());
+            let token = self.signed(&self.header, &claims);
+            Attack::bearer(case.name, case.check, case.description, &token)
+        }));
+        all
+    }
+
+    /// The good token.
+    fn good(&self) -> String {
+        self.signed(&self.header, &self.claims)
+    }
+
+    /// A token with this signature over its first two parts.
+    fn with_signature(&self, header: &Members, sign: impl Fn(&[u8]) -> Vec<u8>) -> String {
+        let sign = |input: &str| URL_SAFE_NO_PAD.encode_to_string(sign(input.as_bytes()));
+        Parts { header, claims: &self.claims, sign: &sign }.token()
+    }
+
+    /// A token with another claim.
+    fn with_claim(&self, name: &str, value: &str) -> String {
+        let mut claims = self.claims.clone();
+        claims.set_text(name, value);
+        self.signed(&self.header, &claims)
+    }
+
+    /// A token that the key of the issuer has signed.
+    fn signed(&self, header: &Members, claims: &Members) -> String {
+        self.with_parts(header, claims, |parts| parts.token())
+    }
+
+    fn with_parts<T>(
+        &self,
+        header: &Members,
+        claims: &Members,
+        make: impl FnOnce(&Parts<'_>) -> T,
+    ) -> T {
+        let key = &self.token.key;
+        let sign = |input: &str| URL_SAFE_NO_PAD.encode_to_string(sign(key, input.as_bytes()));
+        make(&Parts { header, claims, sign: &sign })
+    }
+
+    fn setup(&self) -> Setup<'_> {
+        let (issuer, audience) = (&self.token.issuer, &self.audience);
+        Setup { issuer, audience, now: self.token.now, leeway: MOST_LEEWAY }
+    }
+}
+
+fn bearer(token: &str) -> String {
+    format!("Bearer {token}")
+}
+
+/// The host of all requests.
+const HOST_NAME: &str = "app.test";
+
+/// The longest leeway that is not `any_leeway`, in seconds.
+const MOST_LEEWAY: i64 = 300;

@@ -1,0 +1,54 @@
+//! A header and claims that satisfy all rules of a verifier.
+
+use super::super::pipeline::Checks;
+use crate::{alg::Algorithm, attack::Members, rules::Types};
+
+/// A header that satisfies all rules.
+pub(super) fn header(checks: &Checks) -> Members {
+    let mut header = Members::default();
+    header.set_text(
+        "typ",
+        match &checks.rules.types {
+            Types::Only(types) => types.first().map_or("at+jwt", |first| first),
+            Types::Usual => "at+jwt",
+        },
+    );
+    let algorithm = Algorithm::ALL.iter().find(|one| checks.algorithms.contains(**one));
+    header.set_text("alg", algorithm.unwrap_or(&Algorithm::ES256).name());
+    for (name, values) in checks.required_header.iter() {
+        header.set_text(name, values.first().map_or("", |first| first));
+    }
+    header
+}
+
+/// Claims that satisfy all rules.
+pub(super) fn claims(checks: &Checks, issuer: &str, audience: &str, now: i64) -> Members {
+    let client = checks.clients.first().map_or("client", |first| first);
+    let mut claims = Members::default();
+    for (name, value) in [
+        ("iss", issuer),
+        ("sub", "user"),
+        ("aud", audience),
+        ("client_id", client),
+        ("jti", "self-test"),
+    ] {
+        claims.set_text(name, value);
+    }
+    // Before 1970, the clock is at fault, and not the claims.
+    let now = now.max(0);
+    claims.set("exp", now.saturating_add(QUARTER).to_string());
+    claims.set("iat", now.to_string());
+    for name in &checks.rules.required {
+        if claims.json(name).is_none() {
+            match &**name {
+                "nbf" => claims.set(name, now.to_string()),
+                "events" | "cnf" => claims.set(name, "{}"),
+                _ => claims.set_text(name, "self-test"),
+            }
+        }
+    }
+    claims
+}
+
+/// In seconds.
+const QUARTER: i64 = 15 * 60;

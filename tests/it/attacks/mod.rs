@@ -1,0 +1,4 @@
+//! The attack corpus of the test kit, run against routers with and without holes.
+
+mod handwritten;
+mod routers;
