@@ -14,7 +14,8 @@ function say(text) {
   }
 }
 
-// Says what went wrong, marks the fields that it is about, and goes to the first of them.
+// Says what went wrong, marks the fields that it is about, and goes to the last of them: the
+// password, which is typed again.
 function complain(text, ...fields) {
   say("");
   element("problem").textContent = text;
@@ -160,9 +161,12 @@ async function attempt(work) {
 }
 
 async function busy(button, work) {
+  const focused = document.activeElement === button;
   button.disabled = true;
   await attempt(work);
   button.disabled = false;
+  // A button that is disabled loses the focus.
+  if (focused && document.activeElement === document.body) button.focus();
 }
 
 async function leave(path) {

@@ -204,6 +204,9 @@ pub enum InvalidRequest {
     /// The form of a body asks for another grant than that of a refresh token. The code is
     /// `unsupported_grant_type` (RFC 6749 §5.2).
     GrantType,
+    /// The form of a body asks for a scope that the session does not have. The code is
+    /// `invalid_scope` (RFC 6749 §5.2, §6).
+    Scope,
 }
 
 /// The meaning of an error to the client. Each kind belongs to one class.
@@ -363,6 +366,9 @@ impl fmt::Display for ErrorKind {
             Self::InvalidRequest(InvalidRequest::GrantType) => f.write_str(
                 "the form asks for another grant: this route has only `grant_type=refresh_token`",
             ),
+            Self::InvalidRequest(InvalidRequest::Scope) => {
+                f.write_str("the form asks for a scope that the session does not have")
+            }
             Self::Preflight => f.write_str(
                 "the request is a CORS preflight, which has no token: put the CORS layer outside \
                  of this one, so that it answers preflights, or set `allow_preflight()`",

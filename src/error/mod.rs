@@ -272,6 +272,7 @@ impl Error {
     pub fn code(&self) -> Option<&'static str> {
         match self.kind() {
             ErrorKind::InvalidRequest(InvalidRequest::GrantType) => Some("unsupported_grant_type"),
+            ErrorKind::InvalidRequest(InvalidRequest::Scope) => Some("invalid_scope"),
             kind => kind.class().code(),
         }
     }

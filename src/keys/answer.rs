@@ -14,6 +14,8 @@ pub(crate) enum KeyAnswer<W = Infallible> {
     Later { retry_after: Duration },
     /// The source does not have it.
     Unknown,
+    /// The source has brought it.
+    Found,
 }
 
 impl<W> KeyAnswer<W> {
@@ -23,6 +25,7 @@ impl<W> KeyAnswer<W> {
             Self::Unavailable { retry_after } => KeyAnswer::Unavailable { retry_after },
             Self::Later { retry_after } => KeyAnswer::Later { retry_after },
             Self::Unknown => KeyAnswer::Unknown,
+            Self::Found => KeyAnswer::Found,
         }
     }
 }

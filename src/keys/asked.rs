@@ -24,6 +24,11 @@ impl AskedSource {
         }
     }
 
+    /// Whether it looks keys up one by one.
+    pub(crate) fn is_by_id(&self) -> bool {
+        matches!(self, Self::ById(_))
+    }
+
     /// Asks for the key of this name. `deadline` is set if the request has already waited for it.
     #[cold]
     pub(crate) fn ask(&self, name: &str, deadline: Option<Deadline>) -> KeyAnswer<PendingKey> {

@@ -170,7 +170,10 @@ impl Rejection {
     /// The error code of RFC 6750 §3.1 or RFC 6749 §5.2, or `None` if the answer has no code.
     #[must_use]
     pub fn code(&self) -> Option<&'static str> {
-        self.class().code()
+        match self.class() {
+            Class::InvalidRequest => self.error.code(),
+            class => class.code(),
+        }
     }
 
     /// The value of `WWW-Authenticate`, or `None` if the token is not at fault.

@@ -20,6 +20,15 @@ use crate::{
     runtime::runtime_with_timer,
 };
 
+/// A body that should have a refresh token.
+#[derive(Debug, PartialEq)]
+pub(super) struct BodyToken {
+    /// `None` in a form that asks for tokens and has none.
+    pub(super) token: Option<Zeroizing<String>>,
+    /// The scope that is asked for (RFC 6749 §6).
+    pub(super) scope: Option<String>,
+}
+
 #[derive(Deserialize)]
 struct RefreshBody {
     refresh_token: Option<Zeroizing<String>>,
@@ -32,7 +41,7 @@ pub(super) async fn token_in_body<B>(
     headers: &HeaderMap,
     body: B,
     must: bool,
-) -> Result<Option<Zeroizing<String>>, Error>
+) -> Result<Option<BodyToken>, Error>
 where
     B: http_body::Body<Error: Into<BoxError>>,
 {
@@ -56,11 +65,12 @@ where
     if is_form {
         return from_form(text, must);
     }
-    json::object::<RefreshBody>(text).map(|body| body.refresh_token).ok_or_else(malformed)
+    let body = json::object::<RefreshBody>(text).ok_or_else(malformed)?;
+    Ok(body.refresh_token.map(|token| BodyToken { token: Some(token), scope: None }))
 }
 
 /// Whether a body is a form.
-pub(super) fn is_form(headers: &HeaderMap) -> bool {
+fn is_form(headers: &HeaderMap) -> bool {
     let media_type = headers.get(header::CONTENT_TYPE);
     media_type
         .is_some_and(|value| is_media_type(value.as_bytes(), b"application/x-www-form-urlencoded"))
@@ -68,8 +78,8 @@ pub(super) fn is_form(headers: &HeaderMap) -> bool {
 
 /// Reads a form. A parameter that occurs twice is malformed (RFC 6749 §3.2), and parameters of
 /// other names are ignored.
-fn from_form(text: &str, must: bool) -> Result<Option<Zeroizing<String>>, Error> {
-    let (mut token, mut grant_type) = (None, None);
+fn from_form(text: &str, must: bool) -> Result<Option<BodyToken>, Error> {
+    let (mut token, mut grant_type, mut scope) = (None, None, None);
     for pair in text.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         // Another parameter may be in another encoding.
@@ -77,6 +87,7 @@ fn from_form(text: &str, must: bool) -> Result<Option<Zeroizing<String>>, Error>
         let place = match &**name {
             "refresh_token" => &mut token,
             "grant_type" => &mut grant_type,
+            "scope" if must => &mut scope,
             _ => continue,
         };
         if place.replace(decoded(value)?).is_some() {
@@ -91,7 +102,9 @@ fn from_form(text: &str, must: bool) -> Result<Option<Zeroizing<String>>, Error>
         _ => {}
     }
     // A parameter without a value counts as absent (RFC 6749 §3.2).
-    Ok(token.filter(|token| !token.is_empty()))
+    let token = token.filter(|token| !token.is_empty());
+    let scope = scope.map(|scope| scope.to_string()).filter(|scope| !scope.is_empty());
+    Ok((must || token.is_some()).then_some(BodyToken { token, scope }))
 }
 
 /// Decodes a part of a form (WHATWG URL, `application/x-www-form-urlencoded`). A wrong encoding is
@@ -148,12 +161,12 @@ mod tests {
     fn forms() {
         let read = |text: &str, must| {
             from_form(text, must)
-                .map(|token| token.map(|token| token.to_string()))
+                .map(|body| body.and_then(|body| body.token).map(|token| token.to_string()))
                 .map_err(|error| error.code().unwrap_or_default())
         };
         for (text, token) in [
             ("grant_type=refresh_token&refresh_token=a-_b", Some("a-_b")),
-            ("refresh_token=a%2Db+c&scope=x&grant_type=refresh%5Ftoken&scope=y", Some("a-b c")),
+            ("refresh_token=a%2Db+c&x=x&grant_type=refresh%5Ftoken&x=y", Some("a-b c")),
             ("&grant_type=refresh_token&", None),
             ("grant_type=refresh_token&refresh_token=", None),
             ("grant_type=refresh_token&refresh_token", None),
@@ -164,6 +177,7 @@ mod tests {
             "refresh_token=a",
             "grant_type=refresh_token&grant_type=refresh_token",
             "grant_type=refresh_token&refresh_token=a&refresh_token=a",
+            "grant_type=refresh_token&refresh_token=a&scope=a&scope=a",
             "grant_type=refresh_token&refresh_token=%",
             "grant_type=refresh_token&refresh_token=%f",
             "grant_type=refresh_token&refresh_token=%zz",

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::{
     Sessions,
     answer::{answer, is_browser, refuse},
-    body::{is_form, malformed, token_in_body},
+    body::{BodyToken, malformed, token_in_body},
 };
 use crate::{
     error::{BoxError, Error, ErrorKind, InvalidRequest},
@@ -53,6 +53,7 @@ impl Sessions {
     /// | none of these | 401 |
     /// | two different tokens, a malformed body, or a form without a token | 400 `invalid_request` |
     /// | a form with another `grant_type` | 400 `unsupported_grant_type` |
+    /// | a form with a `scope` that the session does not have | 400 `invalid_scope` |
     /// | a body of another type | 415 |
     /// | a body that is not complete after 10 s | 408 |
     /// | a token that is spent, unknown, or of a session that has ended | 401 `invalid_grant`, and the cookies are removed |
@@ -146,8 +147,6 @@ impl Sessions {
         let body = token_in_body(headers, body, true).await;
         let presented = match self.presented_refresh(parts, body, false) {
             Ok(Some(presented)) => presented,
-            // A required parameter is missing (RFC 6749 §5.2).
-            Ok(None) if is_form(headers) => return refuse(malformed()),
             Ok(None) => return refuse(self.0.cookies.explain_missing(uri, headers)),
             Err(error) => return refuse(error),
         };
@@ -157,6 +156,11 @@ impl Sessions {
         if in_cookies
             && !presented.in_cookie
             && let Err(error) = self.0.cookies.check_login(method, uri, headers)
+        {
+            return refuse(error);
+        }
+        if let Some(scope) = &presented.scope
+            && let Err(error) = self.check_scope(&presented.token, scope).await
         {
             return refuse(error);
         }
@@ -172,6 +176,20 @@ impl Sessions {
                 }
                 response
             }
+        }
+    }
+
+    /// Refuses a scope that is not one of the session's (RFC 6749 §6). The client gets all that the
+    /// session has, and the answer says so (§5.1).
+    async fn check_scope(&self, token: &str, asked: &str) -> Result<(), Error> {
+        let TokenStatus::Active(session) = self.0.refresh.token_status(token).await? else {
+            // The rotation says why not.
+            return Ok(());
+        };
+        let granted: Vec<_> = session.scope().unwrap_or_default().split(' ').collect();
+        match asked.split(' ').filter(|scope| !scope.is_empty()).all(|one| granted.contains(&one)) {
+            true => Ok(()),
+            false => Err(ErrorKind::InvalidRequest(InvalidRequest::Scope).into()),
         }
     }
 
@@ -249,7 +267,7 @@ impl Sessions {
     fn presented_refresh(
         &self,
         parts: &Parts,
-        in_body: Result<Option<Zeroizing<String>>, Error>,
+        in_body: Result<Option<BodyToken>, Error>,
         in_header: bool,
     ) -> Result<Option<PresentedRefresh>, Error> {
         let Parts { method, uri, headers, .. } = parts;
@@ -259,14 +277,18 @@ impl Sessions {
         };
         match (in_cookie, in_body?) {
             // The same text twice is one token.
-            (Some(token), Some(other)) if *token != **other => {
+            (Some(token), Some(BodyToken { token: Some(other), .. })) if *token != **other => {
                 Err(ErrorKind::InvalidRequest(InvalidRequest::SeveralTokens).into())
             }
-            (Some(token), _) => {
-                let token = Zeroizing::new(token.to_owned());
-                Ok(Some(PresentedRefresh { token, in_cookie: true }))
+            (Some(token), other) => {
+                let (token, scope) = (token.to_owned().into(), other.and_then(|body| body.scope));
+                Ok(Some(PresentedRefresh { token, scope, in_cookie: true }))
             }
-            (None, Some(token)) => Ok(Some(PresentedRefresh { token, in_cookie: false })),
+            (None, Some(BodyToken { token: Some(token), scope })) => {
+                Ok(Some(PresentedRefresh { token, scope, in_cookie: false }))
+            }
+            // A required parameter is missing (RFC 6749 §5.2).
+            (None, Some(BodyToken { token: None, .. })) => Err(malformed()),
             (None, None) => Ok(None),
         }
     }
@@ -275,6 +297,8 @@ impl Sessions {
 /// A refresh token, and whether it came in a cookie or in the body.
 struct PresentedRefresh {
     token: Zeroizing<String>,
+    /// The scope that is asked for.
+    scope: Option<String>,
     in_cookie: bool,
 }
 

@@ -1,6 +1,6 @@
 //! Looks for the key of a token that no present key fits, and waits for the fetch.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind},
-    keys::{Deadline, KeyAnswer, PendingKey, name_of},
+    keys::{AskedSource, Deadline, KeyAnswer, PendingKey, name_of},
     maybe_ready::MaybeReady,
 };
 
@@ -78,7 +78,7 @@ where
     let any_began_before = waits.iter().any(PendingKey::began_before);
     let (mut may_have_it, mut ended) = (Vec::new(), Vec::new());
     for mut waiting in waits {
-        let outcome = waiting.done().await;
+        let mut outcome = waiting.done().await;
         match engine.verify(token) {
             Ok((claims, _)) => return engine.finish(claims).await,
             Err(Failure::Final(error)) => return Err(error),
@@ -86,6 +86,10 @@ where
                 refusal.set_reason(missing.error);
                 may_have_it = missing.may_have_it;
             }
+        }
+        // It was found, and is gone: other keys have taken its place.
+        if matches!(outcome, KeyAnswer::Found) && may_have_it.iter().any(AskedSource::is_by_id) {
+            outcome = KeyAnswer::Later { retry_after: SOON };
         }
         refusal.add_answer(&outcome);
         if let KeyAnswer::Unknown = outcome
@@ -159,7 +163,10 @@ impl Refusal {
             KeyAnswer::Later { retry_after } if !self.is_server_fault() => {
                 self.0 = ErrorKind::KeyPending { retry_after }.into();
             }
-            KeyAnswer::Later { .. } | KeyAnswer::Unknown | KeyAnswer::Wait(_) => {}
+            KeyAnswer::Later { .. }
+            | KeyAnswer::Unknown
+            | KeyAnswer::Found
+            | KeyAnswer::Wait(_) => {}
         }
     }
 
@@ -167,3 +174,6 @@ impl Refusal {
         self.0.is_server_fault()
     }
 }
+
+/// When to ask again for a key that was found and is gone.
+const SOON: Duration = Duration::from_secs(1);

@@ -365,6 +365,29 @@ async fn a_tenant_outlives_its_resolver_for_a_day() {
     refused(verifier.verify(&token).await, &ErrorKind::Issuer);
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_time_of_a_resolver_is_not_that_of_a_rule() {
+    let resolve = |issuer: String| async move {
+        let slow = |_: tower_jwt_auth::Claims| async {
+            tokio::time::sleep(Duration::from_secs(6)).await;
+            Ok(())
+        };
+        let builder = Verifier::builder().issuer(issuer).audience(AUDIENCE);
+        builder
+            .keys(key(Algorithm::ES256).key())
+            .async_rule(slow)
+            .clock(FixedClock::default())
+            .build()
+            .map(Some)
+    };
+    let builder = Issuers::builder().resolve(["https://t.example/{tenant}"], resolve);
+    let issuers = builder.clock(FixedClock::default()).build().unwrap();
+    let token = key(Algorithm::ES256).token(&claims_with(json!({"iss": "https://t.example/a"})));
+    for _ in 0..2 {
+        accepted(issuers.verifier().verify(&token).await);
+    }
+}
+
 #[tokio::test]
 async fn a_tenant_that_is_needed_makes_no_room() {
     let clock = FixedClock::default();

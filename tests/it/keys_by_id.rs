@@ -43,7 +43,7 @@ impl Default for Gate {
     }
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 enum Answer {
     #[default]
     Good,
@@ -293,6 +293,49 @@ async fn a_failure_is_503_and_never_401() {
     // A shared secret is no public key.
     not_decided(verifier.verify(&token(es, "secret", &claims())).await);
     assert_eq!(kind(now(&verifier, &hs.token(&claims()))), ErrorKind::AlgorithmNotAllowed);
+}
+
+#[cfg(feature = "tracing")]
+#[test]
+fn a_failure_is_told_also_that_of_a_function_that_panics() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let es = key(Algorithm::ES256);
+    for answer in [Answer::Fails, Answer::Panics] {
+        let place = Place::of("a", es);
+        place.answer(answer);
+        let verifier = verifier(place.builder().build().unwrap());
+        let one = token(es, "a", &claims());
+        let told = crate::privacy::events(|| {
+            not_decided(runtime.block_on(async { verifier.verify(&one).await }));
+        });
+        assert!(told.contains("a key cannot be looked up"), "{answer:?}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_is_gone_again_is_503_and_never_401() {
+    let es = key(Algorithm::ES256);
+    let place = Place::default();
+    let ids: Vec<_> = (0..8).map(|number| format!("k{number}")).collect();
+    ids.iter().for_each(|id| place.publish(id, es));
+    let verifier = verifier(place.builder().max_keys(1).build().unwrap());
+    let mut accepted = 0;
+    for _ in 0..10 {
+        let all: Vec<_> = ids
+            .iter()
+            .map(|id| {
+                let (verifier, token) = (verifier.clone(), token(es, id, &claims()));
+                tokio::spawn(async move { verifier.verify(&token).await })
+            })
+            .collect();
+        for one in all {
+            match one.await.unwrap() {
+                Ok(_) => accepted += 1,
+                refused => not_decided(refused),
+            }
+        }
+    }
+    assert!(accepted > 0);
 }
 
 #[test]

@@ -2,9 +2,12 @@
 
 use std::{
     collections::HashMap,
+    error::Error as StdError,
     future::Future,
+    io,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
     time::Duration,
 };
 
@@ -283,8 +286,12 @@ impl RunningLookup {
             Ok(Err(cause)) => cause,
             Err(_) => "no answer in time".into(),
         };
-        lookups.outage.not_looked_up(&*failed);
-        lookups.tell(FetchOutcome::Failed);
+        self.failed(&*failed);
+    }
+
+    fn failed(&self, cause: &(dyn StdError + 'static)) {
+        self.lookups.outage.not_looked_up(cause);
+        self.lookups.tell(FetchOutcome::Failed);
     }
 
     /// Takes the answer of the function.
@@ -357,6 +364,9 @@ impl Drop for RunningLookup {
         if self.sender.borrow().is_some() {
             return;
         }
+        if thread::panicking() {
+            self.failed(&io::Error::other("the function has panicked"));
+        }
         if let Some(key) = self.lookups.table.find(&self.id, self.lookups.wall()) {
             key.postpone(self.lookups.after(self.lookups.limits.cooldown));
         }
@@ -384,7 +394,8 @@ impl PendingLookup {
         }
         let ended = timeout_at(self.deadline, self.result.wait_for(Option::is_some)).await;
         match ended.ok().and_then(Result::ok).and_then(|ended| *ended) {
-            Some(Ended::Found | Ended::Absent) => KeyAnswer::Unknown,
+            Some(Ended::Found) => KeyAnswer::Found,
+            Some(Ended::Absent) => KeyAnswer::Unknown,
             Some(Ended::Failed) | None => KeyAnswer::Unavailable { retry_after: self.retry_after },
         }
     }

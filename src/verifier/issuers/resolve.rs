@@ -291,7 +291,7 @@ impl<C> Resolving<C> {
 }
 
 impl<C: Send + Sync + 'static> Resolving<C> {
-    /// Waits for the engine, and verifies with it, all within the time-out.
+    /// Waits for the engine within the time-out, and verifies with it.
     pub(in crate::verifier) async fn verify_with<T, F>(
         mut self,
         verify: impl FnOnce(Arc<Engine<C>>) -> F,
@@ -303,15 +303,12 @@ impl<C: Send + Sync + 'static> Resolving<C> {
         if runtime_with_timer().is_none() {
             return Err(keys_unavailable(SOON));
         }
-        let verified = async {
-            let resolution = match self.0.wait_for(Option::is_some).await {
-                Ok(resolution) => resolution.clone(),
-                // The task that resolved it is gone.
-                Err(_) => None,
-            };
-            verify(resolution.unwrap_or_else(|| Err(keys_unavailable(SOON)))?).await
+        let resolution = match timeout(TIME_OUT, self.0.wait_for(Option::is_some)).await {
+            Ok(Ok(resolution)) => resolution.clone(),
+            // It takes too long, or the task that resolved it is gone.
+            Ok(Err(_)) | Err(_) => None,
         };
-        timeout(TIME_OUT, verified).await.unwrap_or_else(|_| Err(keys_unavailable(SOON)))
+        verify(resolution.unwrap_or_else(|| Err(keys_unavailable(SOON)))?).await
     }
 }
 

@@ -53,24 +53,30 @@ async fn a_browser_gets_no_tokens_in_a_body_even_for_one_that_it_sent() {
 async fn a_client_refreshes_with_the_form_of_rfc_6749() {
     let client = Client(app(&builder().build().unwrap()));
     let (_, refresh) = client.tokens().await;
-    let form = format!("grant_type=refresh_token&refresh_token={refresh}&client_id=app");
+    let form = format!("grant_type=refresh_token&refresh_token={refresh}&client_id=app&scope=read");
     let with_charset = ("content-type", "application/x-www-form-urlencoded;charset=UTF-8");
     let refreshed = client.send(Method::POST, "/auth/refresh", &[with_charset], form).await;
     assert_eq!((refreshed.status, refreshed.cookies().len()), (StatusCode::OK, 0));
     let (_, refresh) = refreshed.tokens();
 
-    for form in [
-        format!("refresh_token={refresh}"),
-        format!("grant_type=password&refresh_token={refresh}"),
-        format!("grant_type=refresh_token&refresh_token={refresh}&refresh_token={refresh}"),
-        "grant_type=refresh_token&refresh_token=%".into(),
+    let good = format!("grant_type=refresh_token&refresh_token={refresh}");
+    for (form, code) in [
+        (format!("refresh_token={refresh}"), "invalid_request"),
+        (format!("grant_type=password&refresh_token={refresh}"), "unsupported_grant_type"),
+        (format!("{good}&refresh_token={refresh}"), "invalid_request"),
+        ("grant_type=refresh_token&refresh_token=%".into(), "invalid_request"),
+        ("grant_type=refresh_token".into(), "invalid_request"),
+        (format!("{good}&scope=root"), "invalid_scope"),
     ] {
         let answer = client.send(Method::POST, "/auth/refresh", &[FORM], form.clone()).await;
         assert_eq!(
             (answer.status, &answer.body["error"]),
-            (StatusCode::BAD_REQUEST, &json!("invalid_request"))
+            (StatusCode::BAD_REQUEST, &json!(code)),
+            "{form}"
         );
     }
+    // A browser without the cookie sends an empty form.
+    assert_eq!(client.send(Method::POST, "/auth/refresh", &[FORM], "").await.status, 401);
     for kind in ["text/plain", "multipart/form-data; boundary=x", "application/jsonp"] {
         let headers = [("content-type", kind)];
         let answer = client.send(Method::POST, "/auth/refresh", &headers, "x").await;
