@@ -19,7 +19,7 @@ pub(crate) struct Parts<'p> {
 /// Makes a token of another form; `None` if its signature cannot have that form.
 pub(crate) type Reform = fn(&Parts<'_>) -> Option<String>;
 
-/// One change of the text of a good token each. Where it can be, the signature is right.
+/// One change of the text of a good token each. If the form allows it, the signature is valid.
 #[rustfmt::skip]
 pub(crate) static FORMS: &[Case<Reform>] = &[
     Case::new("f01_one_part", Form, TOKEN, "the token has only a header", |parts| Some(parts.header_text())),

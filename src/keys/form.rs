@@ -1,4 +1,4 @@
-//! Recognizes the form of a text that was given to the wrong function, for the messages of errors.
+//! Recognizes the form of a text that was given to the wrong function. Errors name the right one.
 
 use std::str;
 

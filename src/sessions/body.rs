@@ -23,9 +23,9 @@ use crate::{
 /// A body that should have a refresh token.
 #[derive(Debug, PartialEq)]
 pub(super) struct BodyToken {
-    /// `None` in a form that asks for tokens and has none.
+    /// `None` if a form asks for tokens without a refresh token.
     pub(super) token: Option<Zeroizing<String>>,
-    /// The scope that is asked for (RFC 6749 §6).
+    /// The scope that the client requests (RFC 6749 §6).
     pub(super) scope: Option<String>,
 }
 

@@ -297,7 +297,7 @@ impl Sessions {
 /// A refresh token, and whether it came in a cookie or in the body.
 struct PresentedRefresh {
     token: Zeroizing<String>,
-    /// The scope that is asked for.
+    /// The scope that the client requests.
     scope: Option<String>,
     in_cookie: bool,
 }

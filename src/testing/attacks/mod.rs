@@ -35,7 +35,7 @@ pub struct Attack {
     head: Head,
 }
 
-/// What the request has besides its path.
+/// The parts of the request except its path.
 #[derive(Clone, Default)]
 struct Head {
     /// The method, if it must be this one.
