@@ -239,13 +239,13 @@ pub(crate) fn unusable_login(headers: &HeaderMap) -> Option<Error> {
 
 /// The value of a header that occurs once.
 #[cfg(feature = "issue")]
-fn said<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+pub(crate) fn said<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     single_value(headers, name).flatten()
 }
 
 /// Whether a browser opens a page in a tab or window.
 #[cfg(feature = "issue")]
-fn opens_a_page(headers: &HeaderMap) -> bool {
+pub(crate) fn opens_a_page(headers: &HeaderMap) -> bool {
     said(headers, "sec-fetch-mode") == Some("navigate")
         && said(headers, "sec-fetch-dest") == Some("document")
 }

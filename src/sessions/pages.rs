@@ -15,10 +15,10 @@ use tower_service::Service;
 
 use super::{
     Sessions,
-    renew::{has_expired, is_navigation, see_other, single},
+    renew::{has_expired, is_navigation, see_other},
     return_path::ReturnPath,
 };
-use crate::verifier::Verification;
+use crate::{csrf::said, verifier::Verification};
 
 /// Renews the sessions of browsers that open pages without scripts; made by
 /// [`Sessions::page_layer`].
@@ -88,7 +88,7 @@ impl Sessions {
         let target = match *request.method() {
             Method::GET => ReturnPath::of(request.uri(), renew)
                 .map(|path| format!("{renew}?to={}", path.encoded())),
-            Method::POST if single(headers, "sec-fetch-site") == Some("same-origin") => {
+            Method::POST if said(headers, "sec-fetch-site") == Some("same-origin") => {
                 let page = ReturnPath::of_referer(headers, renew)
                     .or_else(|| ReturnPath::of(request.uri(), renew))
                     .unwrap_or_else(ReturnPath::start);

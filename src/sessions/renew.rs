@@ -4,6 +4,7 @@ use http::{HeaderMap, HeaderValue, Response, header, request::Parts};
 
 use super::{Sessions, answer::refuse, return_path::ReturnPath};
 use crate::{
+    csrf::{opens_a_page, said},
     error::{Error, ErrorKind},
     issue::Body,
     observe,
@@ -88,22 +89,10 @@ fn is_invalid_grant(error: &Error) -> bool {
 
 /// Whether a browser opens a page in a tab or window of its own, and does not only fetch it ahead.
 pub(super) fn is_navigation(headers: &HeaderMap) -> bool {
-    let own_site =
-        matches!(single(headers, "sec-fetch-site"), Some("same-origin" | "same-site" | "none"));
-    own_site
-        && single(headers, "sec-fetch-mode") == Some("navigate")
-        && single(headers, "sec-fetch-dest") == Some("document")
+    matches!(said(headers, "sec-fetch-site"), Some("same-origin" | "same-site" | "none"))
+        && opens_a_page(headers)
         && !headers.contains_key("sec-purpose")
         && !headers.contains_key("purpose")
-}
-
-/// The value of a header that occurs once.
-pub(super) fn single<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    let mut values = headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (Some(value), None) => value.to_str().ok(),
-        _ => None,
-    }
 }
 
 /// The answer that sends a browser to another page (RFC 9110 §15.4.4).

@@ -72,8 +72,9 @@ impl Sessions {
     /// | the refresh cookie, from a browser that opens a page | 303 to the page, cookies |
     /// | the same, after a form was sent | 200, cookies, a page that asks to send the form again |
     /// | no refresh token, or one whose session has ended | 303 to the page, and the cookies are removed |
+    /// | an access token that is still valid | the same as with the refresh cookie, without new cookies |
+    /// | the session cannot be renewed now: a store does not answer, or the grant refuses | 303 to the page, which sees a guest; the cookies stay |
     /// | anything but a browser that opens a page of this site | 403 |
-    /// | a store does not answer | 503 |
     ///
     /// The page is the path in the parameter `to`. A path that may lead to another host counts as
     /// `/`.

@@ -290,9 +290,9 @@ impl<C> VerifierBuilder<C> {
         self
     }
 
-    /// Accepts a `sub` that is a whole number and not negative, as if it were the text of its digits. Some issuers
-    /// write the number of a database row, although RFC 7519 §4.1.2 wants a string. Default: such
-    /// a token is refused.
+    /// Accepts a `sub` that is a whole number and not negative, as if it were the text of its digits.
+    /// Some issuers write the number of a database row, although RFC 7519 §4.1.2 wants a string.
+    /// Default: such a token is refused.
     ///
     /// [`Claims::registered`](super::Claims::registered) then has the digits. A claims type that has
     /// a [`RegisteredClaims`](crate::RegisteredClaims) inside of it still refuses a number, because
