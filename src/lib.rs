@@ -285,6 +285,7 @@ pub mod authorize;
 pub mod claims;
 pub mod clock;
 mod csrf;
+mod digest;
 pub mod error;
 mod expiring;
 #[cfg(feature = "axum")]
@@ -306,6 +307,7 @@ pub mod layer;
 pub mod maybe_ready;
 mod misses;
 pub mod observe;
+pub mod proof;
 #[cfg(feature = "issue")]
 mod random;
 #[cfg(feature = "redis")]

@@ -1,6 +1,6 @@
-//! Random bytes and digests.
+//! Random bytes, and codes that need a key.
 
-use aws_lc_rs::{digest, hmac, rand};
+use aws_lc_rs::{hmac, rand};
 use base64_simd::URL_SAFE_NO_PAD;
 
 use crate::error::{Error, ErrorKind};
@@ -22,13 +22,6 @@ pub(crate) fn unique_id() -> Result<String, Error> {
     Ok(URL_SAFE_NO_PAD.encode_to_string(random::<16>()?))
 }
 
-/// SHA-256 of the parts, one after the other.
-pub(super) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
-    let mut context = digest::Context::new(&digest::SHA256);
-    parts.iter().for_each(|part| context.update(part));
-    array(context.finish().as_ref())
-}
-
 /// HMAC-SHA-256 (RFC 2104).
 pub(super) fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
     array(hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), message).as_ref())
@@ -47,12 +40,8 @@ mod tests {
 
     #[test]
     fn published_vectors() {
-        // FIPS 180-2 B.1, and RFC 4231 §4.3.
+        // RFC 4231 §4.3.
         let text = |bytes: [u8; 32]| bytes.map(|byte| format!("{byte:02x}")).concat();
-        assert_eq!(
-            text(sha256(&[b"a", b"bc"])),
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
         assert_eq!(
             text(hmac_sha256(b"Jefe", b"what do ya want for nothing?")),
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"

@@ -13,6 +13,7 @@ const FLOORS: [&[&str]; 9] = [
     &[
         "alg",
         "clock",
+        "digest",
         "expiring",
         "few",
         "json",
@@ -27,7 +28,7 @@ const FLOORS: [&[&str]; 9] = [
     &["attack", "claims", "error", "report"],
     &["csrf", "observe", "random", "response", "rules", "token"],
     &["keys", "refresh", "revocation", "source"],
-    &["issue"],
+    &["issue", "proof"],
     &["verifier"],
     &["authorize"],
     &["extract", "layer"],

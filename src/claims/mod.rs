@@ -7,6 +7,7 @@
 // kept of it for the application.
 
 mod audience;
+mod confirmation;
 mod path;
 mod payload_str;
 mod raw;
@@ -19,6 +20,7 @@ pub use self::{
     time::NumericDate,
 };
 pub(crate) use self::{
+    confirmation::{Confirmation, RawConfirmation},
     raw::{Malformed, RawClaims, Reading},
     time::Times,
 };

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::de::{self, Deserialize, MapAccess};
 use serde_json::value::RawValue;
 
-use super::{audience::RawAudience, scope::RawScope, time::Times};
+use super::{audience::RawAudience, confirmation::RawConfirmation, scope::RawScope, time::Times};
 use crate::json::{self, Checked, JsonFault, Object, Text};
 
 /// The claims of RFC 7519 §4.1 and RFC 9068 §2.2 in a payload.
@@ -20,8 +20,8 @@ pub(crate) struct RawClaims<'a> {
     pub(crate) times: Times,
     pub(super) scope: Option<RawScope<'a>>,
     pub(super) scp: Option<RawScope<'a>>,
-    /// Whether there is a confirmation (RFC 7800 §3.1), of whatever kind, `null` too.
-    pub(crate) cnf: bool,
+    /// The confirmation (RFC 7800 §3.1), of whatever kind, `null` too.
+    pub(crate) cnf: RawConfirmation,
     /// Whether there are security events (RFC 8417 §2.2), of whatever kind.
     pub(crate) events: bool,
     /// One bit for each name that was asked for: it is there and not `null`.
@@ -98,10 +98,7 @@ impl<'a> Object<'a> for Reader<'_, 'a> {
             "iat" => (8, "iat", optional(&mut claims.times.iat, map)),
             "scope" => (9, "scope", optional(&mut claims.scope, map)),
             "scp" => (10, "scp", optional(&mut claims.scp, map)),
-            "cnf" => {
-                claims.cnf = true;
-                (11, "cnf", is_there(map))
-            }
+            "cnf" => (11, "cnf", confirmation(&mut claims.cnf, map)),
             "events" => {
                 let events = is_there(map);
                 claims.events = matches!(events, Ok(true));
@@ -140,6 +137,18 @@ fn optional<'a, T: Deserialize<'a>, A: MapAccess<'a>>(
 #[inline]
 fn is_there<'a, A: MapAccess<'a>>(map: &mut A) -> Result<bool, A::Error> {
     map.next_value::<Option<Checked>>().map(|value| value.is_some())
+}
+
+/// Reads a confirmation, and returns whether it is other than `null`.
+#[cold]
+fn confirmation<'a, A: MapAccess<'a>>(
+    place: &mut RawConfirmation,
+    map: &mut A,
+) -> Result<bool, A::Error> {
+    let value = map.next_value::<&'a RawValue>()?.get();
+    let is_there = json::value::<Option<Checked>>(value).map_err(de::Error::custom)?.is_some();
+    *place = RawConfirmation::read(value);
+    Ok(is_there)
 }
 
 /// Reads a text, or a whole number as its digits.
@@ -216,7 +225,8 @@ mod tests {
         let Times { exp, nbf, iat } = claims.times;
         assert!(exp.is_none() && nbf.is_none() && iat.is_none());
         assert!(claims.scope.is_none() && claims.scp.is_none() && !claims.events);
-        assert!(!claims.cnf && read(r#"{"cnf":null}"#, &[]).is_ok_and(|claims| claims.cnf));
+        assert!(claims.cnf.is_absent());
+        assert!(read(r#"{"cnf":null}"#, &[]).is_ok_and(|claims| !claims.cnf.is_absent()));
     }
 
     #[test]

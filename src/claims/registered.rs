@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use super::{
     audience::{Audience, KeptAudience},
+    confirmation::{Confirmation, RawConfirmation},
     path::{ClaimPath, Misplaced},
     payload_str::PayloadStr,
     raw::{RawClaims, Reading},
@@ -34,6 +35,8 @@ pub struct RegisteredClaims {
     times: Times,
     scope: KeptScope,
     scp: KeptScope,
+    /// In a box, because few tokens have one.
+    confirmation: Option<Box<Confirmation>>,
 }
 
 impl RegisteredClaims {
@@ -151,8 +154,25 @@ impl RegisteredClaims {
             times: raw.times,
             scope: KeptScope::new(raw.scope.as_ref(), payload),
             scp: KeptScope::new(raw.scp.as_ref(), payload),
+            confirmation: match raw.cnf {
+                RawConfirmation::Known(known) => Some(Box::new(known)),
+                RawConfirmation::Absent | RawConfirmation::Other => None,
+            },
             payload: Box::default(),
         })
+    }
+
+    /// By what the sender confirms that the token is theirs, if all of it is known.
+    #[inline]
+    pub(crate) fn confirmation(&self) -> Option<&Confirmation> {
+        self.confirmation.as_deref()
+    }
+
+    /// The same claims, if nobody checks their confirmation.
+    #[cold]
+    pub(crate) fn without_confirmation(mut self) -> Self {
+        self.confirmation = None;
+        self
     }
 
     /// When the token is valid.

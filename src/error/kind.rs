@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, fmt, time::Duration};
 
+use super::proof::{CertificateFault, ProofFault};
 use crate::json::JsonFault;
 
 /// The kind of an [`Error`](super::Error).
@@ -101,6 +102,14 @@ pub enum ErrorKind {
     /// The token is bound to a key of its sender (`cnf`, RFC 7800), which
     /// nothing here checks.
     SenderConstrained,
+    /// The token is bound to a key (`cnf.jkt`), and was not sent as `Authorization: DPoP`, but as
+    /// `Bearer`, in a cookie or in the query (RFC 9449 §7.2).
+    DpopScheme,
+    /// The token is not bound to its sender, and was sent as `Authorization: DPoP`, or must be bound.
+    NotSenderConstrained,
+    /// The token is bound to a client certificate (`cnf`, RFC 8705 §3), and the request does not have
+    /// that certificate.
+    Certificate(CertificateFault),
     /// The claims do not fit the type of the application.
     #[non_exhaustive]
     ClaimsType {
@@ -126,6 +135,35 @@ pub enum ErrorKind {
     RefreshTokenReused {
         /// The id of the session.
         session: Box<str>,
+    },
+
+    // ----- the proof (RFC 9449 §7.1: `invalid_dpop_proof` or `use_dpop_nonce`)
+    /// The DPoP proof is not one for this request.
+    DpopProof(ProofFault),
+    /// The DPoP proof lacks a nonce of this server, or has an old one (RFC 9449 §9).
+    #[non_exhaustive]
+    DpopNonce {
+        /// The nonce for the next proof. The answer has it in the header `DPoP-Nonce`.
+        nonce: Box<str>,
+    },
+    /// One key has presented more proofs than are accepted within their time.
+    #[non_exhaustive]
+    TooManyProofs {
+        /// When it is sensible to ask again.
+        retry_after: Duration,
+    },
+
+    // ----- the login (RFC 9470 §3: `insufficient_user_authentication`)
+    /// The token is valid, and its login is too old or too weak for this.
+    #[non_exhaustive]
+    UserAuthentication {
+        /// The authentication contexts that are accepted (`acr`), the preferred one first; empty if
+        /// any is.
+        acr_values: Box<[Box<str>]>,
+        /// The age that the login may have.
+        max_age: Option<Duration>,
+        /// The scopes that the resource needs, too.
+        scopes: Box<[Box<str>]>,
     },
 
     // ----- the authority (RFC 6750 §3.1: `insufficient_scope`)
@@ -224,6 +262,14 @@ pub(crate) enum Class {
     InsufficientScope,
     /// `invalid_grant`.
     InvalidGrant,
+    /// `invalid_dpop_proof`.
+    InvalidProof,
+    /// `use_dpop_nonce`.
+    UseNonce,
+    /// `insufficient_user_authentication`.
+    UserAuthentication,
+    /// The client asks too often.
+    TooManyRequests,
     /// Not the client's fault, and it passes.
     Unavailable,
     /// Not the client's fault.
@@ -231,14 +277,21 @@ pub(crate) enum Class {
 }
 
 impl Class {
-    /// The error code of RFC 6750 §3.1 or RFC 6749 §5.2.
+    /// The error code of RFC 6750 §3.1, RFC 6749 §5.2, RFC 9449 §7.1 or RFC 9470 §3.
     pub(crate) fn code(self) -> Option<&'static str> {
         match self {
             Self::InvalidRequest => Some("invalid_request"),
             Self::InvalidToken => Some("invalid_token"),
             Self::InsufficientScope => Some("insufficient_scope"),
             Self::InvalidGrant => Some("invalid_grant"),
-            Self::NoToken | Self::CrossSite | Self::Unavailable | Self::Failed => None,
+            Self::InvalidProof => Some("invalid_dpop_proof"),
+            Self::UseNonce => Some("use_dpop_nonce"),
+            Self::UserAuthentication => Some("insufficient_user_authentication"),
+            Self::NoToken
+            | Self::CrossSite
+            | Self::TooManyRequests
+            | Self::Unavailable
+            | Self::Failed => None,
         }
     }
 }
@@ -273,11 +326,18 @@ impl ErrorKind {
             | Self::Audience
             | Self::Client
             | Self::SenderConstrained
+            | Self::DpopScheme
+            | Self::NotSenderConstrained
+            | Self::Certificate(_)
             | Self::SecurityEvent
             | Self::ClaimsType { .. }
             | Self::Rule { .. }
             | Self::Revoked => Class::InvalidToken,
             Self::RefreshToken | Self::RefreshTokenReused { .. } => Class::InvalidGrant,
+            Self::DpopProof(_) => Class::InvalidProof,
+            Self::DpopNonce { .. } => Class::UseNonce,
+            Self::TooManyProofs { .. } => Class::TooManyRequests,
+            Self::UserAuthentication { .. } => Class::UserAuthentication,
             Self::InsufficientScope { .. } | Self::Forbidden { .. } => Class::InsufficientScope,
             Self::KeysUnavailable { .. } | Self::KeyPending { .. } | Self::Unavailable { .. } => {
                 Class::Unavailable
@@ -319,6 +379,14 @@ impl ErrorKind {
             Self::Audience => "audience",
             Self::Client => "client",
             Self::SenderConstrained => "sender_constrained",
+            Self::DpopScheme => "dpop_scheme",
+            Self::NotSenderConstrained => "not_sender_constrained",
+            Self::Certificate(_) => "certificate",
+            Self::DpopProof(ProofFault::Replayed) => "dpop_replayed",
+            Self::DpopProof(_) => "dpop_proof",
+            Self::DpopNonce { .. } => "dpop_nonce",
+            Self::TooManyProofs { .. } => "too_many_proofs",
+            Self::UserAuthentication { .. } => "user_authentication",
             Self::SecurityEvent => "security_event",
             Self::ClaimsType { .. } => "claims_type",
             Self::Rule { .. } => "rule",
@@ -438,6 +506,29 @@ impl fmt::Display for ErrorKind {
             Self::SenderConstrained => f.write_str(
                 "the token is bound to its sender's key (`cnf`), which is not checked here",
             ),
+            Self::DpopScheme => f.write_str(
+                "the token is bound to a key (`cnf.jkt`): it must be sent as `Authorization: DPoP`, \
+                 with a proof",
+            ),
+            Self::NotSenderConstrained => f.write_str(
+                "the token is not bound to its sender, and was sent as `Authorization: DPoP`, or \
+                 must be bound here",
+            ),
+            Self::Certificate(fault) => {
+                write!(f, "the token is bound to a client certificate: {fault}")
+            }
+            Self::DpopProof(fault) => write!(f, "the DPoP proof is refused: {fault}"),
+            Self::DpopNonce { .. } => {
+                f.write_str("the DPoP proof lacks a nonce of this server, or has an old one")
+            }
+            Self::TooManyProofs { retry_after } => write!(
+                f,
+                "one key has presented too many DPoP proofs, try again in {} s",
+                seconds_up(*retry_after)
+            ),
+            Self::UserAuthentication { .. } => {
+                f.write_str("the login of the token is too old or too weak for this")
+            }
             Self::ClaimsType { detail } => {
                 write!(f, "the claims do not fit the application's type: {detail}")
             }

@@ -3,7 +3,7 @@
 //! | type | use |
 //! |---|---|
 //! | [`Error`] | why a request or a token was refused; in the response's extensions, and returned by [`Verifier::verify`](crate::Verifier::verify) |
-//! | [`ErrorKind`] | the kind of an `Error`, to use in a `match`; it contains [`InvalidRequest`] or [`JsonFault`] |
+//! | [`ErrorKind`] | the kind of an `Error`, to use in a `match`; it contains [`InvalidRequest`], [`JsonFault`], [`ProofFault`] or [`CertificateFault`] |
 //! | [`ConfigError`] | a setting is missing or invalid; returned by `build()` when the service starts |
 //! | [`StoreError`] | a store of refresh tokens or a denylist cannot answer; a store of your own returns it |
 //! | [`FetchError`], [`FetchErrorKind`] | why the keys of an identity provider were not fetched |
@@ -15,6 +15,7 @@ mod config;
 mod detail;
 mod fetch;
 mod kind;
+mod proof;
 mod store;
 
 use std::{
@@ -33,6 +34,7 @@ pub use self::{
     config::ConfigError,
     fetch::{FetchError, FetchErrorKind},
     kind::{ErrorKind, InvalidRequest},
+    proof::{CertificateFault, ProofFault},
     store::StoreError,
 };
 pub(crate) use self::{
@@ -252,7 +254,12 @@ impl Error {
     /// The status where the error means this to the client.
     pub(crate) fn status_as(&self, class: Class) -> StatusCode {
         match class {
-            Class::NoToken | Class::InvalidToken | Class::InvalidGrant => StatusCode::UNAUTHORIZED,
+            Class::NoToken
+            | Class::InvalidToken
+            | Class::InvalidGrant
+            | Class::InvalidProof
+            | Class::UseNonce
+            | Class::UserAuthentication => StatusCode::UNAUTHORIZED,
             Class::InvalidRequest => match self.kind() {
                 ErrorKind::InvalidRequest(InvalidRequest::LateBody) => StatusCode::REQUEST_TIMEOUT,
                 ErrorKind::InvalidRequest(InvalidRequest::MediaType) => {
@@ -261,6 +268,7 @@ impl Error {
                 _ => StatusCode::BAD_REQUEST,
             },
             Class::InsufficientScope | Class::CrossSite => StatusCode::FORBIDDEN,
+            Class::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Class::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Class::Failed => StatusCode::INTERNAL_SERVER_ERROR,
         }

@@ -16,9 +16,10 @@ use zeroize::Zeroizing;
 
 use crate::{
     alg::{Algorithm, Family},
+    digest::sha256,
     error::{ConfigError, Error, ErrorKind},
     keys::{Form, Key, OPENSSH, no_blocks, pem_blocks},
-    random::{random, sha256},
+    random::random,
     secret::Secret,
 };
 

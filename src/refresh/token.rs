@@ -7,8 +7,9 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::store::Digest;
 use crate::{
+    digest::sha256,
     error::Error,
-    random::{hmac_sha256, random, sha256},
+    random::{hmac_sha256, random},
 };
 
 /// A refresh token: 384 random bits, of which 128 stay the same in its family and 256

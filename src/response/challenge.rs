@@ -57,7 +57,11 @@ impl Challenge {
                 }
                 Some(value(text))
             }
-            Class::CrossSite | Class::Unavailable | Class::Failed => None,
+            Class::InvalidProof | Class::UseNonce | Class::UserAuthentication => {
+                let bare = self.0.bare.to_str().unwrap_or("Bearer");
+                Some(value(with_error(bare, class)))
+            }
+            Class::CrossSite | Class::TooManyRequests | Class::Unavailable | Class::Failed => None,
         }
     }
 }
@@ -70,6 +74,10 @@ pub(super) fn description(class: Class) -> &'static str {
         Class::InvalidToken => "the access token is not valid here, or not any more",
         Class::InsufficientScope => "the access token does not allow this",
         Class::InvalidGrant => "the session has ended, log in again",
+        Class::InvalidProof => "the DPoP proof is not valid for this request",
+        Class::UseNonce => "the DPoP proof must have the nonce of this server",
+        Class::UserAuthentication => "a more recent or a stronger login is required",
+        Class::TooManyRequests => "too many requests with this key",
         Class::CrossSite => "the request is not shown to come from this site",
         Class::Unavailable => "the token cannot be checked now",
         Class::Failed => "the token could not be checked",
@@ -164,6 +172,10 @@ mod tests {
             Class::InvalidToken,
             Class::InsufficientScope,
             Class::InvalidGrant,
+            Class::InvalidProof,
+            Class::UseNonce,
+            Class::UserAuthentication,
+            Class::TooManyRequests,
             Class::CrossSite,
             Class::Unavailable,
             Class::Failed,

@@ -242,6 +242,7 @@ impl Rejection {
         }
         if let ErrorKind::Unavailable { retry_after }
         | ErrorKind::KeysUnavailable { retry_after }
+        | ErrorKind::TooManyProofs { retry_after }
         | ErrorKind::KeyPending { retry_after } = self.error.kind()
         {
             headers.insert(header::RETRY_AFTER, seconds_up(*retry_after).into());

@@ -21,7 +21,7 @@ impl Bindings {
     /// A token with a confirmation of whatever kind is refused, because nothing
     /// here can check one (RFC 9449 §7.1, RFC 8705 §3).
     pub(super) fn check(self, claims: &RawClaims<'_>) -> Result<Binding, Error> {
-        if claims.cnf && !self.ignored {
+        if !claims.cnf.is_absent() && !self.ignored {
             return Err(Error::new(ErrorKind::SenderConstrained));
         }
         Ok(Binding(()))

@@ -8,7 +8,7 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use crate::{error::ConfigError, issue::signing::SigningKey, random::sha256};
+use crate::{digest::sha256, error::ConfigError, issue::signing::SigningKey};
 
 /// A file that was read.
 #[derive(Clone)]

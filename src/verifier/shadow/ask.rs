@@ -72,7 +72,10 @@ impl Shadow {
             refused.insert_if(self.rules.check_audience(raw).is_err(), ShadowRule::Audience);
             refused.insert_if(self.rules.missing(raw).next().is_some(), ShadowRule::MissingClaim);
             refused.insert_if(raw.events && !self.rules.events, ShadowRule::SecurityEvent);
-            refused.insert_if(raw.cnf && self.refuse_confirmation, ShadowRule::SenderConstrained);
+            refused.insert_if(
+                !raw.cnf.is_absent() && self.refuse_confirmation,
+                ShadowRule::SenderConstrained,
+            );
         });
         let is_client = |client| self.clients.contains(&client);
         refused.insert_if(

@@ -1,0 +1,1 @@
+//! Client certificates as proofs (RFC 8705).
