@@ -5,5 +5,8 @@ mod certificate;
 mod dpop;
 mod replay;
 
+pub use self::certificate::{
+    ClientCertificate, DangerousMutualTlsBuilder, MutualTls, MutualTlsBuilder, ProxyHeader,
+};
 pub use self::replay::{Insertion, PresentedProof, ReplayStore};
 pub use crate::digest::Thumbprint;
