@@ -5,5 +5,8 @@ mod certificate;
 mod dpop;
 mod replay;
 
+pub use self::dpop::{
+    CORS_ALLOWED_HEADERS, CORS_EXPOSED_HEADERS, DPoP, DPoPBuilder, DangerousDPoPBuilder, Nonces,
+};
 pub use self::replay::{Insertion, PresentedProof, ReplayStore};
 pub use crate::digest::Thumbprint;
