@@ -3,6 +3,7 @@
 
 mod certificate;
 mod dpop;
+mod possession;
 mod replay;
 
 pub use self::certificate::{
@@ -11,5 +12,6 @@ pub use self::certificate::{
 pub use self::dpop::{
     CORS_ALLOWED_HEADERS, CORS_EXPOSED_HEADERS, DPoP, DPoPBuilder, DangerousDPoPBuilder, Nonces,
 };
+pub use self::possession::ProofOfPossession;
 pub use self::replay::{Insertion, PresentedProof, ReplayStore};
 pub use crate::digest::Thumbprint;
