@@ -90,6 +90,7 @@ mod issuer;
 mod keys;
 #[cfg(feature = "tracing")]
 mod log;
+mod proof;
 mod request;
 mod server;
 mod stores;
@@ -107,6 +108,7 @@ pub use self::{
     clock::TestClock,
     cookie_session::CookieSession,
     issuer::TestIssuer,
+    proof::{TestProof, TestProofKey},
     request::TestRequest,
     server::TestServer,
     stores::{TestDenylist, TestRefreshStore},

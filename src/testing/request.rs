@@ -57,6 +57,26 @@ pub trait TestRequest: Sized {
         })
     }
 
+    /// Sends this token in `Authorization` with the scheme `DPoP`, and this proof in the header `DPoP`
+    /// (RFC 9449 §7.1). A [`TestProofKey`](super::TestProofKey) signs one.
+    ///
+    /// # Panics
+    ///
+    /// The token or the proof has a byte that no header can have.
+    #[must_use]
+    #[track_caller]
+    fn dpop(self, token: impl AsRef<str>, proof: impl AsRef<str>) -> Self {
+        let value = HeaderValue::try_from(format!("DPoP {}", token.as_ref()));
+        let mut value = value.expect("the token has only bytes that a header can have");
+        value.set_sensitive(true);
+        let proof = HeaderValue::try_from(proof.as_ref());
+        let proof = proof.expect("the proof has only bytes that a header can have");
+        self.change_head(|_, _, headers, _| {
+            headers.insert(AUTHORIZATION, value);
+            headers.insert("dpop", proof);
+        })
+    }
+
     /// Sends the cookies of this session, as a browser does from a page of the same origin: those
     /// whose path fits, with `Sec-Fetch-Site: same-origin`. Set the method and the URI first.
     #[must_use]

@@ -6,10 +6,15 @@ use base64_simd::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::keys::{self, Use};
+use super::{
+    keys::{self, Use},
+    proof::TestProofKey,
+};
 use crate::{
     alg::Algorithm,
+    digest::Thumbprint,
     issue::SigningKey,
+    proof::ClientCertificate,
     random::{hmac_sha256, unique_id},
     rules::seconds,
 };
@@ -227,6 +232,26 @@ impl TestToken {
     /// [`Signature`](crate::ErrorKind::Signature).
     pub fn wrong_key(mut self) -> Self {
         self.signature = Signature::Stranger;
+        self
+    }
+
+    /// Binds the token to the key of a client (`cnf.jkt`, RFC 9449 §6.1), beside what it is bound to
+    /// already.
+    pub fn bound_to(self, key: &TestProofKey) -> Self {
+        self.confirmed_by("jkt", key.jkt())
+    }
+
+    /// Binds the token to a client certificate (`cnf.x5t#S256`, RFC 8705 §3.1), beside what it is bound
+    /// to already.
+    pub fn bound_to_certificate(self, certificate: &ClientCertificate) -> Self {
+        self.confirmed_by("x5t#S256", certificate.thumbprint())
+    }
+
+    fn confirmed_by(mut self, method: &str, thumbprint: Thumbprint) -> Self {
+        let confirmation = self.claims.entry("cnf").or_insert_with(|| json!({}));
+        if let Value::Object(methods) = confirmation {
+            methods.insert(method.into(), Value::from(thumbprint.to_string()));
+        }
         self
     }
 

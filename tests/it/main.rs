@@ -38,6 +38,8 @@ mod observe;
 mod origins;
 mod padding;
 mod privacy;
+#[cfg(feature = "test-util")]
+mod proofs;
 mod properties;
 #[cfg(feature = "redis")]
 mod redis;
