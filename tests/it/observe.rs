@@ -324,12 +324,16 @@ fn lookups_in_the_cache_are_told_and_its_size() {
 
 #[test]
 fn several_observers_are_all_told() {
-    let (one, other) = (Notes::default(), Arc::new(Notes::default()));
-    let verifier = builder().observer(one.clone()).observer(Arc::clone(&other));
+    let [one, other, third] = [(); 3].map(|()| Notes::default());
+    let boxed: Box<dyn Observer> = Box::new(third.clone());
+    let verifier =
+        builder().observer(one.clone()).observer(Arc::new(other.clone())).observer(boxed);
     let verifier: Verifier = verifier.build().unwrap();
     verifier.verify(&token("alice")).now_or_never().unwrap().unwrap();
-    assert_eq!(one.take("cache"), ["cache miss"]);
-    assert_eq!(other.take("cache"), ["cache miss"]);
+    for notes in [one, other, third] {
+        assert_eq!(notes.take("cache"), ["cache miss"]);
+        assert_eq!(notes.take("verified"), ["verified"]);
+    }
 }
 
 #[tokio::test]
