@@ -5,13 +5,16 @@ use std::{fmt, mem, sync::Arc};
 use http::{Extensions, Method, Request, Response, header};
 use serde::de::DeserializeOwned;
 
-use super::header_change::{HeaderChange, RareChange, mark_reported};
+use super::{
+    header_change::HeaderChange,
+    within::{Shared, Within, mark_reported},
+};
 use crate::{
     error::{Error, ErrorKind},
     maybe_ready::MaybeReady,
     observe::{self, Decision, Scheme},
     request_head::RequestHead,
-    response::{Challenge, ClaimsAbsent, Inherited, Rejection, Respond},
+    response::{Challenge, ClaimsAbsent, Rejection, Respond},
     source::{Fault, TokenLocation, TokenSources},
     verifier::{Claims, Verifier},
 };
@@ -25,8 +28,6 @@ pub(super) struct Gate<C> {
     pub(super) strip: bool,
     /// Whether the subject is recorded in the current span.
     pub(super) record_subject: bool,
-    /// Has the observers told of refusals within, if there are observers.
-    pub(super) watch: Option<Arc<RareChange>>,
     /// Whether the subject is recorded, or there are observers: one question for both.
     pub(super) watches_accepted: bool,
     /// Whether the proofs of senders are checked.
@@ -34,6 +35,10 @@ pub(super) struct Gate<C> {
     pub(super) challenge: Challenge,
     /// Whether the challenge is not the default one.
     pub(super) own_challenge: bool,
+    /// The settings for refusals from within, if one of them is not the default.
+    pub(super) shared: Option<Arc<Shared>>,
+    /// The same for requests with the scheme `DPoP`.
+    pub(super) shared_dpop: Option<Arc<Shared>>,
     /// Whether the format of refusals is not the default one.
     pub(super) own_format: bool,
 }
@@ -81,13 +86,12 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
             Ok(claims) => {
                 request.extensions_mut().insert(claims);
                 self.replace_outer_layer(location, request.extensions_mut());
-                let change = match self.watches_accepted {
-                    true => self.tell_accepted(location, request.extensions()),
-                    false => location.into(),
-                };
+                if self.watches_accepted {
+                    self.tell_accepted(location, request.extensions());
+                }
                 match location {
-                    TokenLocation::DPoP => self.with_fresh_nonce(change, (&*request).into()),
-                    _ => change,
+                    TokenLocation::DPoP => self.fresh_nonce((&*request).into()),
+                    _ => location.into(),
                 }
             }
             Err(error) => self.admit_without_claims(error, location, request)?,
@@ -97,28 +101,21 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
     }
 
     /// Tells that a request passes with claims, which are in its extensions.
+    #[inline]
+    fn tell_accepted(&self, location: TokenLocation, extensions: &Extensions) {
+        if self.record_subject {
+            Self::record_subject(extensions);
+        }
+        let accepted = Decision::accepted(scheme(location));
+        self.verifier.observers().tell(|observer| observer.decided(accepted));
+    }
+
     #[inline(never)]
-    fn tell_accepted(&self, location: TokenLocation, extensions: &Extensions) -> HeaderChange {
-        if self.record_subject
-            && let Some(claims) = extensions.get::<Claims<C>>()
+    fn record_subject(extensions: &Extensions) {
+        if let Some(claims) = extensions.get::<Claims<C>>()
             && let Some(subject) = claims.registered().subject()
         {
             observe::record_subject(subject);
-        }
-        let Some(watch) = &self.watch else { return location.into() };
-        let accepted = Decision::accepted(scheme(location));
-        watch.observers().tell(|observer| observer.decided(&accepted));
-        match location {
-            TokenLocation::Query => HeaderChange::Private.and(watch),
-            _ => HeaderChange::Rare(Arc::clone(watch)),
-        }
-    }
-
-    /// The change of the headers; and observers, if there are any, are told of refusals within.
-    fn watched(&self, change: HeaderChange) -> HeaderChange {
-        match &self.watch {
-            Some(watch) => change.and(watch),
-            None => change,
         }
     }
 
@@ -126,20 +123,18 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
     #[cold]
     pub(super) fn answer<B>(&self, rejection: Rejection, respond: &impl Respond<B>) -> Response<B> {
         let mut response = rejection.answer_with(respond);
-        if self.watch.is_some() {
+        if !self.verifier.observers().is_empty() {
             mark_reported(&mut response);
         }
         response
     }
 
-    /// The same change, and a nonce for the client's next proof, if it used the former one.
+    /// The nonce for the client's next proof, if it used the former one (RFC 9449 §8.2).
     #[cold]
-    fn with_fresh_nonce(&self, change: HeaderChange, request: RequestHead<'_>) -> HeaderChange {
+    fn fresh_nonce(&self, request: RequestHead<'_>) -> HeaderChange {
         let dpop = self.verifier.proofs().and_then(|proofs| proofs.dpop.as_ref());
-        match dpop.and_then(|dpop| dpop.fresh_nonce(request, self.verifier.now())) {
-            Some(nonce) => change.with_nonce(nonce),
-            None => change,
-        }
+        let nonce = dpop.and_then(|dpop| dpop.fresh_nonce(request, self.verifier.now()));
+        nonce.map_or(HeaderChange::None, |nonce| HeaderChange::Nonce(Box::new(nonce)))
     }
 
     /// Leaves the challenge of this layer, and nothing that a layer outside has left.
@@ -148,7 +143,10 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
         // A layer that lets a request pass without claims leaves a challenge as well. So one
         // question finds out about both.
         let is_within = match self.own_challenge {
-            true => extensions.insert(self.challenge_for(location)).is_some(),
+            true => {
+                let challenge = self.challenge.clone().used(location == TokenLocation::DPoP);
+                extensions.insert(challenge).is_some()
+            }
             false => extensions.get::<Challenge>().is_some(),
         };
         if is_within {
@@ -183,7 +181,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
         match self.mode {
             Mode::PassThrough => {
                 self.leave_without_claims(rejection, location, request);
-                Ok(self.watched(location.into()))
+                Ok(location.into())
             }
             Mode::Optional if is_guest => {
                 let removal = match rejection.error().is_final() {
@@ -191,7 +189,9 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
                     false => None,
                 };
                 self.leave_without_claims(rejection.of_a_guest(), location, request);
-                Ok(self.watched(removal.map_or(HeaderChange::None, HeaderChange::removal)))
+                Ok(removal.map_or(HeaderChange::None, |removal| {
+                    HeaderChange::RemoveCookie(Box::new(removal))
+                }))
             }
             Mode::Required | Mode::Optional => {
                 let scheme = scheme_of(rejection.error(), location);
@@ -231,12 +231,11 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
 
     /// Passes a CORS preflight on, which has no token.
     #[cold]
-    pub(super) fn open<B>(&self, request: &mut Request<B>) -> HeaderChange {
+    pub(super) fn open<B>(&self, request: &mut Request<B>) {
         let error = ErrorKind::MissingToken.into();
         let rejection = Rejection::new(error, self.challenge.clone(), (&*request).into());
         self.leave_without_claims(rejection, TokenLocation::Other, request);
         self.hand_over(request);
-        self.watched(HeaderChange::None)
     }
 
     /// Whether the request is a CORS preflight that passes as it is.
@@ -275,20 +274,30 @@ fn is_preflight<B>(request: &Request<B>) -> bool {
 impl<C> Gate<C> {
     /// The settings for refusals of the services within.
     #[inline]
-    pub(super) fn inherited<R>(
+    pub(super) fn within<R>(
         &self,
         location: TokenLocation,
         respond: impl FnOnce() -> R,
-    ) -> Inherited<R> {
-        Inherited {
-            format: self.own_format.then(respond),
-            challenge: self.own_challenge.then(|| self.challenge_for(location)),
-        }
+    ) -> Within<R> {
+        let shared = match location {
+            TokenLocation::DPoP => &self.shared_dpop,
+            _ => &self.shared,
+        };
+        Within { format: self.own_format.then(respond), shared: shared.clone() }
     }
 
-    /// The challenge for a request whose token was found there.
-    fn challenge_for(&self, location: TokenLocation) -> Challenge {
-        self.challenge.clone().used(location == TokenLocation::DPoP)
+    /// Sets the realm of challenges. They speak of DPoP if the verifier checks its proofs.
+    pub(super) fn set_realm(&mut self, realm: Option<&str>) {
+        let (dpop, observers) = (self.verifier.dpop_challenge(), self.verifier.observers());
+        self.challenge = Challenge::with_dpop(realm, dpop.as_ref());
+        self.own_challenge = realm.is_some() || dpop.is_some();
+        let shared = |challenge: &Challenge| {
+            let challenge = self.own_challenge.then(|| challenge.clone());
+            let is_default = challenge.is_none() && observers.is_empty();
+            (!is_default).then(|| Shared::new(challenge, observers))
+        };
+        let dpop = self.challenge.clone().used(true);
+        (self.shared, self.shared_dpop) = (shared(&self.challenge), shared(&dpop));
     }
 }
 
@@ -302,10 +311,11 @@ impl<C> Clone for Gate<C> {
             strip: self.strip,
             record_subject: self.record_subject,
             sees_requests: self.sees_requests,
-            watch: self.watch.clone(),
             watches_accepted: self.watches_accepted,
             challenge: self.challenge.clone(),
             own_challenge: self.own_challenge,
+            shared: self.shared.clone(),
+            shared_dpop: self.shared_dpop.clone(),
             own_format: self.own_format,
         }
     }

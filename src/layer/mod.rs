@@ -76,19 +76,17 @@ mod gate;
 mod header_change;
 mod require;
 mod service;
+mod within;
 
 use std::{fmt, sync::Arc};
 
 use tower_layer::Layer;
 
+use self::gate::{Gate, Mode};
 pub use self::{
     future::ResponseFuture,
     require::{Require, RequireFuture, RequireLayer},
     service::JwtAuth,
-};
-use self::{
-    gate::{Gate, Mode},
-    header_change::RareChange,
 };
 use crate::{
     claims::RegisteredClaims,
@@ -119,24 +117,24 @@ pub struct JwtAuthLayer<C = RegisteredClaims, R = DefaultRespond> {
 impl<C> JwtAuthLayer<C> {
     /// A layer that wants a token in `Authorization: Bearer`.
     pub fn new(verifier: Verifier<C>) -> Self {
-        let observers = Some(verifier.observers()).filter(|observers| !observers.is_empty());
-        let watch = observers.map(|observers| Arc::new(RareChange::watch(observers.clone())));
-        let proofs = verifier.proofs();
-        let dpop = verifier.dpop_challenge();
-        let gate = Gate {
-            watches_accepted: watch.is_some(),
-            watch,
-            sees_requests: proofs.is_some_and(|proofs| !proofs.are_none()),
-            sources: TokenSources::new().with_dpop(dpop.is_some()),
-            challenge: Challenge::with_dpop(None, dpop.as_ref()),
-            own_challenge: dpop.is_some(),
+        let proofs = verifier.proofs().filter(|proofs| !proofs.are_none());
+        let takes_dpop = proofs.is_some_and(|proofs| proofs.dpop.is_some());
+        let mut gate = Gate {
+            watches_accepted: !verifier.observers().is_empty(),
+            sees_requests: proofs.is_some(),
+            sources: TokenSources::new().with_dpop(takes_dpop),
             verifier,
             mode: Mode::Required,
             preflight: false,
             strip: false,
             record_subject: false,
+            challenge: Challenge::new(None),
+            own_challenge: false,
+            shared: None,
+            shared_dpop: None,
             own_format: false,
         };
+        gate.set_realm(None);
         Self { gate: Arc::new(gate), respond: DefaultRespond }
     }
 }
@@ -242,11 +240,7 @@ impl<C, R> JwtAuthLayer<C, R> {
     /// Names the protected space in challenges (RFC 9110 §11.5), also in those of refusals inside of
     /// this layer.
     pub fn realm(self, realm: impl AsRef<str>) -> Self {
-        self.with(|gate| {
-            let dpop = gate.verifier.dpop_challenge();
-            gate.challenge = Challenge::with_dpop(Some(realm.as_ref()), dpop.as_ref());
-            gate.own_challenge = true;
-        })
+        self.with(|gate| gate.set_realm(Some(realm.as_ref())))
     }
 
     /// Answers refusals in another format: that of [`ProblemJson`](crate::response::ProblemJson),

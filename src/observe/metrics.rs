@@ -1,10 +1,6 @@
 //! An observer that counts with the facade `metrics`.
 
-use std::{
-    fmt,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{fmt, sync::OnceLock, time::Duration};
 
 use metrics::{Counter, Unit, counter, describe_counter, describe_gauge, describe_histogram};
 
@@ -21,7 +17,7 @@ use super::{
 ///
 /// | metric | kind | labels |
 /// |---|---|---|
-/// | `jwt_auth_requests_total` | counter | `outcome`: `accepted`, `anonymous`, `refused`, `unavailable`; `reason`: the [name of the error's kind](crate::ErrorKind::name) or `none`; `scheme`: `bearer`, `cookie`, `none`, `within` |
+/// | `jwt_auth_requests_total` | counter | `outcome`: `accepted`, `anonymous`, `refused`, `unavailable`; `reason`: the [name of the error's kind](crate::ErrorKind::name) or `none`; `scheme`: `bearer`, `dpop`, `cookie`, `none`, `within` |
 /// | `jwt_auth_verify_seconds` | histogram, [off by default](Self::with_verify_seconds) | |
 /// | `jwt_auth_token_cache_total` | counter | `result`: `hit`, `miss`, `full` |
 /// | `jwt_auth_token_cache_bytes` | gauge | |
@@ -38,8 +34,9 @@ use super::{
 ///
 /// # Recorder
 ///
-/// Install the recorder before the first request: the counters of requests that pass are looked
-/// up when they are used for the first time, and then kept. All others are looked up each time.
+/// Install the recorder before the first request: each observer, and each clone of it, looks up the
+/// counters of requests that pass when it uses them for the first time, and then keeps them. All others
+/// are looked up each time.
 ///
 /// # Example
 /// ```
@@ -57,13 +54,13 @@ use super::{
 /// ```
 #[derive(Clone, Default)]
 pub struct MetricsObserver {
-    counters: Arc<Counters>,
+    kept: KeptCounters,
     times_verification: bool,
 }
 
-/// The counters of requests with a token that is known.
-#[derive(Default)]
-struct Counters {
+/// The counters of requests with a token that is known. Each is kept from its first use on.
+#[derive(Clone, Default)]
+struct KeptCounters {
     accepted_bearer: OnceLock<Counter>,
     accepted_cookie: OnceLock<Counter>,
     hits: OnceLock<Counter>,
@@ -106,12 +103,10 @@ impl MetricsObserver {
 
 impl Observer for MetricsObserver {
     fn decided(&self, decision: &Decision<'_>) {
-        let kept = match (decision.outcome, decision.scheme) {
-            (Outcome::Accepted, Scheme::Bearer) => &self.counters.accepted_bearer,
-            (Outcome::Accepted, Scheme::Cookie) => &self.counters.accepted_cookie,
-            _ => return requests(decision).increment(1),
-        };
-        kept.get_or_init(|| requests(decision)).increment(1);
+        match self.kept.of(decision).and_then(OnceLock::get) {
+            Some(counter) => counter.increment(1),
+            None => self.kept.count_by_name(decision),
+        }
     }
 
     fn times_verification(&self) -> bool {
@@ -123,9 +118,9 @@ impl Observer for MetricsObserver {
     }
 
     fn token_cache(&self, lookup: CacheLookup) {
-        match lookup {
-            CacheLookup::Hit => self.counters.hits.get_or_init(|| cache(lookup)).increment(1),
-            CacheLookup::Miss | CacheLookup::Full => cache(lookup).increment(1),
+        match self.kept.hits.get() {
+            Some(hits) if lookup == CacheLookup::Hit => hits.increment(1),
+            _ => self.kept.count_lookup_by_name(lookup),
         }
     }
 
@@ -168,15 +163,39 @@ impl Observer for MetricsObserver {
     }
 }
 
-#[cold]
-fn requests(decision: &Decision<'_>) -> Counter {
-    let (outcome, scheme) = (decision.outcome.name(), decision.scheme.name());
-    counter!(REQUESTS, "outcome" => outcome, "reason" => decision.reason(), "scheme" => scheme)
-}
+impl KeptCounters {
+    /// The place of the counter of such a decision, if it is kept.
+    #[inline]
+    fn of(&self, decision: &Decision<'_>) -> Option<&OnceLock<Counter>> {
+        match (decision.outcome, decision.scheme) {
+            (Outcome::Accepted, Scheme::Bearer) => Some(&self.accepted_bearer),
+            (Outcome::Accepted, Scheme::Cookie) => Some(&self.accepted_cookie),
+            _ => None,
+        }
+    }
 
-#[cold]
-fn cache(lookup: CacheLookup) -> Counter {
-    counter!(CACHE, "result" => lookup.name())
+    /// Counts a decision whose counter was not kept so far.
+    #[cold]
+    fn count_by_name(&self, decision: &Decision<'_>) {
+        let (outcome, scheme) = (decision.outcome.name(), decision.scheme.name());
+        let reason = decision.reason();
+        let find =
+            || counter!(REQUESTS, "outcome" => outcome, "reason" => reason, "scheme" => scheme);
+        match self.of(decision) {
+            Some(kept) => kept.get_or_init(find).increment(1),
+            None => find().increment(1),
+        }
+    }
+
+    /// Counts a lookup whose counter was not kept so far.
+    #[cold]
+    fn count_lookup_by_name(&self, lookup: CacheLookup) {
+        let find = || counter!(CACHE, "result" => lookup.name());
+        match lookup {
+            CacheLookup::Hit => self.hits.get_or_init(find).increment(1),
+            CacheLookup::Miss | CacheLookup::Full => find().increment(1),
+        }
+    }
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a gauge needs no more")]

@@ -77,7 +77,7 @@ use self::request::{DPOP, RequestFacts};
 pub(crate) use self::{
     challenge::{Challenge, DpopChallenge},
     claims_absent::ClaimsAbsent,
-    inherited::{Inherited, without_format},
+    inherited::{inherit, without_format},
 };
 use crate::{
     error::{Class, Error, ErrorKind, seconds_up},
