@@ -57,9 +57,9 @@ impl PublicUrls {
     /// Whether this `htu` is an address of the request.
     pub(super) fn has(&self, htu: &str, request: RequestHead<'_>) -> bool {
         let uri = self.original_uri.0(request).unwrap_or(request.uri());
-        let (Some(claimed), Some(path)) = (htu::parse(htu), htu::normal_path(uri.path())) else {
-            return false;
-        };
+        // `CONNECT` has an authority and no path (RFC 9110 §9.3.6).
+        let path = uri.path_and_query().and_then(|target| htu::normal_path(target.path()));
+        let (Some(claimed), Some(path)) = (htu::parse(htu), path) else { return false };
         let is_public = self
             .urls
             .iter()
