@@ -197,7 +197,7 @@ impl DPoPBuilder {
             store: store.map(|Store(store)| store),
             nonces: self.nonces,
             service_name: self.service_name,
-            keys: KeyCache::new(),
+            keys: KeyCache::new(BYTES_OF_KEYS),
             outage: Outage::default(),
         })))
     }
@@ -304,6 +304,9 @@ impl std::fmt::Debug for Store {
         f.write_str("Store(..)")
     }
 }
+
+/// Some thousand keys. They take no memory to speak of before the first one comes.
+const BYTES_OF_KEYS: usize = 4 << 20;
 
 const LONGEST_AGE: Duration = Duration::from_secs(300);
 const ANY_AGE: Duration = Duration::from_secs(86_400);

@@ -209,6 +209,10 @@ fn d01_texts_that_are_no_proof() {
             format!(r#"{{"typ":"dpop+jwt","alg":"ES256","jwk":{repeated_in_jwk}}}"#),
             &claims,
         )),
+        (
+            signer.sign(header.replacen("\"crv\"", "\"d\":null,\"crv\"", 1), &claims),
+            ProofFault::Key,
+        ),
         text(signer.sign(b"\xff\xfe", &claims)),
         text(signer.sign(&header, claims.replacen('{', r#"{"jti":"a","#, 1))),
         text(signer.sign(&header, claims.replacen('{', r#"{"x":{"a":1,"a":1},"#, 1))),
