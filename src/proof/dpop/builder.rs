@@ -239,11 +239,10 @@ impl DangerousDPoPBuilder {
     ///
     /// # Security
     ///
-    /// Whoever forwards a request can write any host there. A proof that a client has made for another
-    /// service is then accepted here, if that service, or somebody between it and the client, sends it
-    /// on with that service's name as the host; only the token's audience stands against it. Use it
-    /// only behind a proxy that accepts its own host names only, such as for the domains of many
-    /// customers.
+    /// Everybody who forwards a request can write any host there. If a client has made a proof for
+    /// another service, that service can send the request on to this one with its own name as the host,
+    /// and the proof is accepted: only the token's audience is then in its way. Use it only behind a
+    /// proxy that accepts its own host names only, such as for the domains of many customers.
     pub fn trust_host(mut self) -> DPoPBuilder {
         self.0.urls.trust_host();
         self.0

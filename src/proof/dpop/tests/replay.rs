@@ -80,7 +80,7 @@ fn a_store_elsewhere_is_waited_for() {
     let signer = Signer::p256();
     let request = request("GET", "/me", &[&signer.proof()]);
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let mut once = || {
+    let once = || {
         let answer = dpop.check((&request).into(), TOKEN, &signer.jkt(), NOW);
         assert!(matches!(answer, MaybeReady::Pending(_)));
         runtime.block_on(async { answer.await }).map_err(|error| error.kind().clone())
