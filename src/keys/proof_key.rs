@@ -32,6 +32,9 @@ impl ProofKey {
         if jwk.algorithm.is_some_and(|only| only != algorithm) {
             return Err(ConfigError::KeyUse("its `alg` is another one than that of the proof"));
         }
+        if !jwk.material.algorithms().any(|other| other == algorithm) {
+            return Err(ConfigError::KeyUse("its type does not fit the algorithm"));
+        }
         if matches!(&jwk.material, Material::Rsa { n, .. } if n.len() > LARGEST_RSA) {
             return Err(ConfigError::WeakKey("RSA with more than 4096 bits is too slow here"));
         }
@@ -113,9 +116,12 @@ mod tests {
         let key = ProofKey::from_jwk(&zeros, Algorithm::RS256).unwrap();
         assert_eq!(key.thumbprint().to_string(), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
         // Its `alg`, or its type, is another one.
-        for (jwk, algorithm) in
-            [(rsa, Algorithm::PS256), (okp, Algorithm::ES256), (ec, Algorithm::RS256)]
-        {
+        for (jwk, algorithm) in [
+            (rsa, Algorithm::PS256),
+            (okp, Algorithm::ES256),
+            (ec, Algorithm::RS256),
+            (ec, Algorithm::ES384),
+        ] {
             assert!(ProofKey::from_jwk(jwk, algorithm).is_err(), "{algorithm}");
         }
     }

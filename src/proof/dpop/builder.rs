@@ -197,7 +197,7 @@ impl DPoPBuilder {
             store: store.map(|Store(store)| store),
             nonces: self.nonces,
             service_name: self.service_name,
-            keys: KeyCache::new(),
+            keys: KeyCache::new(BYTES_OF_KEYS),
             outage: Outage::default(),
         })))
     }
@@ -239,11 +239,10 @@ impl DangerousDPoPBuilder {
     ///
     /// # Security
     ///
-    /// Whoever forwards a request can write any host there. A proof that a client has made for another
-    /// service is then accepted here, if that service, or somebody between it and the client, sends it
-    /// on with that service's name as the host; only the token's audience stands against it. Use it
-    /// only behind a proxy that accepts its own host names only, such as for the domains of many
-    /// customers.
+    /// Everybody who forwards a request can write any host there. If a client has made a proof for
+    /// another service, that service can send the request on to this one with its own name as the host,
+    /// and the proof is accepted: only the token's audience is then in its way. Use it only behind a
+    /// proxy that accepts its own host names only, such as for the domains of many customers.
     pub fn trust_host(mut self) -> DPoPBuilder {
         self.0.urls.trust_host();
         self.0
@@ -304,6 +303,9 @@ impl std::fmt::Debug for Store {
         f.write_str("Store(..)")
     }
 }
+
+/// Some thousand keys. They take no memory to speak of before the first one comes.
+const BYTES_OF_KEYS: usize = 4 << 20;
 
 const LONGEST_AGE: Duration = Duration::from_secs(300);
 const ANY_AGE: Duration = Duration::from_secs(86_400);

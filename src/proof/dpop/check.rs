@@ -36,7 +36,7 @@ pub(super) fn check(
     }
 }
 
-/// What the nonce of the request's proof is worth. Only for a proof that was accepted.
+/// The nonce of a request's proof, which was accepted, if it is still one of ours.
 pub(super) fn nonce_of(dpop: &Inner, request: RequestHead<'_>, now: i64) -> Option<Accepted> {
     let nonces = dpop.nonces.as_ref()?;
     let payload = Compact::parse(proof_text(request).ok()?, LONGEST).ok()?.payload().ok()?;

@@ -33,10 +33,14 @@ pub(super) fn key_of(bytes: &[u8], allowed: AlgorithmSet) -> Result<ProofKey, Pr
         .filter(|algorithm| allowed.contains(*algorithm))
         .ok_or(ProofFault::Algorithm)?;
     let jwk = header.jwk.ok_or(ProofFault::Key)?.get();
-    json::read(jwk, &mut Checked).map_err(|error| match json::fault(&error).0 {
+    let mut members = JwkMembers { has_private: false };
+    json::read(jwk, &mut members).map_err(|error| match json::fault(&error).0 {
         JsonFault::Repeated => ProofFault::Malformed,
         _ => ProofFault::Key,
     })?;
+    if members.has_private {
+        return Err(ProofFault::Key);
+    }
     ProofKey::from_jwk(jwk, algorithm).map_err(|_| ProofFault::Key)
 }
 
@@ -74,6 +78,22 @@ impl<'a> Object<'a> for Header<'a> {
         Ok(true)
     }
 }
+
+/// The names of a key's members.
+struct JwkMembers {
+    has_private: bool,
+}
+
+impl<'a> Object<'a> for JwkMembers {
+    fn member<A: MapAccess<'a>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
+        self.has_private |= PRIVATE.contains(&name);
+        map.next_value::<Checked>().map(|_| false)
+    }
+}
+
+/// The private and symmetric members of all key types (RFC 7518 §6, RFC 8037 §2), whatever their
+/// value is.
+const PRIVATE: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
 
 /// Members that say that the proof must be read in another way, as for tokens: extensions (RFC 7515
 /// §4.1.11), an unencoded payload (RFC 7797), encryption (RFC 7516 §4.1.2).

@@ -133,7 +133,7 @@ fn without_dots(path: &str) -> String {
 fn host_name(name: &str) -> Option<Box<str>> {
     let is_host_byte = |byte: u8| is_unreserved(byte) || b"!$&'()*+,;=".contains(&byte);
     let name = normal_escapes(name, is_host_byte)?;
-    // What stays escaped is in no name of the DNS.
+    // No name of the DNS has a character that must be escaped.
     (!name.is_empty() && !name.contains('%')).then(|| name.to_ascii_lowercase().into_boxed_str())
 }
 

@@ -21,8 +21,9 @@ impl Name {
 }
 
 impl KeyCache {
-    pub(super) fn new() -> Self {
-        Self(TokenCache::new(MOST))
+    /// A cache that takes so many bytes at most.
+    pub(super) fn new(most: usize) -> Self {
+        Self(TokenCache::new(most))
     }
 
     /// Hands the key of a header to `check`: the one that is kept, or what `read` makes. That one is
@@ -66,6 +67,3 @@ impl fmt::Debug for KeyCache {
         f.debug_struct("KeyCache").field("bytes", &self.0.bytes()).finish()
     }
 }
-
-/// Some thousand keys. It takes no memory to speak of before the first one comes.
-pub(super) const MOST: usize = 4 << 20;

@@ -92,7 +92,7 @@ impl Nonces {
     /// time. Default: 60 s. [`DPoPBuilder::build`](super::DPoPBuilder::build) refuses another one.
     #[must_use]
     pub fn period(mut self, period: Duration) -> Self {
-        // Less than a second is none.
+        // A period of less than a second is 0, which is refused.
         self.period = i64::try_from(period.as_secs()).unwrap_or(i64::MAX);
         self
     }

@@ -7,7 +7,7 @@ use http::{Uri, header};
 use super::htu::{self, Address, Origin};
 use crate::{error::ConfigError, request_head::RequestHead};
 
-/// Where the service is for its clients.
+/// The addresses at which clients reach the service.
 #[derive(Clone, Debug, Default)]
 pub(super) struct PublicUrls {
     urls: Vec<PublicUrl>,
@@ -57,9 +57,9 @@ impl PublicUrls {
     /// Whether this `htu` is an address of the request.
     pub(super) fn has(&self, htu: &str, request: RequestHead<'_>) -> bool {
         let uri = self.original_uri.0(request).unwrap_or(request.uri());
-        let (Some(claimed), Some(path)) = (htu::parse(htu), htu::normal_path(uri.path())) else {
-            return false;
-        };
+        // `CONNECT` has an authority and no path (RFC 9110 §9.3.6).
+        let path = uri.path_and_query().and_then(|target| htu::normal_path(target.path()));
+        let (Some(claimed), Some(path)) = (htu::parse(htu), path) else { return false };
         let is_public = self
             .urls
             .iter()
@@ -72,8 +72,8 @@ impl PublicUrls {
 }
 
 impl PublicUrl {
-    /// Whether a public path is that of a path of the service. What a router or a proxy leaves of the
-    /// prefix itself is `/`, with a slash behind it or not.
+    /// Whether a public path is that of a path of the service. A router or a proxy makes `/` of the
+    /// prefix itself, with a slash behind it or without.
     fn leads_to(&self, public: &str, path: &str) -> bool {
         let rest = public.strip_prefix(&*self.prefix);
         rest == Some(path) || (rest == Some("") && path == "/")
