@@ -33,7 +33,8 @@ impl MutualTls {
 ///
 /// # Defaults
 ///
-/// - the certificate: the extension [`ClientCertificate`] of the request
+/// - the certificate: the extension [`ClientCertificate`] of the request, or
+///   `Option<ClientCertificate>`
 /// - with a proxy's header: no trusted proxies, so that `build` is an error without one
 /// - the address of the peer: the extension [`SocketAddr`] of the request
 #[must_use = "a builder does nothing until it is built"]
@@ -66,7 +67,7 @@ impl MutualTlsBuilder {
     /// `ConnectInfo` or tonic's `TlsConnectInfo`. It must come from the TLS connection: for a header,
     /// use [`proxy_header`](Self::proxy_header), which also asks who has sent it.
     ///
-    /// Default: the extension [`ClientCertificate`].
+    /// Default: the extension [`ClientCertificate`], or `Option<ClientCertificate>`.
     ///
     /// # Example: axum's `ConnectInfo`
     /// ```

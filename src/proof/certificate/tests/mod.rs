@@ -141,10 +141,23 @@ fn d09_only_the_certificate_of_the_token_is_accepted() {
             (Some(ClientCertificate::from_thumbprint(expected)), Ok(())),
             (Some(ClientCertificate::from_der(EC_HEX)), Err(CertificateFault::Other)),
         ] {
-            let request = connection(certificate);
+            let mut request = connection(certificate);
+            assert_eq!(mutual_tls.check((&request).into(), &expected), result, "{request:?}");
+            // A connection without a certificate beside one that has it.
+            request.extensions_mut().insert(None::<ClientCertificate>);
             assert_eq!(mutual_tls.check((&request).into(), &expected), result, "{request:?}");
         }
     }
+}
+
+#[test]
+fn d09_the_extension_may_be_optional() {
+    let mutual_tls = MutualTls::optional().build().unwrap();
+    let mut request = request(None, &[]);
+    request.extensions_mut().insert(None::<ClientCertificate>);
+    assert_eq!(mutual_tls.find((&request).into()), Err(CertificateFault::Missing));
+    request.extensions_mut().insert(Some(ClientCertificate::from_der(der("ec"))));
+    assert_eq!(mutual_tls.find((&request).into()), Ok(thumbprint(EC)));
 }
 
 #[test]
