@@ -32,6 +32,7 @@
 mod combine;
 mod lookup;
 mod policy;
+mod possession;
 mod roles;
 mod scopes;
 
@@ -41,6 +42,7 @@ pub(crate) use self::lookup::{claims, refuse};
 pub use self::{
     combine::{And, Not, Or, PolicyExt},
     policy::Policy,
+    possession::{SenderConstrained, sender_constrained},
     roles::{AnyRole, EveryRole, Roles},
     scopes::Scopes,
 };

@@ -17,7 +17,8 @@ pub trait Policy<C> {
     ///
     /// They do not. The kind of the error is
     /// [`ErrorKind::InsufficientScope`](crate::ErrorKind::InsufficientScope) or
-    /// [`ErrorKind::Forbidden`](crate::ErrorKind::Forbidden).
+    /// [`ErrorKind::Forbidden`](crate::ErrorKind::Forbidden), and where another token is needed
+    /// [`ErrorKind::NotSenderConstrained`](crate::ErrorKind::NotSenderConstrained).
     fn authorize(&self, claims: &Claims<C>) -> Result<(), Error>;
 }
 
