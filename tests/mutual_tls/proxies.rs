@@ -142,6 +142,7 @@ async fn d10_nginx() {
         // The block `server` is that of the guide.
         format!(
             r"daemon off;
+master_process off;
 pid {folder}/pid;
 error_log stderr;
 events {{}}

@@ -18,6 +18,7 @@ use tokio_rustls::{
         crypto::{CryptoProvider, aws_lc_rs},
         pki_types::{CertificateDer, PrivateKeyDer},
         server::danger::ClientCertVerifier,
+        sign::{CertifiedKey, SingleCertAndKey},
     },
 };
 use tower_jwt_auth::{
@@ -107,9 +108,12 @@ impl Party {
             .with_root_certificates(self.roots());
         let mut config = match identity {
             None => config.with_no_client_auth(),
-            Some(identity) => config
-                .with_client_auth_cert(vec![identity.certificate.clone()], identity.key())
-                .unwrap(),
+            // Without a look at whether the key is that of the certificate: a thief has none.
+            Some(identity) => {
+                let key = aws_lc_rs::sign::any_supported_type(&identity.key()).unwrap();
+                let key = CertifiedKey::new(vec![identity.certificate.clone()], key);
+                config.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(key)))
+            }
         };
         config.alpn_protocols = vec![protocol.into()];
         let stream = TcpStream::connect(server).await?;
