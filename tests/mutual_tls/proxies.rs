@@ -1,4 +1,4 @@
-//! Proxies that others wrote. `NGINX=nginx` and `HAPROXY=haproxy` name the programs.
+//! Proxies that others wrote. `NGINX_SERVER=nginx` and `HAPROXY_SERVER=haproxy` name the programs.
 
 use std::{
     env, fs,
@@ -132,9 +132,9 @@ async fn all_cases(
 }
 
 #[tokio::test]
-#[ignore = "needs nginx: NGINX=nginx"]
+#[ignore = "needs nginx: NGINX_SERVER=nginx"]
 async fn d10_nginx() {
-    let nginx = program("NGINX");
+    let nginx = program("NGINX_SERVER");
     let (party, issuer) = (Party::new(), TestIssuer::new());
     let backend = backend(&issuer, ProxyHeader::nginx("x-ssl-client-cert")).await;
     let config = |folder: &Path, address: SocketAddr| {
@@ -190,9 +190,9 @@ http {{
 }
 
 #[tokio::test]
-#[ignore = "needs HAProxy: HAPROXY=haproxy"]
+#[ignore = "needs HAProxy: HAPROXY_SERVER=haproxy"]
 async fn d10_haproxy() {
-    let haproxy = program("HAPROXY");
+    let haproxy = program("HAPROXY_SERVER");
     for (name, header, value, colons) in [
         ("x-ssl-client-cert", ProxyHeader::haproxy("x-ssl-client-cert"), "%[ssl_c_der,base64]", ""),
         // As RFC 9440 has it, with HAProxy's means.
