@@ -58,7 +58,7 @@ pub(super) struct Settings {
     pub(super) source: Source,
 }
 
-/// Where the certificate of a request is.
+/// The place of a request's certificate.
 pub(super) enum Source {
     Extension,
     Function(Box<FindCertificate>),

@@ -1,4 +1,4 @@
-//! What each format accepts, and nothing else.
+//! Each format accepts its own values, and nothing else.
 
 use base64_simd::STANDARD;
 use proptest::prelude::*;
@@ -22,7 +22,7 @@ fn d10_two_headers_or_too_many_bytes_are_refused() {
             let found = read(header.clone(), name, list.as_bytes());
             assert_eq!(found, Err(CertificateFault::Malformed), "{name}");
         }
-        // An empty one is none.
+        // An empty one counts as missing.
         assert_eq!(read(header, name, b""), Err(CertificateFault::Missing), "{name}");
     }
     // The limit is 16 KiB, and comes before any decoding.
@@ -178,7 +178,7 @@ fn d10_pem_is_one_certificate_or_a_chain() {
 }
 
 proptest! {
-    /// Whatever a trusted proxy sends: no panic, and only a certificate is one.
+    /// No bytes of a trusted proxy cause a panic, or pass for a certificate.
     #[test]
     fn d10_any_bytes(value in prop::collection::vec(any::<u8>(), 0..64)) {
         for (name, _, _, header) in formats() {

@@ -105,7 +105,7 @@ fn request(peer: Option<&str>, headers: &[(&str, &[u8])]) -> Request<()> {
     request
 }
 
-/// What the header of a trusted proxy says.
+/// Reads the header of a trusted proxy.
 fn read(header: ProxyHeader, name: &str, value: &[u8]) -> Result<Thumbprint, CertificateFault> {
     behind(header).find((&request(Some("10.0.0.1"), &[(name, value)])).into())
 }
@@ -201,7 +201,7 @@ fn d10_an_untrusted_peer_is_ignored_and_the_token_refused() {
         assert_eq!(find(Some("::ffff:10.0.0.1"), &good), Ok(thumbprint(EC)));
         for peer in ["11.0.0.1", "127.0.0.1", "::1", "::a00:1", "64:ff9b::a00:1"] {
             assert_eq!(find(Some(peer), &good), Err(CertificateFault::UntrustedProxy), "{peer}");
-            // What it says is not even read.
+            // The value is not even read.
             let broken: &[(&str, &[u8])] = &[(name, b"x")];
             assert_eq!(find(Some(peer), broken), Err(CertificateFault::UntrustedProxy), "{peer}");
             assert_eq!(find(Some(peer), &[]), Err(CertificateFault::Missing), "{peer}");
