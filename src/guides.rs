@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`providers`] | accept the tokens of Keycloak, Auth0, Entra ID, Okta, Cognito, Google, Zitadel, Firebase, Google IAP, an AWS load balancer, Kubernetes or SPIFFE |
 //! | [`sessions`] | log users in with your own login, refresh their tokens and log them out |
+//! | [`sender_constrained`] | accept tokens that only their owner can use: client certificates |
 //! | [`tower_http`] | put CORS, trace, timeout and compression around the layer in the right order |
 //! | [`tenants`] | trust several issuers, or one for each customer |
 //! | [`errors`] | answer refusals in your own format, and read why a request was refused |
@@ -31,6 +32,8 @@ pub mod providers {}
 pub mod recipes {}
 #[doc = include_str!("../docs/guides/security.md")]
 pub mod security {}
+#[doc = include_str!("../docs/guides/sender-constrained.md")]
+pub mod sender_constrained {}
 #[doc = include_str!("../docs/guides/sessions.md")]
 pub mod sessions {}
 #[doc = include_str!("../docs/guides/shadow-rules.md")]

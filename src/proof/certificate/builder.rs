@@ -33,7 +33,8 @@ impl MutualTls {
 ///
 /// # Defaults
 ///
-/// - the certificate: the extension [`ClientCertificate`] of the request
+/// - the certificate: the extension [`ClientCertificate`] of the request, or
+///   `Option<ClientCertificate>`
 /// - with a proxy's header: no trusted proxies, so that `build` is an error without one
 /// - the address of the peer: the extension [`SocketAddr`] of the request
 #[must_use = "a builder does nothing until it is built"]
@@ -66,7 +67,7 @@ impl MutualTlsBuilder {
     /// `ConnectInfo` or tonic's `TlsConnectInfo`. It must come from the TLS connection: for a header,
     /// use [`proxy_header`](Self::proxy_header), which also asks who has sent it.
     ///
-    /// Default: the extension [`ClientCertificate`].
+    /// Default: the extension [`ClientCertificate`], or `Option<ClientCertificate>`.
     ///
     /// # Example: axum's `ConnectInfo`
     /// ```
@@ -289,4 +290,77 @@ impl DangerousMutualTlsBuilder {
 /// The extension of servers that put the plain address there.
 fn socket_address(head: RequestHead<'_>) -> Option<IpAddr> {
     head.extensions().get::<SocketAddr>().map(SocketAddr::ip)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn d10_what_is_not_safe_cannot_be_built() {
+        let error = |builder: MutualTlsBuilder| builder.build().unwrap_err().to_string();
+        let header = || MutualTls::required().proxy_header(ProxyHeader::client_cert());
+        let none: [&str; 0] = [];
+        for (builder, part) in [
+            (header(), "`.trusted_proxy("),
+            (header().trusted_proxies(none), "`.trusted_proxy("),
+            (header().trusted_proxy("10.0.0.1").trusted_proxies(none), "`.trusted_proxy("),
+            (header().trusted_proxy("0.0.0.0/0"), "trust_everyone_who_can_connect"),
+            (header().trusted_proxy("::/0"), "trust_everyone_who_can_connect"),
+            (header().trusted_proxy("proxy").trusted_proxy("0.0.0.0/0"), "must be an IP address"),
+            (header().trusted_proxy("10.0.0.1").client_certificate(|_| None), "two sources"),
+            (
+                header().trusted_proxy("10.0.0.1").dangerous().trust_everyone_who_can_connect(),
+                "leave out one of the two",
+            ),
+            (MutualTls::required().trusted_proxy("10.0.0.1"), "add `.proxy_header("),
+            (MutualTls::required().peer(|_| None), "add `.proxy_header("),
+            (
+                MutualTls::required().dangerous().trust_everyone_who_can_connect(),
+                "add `.proxy_header(",
+            ),
+            (
+                MutualTls::required().client_certificate(|_| None).trusted_proxy("10.0.0.1"),
+                "add `.proxy_header(",
+            ),
+        ] {
+            let error = error(builder);
+            assert!(error.contains(part), "{error}");
+        }
+        assert!(MutualTls::required().build().unwrap().is_required());
+        assert!(!MutualTls::optional().build().unwrap().is_required());
+    }
+
+    #[test]
+    fn d10_a_header_with_another_meaning_cannot_be_built() {
+        let build = |header| {
+            MutualTls::required().proxy_header(header).trusted_proxy("10.0.0.1").build().map(drop)
+        };
+        for name in [
+            "authorization",
+            "Cookie",
+            "HOST",
+            "proxy-authorization",
+            "dpop",
+            "x-forwarded-for",
+            "forwarded",
+            "content-type",
+            "accept",
+            "sec-fetch-site",
+            "if-none-match",
+        ] {
+            for header in [ProxyHeader::nginx(name), ProxyHeader::haproxy(name)] {
+                let error = build(header).unwrap_err().to_string();
+                assert!(error.contains("another meaning"), "{name}: {error}");
+            }
+        }
+        for name in ["", "a b", "a:", "ü"] {
+            let error = build(ProxyHeader::nginx(name)).unwrap_err();
+            assert!(matches!(error, ConfigError::InvalidName(_)), "{name}");
+            assert!(error.to_string().contains("a header name"), "{name}: {error}");
+        }
+        for name in ["ssl-client-cert", "X-SSL-CERT", "x-client-cert"] {
+            assert_eq!(build(ProxyHeader::nginx(name)), Ok(()), "{name}");
+        }
+    }
 }

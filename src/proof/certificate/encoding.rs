@@ -77,7 +77,7 @@ fn block(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
 const END: &[u8] = b"-----END CERTIFICATE-----";
 
 /// Whether the bytes are one sequence of exactly the three parts of a certificate (RFC 5280
-/// §4.1.1), with nothing behind it. What the parts say is not judged: only the hash counts.
+/// §4.1.1), with nothing behind it. The content of the parts is not judged: only the hash counts.
 fn is_certificate(der: &[u8]) -> bool {
     let read = || {
         let mut reader = SliceReader::new(der)?;

@@ -13,7 +13,7 @@ use crate::{digest::Thumbprint, error::CertificateFault, request_head::RequestHe
 ///
 /// 1. a function of your own ([`client_certificate`](super::MutualTlsBuilder::client_certificate))
 /// 2. the header of a trusted proxy ([`proxy_header`](super::MutualTlsBuilder::proxy_header))
-/// 3. else the extension [`ClientCertificate`] of the request
+/// 3. else the extension [`ClientCertificate`] of the request, or `Option<ClientCertificate>`
 ///
 /// The dates, the names and the issuer of the certificate are not judged here (RFC 8705 §7): which
 /// certificates may connect is a matter of the TLS server, and self-signed ones are legal (§2.2).
@@ -58,7 +58,7 @@ pub(super) struct Settings {
     pub(super) source: Source,
 }
 
-/// Where the certificate of a request is.
+/// The place of a request's certificate.
 pub(super) enum Source {
     Extension,
     Function(Box<FindCertificate>),
@@ -84,7 +84,12 @@ impl MutualTls {
     /// The thumbprint of the certificate that the request comes with.
     pub(crate) fn find(&self, head: RequestHead<'_>) -> Result<Thumbprint, CertificateFault> {
         let found = match &self.0.source {
-            Source::Extension => head.extensions().get().map(ClientCertificate::thumbprint),
+            Source::Extension => {
+                let extensions = head.extensions();
+                let optional = || extensions.get::<Option<ClientCertificate>>()?.as_ref();
+                let found = extensions.get::<ClientCertificate>().or_else(optional);
+                found.map(ClientCertificate::thumbprint)
+            }
             Source::Function(find) => find(head).map(|certificate| certificate.thumbprint()),
             Source::Header { header, proxies } => {
                 if header.is_in(head) {

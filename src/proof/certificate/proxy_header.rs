@@ -62,7 +62,7 @@ impl ProxyHeader {
     }
 
     /// HAProxy: [`%[ssl_c_der,base64]`][haproxy], the base64 of the DER, in a header of any name, such
-    /// as `X-SSL-Client-Cert`. An empty header is none: HAProxy writes one for a client without a
+    /// as `X-SSL-Client-Cert`. An empty header counts as missing: HAProxy writes one for a client without a
     /// certificate. For names, see [`nginx`](Self::nginx).
     ///
     /// [haproxy]: https://docs.haproxy.org/3.2/configuration.html#7.3.4-ssl_c_der

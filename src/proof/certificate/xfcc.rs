@@ -92,3 +92,75 @@ fn from_hex(text: &[u8]) -> Option<Thumbprint> {
         .collect();
     <[u8; 32]>::try_from(bytes?).ok().map(Thumbprint::from)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As `openssl x509 -fingerprint -sha256` has it, in base64url and in hexadecimal.
+    const EC: &str = "hoSXJWHghgI535TfY2AMrwkJVVObBbD8EzPdfWi8Xjs";
+    const EC_HEX: &str = "8684972561e0860239df94df63600caf090955539b05b0fc1333dd7d68bc5e3b";
+
+    #[test]
+    fn d10_envoy_writes_one_element() {
+        let ec = include_str!("vectors/ec.nginx.txt").trim_ascii_end();
+        let rsa = include_str!("vectors/rsa.nginx.txt").trim_ascii_end();
+        let upper = EC_HEX.to_uppercase();
+        for good in [
+            format!("Hash={EC_HEX}"),
+            format!("hash={upper}"),
+            format!("HASH=\"{EC_HEX}\""),
+            format!("Cert=\"{ec}\""),
+            format!("cert={ec}"),
+            format!("By=spiffe://a/b=c;Hash={EC_HEX};URI=;Cert=\"{ec}\";Chain=\"{rsa}{ec}\""),
+            // RFC 4514 escapes a quote, a backslash, a comma.
+            format!(r#"Subject="CN=a\\";Hash={EC_HEX};Subject="CN=\";Hash=0\",\\\"""#),
+            format!(r#"Subject="";Hash={EC_HEX}"#),
+        ] {
+            assert_eq!(thumbprint(good.as_bytes()), Thumbprint::from_base64url(EC), "{good}");
+        }
+        for wrong in [
+            // Several elements: the first is what the client has sent, or another proxy.
+            format!("Hash={EC_HEX},Hash={EC_HEX}"),
+            format!("Hash={EC_HEX},By=spiffe://a/b"),
+            format!("By=spiffe://a/b,Hash={EC_HEX}"),
+            format!("Hash={EC_HEX},"),
+            format!(",Hash={EC_HEX}"),
+            // A name in the certificate of a client.
+            format!("Hash={EC_HEX};URI=spiffe://a;Hash={EC_HEX}"),
+            format!("Hash={EC_HEX};URI=spiffe://a;Cert={rsa}"),
+            format!("Cert={ec};URI=spiffe://a;Cert={ec}"),
+            format!("Cert={ec};DNS=a;Hash={}", EC_HEX.replace('8', "9")),
+            format!("Hash={EC_HEX};URI=spiffe://a,b"),
+            // Neither of the two.
+            "By=spiffe://a/b;Subject=\"CN=a\"".to_owned(),
+            format!("Subject=\"CN=a;Hash={EC_HEX}\""),
+            format!("Chain=\"{ec}\""),
+            // Syntax.
+            format!("Hash={EC_HEX};"),
+            format!("Hash={EC_HEX};;DNS=a"),
+            format!("Hash={EC_HEX};DNS"),
+            format!("Hash={EC_HEX};=a"),
+            format!("Hash ={EC_HEX}"),
+            format!("Hash= {EC_HEX}"),
+            format!("Hash={EC_HEX}; DNS=a"),
+            format!("Hash=\"{EC_HEX}"),
+            format!("Hash={EC_HEX}\""),
+            format!("Hash=\"{EC_HEX}\"a"),
+            format!("Hash=\"{EC_HEX}\\\""),
+            format!("Hash=\"\\{EC_HEX}\""),
+            // Not 32 bytes in hexadecimal.
+            "Hash=".to_owned(),
+            format!("Hash={EC_HEX}00"),
+            format!("Hash={}", &EC_HEX[1..]),
+            format!("Hash={}", &EC_HEX[2..]),
+            format!("Hash={EC}"),
+            format!("Hash={}", EC_HEX.replace('8', "g")),
+            format!("Hash=0x{}", &EC_HEX[2..]),
+            format!("Cert=\"{ec}{rsa}\""),
+            format!("Cert=\"{}\"", include_str!("vectors/ec.haproxy.txt").trim_ascii_end()),
+        ] {
+            assert_eq!(thumbprint(wrong.as_bytes()), None, "{wrong}");
+        }
+    }
+}
