@@ -5,5 +5,7 @@ mod certificate;
 mod dpop;
 mod replay;
 
-pub use self::replay::{Insertion, PresentedProof, ReplayStore};
+pub use self::replay::{
+    Insertion, MemoryReplayStore, MemoryReplayStoreBuilder, PresentedProof, ReplayStore,
+};
 pub use crate::digest::Thumbprint;
