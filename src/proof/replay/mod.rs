@@ -47,7 +47,7 @@ pub struct PresentedProof {
     /// The thumbprint of the key that has signed it (`jkt`).
     pub key: Thumbprint,
     /// The SHA-256 of the key and of the proof's `jti`, so that nobody can spend the proof of another
-    /// key.
+    /// key. A store may keep only its first 16 bytes.
     pub id: Thumbprint,
     /// The current time, in seconds since 1970.
     pub now: i64,

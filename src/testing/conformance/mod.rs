@@ -25,8 +25,10 @@ mod denylist;
 mod model;
 mod random;
 mod refresh_store;
+mod replay_store;
 
 pub use self::{
     denylist::denylist,
     refresh_store::{refresh_store, refresh_store_cases},
+    replay_store::{ReplaySetup, replay_store, replay_store_cases},
 };
