@@ -70,33 +70,32 @@ impl<V: Ends> Table<V> {
             self.rebuild(hasher, now);
         }
         let hash = hasher.hash_one(name);
-        let mut over = None;
+        let mut place = None;
         for at in self.way(hash) {
             match self.slots.get(at) {
                 Some(Some((found, _))) if *found == name => {
-                    over = Some(at);
+                    place = Some(at);
                     break;
                 }
                 Some(Some((_, entry))) => {
-                    if over.is_none() && is_over(entry, now) {
-                        over = Some(at);
+                    if place.is_none() && is_over(entry, now) {
+                        place = Some(at);
                     }
                 }
                 _ => {
-                    if over.is_none() {
-                        over = Some(at);
+                    if place.is_none() {
+                        place = Some(at);
                         self.used += 1;
                     }
                     break;
                 }
             }
         }
-        if let Some(slot) = over.and_then(|at| self.slots.get_mut(at)) {
-            if let Some((former, entry)) = slot.replace((name, value))
-                && former != name
-            {
-                self.forgotten = self.forgotten.max(entry.end());
-            }
+        let slot = place.and_then(|at| self.slots.get_mut(at));
+        if let Some((former, entry)) = slot.and_then(|slot| slot.replace((name, value)))
+            && former != name
+        {
+            self.forgotten = self.forgotten.max(entry.end());
         }
     }
 
