@@ -80,7 +80,7 @@ impl Flow {
         (first..self.number)
             .map(|number| {
                 let now = NOW + i64::try_from(number * LIVES / self.live).unwrap();
-                let key = bytes(1 << 40 | number % self.keys);
+                let key = bytes((1 << 40) | (number % self.keys));
                 let ends = now + i64::try_from(LIVES).unwrap();
                 PresentedProof::new(key.into(), bytes(number).into(), now, ends)
             })
@@ -115,7 +115,7 @@ fn shared(table: &mut Table) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         let now = i64::try_from(now).unwrap();
         let proof = |key: usize, number: usize| {
-            let key = bytes(1 << 40 | key);
+            let key = bytes((1 << 40) | key);
             PresentedProof::new(key.into(), bytes(number).into(), now, now + 600)
         };
         let mut times = Vec::new();
