@@ -13,11 +13,11 @@ use crate::{
     testing::clock::TestClock,
 };
 
-/// What a store under test is made with.
+/// The settings of a store under test.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ReplaySetup {
-    /// The clock of the suite, for a store that takes the time from a clock.
+    /// The clock of the suite. Give it to a store that takes the time from a clock.
     pub clock: TestClock,
     /// The most live proofs of all keys. A store without such a limit ignores it.
     pub max_proofs: usize,

@@ -122,7 +122,7 @@ fn d07_the_limits_hold_for_a_hundred_threads_with_proofs_of_their_own() {
     assert!(!answers.contains(&Insertion::Replayed));
 }
 
-/// Whatever the clock says, and however the expired ones make room.
+/// The clock jumps, and expired proofs make room.
 #[test]
 fn d02_no_proof_is_accepted_twice_while_the_clock_jumps() {
     let (mut seed, mut seen) = (1, HashMap::<&str, usize>::new());
