@@ -1,12 +1,13 @@
 //! What things cost at size, as ratios to what they cost when there are few:
 //! `cargo bench --bench scale --features redis,remote`. It fails if a bar is missed. With
 //! `REDIS_SERVER`, the path of a redis-server or valkey-server, the copy of the shared
-//! denylist is measured too. Words select parts: `-- denylist keys`.
+//! denylist and the shared store of proofs are measured too. Words select parts: `-- denylist keys`.
 
 mod denylist;
 mod follower;
 mod issuers;
 mod keys;
+mod proofs;
 mod sessions;
 mod table;
 
@@ -28,13 +29,14 @@ fn main() {
     let only: Vec<_> = words.iter().filter(|word| !word.starts_with("--")).collect();
     let mut table = Table::new(test);
     type Part = (&'static str, fn(&mut Table));
-    let parts: [Part; 5] = [
+    let parts: [Part; 6] = [
         // First, since its memory is that of this process.
         ("follower", follower::measure),
         ("denylist", denylist::measure),
         ("issuers", issuers::measure),
         ("keys", keys::measure),
         ("sessions", sessions::measure),
+        ("proofs", proofs::measure),
     ];
     for (name, measure) in parts {
         if only.is_empty() || only.iter().any(|word| *word == name) {
@@ -51,6 +53,8 @@ fn memory(what: &str, count: usize) {
     let bytes = match what {
         "denylist" => denylist::memory(count),
         "issuers" => issuers::memory(count),
+        "proofs" => proofs::memory(count, false),
+        "proofs-of-keys" => proofs::memory(count, true),
         "sessions" => sessions::memory(count),
         other => panic!("`{other}` has no memory"),
     };

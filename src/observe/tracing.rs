@@ -408,7 +408,7 @@ pub(crate) fn store_may_evict(policy: &str) {
     event!(
         warn,
         policy,
-        "Redis may evict revocations and sessions: set `maxmemory-policy` to `noeviction`"
+        "Redis may evict revocations, sessions and proofs: set `maxmemory-policy` to `noeviction`"
     );
 }
 

@@ -8,6 +8,8 @@
 //!   milliseconds. A machine that loses its connection may accept a revoked token for up to
 //!   [`stale_after`](RedisDenylistBuilder::stale_after) (5 s). After that, it asks Redis for each
 //!   token, and answers 503 if Redis does not answer.
+//! - [`RedisReplayStore`]: the DPoP proofs that were accepted (RFC 9449 §11.1). An insert is one
+//!   script.
 //!
 //! # Example
 //! ```no_run
@@ -64,7 +66,8 @@
 //!   acknowledged. A lost revocation comes back from the machines that follow, if one of them had
 //!   it. *Limit:* a process that starts in the moment between does not know that something was
 //!   lost, and lets such a token pass until then. A lost rotation turns the client's token into
-//!   one that was never issued, so its session ends.
+//!   one that was never issued, so its session ends. A lost DPoP proof may be accepted once more
+//!   while it is in the time window.
 //! - **Persistence.** With `appendonly yes` and `appendfsync always`, every acknowledged write
 //!   survives a crash. With `appendfsync everysec`, the last second may be missing, with
 //!   the same effects. With snapshots only, minutes may be missing.
@@ -73,8 +76,9 @@
 //!   revocations can write them back. [`build`](RedisDenylistBuilder::build) waits for that;
 //!   running machines answer 503 for about a second, or, if it takes longer than 2 s to write
 //!   everything back, until 3 s after that. So the very first start takes 5 s longer.
-//! - **Memory.** Set `maxmemory-policy noeviction`: an evicted session logs a user out, and
-//!   an evicted revocation lets a token in again. A `tracing` event warns of any other policy.
+//! - **Memory.** Set `maxmemory-policy noeviction`: an evicted session logs a user out, an
+//!   evicted revocation lets a token in again, and so does an evicted proof. A `tracing` event warns
+//!   of any other policy.
 //! - **One database each.** Give each environment its own server, database or
 //!   [prefix](RedisBuilder::prefix): otherwise, the sessions of one are valid in the others.
 //! - **TLS.** Use a `rediss://` address. The certificate of the server is checked against the
@@ -100,6 +104,7 @@ mod entry;
 mod failure;
 mod follow;
 mod refresh;
+mod replay;
 mod reply;
 mod server;
 mod tls;
@@ -113,6 +118,7 @@ pub use self::{
     builder::RedisBuilder,
     denylist::{RedisDenylist, RedisDenylistBuilder},
     refresh::RedisRefreshStore,
+    replay::{RedisReplayStore, RedisReplayStoreBuilder},
 };
 /// A connection to Redis or Valkey that the stores share; cheap to clone.
 ///
@@ -157,5 +163,6 @@ mod tests {
         check::<Redis>();
         check::<RedisRefreshStore>();
         check::<RedisDenylist>();
+        check::<RedisReplayStore>();
     }
 }

@@ -10,7 +10,7 @@
 //! | send a token, or the cookies of a browser | [`TestRequest`], [`CookieSession`] |
 //! | check the answer | [`assert_accepted`], [`assert_refused`], [`assert_challenge`], [`assert_insufficient_scope`] |
 //! | attack a router | [`assert_refuses_all`], [`AttackRun`], [`attacks`] |
-//! | have a denylist or a refresh store fail | [`TestDenylist`], [`TestRefreshStore`] |
+//! | have a denylist, a refresh store or a replay store fail | [`TestDenylist`], [`TestRefreshStore`], [`TestReplayStore`] |
 //! | test a store of your own | [`conformance`] |
 #![cfg_attr(feature = "tracing", doc = "| see the events of the crate | [`TestLog`] |")]
 //!
@@ -111,6 +111,6 @@ pub use self::{
     proof::{TestProof, TestProofKey},
     request::TestRequest,
     server::TestServer,
-    stores::{TestDenylist, TestRefreshStore},
+    stores::{TestDenylist, TestRefreshStore, TestReplayStore},
     token::TestToken,
 };

@@ -12,6 +12,7 @@ use crate::{
     clock::Clock,
     error::StoreError,
     maybe_ready::MaybeReady,
+    proof::{Insertion, MemoryReplayStore, PresentedProof, ReplayStore},
     refresh::{Family, MemoryRefreshStore, RefreshStore, Rotated, Rotation, Session},
     revocation::{Denylist, MemoryDenylist, Revocation, TokenIds},
 };
@@ -267,5 +268,95 @@ impl<S> Clone for TestRefreshStore<S> {
 impl<S> fmt::Debug for TestRefreshStore<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TestRefreshStore").field("switch", &self.switch).finish_non_exhaustive()
+    }
+}
+
+/// A store of DPoP proofs that fails while a test says so; cheap to clone, and all clones have one
+/// switch.
+///
+/// # Example: a store that fails accepts nothing
+/// ```
+/// use tower_jwt_auth::{
+///     proof::{Insertion, PresentedProof, ReplayStore},
+///     testing::TestReplayStore,
+/// };
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = TestReplayStore::new();
+/// let proof = PresentedProof::new([1; 32].into(), [2; 32].into(), 1_800_000_000, 1_800_000_070);
+///
+/// store.lose_answers(true);
+/// assert!(store.insert(proof).await.is_err());
+/// store.lose_answers(false);
+/// // It was inserted, so the client needs a new one.
+/// assert!(store.insert(proof).await.is_ok_and(|answer| answer == Insertion::Replayed));
+/// # Ok(()) }
+/// ```
+pub struct TestReplayStore<S = MemoryReplayStore> {
+    store: Arc<S>,
+    switch: Arc<Switch>,
+}
+
+impl TestReplayStore {
+    /// An empty [`MemoryReplayStore`] with a switch.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::around(MemoryReplayStore::new())
+    }
+}
+
+impl<S> TestReplayStore<S> {
+    /// This store with a switch.
+    #[must_use]
+    pub fn around(store: S) -> Self {
+        Self { store: Arc::new(store), switch: Arc::default() }
+    }
+
+    /// Fails each call from now on, or no longer does. A call that fails has no effect.
+    pub fn fail(&self, on: bool) {
+        self.switch.set(FAILS, on);
+    }
+
+    /// Carries each call out and fails nevertheless, from now on or no longer: as if the answer
+    /// of the database were lost.
+    pub fn lose_answers(&self, on: bool) {
+        self.switch.set(LOSES_ANSWERS, on);
+    }
+
+    /// How often it was called.
+    #[must_use]
+    pub fn calls(&self) -> usize {
+        self.switch.calls.load(Ordering::SeqCst)
+    }
+
+    /// The store within.
+    #[must_use]
+    pub fn get_ref(&self) -> &S {
+        &self.store
+    }
+}
+
+impl<S: ReplayStore> ReplayStore for TestReplayStore<S> {
+    fn insert(&self, proof: PresentedProof) -> MaybeReady<Result<Insertion, StoreError>> {
+        self.switch.call(|| self.store.insert(proof))
+    }
+}
+
+impl Default for TestReplayStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S> Clone for TestReplayStore<S> {
+    fn clone(&self) -> Self {
+        Self { store: Arc::clone(&self.store), switch: Arc::clone(&self.switch) }
+    }
+}
+
+impl<S> fmt::Debug for TestReplayStore<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestReplayStore").field("switch", &self.switch).finish_non_exhaustive()
     }
 }

@@ -6,7 +6,9 @@
 //!
 //! # Example: the tests of a store
 //! ```
-//! # use tower_jwt_auth::{refresh::MemoryRefreshStore, revocation::MemoryDenylist};
+//! # use tower_jwt_auth::{
+//! #     proof::MemoryReplayStore, refresh::MemoryRefreshStore, revocation::MemoryDenylist,
+//! # };
 //! use tower_jwt_auth::testing::conformance;
 //!
 //! # #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -18,6 +20,14 @@
 //! // #[tokio::test]
 //! // async fn my_denylist() {
 //! conformance::denylist(async |_clock| MemoryDenylist::new()).await;
+//!
+//! // #[tokio::test(flavor = "multi_thread")]
+//! // async fn my_replay_store() {
+//! conformance::replay_store(async |setup| {
+//!     let store = MemoryReplayStore::builder().max_proofs(setup.max_proofs);
+//!     store.max_proofs_per_key(setup.max_proofs_per_key).build().unwrap()
+//! })
+//! .await;
 //! # }
 //! ```
 
@@ -25,8 +35,10 @@ mod denylist;
 mod model;
 mod random;
 mod refresh_store;
+mod replay_store;
 
 pub use self::{
     denylist::denylist,
     refresh_store::{refresh_store, refresh_store_cases},
+    replay_store::{ReplaySetup, replay_store, replay_store_cases},
 };

@@ -4,6 +4,7 @@
 mod denylist;
 mod faults;
 mod refresh;
+mod replay;
 mod server;
 #[cfg(all(feature = "axum", feature = "remote"))]
 mod servers;

@@ -59,6 +59,7 @@ async fn the_documented_user_has_all_rights_that_it_needs_and_misses_each() {
     let start = async || {
         let redis = Redis::builder(&url).prefix("test").build().await.map_err(|e| e.to_string())?;
         let list = redis.denylist().build().await.map_err(|e| e.to_string())?;
+        redis.replay_store().build().await.map_err(|e| e.to_string())?;
         Ok::<_, String>((redis, list))
     };
     set_user(&rights);

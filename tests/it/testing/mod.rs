@@ -4,6 +4,7 @@ mod application;
 mod claims;
 mod failures;
 #[cfg(feature = "remote")]
+mod replay_stores;
 mod server;
 mod stores;
 mod tokens;

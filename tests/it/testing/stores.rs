@@ -139,7 +139,7 @@ impl RefreshStore for Wrong {
 }
 
 /// Whether a suite fails.
-fn fails<F: Future<Output = ()>>(suite: impl FnOnce() -> F + Send + 'static) -> bool {
+pub(super) fn fails<F: Future<Output = ()>>(suite: impl FnOnce() -> F + Send + 'static) -> bool {
     let work = move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         runtime.block_on(suite());
