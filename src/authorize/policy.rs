@@ -1,6 +1,9 @@
 //! The trait of all policies.
 
-use crate::{error::Error, verifier::Claims};
+use crate::{
+    error::{Error, ErrorKind},
+    verifier::Claims,
+};
 
 /// A decision on verified claims.
 ///
@@ -17,8 +20,17 @@ pub trait Policy<C> {
     ///
     /// They do not. The kind of the error is
     /// [`ErrorKind::InsufficientScope`](crate::ErrorKind::InsufficientScope) or
-    /// [`ErrorKind::Forbidden`](crate::ErrorKind::Forbidden).
+    /// [`ErrorKind::Forbidden`](crate::ErrorKind::Forbidden), or
+    /// [`ErrorKind::UserAuthentication`](crate::ErrorKind::UserAuthentication) if another login
+    /// helps.
     fn authorize(&self, claims: &Claims<C>) -> Result<(), Error>;
+
+    /// What a challenge names of this policy: the scopes, or what a login must be like. Combined
+    /// policies ask for it.
+    #[doc(hidden)]
+    fn challenge(&self) -> Option<ErrorKind> {
+        None
+    }
 }
 
 impl<C, F: Fn(&Claims<C>) -> bool> Policy<C> for F {

@@ -4,6 +4,7 @@ use std::{fmt::Write, sync::Arc};
 
 use http::HeaderValue;
 
+use super::step_up;
 use crate::error::{Class, ErrorKind};
 
 /// The challenges of a layer. The frequent ones are written once.
@@ -57,7 +58,13 @@ impl Challenge {
                 }
                 Some(value(text))
             }
-            Class::InvalidProof | Class::UseNonce | Class::UserAuthentication => {
+            Class::UserAuthentication => {
+                let bare = self.0.bare.to_str().unwrap_or("Bearer");
+                let mut text = with_error(bare, class);
+                step_up::write_parameters(&mut text, kind);
+                Some(value(text))
+            }
+            Class::InvalidProof | Class::UseNonce => {
                 let bare = self.0.bare.to_str().unwrap_or("Bearer");
                 Some(value(with_error(bare, class)))
             }
@@ -95,7 +102,7 @@ fn with_error(bare: &str, class: Class) -> String {
 
 /// Adds `name="value"`: behind a blank the first one, behind a comma the
 /// others.
-fn write_parameter(text: &mut String, name: &str, value: &str) {
+pub(super) fn write_parameter(text: &mut String, name: &str, value: &str) {
     let comma = if text.contains('=') { "," } else { "" };
     // A string can always be written to.
     let _ = write!(text, "{comma} {name}=\"");

@@ -7,6 +7,7 @@
 //! | a body that should have a token, and is not complete in time | 408 | `error="invalid_request"` |
 //! | a body of a type from which no token is read | 415 | `error="invalid_request"` |
 //! | an invalid token, for any reason | 401 | `error="invalid_token"` |
+//! | a login that is too weak or too old | 401 | `error="insufficient_user_authentication"`, with `acr_values`, `max_age` and `scope` as far as they are required (RFC 9470) |
 //! | a missing scope, role or right | 403 | `error="insufficient_scope"`, with the scopes that are needed |
 //! | a refresh token that is expired, spent or unknown | 401 | `Bearer`; `invalid_grant` in the body |
 //! | a token in a cookie of a cross-site request | 403 | none |
@@ -60,6 +61,7 @@ mod challenge;
 mod claims_absent;
 mod inherited;
 mod request;
+mod step_up;
 
 use http::{HeaderValue, Response, StatusCode, Version, header};
 

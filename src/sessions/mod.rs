@@ -428,7 +428,7 @@ impl Sessions {
     fn issue(&self, grant: Grant, session: &Session) -> Result<AccessToken, Error> {
         // It must not outlive the session, even if nobody refreshes the session again.
         let left = Duration::from_secs(self.0.refresh.left_if_idle(session));
-        self.0.issuer.issue(grant.session_id(session.id()).at_most(left))
+        self.0.issuer.issue(grant.within_session(session).at_most(left))
     }
 
     fn tokens(&self, access: AccessToken, issued: IssuedToken) -> SessionTokens {

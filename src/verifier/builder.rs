@@ -637,7 +637,7 @@ impl<C: Send + Sync + 'static> VerifierBuilder<C> {
                 rules,
                 bindings: self.bindings,
                 clients: self.clients.into(),
-                clock: self.clock,
+                clock: self.clock.into(),
                 log: self.log,
                 shadow,
             },
