@@ -36,6 +36,7 @@ mod challenge;
 mod combine;
 mod lookup;
 mod policy;
+mod possession;
 mod roles;
 mod scopes;
 mod step_up;
@@ -47,6 +48,7 @@ pub use self::{
     amr::Amr,
     combine::{And, Not, Or, PolicyExt},
     policy::Policy,
+    possession::{SenderConstrained, sender_constrained},
     roles::{AnyRole, EveryRole, Roles},
     scopes::Scopes,
     step_up::StepUp,

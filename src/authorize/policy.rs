@@ -20,9 +20,9 @@ pub trait Policy<C> {
     ///
     /// They do not. The kind of the error is
     /// [`ErrorKind::InsufficientScope`](crate::ErrorKind::InsufficientScope) or
-    /// [`ErrorKind::Forbidden`](crate::ErrorKind::Forbidden), or
-    /// [`ErrorKind::UserAuthentication`](crate::ErrorKind::UserAuthentication) if another login
-    /// helps.
+    /// [`ErrorKind::Forbidden`](crate::ErrorKind::Forbidden). Where another login helps, it is
+    /// [`ErrorKind::UserAuthentication`](crate::ErrorKind::UserAuthentication), and where another
+    /// token is needed [`ErrorKind::NotSenderConstrained`](crate::ErrorKind::NotSenderConstrained).
     fn authorize(&self, claims: &Claims<C>) -> Result<(), Error>;
 
     /// What a challenge names of this policy: the scopes, or what a login must be like. Combined

@@ -71,6 +71,9 @@ pub enum CertificateFault {
     Missing,
     /// It comes in a header from a peer that is not trusted.
     UntrustedProxy,
+    /// It comes in a header, and the address of the peer is not known: the service lacks the extension
+    /// that has it.
+    UnknownPeer,
     /// The header of the proxy cannot be read, or is there twice.
     Malformed,
     /// It is not the one that the token is bound to.
@@ -82,6 +85,10 @@ impl fmt::Display for CertificateFault {
         f.write_str(match self {
             Self::Missing => "the request has none",
             Self::UntrustedProxy => "it is in a header of a peer that is not a trusted proxy",
+            Self::UnknownPeer => {
+                "it is in a header, and the address of the peer is not known: add the extension \
+                 that has it, or set `.peer(…)`"
+            }
             Self::Malformed => "the proxy's header cannot be read, or is there twice",
             Self::Other => "it is not the one that the token is bound to (`x5t#S256`)",
         })

@@ -6,6 +6,7 @@
 //! | `Option<Claims<C>>` | `None` | 401 |
 //! | `Result<Claims<C>, Rejection>` | `Err` | `Err` |
 //! | [`Subject`] | 401 | 401 |
+//! | [`ProofOfPossession`](crate::proof::ProofOfPossession) | 401 | 401 |
 //! | [`Authorized<P, C>`](Authorized) | 401 | 401, and 403 if the policy refuses |
 //!
 //! A request reaches a handler without claims only if the layer is `.optional()` or
@@ -48,6 +49,7 @@
 
 mod authorized;
 mod claims;
+mod possession;
 mod rejection;
 mod subject;
 

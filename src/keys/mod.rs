@@ -68,6 +68,7 @@ mod live;
 mod material;
 #[cfg(feature = "remote")]
 mod pem_map;
+mod proof_key;
 mod set;
 mod shared_secret;
 mod signature;
@@ -90,6 +91,7 @@ pub(crate) use self::{
     answer::{Deadline, KeyAnswer, name_of},
     asked::{AskedSource, PendingKey},
     by_id::is_id,
+    proof_key::ProofKey,
     set::Miss,
     signature::{Authentic, hmac_sha256},
     source::KeySources,

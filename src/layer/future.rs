@@ -128,7 +128,7 @@ where
                     match gate.admit(verified, location, &mut request) {
                         Ok(change) => {
                             *this.change = change;
-                            *this.inherited = gate.inherited(|| respond);
+                            *this.inherited = gate.inherited(location, || respond);
                             let future = service.call(request);
                             this.state.set(State::Forward { future });
                         }

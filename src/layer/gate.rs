@@ -10,6 +10,7 @@ use crate::{
     error::{Error, ErrorKind},
     maybe_ready::MaybeReady,
     observe::{self, Decision, Scheme},
+    request_head::RequestHead,
     response::{Challenge, ClaimsAbsent, Inherited, Rejection, Respond},
     source::{Fault, TokenLocation, TokenSources},
     verifier::{Claims, Verifier},
@@ -28,6 +29,8 @@ pub(super) struct Gate<C> {
     pub(super) watch: Option<Arc<RareChange>>,
     /// Whether the subject is recorded, or there are observers: one question for both.
     pub(super) watches_accepted: bool,
+    /// Whether the proofs of senders are checked.
+    pub(super) sees_requests: bool,
     pub(super) challenge: Challenge,
     /// Whether the challenge is not the default one.
     pub(super) own_challenge: bool,
@@ -56,7 +59,8 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
         match self.sources.find(request.method(), request.uri(), request.headers()) {
             Ok(Some(token)) => {
                 let location = token.location();
-                (self.verifier.verify_raw(&token), location)
+                let request = self.sees_requests.then(|| request.into());
+                (self.verifier.verify_raw(&token, request), location)
             }
             Ok(None) => {
                 (MaybeReady::Ready(Err(ErrorKind::MissingToken.into())), TokenLocation::Other)
@@ -76,10 +80,14 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
         let change = match verified {
             Ok(claims) => {
                 request.extensions_mut().insert(claims);
-                self.replace_outer_layer(request.extensions_mut());
-                match self.watches_accepted {
+                self.replace_outer_layer(location, request.extensions_mut());
+                let change = match self.watches_accepted {
                     true => self.tell_accepted(location, request.extensions()),
                     false => location.into(),
+                };
+                match location {
+                    TokenLocation::DPoP => self.with_fresh_nonce(change, (&*request).into()),
+                    _ => change,
                 }
             }
             Err(error) => self.admit_without_claims(error, location, request)?,
@@ -124,13 +132,23 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
         response
     }
 
+    /// The same change, and a nonce for the client's next proof, if it used the former one.
+    #[cold]
+    fn with_fresh_nonce(&self, change: HeaderChange, request: RequestHead<'_>) -> HeaderChange {
+        let dpop = self.verifier.proofs().and_then(|proofs| proofs.dpop.as_ref());
+        match dpop.and_then(|dpop| dpop.fresh_nonce(request, self.verifier.now())) {
+            Some(nonce) => change.with_nonce(nonce),
+            None => change,
+        }
+    }
+
     /// Leaves the challenge of this layer, and nothing that a layer outside has left.
     #[inline]
-    fn replace_outer_layer(&self, extensions: &mut Extensions) {
+    fn replace_outer_layer(&self, location: TokenLocation, extensions: &mut Extensions) {
         // A layer that lets a request pass without claims leaves a challenge as well. So one
         // question finds out about both.
         let is_within = match self.own_challenge {
-            true => extensions.insert(self.challenge.clone()).is_some(),
+            true => extensions.insert(self.challenge_for(location)).is_some(),
             false => extensions.get::<Challenge>().is_some(),
         };
         if is_within {
@@ -232,6 +250,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
 #[inline]
 fn scheme(location: TokenLocation) -> Scheme {
     match location {
+        TokenLocation::DPoP => Scheme::Dpop,
         TokenLocation::OnlyInCookie(_) => Scheme::Cookie,
         TokenLocation::Query | TokenLocation::Other => Scheme::Bearer,
     }
@@ -256,11 +275,20 @@ fn is_preflight<B>(request: &Request<B>) -> bool {
 impl<C> Gate<C> {
     /// The settings for refusals of the services within.
     #[inline]
-    pub(super) fn inherited<R>(&self, respond: impl FnOnce() -> R) -> Inherited<R> {
+    pub(super) fn inherited<R>(
+        &self,
+        location: TokenLocation,
+        respond: impl FnOnce() -> R,
+    ) -> Inherited<R> {
         Inherited {
             format: self.own_format.then(respond),
-            challenge: self.own_challenge.then(|| self.challenge.clone()),
+            challenge: self.own_challenge.then(|| self.challenge_for(location)),
         }
+    }
+
+    /// The challenge for a request whose token was found there.
+    fn challenge_for(&self, location: TokenLocation) -> Challenge {
+        self.challenge.clone().used(location == TokenLocation::DPoP)
     }
 }
 
@@ -273,6 +301,7 @@ impl<C> Clone for Gate<C> {
             preflight: self.preflight,
             strip: self.strip,
             record_subject: self.record_subject,
+            sees_requests: self.sees_requests,
             watch: self.watch.clone(),
             watches_accepted: self.watches_accepted,
             challenge: self.challenge.clone(),

@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderValue, Response, header};
 use crate::{
     error::Error,
     observe::{Decision, Observers, Scheme},
+    response::DPOP_NONCE,
     source::TokenLocation,
 };
 
@@ -30,6 +31,8 @@ pub(super) struct RareChange {
     /// The cookie of the request has a token that never verifies again. This is the `Set-Cookie`
     /// that removes it.
     removal: Option<HeaderValue>,
+    /// The nonce for the client's next proof.
+    nonce: Option<HeaderValue>,
     /// They are told if the response is a refusal.
     observers: Observers,
 }
@@ -47,7 +50,9 @@ impl From<TokenLocation> for HeaderChange {
     fn from(location: TokenLocation) -> Self {
         match location {
             TokenLocation::Query => Self::Private,
-            TokenLocation::Other | TokenLocation::OnlyInCookie(_) => Self::None,
+            TokenLocation::DPoP | TokenLocation::Other | TokenLocation::OnlyInCookie(_) => {
+                Self::None
+            }
         }
     }
 }
@@ -69,9 +74,25 @@ impl HeaderChange {
             }
             Self::Rare(rare) => {
                 let (private, removal) = (rare.private, rare.removal.clone());
-                Arc::new(RareChange { private, removal, observers })
+                Arc::new(RareChange { private, removal, nonce: rare.nonce.clone(), observers })
             }
         })
+    }
+
+    /// The same change, and this nonce for the client's next proof.
+    #[cold]
+    pub(super) fn with_nonce(self, nonce: HeaderValue) -> Self {
+        let nonce = Some(nonce);
+        Self::Rare(Arc::new(match self {
+            Self::None => RareChange { nonce, ..RareChange::default() },
+            Self::Private => RareChange { private: true, nonce, ..RareChange::default() },
+            Self::Rare(rare) => RareChange {
+                private: rare.private,
+                removal: rare.removal.clone(),
+                nonce,
+                observers: rare.observers.clone(),
+            },
+        }))
     }
 
     #[inline]
@@ -99,7 +120,7 @@ impl RareChange {
         if !response.extensions().is_empty() {
             report(&self.observers, response);
         }
-        if self.private || self.removal.is_some() {
+        if self.private || self.removal.is_some() || self.nonce.is_some() {
             self.change(response.headers_mut());
         }
     }
@@ -111,6 +132,11 @@ impl RareChange {
         }
         if let Some(removal) = &self.removal {
             remove_cookie(removal, headers);
+        }
+        if let Some(nonce) = &self.nonce {
+            headers.insert(DPOP_NONCE, nonce.clone());
+            // Of another client, the nonce would be too old (RFC 9449 §8.2).
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
     }
 }

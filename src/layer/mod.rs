@@ -121,17 +121,20 @@ impl<C> JwtAuthLayer<C> {
     pub fn new(verifier: Verifier<C>) -> Self {
         let observers = Some(verifier.observers()).filter(|observers| !observers.is_empty());
         let watch = observers.map(|observers| Arc::new(RareChange::watch(observers.clone())));
+        let proofs = verifier.proofs();
+        let dpop = verifier.dpop_challenge();
         let gate = Gate {
             watches_accepted: watch.is_some(),
             watch,
+            sees_requests: proofs.is_some_and(|proofs| !proofs.are_none()),
+            sources: TokenSources::new().with_dpop(dpop.is_some()),
+            challenge: Challenge::with_dpop(None, dpop.as_ref()),
+            own_challenge: dpop.is_some(),
             verifier,
-            sources: TokenSources::new(),
             mode: Mode::Required,
             preflight: false,
             strip: false,
             record_subject: false,
-            challenge: Challenge::new(None),
-            own_challenge: false,
             own_format: false,
         };
         Self { gate: Arc::new(gate), respond: DefaultRespond }
@@ -165,7 +168,7 @@ impl<C, R> JwtAuthLayer<C, R> {
     /// ```
     pub fn sources(self, sources: impl IntoIterator<Item = TokenSource>) -> Self {
         self.with(|gate| {
-            gate.sources = TokenSources::none();
+            gate.sources = TokenSources::none().with_dpop(gate.sources.have_dpop());
             sources.into_iter().for_each(|source| gate.sources.add(source));
         })
     }
@@ -240,7 +243,8 @@ impl<C, R> JwtAuthLayer<C, R> {
     /// this layer.
     pub fn realm(self, realm: impl AsRef<str>) -> Self {
         self.with(|gate| {
-            gate.challenge = Challenge::new(Some(realm.as_ref()));
+            let dpop = gate.verifier.dpop_challenge();
+            gate.challenge = Challenge::with_dpop(Some(realm.as_ref()), dpop.as_ref());
             gate.own_challenge = true;
         })
     }

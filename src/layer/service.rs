@@ -14,6 +14,7 @@ use super::{future::ResponseFuture, gate::Gate};
 use crate::{
     maybe_ready::MaybeReady,
     response::{DefaultRespond, Respond},
+    source::TokenLocation,
 };
 
 /// A service behind [`JwtAuthLayer`](super::JwtAuthLayer).
@@ -51,7 +52,7 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         if self.gate.is_open(&request) {
             let change = self.gate.open(&mut request);
-            let inherited = self.gate.inherited(|| self.respond.clone());
+            let inherited = self.gate.inherited(TokenLocation::Other, || self.respond.clone());
             return ResponseFuture::forward(self.inner.call(request), change, inherited);
         }
         let (step, location) = self.gate.verify(&request);
@@ -59,7 +60,7 @@ where
             MaybeReady::Ready(verified) => {
                 match self.gate.admit(verified, location, &mut request) {
                     Ok(change) => {
-                        let inherited = self.gate.inherited(|| self.respond.clone());
+                        let inherited = self.gate.inherited(location, || self.respond.clone());
                         ResponseFuture::forward(self.inner.call(request), change, inherited)
                     }
                     Err(rejection) => {

@@ -77,6 +77,8 @@ impl Outcome {
 pub enum Scheme {
     /// Explicitly: in a header, the query or a subprotocol.
     Bearer,
+    /// In `Authorization: DPoP`, with a proof.
+    Dpop,
     /// In a cookie only.
     Cookie,
     /// There is no token.
@@ -91,6 +93,7 @@ impl Scheme {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Bearer => "bearer",
+            Self::Dpop => "dpop",
             Self::Cookie => "cookie",
             Self::None => "none",
             Self::Within => "within",

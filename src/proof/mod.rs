@@ -3,7 +3,15 @@
 
 mod certificate;
 mod dpop;
+mod possession;
 mod replay;
 
+pub use self::certificate::{
+    ClientCertificate, DangerousMutualTlsBuilder, MutualTls, MutualTlsBuilder, ProxyHeader,
+};
+pub use self::dpop::{
+    CORS_ALLOWED_HEADERS, CORS_EXPOSED_HEADERS, DPoP, DPoPBuilder, DangerousDPoPBuilder, Nonces,
+};
+pub use self::possession::ProofOfPossession;
 pub use self::replay::{Insertion, PresentedProof, ReplayStore};
 pub use crate::digest::Thumbprint;

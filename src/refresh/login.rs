@@ -113,7 +113,7 @@ impl Login {
         self
     }
 
-    /// Binds the session to a key, by its thumbprint (RFC 9449 §5). The access tokens have it as
+    /// Binds the session to a key, by its [thumbprint](crate::proof::Thumbprint) (RFC 9449 §5). The access tokens have it as
     /// `cnf.jkt`, and each refresh needs a proof by this key. Default: the session is not bound.
     ///
     /// # Security

@@ -55,7 +55,6 @@ pub use self::{
     store::{Digest, Family, RefreshStore, Rotated, Rotation, Session},
     token::RefreshToken,
 };
-pub use crate::digest::Thumbprint;
 use crate::{
     claims::Confirmation,
     clock::{Clock, SystemClock, unix_seconds},

@@ -9,66 +9,127 @@ use crate::error::{Class, ErrorKind};
 
 /// The challenges of a layer. The frequent ones are written once.
 #[derive(Clone, Debug)]
-pub(crate) struct Challenge(Arc<Written>);
+pub(crate) struct Challenge {
+    schemes: Arc<Schemes>,
+    /// Whether the request had the scheme `DPoP`.
+    is_dpop_used: bool,
+}
 
 #[derive(Debug)]
+struct Schemes {
+    /// `None` if every token must have a DPoP proof.
+    bearer: Option<Written>,
+    /// `None` if no DPoP proof is checked.
+    dpop: Option<Written>,
+}
+
+/// The challenges of one scheme.
+#[derive(Debug)]
 struct Written {
-    /// `Bearer`, with the realm if there is one.
+    /// The scheme, with the realm if there is one, and of DPoP the algorithms.
     bare: HeaderValue,
     invalid_request: HeaderValue,
     invalid_token: HeaderValue,
 }
 
+/// The scheme `DPoP` of a challenge (RFC 9449 §7.1).
+#[derive(Clone, Debug)]
+pub(crate) struct DpopChallenge {
+    /// The names of the algorithms that proofs may have, with blanks between them.
+    pub(crate) algorithms: String,
+    /// Whether it is the only scheme.
+    pub(crate) is_required: bool,
+}
+
 impl Challenge {
-    /// Challenges with this realm (RFC 9110 §11.5). Characters that a header cannot have are
-    /// replaced by question marks.
+    /// Challenges of the scheme `Bearer` with this realm (RFC 9110 §11.5). Characters that a header
+    /// cannot have are replaced by question marks.
     pub(crate) fn new(realm: Option<&str>) -> Self {
-        let mut bare = String::from("Bearer");
-        if let Some(realm) = realm {
-            write_parameter(&mut bare, "realm", realm);
-        }
-        let with = |class| value(with_error(&bare, class));
-        Self(Arc::new(Written {
-            invalid_request: with(Class::InvalidRequest),
-            invalid_token: with(Class::InvalidToken),
-            bare: value(bare),
-        }))
+        Self::with_dpop(realm, None)
     }
 
-    /// The challenge without an error.
-    pub(super) fn bare(&self) -> HeaderValue {
-        self.0.bare.clone()
+    /// The same with the scheme `DPoP`, too.
+    pub(crate) fn with_dpop(realm: Option<&str>, dpop: Option<&DpopChallenge>) -> Self {
+        let scheme = |name: &str, algorithms: Option<&str>| {
+            let mut bare = name.to_owned();
+            for (parameter, value) in [("realm", realm), ("algs", algorithms)] {
+                if let Some(value) = value {
+                    write_parameter(&mut bare, parameter, value);
+                }
+            }
+            let with = |class| value(with_error(&bare, class));
+            let invalid_request = with(Class::InvalidRequest);
+            let invalid_token = with(Class::InvalidToken);
+            Written { bare: value(bare), invalid_request, invalid_token }
+        };
+        let is_required = dpop.is_some_and(|dpop| dpop.is_required);
+        let schemes = Schemes {
+            bearer: (!is_required).then(|| scheme("Bearer", None)),
+            dpop: dpop.map(|dpop| scheme("DPoP", Some(&dpop.algorithms))),
+        };
+        Self { schemes: Arc::new(schemes), is_dpop_used: false }
     }
 
-    /// The challenge for an error, or `None` if the client's token is not at fault.
-    pub(super) fn header(&self, class: Class, kind: &ErrorKind) -> Option<HeaderValue> {
+    /// The same for a request, which may have had the scheme `DPoP`.
+    pub(crate) fn used(mut self, is_dpop_used: bool) -> Self {
+        self.is_dpop_used |= is_dpop_used;
+        self
+    }
+
+    /// The challenges without an error, `Bearer` first: some clients read only one.
+    pub(super) fn bare(&self) -> Challenges {
+        let Schemes { bearer, dpop } = &*self.schemes;
+        [bearer, dpop].map(|scheme| scheme.as_ref().map(|scheme| scheme.bare.clone()))
+    }
+
+    /// The challenges for an error, or none if the client's token is not at fault. The error goes
+    /// with the scheme that the request had (RFC 9449 §7.2).
+    pub(super) fn values(&self, class: Class, kind: &ErrorKind) -> Challenges {
         match class {
             // RFC 6749 has no challenge. A 401 needs one (RFC 9110 §15.5.2), and the code is in
             // the body.
-            Class::NoToken | Class::InvalidGrant => Some(self.bare()),
-            Class::InvalidRequest => Some(self.0.invalid_request.clone()),
-            Class::InvalidToken => Some(self.0.invalid_token.clone()),
-            Class::InsufficientScope => {
-                let bare = self.0.bare.to_str().unwrap_or("Bearer");
-                let mut text = with_error(bare, Class::InsufficientScope);
+            Class::NoToken | Class::InvalidGrant => return self.bare(),
+            Class::CrossSite | Class::TooManyRequests | Class::Unavailable | Class::Failed => {
+                return [None, None];
+            }
+            Class::InvalidRequest
+            | Class::InvalidToken
+            | Class::InsufficientScope
+            | Class::InvalidProof
+            | Class::UseNonce
+            | Class::UserAuthentication => {}
+        }
+        let Schemes { bearer, dpop } = &*self.schemes;
+        let is_dpop = self.is_dpop_used || matches!(class, Class::InvalidProof | Class::UseNonce);
+        match (bearer, dpop) {
+            (_, Some(dpop)) if is_dpop => [None, Some(dpop.for_error(class, kind))],
+            (Some(bearer), dpop) => {
+                let dpop = dpop.as_ref().map(|dpop| dpop.bare.clone());
+                [Some(bearer.for_error(class, kind)), dpop]
+            }
+            (None, dpop) => [None, dpop.as_ref().map(|dpop| dpop.for_error(class, kind))],
+        }
+    }
+}
+
+/// The values of `WWW-Authenticate`: at most one for each scheme.
+pub(super) type Challenges = [Option<HeaderValue>; 2];
+
+impl Written {
+    fn for_error(&self, class: Class, kind: &ErrorKind) -> HeaderValue {
+        match class {
+            Class::InvalidRequest => self.invalid_request.clone(),
+            Class::InvalidToken => self.invalid_token.clone(),
+            _ => {
+                let mut text = with_error(self.bare.to_str().unwrap_or("Bearer"), class);
                 if let ErrorKind::InsufficientScope { required, .. } = kind
                     && !required.is_empty()
                 {
                     write_parameter(&mut text, "scope", &required.join(" "));
                 }
-                Some(value(text))
-            }
-            Class::UserAuthentication => {
-                let bare = self.0.bare.to_str().unwrap_or("Bearer");
-                let mut text = with_error(bare, class);
                 step_up::write_parameters(&mut text, kind);
-                Some(value(text))
+                value(text)
             }
-            Class::InvalidProof | Class::UseNonce => {
-                let bare = self.0.bare.to_str().unwrap_or("Bearer");
-                Some(value(with_error(bare, class)))
-            }
-            Class::CrossSite | Class::TooManyRequests | Class::Unavailable | Class::Failed => None,
         }
     }
 }
@@ -125,9 +186,42 @@ fn value(text: String) -> HeaderValue {
 mod tests {
     use super::*;
 
+    fn texts(challenge: &Challenge, kind: &ErrorKind) -> Vec<String> {
+        let values = challenge.values(kind.class(), kind).into_iter().flatten();
+        values.map(|value| value.to_str().unwrap().to_owned()).collect()
+    }
+
     fn text(realm: Option<&str>, kind: ErrorKind) -> Option<String> {
-        let value = Challenge::new(realm).header(kind.class(), &kind)?;
-        Some(value.to_str().unwrap().to_owned())
+        texts(&Challenge::new(realm), &kind).pop()
+    }
+
+    #[test]
+    fn the_error_goes_with_the_scheme_that_was_used() {
+        let challenge = |is_required| {
+            let scheme = DpopChallenge { algorithms: "ES256 EdDSA".into(), is_required };
+            Challenge::with_dpop(Some("api"), Some(&scheme))
+        };
+        let starts = |challenge: &Challenge, kind: ErrorKind| -> Vec<String> {
+            let texts = texts(challenge, &kind);
+            texts.iter().map(|text| text.split(", error_desc").next().unwrap().into()).collect()
+        };
+        let bearer = "Bearer realm=\"api\"";
+        let dpop = "DPoP realm=\"api\", algs=\"ES256 EdDSA\"";
+        let (both, only) = (challenge(false), challenge(true));
+        assert_eq!(starts(&both, ErrorKind::MissingToken), [bearer, dpop]);
+        assert_eq!(starts(&only, ErrorKind::MissingToken), [dpop]);
+
+        let with = |scheme: &str, code: &str| format!("{scheme}, error=\"{code}\"");
+        let invalid = with(bearer, "invalid_token");
+        assert_eq!(starts(&both, ErrorKind::DpopScheme), [&invalid, dpop]);
+        assert_eq!(starts(&only, ErrorKind::NotSenderConstrained), [with(dpop, "invalid_token")]);
+        let used = both.used(true);
+        assert_eq!(starts(&used, ErrorKind::Expired), [with(dpop, "invalid_token")]);
+        let proof = ErrorKind::DpopProof(crate::error::ProofFault::Time);
+        assert_eq!(starts(&used, proof), [with(dpop, "invalid_dpop_proof")]);
+        let nonce = ErrorKind::DpopNonce { nonce: "n".into() };
+        assert_eq!(starts(&used, nonce), [with(dpop, "use_dpop_nonce")]);
+        assert!(starts(&used, ErrorKind::Failed).is_empty());
     }
 
     #[test]

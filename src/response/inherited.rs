@@ -54,9 +54,9 @@ impl<R> Inherited<R> {
             return response;
         };
         if let Some(challenge) = self.challenge.as_ref().filter(|_| rejection.is_by_hand()) {
-            let former = rejection.challenge();
+            let former: Vec<_> = rejection.challenges().collect();
             rejection.challenge = challenge.clone();
-            replace_challenge(response.headers_mut(), former, rejection.challenge());
+            replace_challenges(response.headers_mut(), &former, rejection.challenges());
             response.extensions_mut().insert(rejection.clone());
         }
         match &self.format {
@@ -68,17 +68,20 @@ impl<R> Inherited<R> {
     }
 }
 
-/// Puts a challenge in the place of a former one. Those that others have added stay.
-fn replace_challenge(
+/// Puts challenges in the place of the former ones. Those that others have added stay, behind them.
+fn replace_challenges(
     headers: &mut HeaderMap,
-    former: Option<HeaderValue>,
-    challenge: Option<HeaderValue>,
+    former: &[HeaderValue],
+    challenges: impl Iterator<Item = HeaderValue>,
 ) {
-    let (Some(former), Some(challenge)) = (former, challenge) else { return };
-    if let header::Entry::Occupied(mut values) = headers.entry(header::WWW_AUTHENTICATE) {
-        for value in values.iter_mut().filter(|value| **value == former) {
-            *value = challenge.clone();
-        }
+    let present: Vec<_> = headers.get_all(header::WWW_AUTHENTICATE).iter().cloned().collect();
+    if !present.iter().any(|value| former.contains(value)) {
+        return;
+    }
+    headers.remove(header::WWW_AUTHENTICATE);
+    let others = present.into_iter().filter(|value| !former.contains(value));
+    for value in challenges.chain(others) {
+        headers.append(header::WWW_AUTHENTICATE, value);
     }
 }
 

@@ -7,12 +7,20 @@
 //! | a body that should have a token, and is not complete in time | 408 | `error="invalid_request"` |
 //! | a body of a type from which no token is read | 415 | `error="invalid_request"` |
 //! | an invalid token, for any reason | 401 | `error="invalid_token"` |
+//! | an invalid DPoP proof | 401 | `error="invalid_dpop_proof"` (RFC 9449 §7.1) |
+//! | a DPoP proof without the nonce of this server | 401, `DPoP-Nonce` | `error="use_dpop_nonce"` (RFC 9449 §9) |
 //! | a login that is too weak or too old | 401 | `error="insufficient_user_authentication"`, with `acr_values`, `max_age` and `scope` as far as they are required (RFC 9470) |
 //! | a missing scope, role or right | 403 | `error="insufficient_scope"`, with the scopes that are needed |
 //! | a refresh token that is expired, spent or unknown | 401 | `Bearer`; `invalid_grant` in the body |
+//! | too many proofs of one key | 429, `Retry-After` | none |
 //! | a token in a cookie of a cross-site request | 403 | none |
 //! | keys, a store or a service that a rule asks cannot be reached now | 503, `Retry-After` | none |
 //! | a fault of the server | 500 | none |
+//!
+//! The scheme is `Bearer`. Where [DPoP](crate::proof::DPoP) is accepted, there is a second challenge of the
+//! scheme `DPoP`, with `algs`, and where every token needs a proof, it is the only one. An error goes
+//! with the scheme that the request has: one with `Authorization: DPoP` is answered with that challenge
+//! alone (RFC 9449 §7.1, §7.2).
 //!
 //! The description is fixed for each error code. The client is not told which check failed. Outer
 //! layers find the [`Rejection`] and its [`Error`] in the response's extensions, and a `tracing`
@@ -37,7 +45,7 @@
 //!
 //! # Example: JSON for an API, a page for a browser
 //! ```
-//! use http::{HeaderValue, Response, header::CONTENT_TYPE};
+//! use http::{HeaderName, HeaderValue, Response, header::CONTENT_TYPE};
 //! use tower_jwt_auth::{JwtAuthLayer, response::{ProblemJson, Rejection, Respond}};
 //! # use tower_jwt_auth::{Key, Verifier};
 //! # let verifier = Verifier::builder()
@@ -63,12 +71,12 @@ mod inherited;
 mod request;
 mod step_up;
 
-use http::{HeaderValue, Response, StatusCode, Version, header};
+use http::{HeaderName, HeaderValue, Response, StatusCode, Version, header};
 
 pub use self::body::{DefaultRespond, ProblemJson};
-use self::request::RequestFacts;
+use self::request::{DPOP, RequestFacts};
 pub(crate) use self::{
-    challenge::Challenge,
+    challenge::{Challenge, DpopChallenge},
     claims_absent::ClaimsAbsent,
     inherited::{Inherited, without_format},
 };
@@ -178,12 +186,12 @@ impl Rejection {
         }
     }
 
-    /// The value of `WWW-Authenticate`, or `None` if the token is not at fault.
-    /// [`to_response`](Self::to_response) sets it. An answer of another kind, such as that of
-    /// gRPC with status 200, takes it from here.
-    #[must_use]
-    pub fn challenge(&self) -> Option<HeaderValue> {
-        self.challenge.header(self.class(), self.error.kind())
+    /// The values of `WWW-Authenticate`, one for each scheme, or none if the token is not at fault.
+    /// [`to_response`](Self::to_response) sets them. An answer of another kind, such as that of
+    /// gRPC with status 200, takes them from here.
+    pub fn challenges(&self) -> impl Iterator<Item = HeaderValue> + use<> {
+        let challenge = self.challenge.clone().used(self.request.scheme == Some(DPOP));
+        challenge.values(self.class(), self.error.kind()).into_iter().flatten()
     }
 
     /// The HTTP version of the request, or `None` if the rejection was made from an [`Error`].
@@ -239,8 +247,13 @@ impl Rejection {
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some(value) = self.challenge() {
-            headers.insert(header::WWW_AUTHENTICATE, value);
+        for value in self.challenges() {
+            headers.append(header::WWW_AUTHENTICATE, value);
+        }
+        if let ErrorKind::DpopNonce { nonce } = self.error.kind()
+            && let Ok(nonce) = HeaderValue::from_str(nonce)
+        {
+            headers.insert(DPOP_NONCE, nonce);
         }
         if let ErrorKind::Unavailable { retry_after }
         | ErrorKind::KeysUnavailable { retry_after }
@@ -258,8 +271,13 @@ impl Rejection {
         if response.status() == StatusCode::UNAUTHORIZED
             && !response.headers().contains_key(header::WWW_AUTHENTICATE)
         {
-            let value = self.challenge().unwrap_or_else(|| self.challenge.bare());
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+            let mut values: Vec<_> = self.challenges().collect();
+            if values.is_empty() {
+                values.extend(self.challenge.bare().into_iter().flatten());
+            }
+            for value in values {
+                response.headers_mut().append(header::WWW_AUTHENTICATE, value);
+            }
         }
         if !response.headers().contains_key(header::CACHE_CONTROL) {
             let no_store = HeaderValue::from_static("no-store");
@@ -270,6 +288,9 @@ impl Rejection {
         response
     }
 }
+
+/// The header with the nonce for the next proof (RFC 9449 §8.1).
+pub(crate) const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
 /// Of an error that a handler has come by, such as [`Error::forbidden`] or that of a store.
 ///

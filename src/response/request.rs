@@ -29,11 +29,14 @@ impl From<RequestHead<'_>> for RequestFacts {
     }
 }
 
+/// The scheme of RFC 9449.
+pub(super) const DPOP: &str = "DPoP";
+
 /// The scheme of credentials, if it is one that carries tokens. Anything else may be a token
 /// without a scheme, which must not be shown.
 fn scheme(credentials: &HeaderValue) -> Option<&'static str> {
     let scheme = credentials.as_bytes().split(|byte| *byte == b' ').next()?;
-    ["Bearer", "DPoP"].into_iter().find(|known| scheme.eq_ignore_ascii_case(known.as_bytes()))
+    ["Bearer", DPOP].into_iter().find(|known| scheme.eq_ignore_ascii_case(known.as_bytes()))
 }
 
 #[cfg(test)]

@@ -15,6 +15,16 @@ pub(super) fn authorization(headers: &HeaderMap) -> Result<Option<&[u8]>, Error>
     }
 }
 
+/// The credentials of `Authorization: DPoP` (RFC 9449 §7.1), without the spaces around them.
+#[cold]
+pub(super) fn dpop(headers: &HeaderMap) -> Result<Option<&[u8]>, Error> {
+    let value = only(headers, &header::AUTHORIZATION)?;
+    match value.and_then(|value| after_scheme(value.as_bytes(), b"dpop")).map(trim) {
+        Some([]) => Err(empty()),
+        credentials => Ok(credentials),
+    }
+}
+
 /// The token of another header.
 pub(super) fn other<'h>(
     headers: &'h HeaderMap,
@@ -32,9 +42,12 @@ pub(super) fn other<'h>(
     }
 }
 
-/// Removes bearer credentials, and leaves those of another scheme.
-pub(super) fn strip(headers: &mut HeaderMap) {
-    let is_ours = |value: &HeaderValue| bearer(value.as_bytes()).is_some();
+/// Removes bearer credentials, and with `dpop` those of DPoP, and leaves those of another scheme.
+pub(super) fn strip(headers: &mut HeaderMap, dpop: bool) {
+    let is_ours = |value: &HeaderValue| {
+        let bytes = value.as_bytes();
+        bearer(bytes).is_some() || (dpop && after_scheme(bytes, b"dpop").is_some())
+    };
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     if !values.any(is_ours) {
         return;
@@ -55,14 +68,19 @@ fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h Head
     }
 }
 
-/// The text after the scheme `Bearer`, if that is the scheme. Only U+0020 ends a scheme, and
-/// with bytes that are not ASCII it is another scheme.
+/// The text after the scheme `Bearer`, if that is the scheme.
 #[inline]
 fn bearer(value: &[u8]) -> Option<&[u8]> {
-    const SCHEME: &[u8] = b"bearer";
-    let (scheme, rest) = value.split_at_checked(SCHEME.len())?;
+    after_scheme(value, b"bearer")
+}
+
+/// The text after this scheme, if that is the scheme. Only U+0020 ends a scheme, and with bytes that
+/// are not ASCII it is another scheme.
+#[inline]
+fn after_scheme<'v>(value: &'v [u8], scheme: &[u8]) -> Option<&'v [u8]> {
+    let (found, rest) = value.split_at_checked(scheme.len())?;
     let ends = matches!(rest.first(), None | Some(b' '));
-    (ends && scheme.eq_ignore_ascii_case(SCHEME)).then_some(rest)
+    (ends && found.eq_ignore_ascii_case(scheme)).then_some(rest)
 }
 
 #[inline]
@@ -155,9 +173,17 @@ mod tests {
         for value in ["Basic a", "bearer b", "Bearer"] {
             headers.append(header::AUTHORIZATION, value.parse().unwrap());
         }
-        strip(&mut headers);
+        strip(&mut headers, false);
         let left: Vec<_> = headers.get_all(header::AUTHORIZATION).iter().collect();
         assert_eq!(left, ["Basic a"]);
+
+        let mut headers = HeaderMap::new();
+        for value in ["Basic a", "dPoP b", "Bearer c", "DPoPx d"] {
+            headers.append(header::AUTHORIZATION, value.parse().unwrap());
+        }
+        strip(&mut headers, true);
+        let left: Vec<_> = headers.get_all(header::AUTHORIZATION).iter().collect();
+        assert_eq!(left, ["Basic a", "DPoPx d"]);
     }
 
     #[test]

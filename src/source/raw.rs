@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, fmt};
 
+use http::HeaderMap;
+
 use super::{header, malformed::several};
 use crate::error::Error;
 
@@ -27,6 +29,8 @@ pub(crate) enum TokenLocation {
     OnlyInCookie(u16),
     /// In the query, and maybe elsewhere, too.
     Query,
+    /// In `Authorization: DPoP` (RFC 9449 §7.1).
+    DPoP,
     /// In a header, in a subprotocol or from a function. Also the location of a cookie beside
     /// another token, of a fault that is not only a cookie's, and of a request without a token.
     Other,
@@ -50,6 +54,16 @@ impl<'r> RawToken<'r> {
     /// A token that is in no request.
     pub(crate) fn of_text(text: &'r str) -> Self {
         Self::new(RawText::Text(Cow::Borrowed(text)), TokenLocation::Other)
+    }
+
+    /// A token that the application has found in a request with these headers.
+    pub(crate) fn of_request(text: &'r str, headers: &HeaderMap) -> Self {
+        let location = match header::dpop(headers) {
+            Ok(None) => TokenLocation::Other,
+            // Two headers `Authorization` are refused for a bound token.
+            Ok(Some(_)) | Err(_) => TokenLocation::DPoP,
+        };
+        Self::new(RawText::Text(Cow::Borrowed(text)), location)
     }
 
     pub(super) fn new(text: RawText<'r>, location: TokenLocation) -> Self {

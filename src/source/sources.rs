@@ -16,15 +16,26 @@ use super::{
 pub(crate) struct TokenSources {
     not_cookies: Vec<OtherSource>,
     cookies: Vec<CookieSource>,
+    /// Whether `Authorization` may have the scheme `DPoP`, too.
+    dpop: bool,
 }
 
 impl TokenSources {
     pub(crate) fn new() -> Self {
-        Self { not_cookies: vec![OtherSource::Authorization], cookies: Vec::new() }
+        Self { not_cookies: vec![OtherSource::Authorization], cookies: Vec::new(), dpop: false }
     }
 
     pub(crate) fn none() -> Self {
-        Self { not_cookies: Vec::new(), cookies: Vec::new() }
+        Self { not_cookies: Vec::new(), cookies: Vec::new(), dpop: false }
+    }
+
+    /// The same, and `Authorization` may have the scheme `DPoP`.
+    pub(crate) fn with_dpop(self, dpop: bool) -> Self {
+        Self { dpop, ..self }
+    }
+
+    pub(crate) fn have_dpop(&self) -> bool {
+        self.dpop
     }
 
     /// Adds a source, or replaces the one that reads the same place.
@@ -72,12 +83,20 @@ impl TokenSources {
         let mut in_header = false;
         for source in &self.not_cookies {
             let borrowed = |text| RawText::Text(Cow::Borrowed(text));
+            let mut location = TokenLocation::Other;
             let text = match source {
-                OtherSource::Authorization => {
-                    header::authorization(headers)?.map(RawText::Credentials)
-                }
+                OtherSource::Authorization => match header::authorization(headers)? {
+                    None if self.dpop => {
+                        location = TokenLocation::DPoP;
+                        header::dpop(headers)?.map(RawText::Credentials)
+                    }
+                    credentials => credentials.map(RawText::Credentials),
+                },
                 OtherSource::Header(name) => header::other(headers, name)?.map(borrowed),
-                OtherSource::Query(name) => query::find(uri, name)?.map(RawText::Text),
+                OtherSource::Query(name) => {
+                    location = TokenLocation::Query;
+                    query::find(uri, name)?.map(RawText::Text)
+                }
                 OtherSource::WebSocket(place) => websocket::find(headers, place)?.map(borrowed),
                 OtherSource::Custom(custom) => {
                     custom.find(method, uri, headers).map(|text| RawText::Text(Cow::Owned(text)))
@@ -86,10 +105,6 @@ impl TokenSources {
             };
             let Some(text) = text else { continue };
             in_header |= matches!(source, OtherSource::Authorization | OtherSource::Header(_));
-            let location = match source {
-                OtherSource::Query(_) => TokenLocation::Query,
-                _ => TokenLocation::Other,
-            };
             let found = RawToken::new(text, location);
             token = match token {
                 None => Some(found),
@@ -152,7 +167,7 @@ impl TokenSources {
     pub(crate) fn removal(&self, location: TokenLocation) -> Option<HeaderValue> {
         match location {
             TokenLocation::OnlyInCookie(at) => self.cookies.get(usize::from(at))?.removal(),
-            TokenLocation::Query | TokenLocation::Other => None,
+            TokenLocation::Query | TokenLocation::DPoP | TokenLocation::Other => None,
         }
     }
 
@@ -181,7 +196,7 @@ impl TokenSources {
     pub(crate) fn strip(&self, uri: &mut Uri, headers: &mut HeaderMap) {
         for source in &self.not_cookies {
             match source {
-                OtherSource::Authorization => header::strip(headers),
+                OtherSource::Authorization => header::strip(headers, self.dpop),
                 OtherSource::Header(name) => {
                     headers.remove(name);
                 }

@@ -94,6 +94,18 @@ impl<'a> Compact<'a> {
         Header::parse(buf.decode(self.header)?)
     }
 
+    /// The header as it is written.
+    pub(crate) fn header_text(self) -> &'a str {
+        self.header
+    }
+
+    /// The header's bytes.
+    pub(crate) fn header_bytes(self) -> Result<Vec<u8>, Error> {
+        URL_SAFE_NO_PAD
+            .decode_to_vec(self.header)
+            .map_err(|_| Error::new(ErrorKind::MalformedToken))
+    }
+
     /// The signature's bytes, in `buf`.
     #[inline]
     pub(crate) fn signature(self, buf: &mut DecodeBuf) -> Result<&[u8], Error> {

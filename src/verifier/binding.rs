@@ -1,29 +1,232 @@
 //! Whether the sender of a token has shown that it is theirs.
 
+use std::sync::OnceLock;
+
+use http::Request;
+use zeroize::Zeroizing;
+
 use crate::{
-    claims::RawClaims,
-    error::{Error, ErrorKind},
+    claims::{Confirmation, RawClaims, RawConfirmation},
+    error::{ConfigError, Error, ErrorKind, ProofFault},
+    maybe_ready::MaybeReady,
+    proof::{DPoP, MutualTls},
+    request_head::RequestHead,
+    source::{RawToken, TokenLocation},
 };
 
+/// The proofs that a verifier checks.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Proofs {
+    pub(crate) dpop: Option<DPoP>,
+    pub(crate) mutual_tls: Option<MutualTls>,
+}
+
+impl Proofs {
+    pub(crate) fn are_none(&self) -> bool {
+        self.dpop.is_none() && self.mutual_tls.is_none()
+    }
+
+    /// Whether a token with this confirmation can be accepted, given a proof.
+    fn are_for(&self, confirmation: Option<&Confirmation>) -> Result<(), ErrorKind> {
+        let has = |method: fn(&Confirmation) -> bool| confirmation.is_some_and(method);
+        let (jkt, x5t) = (has(|it| it.jkt.is_some()), has(|it| it.x5t_s256.is_some()));
+        if jkt && self.dpop.is_none() || x5t && self.mutual_tls.is_none() {
+            return Err(ErrorKind::SenderConstrained);
+        }
+        let wants_jkt = self.dpop.as_ref().is_some_and(DPoP::is_required);
+        let wants_x5t = self.mutual_tls.as_ref().is_some_and(MutualTls::is_required);
+        if wants_jkt && !jkt || wants_x5t && !x5t {
+            return Err(ErrorKind::NotSenderConstrained);
+        }
+        Ok(())
+    }
+
+    /// Checks the proofs of a bound token. A DPoP proof comes last, since it is spent.
+    #[cold]
+    fn check(
+        &self,
+        confirmation: &Confirmation,
+        presented: &Presented<'_>,
+        now: i64,
+    ) -> MaybeReady<Result<Binding, Error>> {
+        let refused = |kind: ErrorKind| MaybeReady::Ready(Err(Error::new(kind)));
+        // Without the request, nobody has shown anything.
+        let Some(request) = presented.request else {
+            return refused(ErrorKind::SenderConstrained);
+        };
+        if let Some(x5t) = &confirmation.x5t_s256 {
+            let Some(mutual_tls) = &self.mutual_tls else {
+                return refused(ErrorKind::SenderConstrained);
+            };
+            if let Err(fault) = mutual_tls.check(request, x5t) {
+                return refused(ErrorKind::Certificate(fault));
+            }
+        }
+        match (&confirmation.jkt, presented.is_dpop()) {
+            // The scheme says that there is a key, and the token names none.
+            (None, true) => refused(ErrorKind::NotSenderConstrained),
+            (None, false) => MaybeReady::Ready(Ok(Binding(()))),
+            (Some(_), false) => refused(ErrorKind::DpopScheme),
+            (Some(jkt), true) => {
+                let Some(dpop) = &self.dpop else {
+                    return refused(ErrorKind::SenderConstrained);
+                };
+                // What was verified is text.
+                let Ok(token) = std::str::from_utf8(presented.token) else {
+                    return refused(ErrorKind::DpopProof(ProofFault::AccessToken));
+                };
+                match dpop.check(request, token, jkt, now) {
+                    MaybeReady::Ready(answer) => MaybeReady::Ready(answer.map(|()| Binding(()))),
+                    MaybeReady::Pending(answer) => {
+                        MaybeReady::pending(async move { answer.await.map(|()| Binding(())) })
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// The rule for tokens that are bound to their sender.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Bindings {
     /// Takes a bound token as if it were not.
     pub(crate) ignored: bool,
+    /// Empty until they are set: a verifier among several issuers may get those of all.
+    proofs: OnceLock<Proofs>,
 }
 
-/// Evidence that a token is not bound to a sender, or bound to this one. Only
-/// [`Bindings::check`] makes it.
+/// Evidence that a token has no confirmation but one that can be checked. Only [`Bindings::check`]
+/// makes it.
+#[derive(Debug)]
+pub(crate) struct Confirmable(());
+
+/// Evidence that a token is not bound to a sender, or bound to this one. Only [`Bindings`] makes it,
+/// for each request anew.
 #[derive(Debug)]
 pub(crate) struct Binding(());
 
 impl Bindings {
-    /// A token with a confirmation of whatever kind is refused, because nothing
-    /// here can check one (RFC 9449 §7.1, RFC 8705 §3).
-    pub(super) fn check(self, claims: &RawClaims<'_>) -> Result<Binding, Error> {
-        if !claims.cnf.is_absent() && !self.ignored {
-            return Err(Error::new(ErrorKind::SenderConstrained));
+    /// # Errors
+    ///
+    /// Proofs would be checked, and a setting says that they are ignored.
+    pub(super) fn new(ignored: bool, proofs: Proofs) -> Result<Self, ConfigError> {
+        if ignored && !proofs.are_none() {
+            return Err(ConfigError::Conflict(
+                "`.ignore_confirmation()` takes bound tokens without a proof, and `.dpop(…)` or \
+                 `.mutual_tls(…)` checks it: leave one of them out",
+            ));
         }
-        Ok(Binding(()))
+        let bindings = Self { ignored, proofs: OnceLock::new() };
+        if ignored || !proofs.are_none() {
+            bindings.inherit(&proofs);
+        }
+        Ok(bindings)
+    }
+
+    /// Sets the proofs that are checked, unless they were set before.
+    pub(super) fn inherit(&self, proofs: &Proofs) {
+        let _ = self.proofs.set(proofs.clone());
+    }
+
+    /// The proofs that are checked.
+    pub(super) fn proofs(&self) -> Option<&Proofs> {
+        self.proofs.get()
+    }
+
+    /// A token with a confirmation of any other kind is refused, because nothing here can check it
+    /// (RFC 9449 §7.1, RFC 8705 §3).
+    #[inline]
+    pub(super) fn check(&self, claims: &RawClaims<'_>) -> Result<Confirmable, Error> {
+        if self.ignored {
+            return Ok(Confirmable(()));
+        }
+        let confirmation = match &claims.cnf {
+            RawConfirmation::Absent => None,
+            RawConfirmation::Known(confirmation) => Some(confirmation),
+            RawConfirmation::Other => return Err(Error::new(ErrorKind::SenderConstrained)),
+        };
+        match (self.proofs(), confirmation) {
+            (Some(proofs), confirmation) => proofs.are_for(confirmation)?,
+            (None, Some(_)) => return Err(Error::new(ErrorKind::SenderConstrained)),
+            (None, None) => {}
+        }
+        Ok(Confirmable(()))
+    }
+
+    /// The evidence for a token that is bound to nobody, and was not sent as if it were.
+    #[inline]
+    pub(super) fn of_bearer(
+        confirmation: Option<&Confirmation>,
+        presented: &Presented<'_>,
+    ) -> Option<Binding> {
+        (confirmation.is_none() && !presented.is_dpop()).then_some(Binding(()))
+    }
+
+    /// Checks the proofs of a request.
+    #[cold]
+    pub(super) fn prove(
+        &self,
+        confirmation: Option<&Confirmation>,
+        presented: &Presented<'_>,
+        now: i64,
+    ) -> MaybeReady<Result<Binding, Error>> {
+        match (confirmation, self.proofs()) {
+            (Some(confirmation), Some(proofs)) => proofs.check(confirmation, presented, now),
+            (Some(_), None) => MaybeReady::Ready(Err(Error::new(ErrorKind::SenderConstrained))),
+            // Nobody asks for the proof of such a token, if bindings are ignored.
+            (None, _) if self.ignored => MaybeReady::Ready(Ok(Binding(()))),
+            (None, _) => MaybeReady::Ready(Err(Error::new(ErrorKind::NotSenderConstrained))),
+        }
+    }
+}
+
+/// A token as it was presented.
+#[derive(Clone, Copy)]
+pub(crate) struct Presented<'r> {
+    token: &'r [u8],
+    location: TokenLocation,
+    /// The request, if it is known and proofs are checked.
+    request: Option<RequestHead<'r>>,
+}
+
+impl<'r> Presented<'r> {
+    #[inline]
+    pub(crate) fn new(token: &'r RawToken<'_>, request: Option<RequestHead<'r>>) -> Self {
+        Self { token: token.as_bytes(), location: token.location(), request }
+    }
+
+    #[inline]
+    fn is_dpop(&self) -> bool {
+        self.location == TokenLocation::DPoP
+    }
+
+    /// The same by value, for a verification that waits.
+    #[cold]
+    pub(super) fn by_value(self) -> OwnedPresented {
+        let Self { token, location, request } = self;
+        let request = request.map(|head| {
+            let mut request = Request::new(());
+            *request.method_mut() = head.method().clone();
+            *request.uri_mut() = head.uri().clone();
+            *request.version_mut() = head.version();
+            *request.headers_mut() = head.headers().clone();
+            *request.extensions_mut() = head.extensions().clone();
+            request
+        });
+        OwnedPresented { token: Zeroizing::new(token.to_vec()), location, request }
+    }
+}
+
+/// A token as it was presented, by value.
+pub(super) struct OwnedPresented {
+    token: Zeroizing<Vec<u8>>,
+    location: TokenLocation,
+    request: Option<Request<()>>,
+}
+
+impl OwnedPresented {
+    pub(super) fn by_ref(&self) -> Presented<'_> {
+        let request = self.request.as_ref().map(RequestHead::from);
+        Presented { token: &self.token, location: self.location, request }
     }
 }

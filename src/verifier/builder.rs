@@ -5,7 +5,7 @@ use std::{fmt, future::Future, sync::Arc, time::Duration};
 use super::{
     Cache, CachedRule, Claims, Engines, RuleError, Verifier,
     allowed_values::AllowedValues,
-    binding::Bindings,
+    binding::{Bindings, Proofs},
     cache::EngineId,
     engine::Engine,
     limits::{MOST_LEEWAY, check_required, check_required_header, check_token_len, check_types},
@@ -21,6 +21,7 @@ use crate::{
     few::SharedTexts,
     keys::{IntoKeySource, KeySource, KeySources},
     observe::{Observer, Observers},
+    proof::{DPoP, MutualTls},
     revocation::{Denylist, Revocations},
     rules::{self, Rules, Types},
     token::{self, RequiredHeader},
@@ -41,7 +42,7 @@ use crate::{
 /// - other header parameters: ignored
 /// - length of a token: at most 8 KiB
 /// - padding: refused
-/// - sender-constrained tokens: refused
+/// - tokens that are bound to their sender (`cnf`): refused
 /// - denylist: none; with one, `jti` is required, and where it cannot be asked, the answer
 ///   is 503
 /// - cache of verified tokens: at most 16 MiB
@@ -68,7 +69,9 @@ pub struct VerifierBuilder<C = RegisteredClaims> {
     max_token_len: usize,
     any_padding: bool,
     user_rules: UserRules<C>,
-    bindings: Bindings,
+    ignore_confirmation: bool,
+    proofs: Proofs,
+    has_second_proof: bool,
     revocations: Revocations,
     token_id: bool,
     clock: Box<dyn Clock>,
@@ -130,7 +133,9 @@ impl VerifierBuilder {
             required_header: self.required_header,
             max_token_len: self.max_token_len,
             any_padding: self.any_padding,
-            bindings: self.bindings,
+            ignore_confirmation: self.ignore_confirmation,
+            proofs: self.proofs,
+            has_second_proof: self.has_second_proof,
             revocations: self.revocations,
             token_id: self.token_id,
             clock: self.clock,
@@ -163,7 +168,9 @@ impl<C> VerifierBuilder<C> {
             max_token_len: 8 * 1024,
             any_padding: false,
             user_rules: UserRules::new(),
-            bindings: Bindings::default(),
+            ignore_confirmation: false,
+            proofs: Proofs::default(),
+            has_second_proof: false,
             revocations: Revocations::default(),
             token_id: true,
             clock: Box::new(SystemClock),
@@ -426,6 +433,27 @@ impl<C> VerifierBuilder<C> {
         self
     }
 
+    /// Accepts tokens that are bound to a key (`cnf.jkt`), with a DPoP proof of that key (RFC 9449); see
+    /// [`DPoP`]. Their requests have `Authorization: DPoP` in place of `Bearer`. A second call is an
+    /// error in [`build`](Self::build). Default: such tokens are refused.
+    ///
+    /// A proof is one of a request: [`Verifier::verify`] refuses these tokens, and
+    /// [`Verifier::verify_request`] and the layer check them.
+    pub fn dpop(mut self, dpop: DPoP) -> Self {
+        self.has_second_proof |= self.proofs.dpop.replace(dpop).is_some();
+        self
+    }
+
+    /// Accepts tokens that are bound to a client certificate (`cnf.x5t#S256`), on connections with that
+    /// certificate (RFC 8705); see [`MutualTls`]. A second call is an error in
+    /// [`build`](Self::build). Default: such tokens are refused.
+    ///
+    /// As with [`dpop`](Self::dpop), the verifier must see the request.
+    pub fn mutual_tls(mut self, mutual_tls: MutualTls) -> Self {
+        self.has_second_proof |= self.proofs.mutual_tls.replace(mutual_tls).is_some();
+        self
+    }
+
     /// Asks this list, at each request, whether the token is revoked; see
     /// [`revocation`](crate::revocation). A token without `jti` is then refused. A second list is
     /// an error in [`build`](Self::build). Default: no list, and a token is valid until it expires.
@@ -575,6 +603,11 @@ impl<C: Send + Sync + 'static> VerifierBuilder<C> {
     pub fn build(mut self) -> Result<Verifier<C>, ConfigError> {
         self.revocations.check_config()?;
         self.user_rules.check_config()?;
+        if self.has_second_proof {
+            return Err(ConfigError::Conflict(
+                "the verifier has two values for `.dpop(…)` or `.mutual_tls(…)`, call each once",
+            ));
+        }
         if self.revocations.is_configured() && self.token_id {
             self.require("jti".into());
         }
@@ -635,7 +668,7 @@ impl<C: Send + Sync + 'static> VerifierBuilder<C> {
                 algorithms,
                 required_header: self.required_header,
                 rules,
-                bindings: self.bindings,
+                bindings: Bindings::new(self.ignore_confirmation, self.proofs)?,
                 clients: self.clients.into(),
                 clock: self.clock.into(),
                 log: self.log,
@@ -676,7 +709,7 @@ impl<C> DangerousVerifierBuilder<C> {
     /// A stolen token then serves the thief, which the binding was to prevent.
     /// Right only behind something that has checked it, such as a gateway.
     pub fn ignore_confirmation(mut self) -> VerifierBuilder<C> {
-        self.0.bindings.ignored = true;
+        self.0.ignore_confirmation = true;
         self.0
     }
 

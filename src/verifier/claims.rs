@@ -6,7 +6,7 @@ use memchr::memchr_iter;
 use serde::de::DeserializeOwned;
 
 use super::{
-    binding::Binding,
+    binding::{Binding, Confirmable},
     shadow::{KeptVerdict, ShadowVerdict},
     timepiece::Timepiece,
 };
@@ -14,6 +14,7 @@ use crate::{
     claims::{Audience, ClaimPath, NumericDate, RegisteredClaims, ScopeSet},
     clock::{Clock, SystemClock, unix_seconds},
     keys::{Authentic, StillTrusted},
+    proof::ProofOfPossession,
     revocation::NotRevoked,
     rules::WithinRules,
 };
@@ -53,11 +54,11 @@ struct ClaimsInner<C> {
     time: Timepiece,
 }
 
-/// Claims that lack the last evidence, which may have to be waited for.
+/// Claims that lack the last evidence, which depends on the request and may have to be waited for.
 pub(super) struct UnreleasedClaims<C>(Arc<ClaimsInner<C>>);
 
 /// Claims that were verified once. They lack what may be different now: the time, the
-/// keys, and what is revoked.
+/// keys, what is revoked, and the proof of the sender.
 pub(super) struct CachedClaims<C>(Arc<ClaimsInner<C>>);
 
 impl<C> UnreleasedClaims<C> {
@@ -67,7 +68,7 @@ impl<C> UnreleasedClaims<C> {
     pub(super) fn new(
         _: Authentic,
         _: WithinRules,
-        _: Binding,
+        _: Confirmable,
         registered: RegisteredClaims,
         custom: Option<C>,
         shadow: KeptVerdict,
@@ -76,7 +77,7 @@ impl<C> UnreleasedClaims<C> {
         Self(Arc::new(ClaimsInner { registered: Arc::new(registered), custom, shadow, time }))
     }
 
-    /// The claims that the denylist is asked about.
+    /// The claims, for the proof of the sender and for the denylist.
     pub(super) fn registered(&self) -> &RegisteredClaims {
         &self.0.registered
     }
@@ -87,7 +88,7 @@ impl<C> UnreleasedClaims<C> {
     }
 
     /// Takes the last evidence.
-    pub(super) fn into_claims(self, _: NotRevoked) -> Claims<C> {
+    pub(super) fn into_claims(self, _: Binding, _: NotRevoked) -> Claims<C> {
         Claims(self.0)
     }
 }
@@ -97,7 +98,7 @@ impl<C> CachedClaims<C> {
         &self.0.registered
     }
 
-    /// Takes evidence of everything that can change, except the denylist.
+    /// Takes evidence of everything that can change, except the denylist and the proof.
     pub(super) fn revalidate(&self, _: StillTrusted, _: WithinRules) -> UnreleasedClaims<C> {
         UnreleasedClaims(Arc::clone(&self.0))
     }
@@ -229,6 +230,12 @@ impl<C> Claims<C> {
     #[must_use]
     pub fn get<T: DeserializeOwned>(&self, path: impl Into<ClaimPath>) -> Option<T> {
         self.registered().get(path)
+    }
+
+    /// How the sender has shown that the token is theirs. It is none for a bearer token.
+    #[must_use]
+    pub fn proof_of_possession(&self) -> ProofOfPossession {
+        ProofOfPossession::of(self.registered().confirmation())
     }
 
     /// The rules in the [shadow](super::VerifierBuilder::shadow) that would have refused the token,

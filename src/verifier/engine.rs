@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use super::{
+    binding::{Binding, Bindings, Presented},
     cache::{CachedToken, EngineId},
     claims::{Claims, UnreleasedClaims},
     pipeline::{self, AttemptError, Checks},
@@ -177,11 +178,12 @@ impl<C: Send + Sync + 'static> Engine<C> {
     pub(super) fn verify_cached(
         self: &Arc<Self>,
         cached: &CachedToken<C>,
+        presented: &Presented<'_>,
     ) -> Option<MaybeReady<Result<Claims<C>, Error>>> {
         let registered = cached.registered();
         let trusted = self.still_trusts(cached)?;
         Some(match self.checks.rules.check_again(registered, self.checks.now()) {
-            Ok(within) => self.finish(cached.claims().revalidate(trusted, within)),
+            Ok(within) => self.finish(cached.claims().revalidate(trusted, within), presented),
             Err(error) => MaybeReady::Ready(Err(self.checks.explain_verified(error, registered))),
         })
     }
@@ -203,15 +205,55 @@ impl<C: Send + Sync + 'static> Engine<C> {
         self.keys.still_trust(issuer, cached.generation())
     }
 
-    /// The last questions, which may have to wait: is the token revoked, and what do the
-    /// application's rules say?
+    /// The last questions, which may have to wait: is the token that of the sender, is it revoked, and
+    /// what do the application's rules say?
     #[inline]
     pub(super) fn finish(
         self: &Arc<Self>,
         claims: UnreleasedClaims<C>,
+        presented: &Presented<'_>,
+    ) -> MaybeReady<Result<Claims<C>, Error>> {
+        match Bindings::of_bearer(claims.registered().confirmation(), presented) {
+            Some(binding) => self.ask_denylist(claims, binding),
+            None => self.check_proof(claims, presented),
+        }
+    }
+
+    #[cold]
+    fn check_proof(
+        self: &Arc<Self>,
+        claims: UnreleasedClaims<C>,
+        presented: &Presented<'_>,
+    ) -> MaybeReady<Result<Claims<C>, Error>> {
+        let (bindings, now) = (&self.checks.bindings, self.checks.now());
+        match bindings.prove(claims.registered().confirmation(), presented, now) {
+            MaybeReady::Ready(Ok(binding)) => self.ask_denylist(claims, binding),
+            MaybeReady::Ready(Err(error)) => {
+                MaybeReady::Ready(Err(self.checks.explain_verified(error, claims.registered())))
+            }
+            MaybeReady::Pending(answer) => {
+                let engine = Arc::clone(self);
+                MaybeReady::pending(async move {
+                    let answer = answer.await;
+                    let binding = answer.map_err(|error| {
+                        engine.checks.explain_verified(error, claims.registered())
+                    })?;
+                    engine.ask_denylist(claims, binding).await
+                })
+            }
+        }
+    }
+
+    #[inline]
+    fn ask_denylist(
+        self: &Arc<Self>,
+        claims: UnreleasedClaims<C>,
+        binding: Binding,
     ) -> MaybeReady<Result<Claims<C>, Error>> {
         match self.revocations.check(claims.registered()) {
-            MaybeReady::Ready(Ok(not_revoked)) => self.ask_rules(claims.into_claims(not_revoked)),
+            MaybeReady::Ready(Ok(not_revoked)) => {
+                self.ask_rules(claims.into_claims(binding, not_revoked))
+            }
             MaybeReady::Ready(Err(error)) => {
                 MaybeReady::Ready(Err(self.checks.explain_verified(error, claims.registered())))
             }
@@ -222,7 +264,7 @@ impl<C: Send + Sync + 'static> Engine<C> {
                     let not_revoked = answer.map_err(|error| {
                         engine.checks.explain_verified(error, claims.registered())
                     })?;
-                    let claims = claims.into_claims(not_revoked);
+                    let claims = claims.into_claims(binding, not_revoked);
                     engine.ask_rules(claims).await
                 })
             }

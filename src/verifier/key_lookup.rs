@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use super::{
+    binding::{OwnedPresented, Presented},
     claims::Claims,
     engine::{Engine, Failure, MissingKey},
     pipeline,
@@ -34,6 +35,7 @@ impl KeyLookup {
         self,
         engine: &Arc<Engine<C>>,
         token: &str,
+        presented: &Presented<'_>,
     ) -> MaybeReady<Result<Claims<C>, Error>>
     where
         C: DeserializeOwned + Send + Sync + 'static,
@@ -56,10 +58,10 @@ impl KeyLookup {
             return MaybeReady::Ready(Err(refusal.0));
         }
         let (engine, token) = (Arc::clone(engine), Zeroizing::new(token.to_owned()));
-        let first_deadline = self.first_deadline;
-        MaybeReady::pending(
-            async move { wait(engine, waits, &token, first_deadline, refusal).await },
-        )
+        let (first_deadline, presented) = (self.first_deadline, presented.by_value());
+        MaybeReady::pending(async move {
+            wait(engine, waits, &token, &presented, first_deadline, refusal).await
+        })
     }
 }
 
@@ -68,6 +70,7 @@ async fn wait<C>(
     engine: Arc<Engine<C>>,
     waits: Vec<PendingKey>,
     token: &str,
+    presented: &OwnedPresented,
     first_deadline: Option<Deadline>,
     mut refusal: Refusal,
 ) -> Result<Claims<C>, Error>
@@ -80,7 +83,7 @@ where
     for mut waiting in waits {
         let mut outcome = waiting.done().await;
         match engine.verify(token) {
-            Ok((claims, _)) => return engine.finish(claims).await,
+            Ok((claims, _)) => return engine.finish(claims, &presented.by_ref()).await,
             Err(Failure::Final(error)) => return Err(error),
             Err(Failure::KeyMissing(missing)) => {
                 refusal.set_reason(missing.error);
@@ -103,7 +106,7 @@ where
     if any_began_before && first_deadline.is_none() && !refusal.is_server_fault() {
         let missing = MissingKey { error: refusal.0, may_have_it };
         let again = KeyLookup { missing, first_deadline: deadline };
-        return again.begin(&engine, token).await;
+        return again.begin(&engine, token, &presented.by_ref()).await;
     }
     ended.iter().for_each(PendingKey::remember_missing);
     Err(refusal.0)

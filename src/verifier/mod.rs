@@ -104,11 +104,18 @@ use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 pub(crate) use self::any_claims::{Missing, find as find_claims};
+pub(crate) use self::binding::Proofs;
 #[cfg(feature = "test-util")]
 pub(crate) use self::for_test::claims_for_test;
 use self::issuers::{IssuerEngines, LoadedEngine};
 pub use self::issuers::{IssuerPattern, Issuers, IssuersBuilder};
 use self::key_lookup::KeyLookup;
+use self::{
+    binding::Presented,
+    cache::CachedToken,
+    engine::{Engine, Failure},
+    watch::Watch,
+};
 pub use self::{
     builder::{DangerousVerifierBuilder, VerifierBuilder},
     cache::Cache,
@@ -118,11 +125,6 @@ pub use self::{
     shadow::{ShadowRule, ShadowRules, ShadowVerdict},
     verification::Verification,
 };
-use self::{
-    cache::CachedToken,
-    engine::{Engine, Failure},
-    watch::Watch,
-};
 #[cfg(feature = "remote")]
 use crate::keys::remote::RemoteKeys;
 use crate::{
@@ -130,6 +132,8 @@ use crate::{
     error::Error,
     maybe_ready::MaybeReady,
     observe::{CacheLookup, Observers},
+    request_head::RequestHead,
+    response::DpopChallenge,
     source::RawToken,
     token_cache::{Hit, Place, TokenCache},
 };
@@ -291,6 +295,29 @@ impl<C> Verifier<C> {
         self.0.watch.observers()
     }
 
+    /// The scheme `DPoP` of challenges, if its proofs are checked.
+    pub(crate) fn dpop_challenge(&self) -> Option<DpopChallenge> {
+        let dpop = self.proofs()?.dpop.as_ref()?;
+        let (algorithms, is_required) = (dpop.algorithms().to_owned(), dpop.is_required());
+        Some(DpopChallenge { algorithms, is_required })
+    }
+
+    /// The current time, in seconds since 1970.
+    pub(crate) fn now(&self) -> i64 {
+        match &self.0.engines {
+            Engines::One(engine) | Engines::ObservedOne(engine) => engine.checks.now(),
+            Engines::ByIssuer(engines) | Engines::ObservedByIssuer(engines) => engines.now(),
+        }
+    }
+
+    /// The proofs of senders that are checked, as far as they are the same for all tokens.
+    pub(crate) fn proofs(&self) -> Option<&Proofs> {
+        match &self.0.engines {
+            Engines::One(engine) | Engines::ObservedOne(engine) => engine.checks.bindings.proofs(),
+            Engines::ByIssuer(engines) | Engines::ObservedByIssuer(engines) => engines.proofs(),
+        }
+    }
+
     /// The engine; `None` if each issuer has its own.
     fn engine(&self) -> Option<&Arc<Engine<C>>> {
         match &self.0.engines {
@@ -303,6 +330,9 @@ impl<C> Verifier<C> {
 impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     /// Verifies one token in compact form, without a scheme in front of it.
     ///
+    /// A token that is bound to its sender is refused: that needs the request, see
+    /// [`verify_request`](Self::verify_request).
+    ///
     /// The answer is known at once, unless there are asynchronous rules, a denylist that is
     /// asked elsewhere, or a key that has to be fetched.
     ///
@@ -310,31 +340,75 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     ///
     /// The first check that failed; see the [module docs](self).
     pub fn verify(&self, token: &str) -> Verification<C> {
-        Verification::new(self.verify_raw(&RawToken::of_text(token)))
+        Verification::new(self.verify_raw(&RawToken::of_text(token), None))
+    }
+
+    /// Verifies one token of a request, and the sender's proof if the token is bound to one: with
+    /// [`dpop`](VerifierBuilder::dpop), the header `DPoP` (RFC 9449); with
+    /// [`mutual_tls`](VerifierBuilder::mutual_tls), the client certificate (RFC 8705). Use it where the
+    /// token is not in a place that a [`TokenSource`](crate::TokenSource) reads; otherwise,
+    /// [`JwtAuthLayer`](crate::JwtAuthLayer) calls it.
+    ///
+    /// The token counts as sent with the scheme `DPoP` if the request's `Authorization` has that scheme.
+    ///
+    /// # Errors
+    ///
+    /// The first check that failed; see the [module docs](self).
+    ///
+    /// # Example
+    /// ```
+    /// use http::Request;
+    /// # use tower_jwt_auth::{Key, Verifier};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let verifier = Verifier::builder()
+    /// #     .issuer("i").audience("a").keys(Key::hs256([7; 32])).build()?;
+    /// let request = Request::get("/").header("x-token", "a.b.c").body(())?;
+    /// let token = request.headers()["x-token"].to_str()?;
+    /// assert!(verifier.verify_request(token, &request).await.is_err());
+    /// # Ok(()) }
+    /// ```
+    pub fn verify_request<'r>(
+        &self,
+        token: &str,
+        request: impl Into<RequestHead<'r>>,
+    ) -> Verification<C> {
+        let request = request.into();
+        let token = RawToken::of_request(token, request.headers());
+        Verification::new(self.verify_raw(&token, Some(request)))
     }
 
     /// Verifies a token that was found in a request.
     #[inline]
-    pub(crate) fn verify_raw(&self, token: &RawToken<'_>) -> MaybeReady<Result<Claims<C>, Error>> {
-        let Some(cache) = &self.0.cache else { return self.verify_uncached(token) };
+    pub(crate) fn verify_raw(
+        &self,
+        token: &RawToken<'_>,
+        request: Option<RequestHead<'_>>,
+    ) -> MaybeReady<Result<Claims<C>, Error>> {
+        let Some(cache) = &self.0.cache else { return self.verify_uncached(token, request) };
+        let presented = Presented::new(token, request);
         let place = cache.place(token.as_bytes());
         if let Some(hit) = place.get()
-            && let Some(answer) = self.verify_cached(&hit)
+            && let Some(answer) = self.verify_cached(&hit, &presented)
         {
             return answer;
         }
-        self.verify_unknown(token, Some(place))
+        self.verify_unknown(token, &presented, Some(place))
     }
 
     /// Verifies a token where none is kept, at least not here.
     #[cold]
-    fn verify_uncached(&self, token: &RawToken<'_>) -> MaybeReady<Result<Claims<C>, Error>> {
+    fn verify_uncached(
+        &self,
+        token: &RawToken<'_>,
+        request: Option<RequestHead<'_>>,
+    ) -> MaybeReady<Result<Claims<C>, Error>> {
         match &self.0.timed {
             Some(timed) => {
                 let began = Instant::now();
-                self.0.watch.time(began, timed.verify_raw(token))
+                self.0.watch.time(began, timed.verify_raw(token, request))
             }
-            None => self.verify_unknown(token, None),
+            None => self.verify_unknown(token, &Presented::new(token, request), None),
         }
     }
 
@@ -343,12 +417,14 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     fn verify_unknown(
         &self,
         token: &RawToken<'_>,
+        presented: &Presented<'_>,
         place: Option<CachePlace<'_, C>>,
     ) -> MaybeReady<Result<Claims<C>, Error>> {
         if place.is_some() {
             self.0.watch.looked_up(CacheLookup::Miss);
         }
-        self.find_engine(token, place).unwrap_or_else(|error| MaybeReady::Ready(Err(error)))
+        self.find_engine(token, presented, place)
+            .unwrap_or_else(|error| MaybeReady::Ready(Err(error)))
     }
 
     /// Verifies a token with the engine of its issuer.
@@ -356,18 +432,19 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     fn find_engine(
         &self,
         token: &RawToken<'_>,
+        presented: &Presented<'_>,
         place: Option<CachePlace<'_, C>>,
     ) -> Result<MaybeReady<Result<Claims<C>, Error>>, Error> {
         let token = token.text()?;
         match &self.0.engines {
             Engines::One(engine) | Engines::ObservedOne(engine) => {
-                self.verify_new(engine, token, place)
+                self.verify_new(engine, token, presented, place)
             }
             Engines::ByIssuer(engines) | Engines::ObservedByIssuer(engines) => {
                 let issuer = engines.issuer_of(token)?;
                 match engines.load(&issuer) {
-                    Some(loaded) => self.verify_new(loaded.engine(), token, place),
-                    None => self.resolve(engines, &issuer, token),
+                    Some(loaded) => self.verify_new(loaded.engine(), token, presented, place),
+                    None => self.resolve(engines, &issuer, token, presented),
                 }
             }
         }
@@ -378,6 +455,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     fn verify_cached(
         &self,
         hit: &Hit<'_, CachedToken<C>>,
+        presented: &Presented<'_>,
     ) -> Option<MaybeReady<Result<Claims<C>, Error>>> {
         let cached = hit.value()?;
         let loaded = self.engine_of(cached);
@@ -387,7 +465,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
             hit.remove();
             return None;
         };
-        let answer = engine.verify_cached(cached)?;
+        let answer = engine.verify_cached(cached, presented)?;
         match &answer {
             MaybeReady::Ready(Err(_)) if engine.is_over(cached) => hit.remove(),
             MaybeReady::Ready(Err(_)) => {}
@@ -402,24 +480,25 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         &self,
         engine: &Arc<Engine<C>>,
         token: &str,
+        presented: &Presented<'_>,
         place: Option<CachePlace<'_, C>>,
     ) -> Result<MaybeReady<Result<Claims<C>, Error>>, Error> {
         let (claims, generation) = match engine.verify(token) {
             Ok(verified) => verified,
             Err(Failure::Final(error)) => return Err(error),
             Err(Failure::KeyMissing(missing)) => {
-                return Ok(KeyLookup::new(missing).begin(engine, token));
+                return Ok(KeyLookup::new(missing).begin(engine, token, presented));
             }
         };
         let Some(place) = place.filter(|_| engine.is_cached) else {
-            return Ok(engine.finish(claims));
+            return Ok(engine.finish(claims, presented));
         };
         let Some(admission) = place.admit() else {
             self.0.watch.looked_up(CacheLookup::Full);
-            return Ok(engine.finish(claims));
+            return Ok(engine.finish(claims, presented));
         };
         let cached = CachedToken::new(&claims, generation, engine.id);
-        let answer = engine.finish(claims);
+        let answer = engine.finish(claims, presented);
         if !matches!(answer, MaybeReady::Ready(Err(_))) {
             let bytes = cached.bytes();
             let kept = place.insert(admission, token, cached, bytes, |old| self.is_over(old));
@@ -477,12 +556,14 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         engines: &Arc<IssuerEngines<C>>,
         issuer: &str,
         token: &str,
+        presented: &Presented<'_>,
     ) -> Result<MaybeReady<Result<Claims<C>, Error>>, Error> {
         let resolving = engines.resolve(issuer, token)?;
         let (verifier, token) = (self.clone(), Zeroizing::new(token.to_owned()));
+        let presented = presented.by_value();
         Ok(MaybeReady::pending(resolving.verify_with(async move |engine| {
             let place = verifier.0.cache.as_ref().map(|cache| cache.place(token.as_bytes()));
-            verifier.verify_new(&engine, &token, place)?.await
+            verifier.verify_new(&engine, &token, &presented.by_ref(), place)?.await
         })))
     }
 }

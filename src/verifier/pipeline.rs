@@ -6,7 +6,7 @@ use std::{any::TypeId, borrow::Cow, sync::Arc};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
-    binding::{Binding, Bindings},
+    binding::{Bindings, Confirmable},
     claims::UnreleasedClaims,
     shadow::{KeptVerdict, Shadow},
     timepiece::Timepiece,
@@ -125,7 +125,7 @@ where
     let checked = check_claims(checks, payload_text(token)?, |raw| {
         checks.check_bound_issuer(raw, bound_issuer)
     })?;
-    let CheckedClaims { within, binding, registered } = checked;
+    let CheckedClaims { within, confirmable, registered } = checked;
     let custom =
         read_custom(&registered).map_err(|error| checks.explain_verified(error, &registered))?;
     let shadow = match &checks.shadow {
@@ -134,13 +134,13 @@ where
     };
     let evidence = signed_by.evidence;
     let time = Timepiece::new(&checks.clock, checks.rules.leeway);
-    Ok(UnreleasedClaims::new(evidence, within, binding, registered, custom, shadow, time))
+    Ok(UnreleasedClaims::new(evidence, within, confirmable, registered, custom, shadow, time))
 }
 
 /// Claims that have passed every check which needs no key. They are not verified.
 pub(super) struct CheckedClaims {
     within: WithinRules,
-    binding: Binding,
+    confirmable: Confirmable,
     pub(super) registered: RegisteredClaims,
 }
 
@@ -158,14 +158,17 @@ pub(super) fn check_claims<E: From<Error>>(
     let within =
         checks.rules.check(&raw, now).map_err(|error| checks.explain_claims(error, &raw, now))?;
     check_issuer(&raw)?;
-    let binding =
+    let confirmable =
         checks.bindings.check(&raw).map_err(|error| checks.explain_claims(error, &raw, now))?;
     let registered = RegisteredClaims::from_raw(&raw, &payload);
     // It borrows the payload, which is moved next.
     drop(raw);
-    let registered = registered.with_payload(payload);
+    let mut registered = registered.with_payload(payload);
+    if checks.bindings.ignored {
+        registered = registered.without_confirmation();
+    }
     checks.check_client(&registered)?;
-    Ok(CheckedClaims { within, binding, registered })
+    Ok(CheckedClaims { within, confirmable, registered })
 }
 
 /// Reads the application's type; none if that is the registered claims, which are there already.

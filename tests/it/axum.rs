@@ -343,13 +343,13 @@ async fn a_rejection_knows_its_request() {
             rejection.content_type().map(|value| value.to_str().unwrap()),
             rejection.scheme(),
             rejection.is_from_cookie(),
-            rejection.challenge(),
+            rejection.challenges().next(),
         );
         // As gRPC has it: 200, with the challenge as metadata.
         let mut response = Response::new(Body::from(facts));
         response
             .headers_mut()
-            .extend(rejection.challenge().map(|challenge| (header::WWW_AUTHENTICATE, challenge)));
+            .extend(rejection.challenges().map(|challenge| (header::WWW_AUTHENTICATE, challenge)));
         response
     }
     let ask_with = async |app: &Router, path, headers: &[(HeaderName, &str)]| {

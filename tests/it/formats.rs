@@ -153,7 +153,7 @@ async fn a_handler_that_refuses_has_the_challenge_of_the_layer() {
                     assert_eq!((response.status().as_u16(), &**response.body()), (403, body));
                     assert_eq!(challenge(&response), Some(&*forbidden("inner")));
                     let rejection = response.extensions().get::<Rejection>().unwrap();
-                    let challenge = rejection.challenge().unwrap();
+                    let challenge = rejection.challenges().next().unwrap();
                     assert_eq!(challenge, forbidden("inner"));
                     assert_eq!(ask(&app, "/claims", Some("alice")).await.status(), 200);
                 }

@@ -1,1 +1,132 @@
 //! DPoP proofs (RFC 9449).
+
+mod builder;
+mod check;
+mod claims;
+mod cors;
+mod header;
+mod htu;
+mod key_cache;
+mod nonces;
+mod public_url;
+#[cfg(test)]
+mod tests;
+mod time;
+
+use std::{fmt, sync::Arc};
+
+use http::HeaderValue;
+
+pub use self::{
+    builder::{DPoPBuilder, DangerousDPoPBuilder},
+    cors::{CORS_ALLOWED_HEADERS, CORS_EXPOSED_HEADERS},
+    nonces::Nonces,
+};
+use self::{check::BoundToken, key_cache::KeyCache, public_url::PublicUrls, time::Window};
+use crate::{
+    alg::AlgorithmSet, digest::Thumbprint, error::Error, maybe_ready::MaybeReady, observe::Outage,
+    proof::ReplayStore, request_head::RequestHead,
+};
+
+/// How the proofs of a token's sender are checked (RFC 9449); cheap to clone.
+///
+/// # Example
+/// ```
+/// use tower_jwt_auth::proof::{DPoP, Nonces};
+///
+/// let dpop = DPoP::optional()
+///     .public_url("https://api.example.com")
+///     .nonces(Nonces::new([7; 32])?)
+///     .build()?;
+/// # Ok::<(), tower_jwt_auth::ConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct DPoP(Arc<Inner>);
+
+struct Inner {
+    required: bool,
+    urls: PublicUrls,
+    algorithms: AlgorithmSet,
+    /// As a challenge has them.
+    algorithm_names: Box<str>,
+    window: Window,
+    store: Option<Arc<dyn ReplayStore>>,
+    nonces: Option<Nonces>,
+    service_name: Option<Box<str>>,
+    keys: KeyCache,
+    outage: Outage,
+}
+
+impl DPoP {
+    /// Accepts tokens that are bound to a key with a proof of that key, and tokens that are not bound
+    /// as before. A bound token without its proof is refused, and so is a proof that is not valid.
+    pub fn optional() -> DPoPBuilder {
+        DPoPBuilder::new(false)
+    }
+
+    /// Accepts only tokens that are bound to a key, with a proof of that key.
+    pub fn required() -> DPoPBuilder {
+        DPoPBuilder::new(true)
+    }
+
+    /// Whether every token must be bound.
+    pub(crate) fn is_required(&self) -> bool {
+        self.0.required
+    }
+
+    /// The algorithms of proofs, as the parameter `algs` of a challenge has them (RFC 9449 §7.1).
+    pub(crate) fn algorithms(&self) -> &str {
+        &self.0.algorithm_names
+    }
+
+    /// Checks the proof of a request for a token that is bound to the key `jkt`. The token must have
+    /// passed its own checks.
+    pub(crate) fn check(
+        &self,
+        request: RequestHead<'_>,
+        token: &str,
+        jkt: &Thumbprint,
+        now: i64,
+    ) -> MaybeReady<Result<(), Error>> {
+        let token = BoundToken { text: token, jkt };
+        match check::check(&self.0, request, Some(token), now) {
+            MaybeReady::Ready(answer) => MaybeReady::Ready(answer.map(drop)),
+            MaybeReady::Pending(answer) => {
+                MaybeReady::pending(async move { answer.await.map(drop) })
+            }
+        }
+    }
+
+    /// Checks the proof of a request that wants a token, and gives the key that the token is to be
+    /// bound to (RFC 9449 §5).
+    pub(crate) fn check_without_token(
+        &self,
+        request: RequestHead<'_>,
+        now: i64,
+    ) -> MaybeReady<Result<Thumbprint, Error>> {
+        check::check(&self.0, request, None, now)
+    }
+
+    /// The nonce that the answer to a request brings, because that of its proof, which was accepted, is
+    /// soon too old (RFC 9449 §8.2).
+    pub(crate) fn fresh_nonce(&self, request: RequestHead<'_>, now: i64) -> Option<HeaderValue> {
+        let nonces = self.0.nonces.as_ref()?;
+        let used = check::nonce_of(&self.0, request, now)?;
+        used.is_old.then(|| nonces.header(now)).flatten()
+    }
+}
+
+impl fmt::Debug for DPoP {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DPoP")
+            .field("required", &self.0.required)
+            .field("public_urls", &self.0.urls)
+            .field("algorithms", &self.0.algorithms)
+            .field("window", &self.0.window)
+            .field("replay_store", &self.0.store.is_some())
+            .field("nonces", &self.0.nonces)
+            .field("service_name", &self.0.service_name)
+            .field("keys", &self.0.keys)
+            .finish()
+    }
+}

@@ -13,7 +13,8 @@ use crate::{
     error::ConfigError,
     maybe_ready::MaybeReady,
     observe::{Observer, Observers},
-    verifier::{Cache, Verifier, limits::check_token_len},
+    proof::{DPoP, MutualTls},
+    verifier::{Cache, Proofs, Verifier, limits::check_token_len},
 };
 
 /// Builds [`Issuers`], which can be resolved on demand.
@@ -36,6 +37,7 @@ pub struct IssuersBuilder<C> {
     cache: Cache,
     log_unverified: bool,
     observers: Observers,
+    proofs: Proofs,
 }
 
 impl<C> IssuersBuilder<C> {
@@ -49,6 +51,7 @@ impl<C> IssuersBuilder<C> {
             cache: Cache::default(),
             log_unverified: false,
             observers: Observers::default(),
+            proofs: Proofs::default(),
         }
     }
 
@@ -168,6 +171,23 @@ impl<C> IssuersBuilder<C> {
         self
     }
 
+    /// Accepts DPoP for the tokens of all issuers whose verifiers do not have their own; see
+    /// [`VerifierBuilder::dpop`](crate::verifier::VerifierBuilder::dpop). The layer asks for a proof
+    /// and takes `Authorization: DPoP` only if it is set here. Default: tokens that are bound to a
+    /// key are refused.
+    pub fn dpop(mut self, dpop: DPoP) -> Self {
+        self.proofs.dpop = Some(dpop);
+        self
+    }
+
+    /// Accepts client certificates for the tokens of all issuers whose verifiers do not have their own;
+    /// see [`VerifierBuilder::mutual_tls`](crate::verifier::VerifierBuilder::mutual_tls). Default:
+    /// tokens that are bound to a certificate are refused.
+    pub fn mutual_tls(mut self, mutual_tls: MutualTls) -> Self {
+        self.proofs.mutual_tls = Some(mutual_tls);
+        self
+    }
+
     /// Adds an observer of the decisions on all tokens, and of the keys of all issuers; see
     /// [`observe`](crate::observe). Give it here, and not to the verifiers of a
     /// [resolver](Self::resolve): then their keys are reported under the pattern that their issuer
@@ -186,7 +206,8 @@ impl<C: Send + Sync + 'static> IssuersBuilder<C> {
     /// Returns an error if a pattern is malformed, or a number is out of range.
     pub fn build(self) -> Result<Issuers<C>, ConfigError> {
         let Self { resolver, known, limits, max_token_len, clock, cache, .. } = self;
-        let (log_unverified, observers) = (self.log_unverified, self.observers);
+        let (log_unverified, observers, proofs) =
+            (self.log_unverified, self.observers, self.proofs);
         let mut resolver = resolver?;
         match &resolver {
             Some(resolver) if resolver.allows_none() => {
@@ -214,7 +235,7 @@ impl<C: Send + Sync + 'static> IssuersBuilder<C> {
             (resolver.known, resolver.limits) = (known, limits);
             resolver.observers = observers.clone();
         }
-        let engines = IssuerEngines::new(resolver, max_token_len, clock, log_unverified);
+        let engines = IssuerEngines::new(resolver, max_token_len, clock, log_unverified, proofs);
         Ok(Issuers::with(engines, cache, observers))
     }
 }
@@ -224,7 +245,7 @@ impl<C: Send + Sync + 'static> Issuers<C> {
     #[must_use]
     pub fn new() -> Self {
         let IssuersBuilder { max_token_len, clock, cache, .. } = IssuersBuilder::<C>::new();
-        let engines = IssuerEngines::new(None, max_token_len, clock, false);
+        let engines = IssuerEngines::new(None, max_token_len, clock, false, Proofs::default());
         Self::with(engines, cache, Observers::default())
     }
 }

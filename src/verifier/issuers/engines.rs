@@ -17,7 +17,7 @@ use crate::{
     runtime::runtime_with_timer,
     shown::shown,
     token::Compact,
-    verifier::{engine::Engine, pipeline},
+    verifier::{binding::Proofs, engine::Engine, pipeline},
 };
 
 /// The engines of several issuers.
@@ -28,6 +28,8 @@ pub(in crate::verifier) struct IssuerEngines<C> {
     clock: Box<dyn Clock>,
     /// Shows issuers of tokens that nobody has verified in events.
     log_unverified: bool,
+    /// The proofs that engines check which have none of their own.
+    proofs: Proofs,
 }
 
 impl<C> IssuerEngines<C> {
@@ -37,13 +39,27 @@ impl<C> IssuerEngines<C> {
         max_token_len: usize,
         clock: Box<dyn Clock>,
         log_unverified: bool,
+        proofs: Proofs,
     ) -> Self {
-        Self { table: Table::new(), resolver, max_token_len, clock, log_unverified }
+        Self { table: Table::new(), resolver, max_token_len, clock, log_unverified, proofs }
     }
 
     /// Adds an engine for these issuers, in place of those that they have.
     pub(super) fn add(&self, issuers: &[Arc<str>], engine: &Arc<Engine<C>>) {
+        self.lend_proofs(engine);
         self.table.add(issuers, engine);
+    }
+
+    /// Has an engine check these proofs, unless it has its own.
+    fn lend_proofs(&self, engine: &Engine<C>) {
+        if !self.proofs.are_none() {
+            engine.checks.bindings.inherit(&self.proofs);
+        }
+    }
+
+    /// The proofs that are the same for all issuers.
+    pub(in crate::verifier) fn proofs(&self) -> Option<&Proofs> {
+        Some(&self.proofs).filter(|proofs| !proofs.are_none())
     }
 
     /// Removes an issuer, and says whether it was there. The resolver may be asked for it again.
@@ -94,7 +110,7 @@ impl<C> IssuerEngines<C> {
         unknown_issuer().with_detail(Detail { seen, ..Detail::default() })
     }
 
-    fn now(&self) -> i64 {
+    pub(in crate::verifier) fn now(&self) -> i64 {
         unix_seconds(self.clock.now())
     }
 }
@@ -178,6 +194,9 @@ impl<C: Send + Sync + 'static> RunningResolution<C> {
     async fn run(self) {
         let Some(resolver) = &self.engines.resolver else { return };
         let resolution = resolver.resolve(&self.issuer).await;
+        if let Ok(engine) = &resolution {
+            self.engines.lend_proofs(engine);
+        }
         self.keep(resolver, &resolution);
         self.result.send_replace(Some(resolution));
     }

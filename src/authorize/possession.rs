@@ -1,0 +1,37 @@
+//! A policy for tokens that are bound to their sender.
+
+use super::policy::Policy;
+use crate::{
+    error::{Error, ErrorKind},
+    verifier::Claims,
+};
+
+/// Requires a token that is bound to its sender, by a key (RFC 9449) or by a client certificate (RFC
+/// 8705); made by [`sender_constrained`].
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct SenderConstrained;
+
+/// Requires a token that is bound to its sender, by a key (RFC 9449) or by a client certificate (RFC
+/// 8705). Use it for a few routes of a service that accepts bearer tokens, too. A bearer token is
+/// answered 401 `invalid_token`: the client needs another one.
+///
+/// # Example
+/// ```
+/// use tower_jwt_auth::{RequireLayer, authorize::sender_constrained};
+///
+/// let layer = RequireLayer::new(sender_constrained());
+/// ```
+#[must_use]
+pub fn sender_constrained() -> SenderConstrained {
+    SenderConstrained
+}
+
+impl<C> Policy<C> for SenderConstrained {
+    fn authorize(&self, claims: &Claims<C>) -> Result<(), Error> {
+        match claims.proof_of_possession().is_none() {
+            true => Err(Error::new(ErrorKind::NotSenderConstrained)),
+            false => Ok(()),
+        }
+    }
+}

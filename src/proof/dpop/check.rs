@@ -1,0 +1,183 @@
+//! The checks of RFC 9449 §4.3, in the order of their cost; the replay store comes last, so that a
+//! proof that fails another check is not spent.
+
+use std::sync::Arc;
+
+use http::HeaderName;
+
+use super::{Inner, claims::ProofClaims, header, key_cache::Name, nonces::Accepted, time};
+use crate::{
+    digest::Thumbprint,
+    error::{Error, ErrorKind, ProofFault, StoreError},
+    keys::{Authentic, ProofKey},
+    maybe_ready::MaybeReady,
+    proof::{Insertion, PresentedProof},
+    request_head::RequestHead,
+    token::{Compact, DecodeBuf},
+};
+
+/// The token that a proof is for.
+#[derive(Clone, Copy)]
+pub(super) struct BoundToken<'a> {
+    pub(super) text: &'a str,
+    pub(super) jkt: &'a Thumbprint,
+}
+
+/// Checks the proof of a request, and gives the thumbprint of its key.
+pub(super) fn check(
+    dpop: &Arc<Inner>,
+    request: RequestHead<'_>,
+    token: Option<BoundToken<'_>>,
+    now: i64,
+) -> MaybeReady<Result<Thumbprint, Error>> {
+    match check_but_replay(dpop, request, token, now) {
+        Ok(proof) => spend(dpop, proof),
+        Err(error) => MaybeReady::Ready(Err(error)),
+    }
+}
+
+/// What the nonce of the request's proof is worth. Only for a proof that was accepted.
+pub(super) fn nonce_of(dpop: &Inner, request: RequestHead<'_>, now: i64) -> Option<Accepted> {
+    let nonces = dpop.nonces.as_ref()?;
+    let payload = Compact::parse(proof_text(request).ok()?, LONGEST).ok()?.payload().ok()?;
+    nonces.check(&ProofClaims::parse(&payload).ok()?.nonce?, now)
+}
+
+fn check_but_replay(
+    dpop: &Inner,
+    request: RequestHead<'_>,
+    token: Option<BoundToken<'_>>,
+    now: i64,
+) -> Result<PresentedProof, Error> {
+    let proof = Compact::parse(proof_text(request)?, LONGEST).map_err(|error| {
+        refused(match error.kind() {
+            ErrorKind::Unsigned => ProofFault::Algorithm,
+            _ => ProofFault::Malformed,
+        })
+    })?;
+    let payload = proof.payload().map_err(|_| refused(ProofFault::Malformed))?;
+    let read = || {
+        let bytes = proof.header_bytes().map_err(|_| refused(ProofFault::Malformed))?;
+        header::key_of(&bytes, dpop.algorithms).map_err(refused)
+    };
+    dpop.keys.with(&Name::of(proof.header_text()), read, |key| {
+        if token.is_some_and(|token| !token.jkt.is(key.thumbprint())) {
+            return Err(refused(ProofFault::OtherKey));
+        }
+        let authentic = authentic(proof, key).map_err(refused)?;
+        let claims = ProofClaims::parse(&payload).map_err(refused)?;
+        let expires_at = check_claims(dpop, &authentic, &claims, request, token, now)?;
+        let id = id_of(key.thumbprint(), &claims.jti, dpop.service_name.as_deref());
+        Ok(PresentedProof { key: *key.thumbprint(), id, now, expires_at })
+    })
+}
+
+/// The only value of the only header `DPoP`.
+fn proof_text(request: RequestHead<'_>) -> Result<&str, Error> {
+    let mut proofs = request.headers().get_all(HeaderName::from_static("dpop")).iter();
+    let proof = proofs.next().ok_or_else(|| refused(ProofFault::Missing))?;
+    if proofs.next().is_some() || proof.as_bytes().contains(&b',') {
+        return Err(refused(ProofFault::Several));
+    }
+    proof.to_str().map_err(|_| refused(ProofFault::Malformed))
+}
+
+fn authentic(proof: Compact<'_>, key: &ProofKey) -> Result<Authentic, ProofFault> {
+    let mut buf = DecodeBuf::new();
+    let signature = proof.signature(&mut buf).map_err(|_| ProofFault::Malformed)?;
+    key.verify(proof.signing_input(), signature).ok_or(ProofFault::Signature)
+}
+
+/// Checks the claims of a proof whose signature is valid, and gives the time at which it stops being
+/// accepted.
+fn check_claims(
+    dpop: &Inner,
+    _: &Authentic,
+    claims: &ProofClaims<'_>,
+    request: RequestHead<'_>,
+    token: Option<BoundToken<'_>>,
+    now: i64,
+) -> Result<i64, Error> {
+    if *claims.htm != *request.method().as_str() {
+        return Err(refused(ProofFault::Method));
+    }
+    if !dpop.urls.has(&claims.htu, request) {
+        return Err(refused(ProofFault::Uri));
+    }
+    if let Some(token) = token {
+        let ath = claims.ath.as_ref().ok_or_else(|| refused(ProofFault::Claim("ath")))?;
+        let hash = Thumbprint::of(&[token.text.as_bytes()]);
+        if !Thumbprint::from_base64url(ath).is_some_and(|ath| ath.is(&hash)) {
+            return Err(refused(ProofFault::AccessToken));
+        }
+    }
+    time::check_validity(claims, dpop.window, now).map_err(refused)?;
+    let Some(nonces) = &dpop.nonces else {
+        return dpop.window.check(claims.iat, now).map_err(refused);
+    };
+    let by_iat = match nonces.accepts_any_client_clock() {
+        true => None,
+        false => Some(dpop.window.check(claims.iat, now).map_err(refused)?),
+    };
+    let nonce = claims.nonce.as_ref().and_then(|nonce| nonces.check(nonce, now));
+    let nonce = nonce.ok_or_else(|| new_nonce(nonces.make(now)))?;
+    Ok(by_iat.unwrap_or(dpop.window.after_nonce(nonce.until)))
+}
+
+/// The name of a proof in the store. The key comes first: the `jti` of another key is another name. The
+/// bytes behind it keep proofs with and without the name of a service apart.
+fn id_of(key: &Thumbprint, jti: &str, service: Option<&str>) -> Thumbprint {
+    match service {
+        None => Thumbprint::of(&[key.as_bytes(), b"\0", jti.as_bytes()]),
+        Some(name) => {
+            let length = (name.len() as u64).to_be_bytes();
+            Thumbprint::of(&[key.as_bytes(), b"\x01", &length, name.as_bytes(), jti.as_bytes()])
+        }
+    }
+}
+
+/// Asks the store, if there is one.
+fn spend(dpop: &Arc<Inner>, proof: PresentedProof) -> MaybeReady<Result<Thumbprint, Error>> {
+    let Some(store) = &dpop.store else { return MaybeReady::Ready(Ok(proof.key)) };
+    match store.insert(proof) {
+        MaybeReady::Ready(answer) => MaybeReady::Ready(verdict(dpop, proof, answer)),
+        MaybeReady::Pending(answer) => {
+            let dpop = Arc::clone(dpop);
+            MaybeReady::pending(async move { verdict(&dpop, proof, answer.await) })
+        }
+    }
+}
+
+fn verdict(
+    dpop: &Inner,
+    proof: PresentedProof,
+    answer: Result<Insertion, StoreError>,
+) -> Result<Thumbprint, Error> {
+    let answer = answer.and_then(|insertion| match insertion {
+        Insertion::Full { retry_after } => Err(StoreError::from(Error::with_source(
+            ErrorKind::Unavailable { retry_after },
+            "the replay store has no room for another live proof",
+        ))),
+        insertion => Ok(insertion),
+    });
+    match dpop.outage.record("DPoP replay store", answer)? {
+        Insertion::Inserted => Ok(proof.key),
+        Insertion::TooManyOfKey { retry_after } => {
+            Err(Error::new(ErrorKind::TooManyProofs { retry_after }))
+        }
+        Insertion::Replayed | Insertion::Full { .. } => Err(refused(ProofFault::Replayed)),
+    }
+}
+
+#[cold]
+fn refused(fault: ProofFault) -> Error {
+    Error::new(ErrorKind::DpopProof(fault))
+}
+
+#[cold]
+fn new_nonce(nonce: Box<str>) -> Error {
+    Error::new(ErrorKind::DpopNonce { nonce })
+}
+
+/// Far above a proof with an RSA key of 4096 bits, in bytes.
+pub(super) const LONGEST: usize = 4096;
