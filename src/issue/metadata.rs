@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use tower_service::Service;
 
 use super::{access::TokenIssuer, body::Body, document::Document};
-use crate::{csrf::Origin, error::ConfigError, proof::DPoP};
+use crate::{alg::Algorithm, csrf::Origin, error::ConfigError};
 
 /// Answers `GET` and `HEAD` with the metadata of an issuer, so that verifiers find its keys by
 /// discovery; made by [`TokenIssuer::metadata_service`].
@@ -53,7 +53,7 @@ pub struct MetadataServiceBuilder {
     grant_types: Vec<String>,
     auth_methods: Vec<String>,
     acr_values: Vec<String>,
-    dpop_algorithms: Option<String>,
+    dpop_algorithms: Vec<&'static str>,
     members: Map<String, Value>,
     error: Option<ConfigError>,
 }
@@ -99,7 +99,7 @@ impl TokenIssuer {
             grant_types: Vec::new(),
             auth_methods: Vec::new(),
             acr_values: Vec::new(),
-            dpop_algorithms: None,
+            dpop_algorithms: Vec::new(),
             members: Map::new(),
             error: None,
         }
@@ -143,11 +143,11 @@ impl MetadataServiceBuilder {
         self
     }
 
-    /// Names the algorithms of the proofs that this issuer accepts where it gives tokens:
-    /// `dpop_signing_alg_values_supported` (RFC 9449 §5.1). Give it the one of
-    /// [`SessionsBuilder::dpop`](crate::sessions::SessionsBuilder::dpop). Default: none.
-    pub fn dpop(mut self, dpop: &DPoP) -> Self {
-        self.dpop_algorithms = Some(dpop.algorithms().to_owned());
+    /// Sets the algorithms of the proofs that this issuer accepts where it gives tokens:
+    /// `dpop_signing_alg_values_supported` (RFC 9449 §5.1). They are those of
+    /// [`DPoPBuilder::algorithms`](crate::proof::DPoPBuilder::algorithms). Default: none.
+    pub fn dpop_algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
+        self.dpop_algorithms = algorithms.into_iter().map(Algorithm::name).collect();
         self
     }
 
@@ -225,14 +225,13 @@ impl MetadataServiceBuilder {
             ));
         }
         members.insert("acr_values_supported".into(), self.acr_values.into());
-        let algorithms: Vec<_> =
-            self.dpop_algorithms.iter().flat_map(|all| all.split(' ')).collect();
-        members.insert("dpop_signing_alg_values_supported".into(), json!(algorithms));
+        let algorithms = "dpop_signing_alg_values_supported";
+        members.insert(algorithms.into(), self.dpop_algorithms.into());
         if self.members.keys().any(|name| OF_METHODS.contains(&&**name)) {
             return Err(ConfigError::Conflict(
                 "`.member(…)` has a name that has a method of its own: `issuer` of the issuer, \
                  `jwks_uri`, `token_endpoint`, `grant_type`, `token_endpoint_auth_method`, \
-                 `acr_value`, `dpop`",
+                 `acr_value`, `dpop_algorithms`",
             ));
         }
         // RFC 8414 §2 requires it, and §3.2 forbids an empty array. Without an authorization

@@ -23,14 +23,8 @@ async fn document(builder: MetadataServiceBuilder) -> Value {
 #[tokio::test]
 async fn it_names_the_logins_and_the_proofs_that_are_accepted() {
     let issuer = named("https://login.example.com");
-    let dpop = tower_jwt_auth::proof::DPoP::optional()
-        .public_url("https://login.example.com")
-        .algorithms([Algorithm::ES256, Algorithm::PS256])
-        .dangerous()
-        .replay_protection_elsewhere()
-        .build()
-        .unwrap();
-    let builder = issuer.metadata_service().acr_value("phrh").acr_value("phr").dpop(&dpop);
+    let builder = issuer.metadata_service().acr_value("phrh").acr_value("phr");
+    let builder = builder.dpop_algorithms([Algorithm::ES256, Algorithm::PS256]);
     let document = document(builder).await;
     // RFC 9470 §7 and RFC 9449 §5.1.
     assert_eq!(document["acr_values_supported"], json!(["phrh", "phr"]));
