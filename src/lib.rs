@@ -42,7 +42,7 @@
 //! | have the claims in my own type | [`VerifierBuilder::claims`] |
 //! | let requests without a token pass | [`JwtAuthLayer::optional`], `Option<Claims>` |
 //! | require scopes, roles or a condition | [`RequireLayer`], [`Authorized`], [`Scopes`], [`Roles`], [`Policy`] |
-//! | require a strong or a recent login | [`StepUp`](authorize::StepUp), [`Amr`](authorize::Amr), [`Sessions::step_up`](sessions::Sessions::step_up) |
+//! | require a strong or a recent login | [`StepUp`](authorize::StepUp), [`Amr`](authorize::Amr) |
 //! | take the token from a cookie, another header, the query or a WebSocket | [`TokenSource`] |
 //! | refuse tokens by a rule of my own | [`VerifierBuilder::rule`], [`VerifierBuilder::async_rule`], [`CachedRule`](verifier::CachedRule) |
 //! | see whom a stricter rule would refuse, before it is enforced | [`VerifierBuilder::shadow`], [`Claims::shadow`] |

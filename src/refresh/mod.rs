@@ -192,7 +192,8 @@ impl RefreshTokens {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::RefreshToken`] if the text is not a token, or its session has ended;
+    /// [`ErrorKind::RefreshToken`] if the text is not a token, or its session has ended, or is bound to
+    /// a key or a certificate: [`Sessions`](crate::sessions::Sessions) check the proof of those;
     /// [`ErrorKind::RefreshTokenReused`] if the token was spent before, which ends its session.
     /// If the store does not answer, the token may have been spent: it can be presented again
     /// within the grace.
@@ -367,7 +368,7 @@ impl RefreshTokens {
     }
 }
 
-/// The token that a rotation gives, or why there is none.
+/// The token that a rotation gives, or the reason of its refusal.
 fn given(rotated: Rotated, presented: &Parts, next: &Parts) -> Result<IssuedToken, Error> {
     let displaced = Vec::new();
     match rotated {

@@ -382,7 +382,7 @@ pub struct Rotation {
     pub(crate) idle: i64,
     /// The new login, if this is a step-up.
     pub(crate) authentication: Option<Box<Authentication>>,
-    /// What the client has proven to have.
+    /// The key and the certificate that the client has proven to have.
     pub(crate) proven: Option<Confirmation>,
 }
 

@@ -172,7 +172,7 @@ impl SessionsBuilder {
             }
         };
         let denylist = self.denylist.unwrap_or_else(|| Arc::new(MemoryDenylist::with_clock(clock)));
-        let mut sources = TokenSources::new();
+        let mut sources = TokenSources::new().with_dpop(self.proofs.dpop.is_some());
         sources.add(self.cookies.source());
         Ok(Sessions(Arc::new(SessionsInner {
             verifier: verifier(&self.issuer, &denylist, &self.observers, &self.proofs).build()?,

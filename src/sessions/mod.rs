@@ -22,8 +22,8 @@
 //!    machine, and with a shared denylist on all machines.
 //! 5. The reuse of a spent refresh token does the same.
 //! 6. With [`dpop`](SessionsBuilder::dpop) or [`mutual_tls`](SessionsBuilder::mutual_tls), the session
-//!    of a client that is not a browser is bound to its key or to its certificate. Whoever has only
-//!    the refresh token can neither use the session nor end it.
+//!    of a client that is not a browser is bound to its key or to its certificate. A client that
+//!    has only the refresh token can neither use the session nor end it.
 //! 7. Every answer is `Cache-Control: no-store`; a refusal is `application/problem+json`.
 //!
 //! # Example: a whole service
@@ -270,8 +270,8 @@ impl Sessions {
     ///
     /// See [`RefreshTokens::rotate`]. If the token was reused, the access tokens of its session
     /// are revoked. If the application's [grant](SessionsBuilder::grant) refuses, the session
-    /// ends. The token of a session that is bound to its client is refused, and its session goes
-    /// on: use [`refresh_for_request`](Self::refresh_for_request).
+    /// ends. The token of a session that is bound to its client is refused, and the session does not
+    /// change: use [`refresh_for_request`](Self::refresh_for_request).
     pub async fn refresh(&self, token: &str) -> Result<SessionTokens, Error> {
         self.renew(Renewal { token, login: None, cookies: None, request: None }).await
     }
@@ -282,7 +282,7 @@ impl Sessions {
     /// # Errors
     ///
     /// See [`refresh`](Self::refresh). A request without a proof, or with that of another key, is
-    /// refused, also with a spent token, and the session goes on: [`ErrorKind::DpopProof`],
+    /// refused, also with a spent token, and the session does not change: [`ErrorKind::DpopProof`],
     /// [`ErrorKind::DpopNonce`] or [`ErrorKind::RefreshToken`].
     pub async fn refresh_for_request<'r>(
         &self,

@@ -46,11 +46,11 @@ impl Sessions {
         Ok(login)
     }
 
-    /// What a client proves to have, as far as the session is bound to it. The error is that of the
+    /// Checks that a client has the key and the certificate that the session is bound to. The error is that of the
     /// proof, or `invalid_grant` if the proof is good and of another key.
     ///
-    /// The session does not change, and goes on: whoever has only the token must neither use the
-    /// session nor end it.
+    /// The session does not change: a client that has only the token must neither use the session nor
+    /// end it.
     pub(super) async fn proven(
         &self,
         session: &Session,

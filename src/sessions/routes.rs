@@ -58,8 +58,8 @@ impl Sessions {
     /// | a body that is not complete after 10 s | 408 |
     /// | a token that is spent, unknown, or of a session that has ended | 401 `invalid_grant`, and the cookies are removed |
     /// | a cookie, or a token in a browser's body, not shown to come from the same origin | 403 |
-    /// | the token of a session that is bound to a key, without a good proof | 400 `invalid_dpop_proof` or `use_dpop_nonce` (RFC 9449 §5, §8); the session goes on |
-    /// | the same with a proof by another key, or without the certificate of the session | 401 `invalid_grant`; the session goes on |
+    /// | the token of a session that is bound to a key, without a good proof | 400 `invalid_dpop_proof` or `use_dpop_nonce` (RFC 9449 §5, §8); the session does not change |
+    /// | the same with a proof by another key, or without the certificate of the session | 401 `invalid_grant`; the session does not change |
     /// | a store does not answer, or a step-up was a moment ago | 503: the token may be presented again, within the grace |
     pub fn refresh_service(&self) -> SessionService {
         SessionService { sessions: self.clone(), route: Route::Refresh }
@@ -103,7 +103,7 @@ impl Sessions {
     /// | only an access cookie that is malformed or doubled | 400, the cookies are removed |
     /// | a cookie, not shown to come from the same origin | 403 |
     /// | a body that is not complete after 10 s | 408 |
-    /// | the refresh token of a session that is bound to a key or to a certificate, without a proof | 400 or 401, as at a [refresh](Self::refresh_service): the session goes on |
+    /// | the refresh token of a session that is bound to a key or to a certificate, without a proof | 400 or 401, as at a [refresh](Self::refresh_service); the session does not end |
     /// | a store does not answer | 503: the session may not have ended |
     ///
     /// No cookies are removed if the request says that it comes from another origin.
@@ -232,7 +232,10 @@ impl Sessions {
     {
         let Parts { method, uri, headers, .. } = parts;
         let found = self.0.sources.find(method, uri, headers);
-        let in_header = matches!(&found, Ok(Some(one)) if one.location() == TokenLocation::Other);
+        let in_header = matches!(
+            &found,
+            Ok(Some(one)) if matches!(one.location(), TokenLocation::Other | TokenLocation::DPoP)
+        );
         let body = token_in_body(headers, body, false).await;
         let refresh = self.presented_refresh(parts, body, in_header);
         let access = match found {
@@ -252,7 +255,7 @@ impl Sessions {
             && let TokenStatus::Active(session) | TokenStatus::Spent(session) =
                 self.0.refresh.token_status(&presented.token).await?
         {
-            // Whoever has only the token must not end the session of its client.
+            // A client that has only the token must not end the session of another one.
             self.proven(&session, Some(parts.into())).await?;
             self.end(session.id()).await?;
             if session.jkt().is_some() {
