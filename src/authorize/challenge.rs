@@ -1,10 +1,10 @@
-//! What a challenge asks for, if several policies have something to ask for.
+//! The contents of a challenge for which several policies have something.
 
 use std::{error::Error as _, time::Duration};
 
 use crate::error::{BoxError, Error, ErrorKind};
 
-/// What a login must be like (RFC 9470 §3); see [`ErrorKind::UserAuthentication`].
+/// The login that a challenge asks for (RFC 9470 §3); see [`ErrorKind::UserAuthentication`].
 #[derive(Default)]
 pub(super) struct UserAuthentication {
     pub(super) acr_values: Box<[Box<str>]>,
@@ -19,7 +19,7 @@ impl UserAuthentication {
         Error::with_source(self.into(), reason)
     }
 
-    /// What a refusal asks for that a login can change.
+    /// The part of a refusal that a login can change.
     fn of(kind: &ErrorKind) -> Option<Self> {
         match kind {
             ErrorKind::UserAuthentication { acr_values, max_age, scopes } => Some(Self {
@@ -34,8 +34,8 @@ impl UserAuthentication {
         }
     }
 
-    /// Both together. Of different contexts, those that are in both lists are asked for; if there is
-    /// none, the first ones are.
+    /// Both together. Of different contexts, those that are in both lists are asked for; if they
+    /// share no context, the first ones are.
     fn and(self, other: Self) -> Self {
         let mut acr_values = self.acr_values.to_vec();
         if acr_values.is_empty() {
@@ -78,7 +78,7 @@ pub(super) fn is_for_login(error: &Error) -> bool {
     }
 }
 
-/// What both challenges ask for.
+/// One challenge with the contents of both.
 pub(super) fn both(one: Option<ErrorKind>, other: Option<ErrorKind>) -> Option<ErrorKind> {
     let (one, other) = match (one, other) {
         (Some(one), Some(other)) => (one, other),

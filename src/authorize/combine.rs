@@ -56,7 +56,7 @@ impl<C, A: Policy<C>, B: Policy<C>> Policy<C> for And<A, B> {
             }
             Err(error) => error,
         };
-        // A login is asked for once, with all that it must give. So the second policy is asked,
+        // One challenge names everything that the login must give. So the second policy is asked,
         // too, if one of both asks for a login and the other for nothing that a login cannot give.
         let asks = asks_for_login(first.kind());
         if !is_for_login(&first) || !asks && !steps_up(&self.1.challenge()) {
@@ -95,7 +95,7 @@ impl<C, A: Policy<C>, B: Policy<C>> Policy<C> for Or<A, B> {
     }
 
     fn challenge(&self) -> Option<ErrorKind> {
-        // Nobody can say which of both a token satisfies, so nothing is asked for in its name.
+        // It is not known which of both a token satisfies, so a challenge names neither.
         let steps_up = steps_up(&self.0.challenge()) || steps_up(&self.1.challenge());
         steps_up.then(|| UserAuthentication::default().into())
     }

@@ -20,13 +20,14 @@ pub trait Policy<C> {
     ///
     /// They do not. The kind of the error is
     /// [`ErrorKind::InsufficientScope`](crate::ErrorKind::InsufficientScope) or
-    /// [`ErrorKind::Forbidden`](crate::ErrorKind::Forbidden). Where another login helps, it is
-    /// [`ErrorKind::UserAuthentication`](crate::ErrorKind::UserAuthentication), and where another
-    /// token is needed [`ErrorKind::NotSenderConstrained`](crate::ErrorKind::NotSenderConstrained).
+    /// [`ErrorKind::Forbidden`](crate::ErrorKind::Forbidden). It is
+    /// [`ErrorKind::UserAuthentication`](crate::ErrorKind::UserAuthentication) if another login
+    /// helps, and [`ErrorKind::NotSenderConstrained`](crate::ErrorKind::NotSenderConstrained) if
+    /// another token is needed.
     fn authorize(&self, claims: &Claims<C>) -> Result<(), Error>;
 
-    /// What a challenge names of this policy: the scopes, or what a login must be like. Combined
-    /// policies ask for it.
+    /// The contents of a challenge for this policy: the scopes, or the login. Combined policies make
+    /// one challenge of several.
     #[doc(hidden)]
     fn challenge(&self) -> Option<ErrorKind> {
         None

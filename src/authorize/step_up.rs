@@ -158,7 +158,7 @@ impl StepUp {
         }
     }
 
-    /// What a challenge asks for.
+    /// The login that a challenge asks for.
     fn wanted(&self) -> UserAuthentication {
         let acr_values = match &self.acr {
             Acr::Any => Box::default(),
