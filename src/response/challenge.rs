@@ -127,7 +127,9 @@ impl Written {
                 {
                     write_parameter(&mut text, "scope", &required.join(" "));
                 }
-                step_up::write_parameters(&mut text, kind);
+                for (name, value) in step_up::parameters(kind) {
+                    write_parameter(&mut text, name, &value);
+                }
                 value(text)
             }
         }
@@ -163,7 +165,7 @@ fn with_error(bare: &str, class: Class) -> String {
 
 /// Adds `name="value"`: behind a blank the first one, behind a comma the
 /// others.
-pub(super) fn write_parameter(text: &mut String, name: &str, value: &str) {
+fn write_parameter(text: &mut String, name: &str, value: &str) {
     let comma = if text.contains('=') { "," } else { "" };
     // A string can always be written to.
     let _ = write!(text, "{comma} {name}=\"");

@@ -1,20 +1,18 @@
 //! The parameters of a challenge that asks for another login (RFC 9470 §3).
 
-use super::challenge::write_parameter;
 use crate::error::ErrorKind;
 
-/// Adds `acr_values`, `max_age` and `scope`, as far as they are asked for.
-pub(super) fn write_parameters(text: &mut String, kind: &ErrorKind) {
-    let ErrorKind::UserAuthentication { acr_values, max_age, scopes } = kind else { return };
-    if !acr_values.is_empty() {
-        write_parameter(text, "acr_values", &acr_values.join(" "));
-    }
-    if let Some(max_age) = max_age {
-        write_parameter(text, "max_age", &max_age.as_secs().to_string());
-    }
-    if !scopes.is_empty() {
-        write_parameter(text, "scope", &scopes.join(" "));
-    }
+/// The names and values of `acr_values`, `max_age` and `scope`, as far as they are asked for.
+pub(super) fn parameters(kind: &ErrorKind) -> Vec<(&'static str, String)> {
+    let ErrorKind::UserAuthentication { acr_values, max_age, scopes } = kind else {
+        return Vec::new();
+    };
+    let words = |words: &[Box<str>]| (!words.is_empty()).then(|| words.join(" "));
+    let max_age = max_age.map(|max_age| max_age.as_secs().to_string());
+    [("acr_values", words(acr_values)), ("max_age", max_age), ("scope", words(scopes))]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -24,23 +22,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn f04_parameters_are_quoted_and_in_order() {
-        let written = |acr_values: &[&str], max_age: Option<u64>, scopes: &[&str]| {
+    fn f04_only_what_is_asked_for() {
+        let parameters = |acr_values: &[&str], max_age: Option<u64>, scopes: &[&str]| {
             let boxed = |words: &[&str]| words.iter().map(|word| Box::from(*word)).collect();
-            let mut text = String::from("Bearer error=\"e\"");
-            let kind = ErrorKind::UserAuthentication {
+            parameters(&ErrorKind::UserAuthentication {
                 acr_values: boxed(acr_values),
                 max_age: max_age.map(Duration::from_secs),
                 scopes: boxed(scopes),
-            };
-            write_parameters(&mut text, &kind);
-            text
+            })
         };
-        assert_eq!(
-            written(&["phrh", "a\"b"], Some(300), &["pay", "read"]),
-            r#"Bearer error="e", acr_values="phrh a\"b", max_age="300", scope="pay read""#
-        );
-        assert_eq!(written(&[], Some(0), &[]), r#"Bearer error="e", max_age="0""#);
-        assert_eq!(written(&[], None, &[]), r#"Bearer error="e""#);
+        let all = parameters(&["phrh", "phr"], Some(300), &["pay", "read"]);
+        let expected = [("acr_values", "phrh phr"), ("max_age", "300"), ("scope", "pay read")];
+        assert_eq!(all, expected.map(|(name, value)| (name, value.to_owned())));
+        assert_eq!(parameters(&[], Some(0), &[]), [("max_age", "0".to_owned())]);
+        assert_eq!(parameters(&[], None, &[]), []);
+        assert_eq!(super::parameters(&ErrorKind::Expired), []);
     }
 }

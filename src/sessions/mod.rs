@@ -174,7 +174,7 @@ impl Sessions {
             // Cookies are not bound to a key: a page cannot hash what it cannot read.
             let login = match given {
                 Some(_) => login,
-                None => self.bind(login, request.into()).await?,
+                None => self.0.proofs.bind(login, request.into(), self.0.issuer.now()).await?,
             };
             self.open_for(login, given).await
         };
@@ -184,7 +184,8 @@ impl Sessions {
         };
         let answer = match answer(&tokens, given) {
             Ok(mut answer) => {
-                self.add_nonce(tokens.session(), request, &mut answer);
+                let now = self.0.issuer.now();
+                self.0.proofs.add_nonce(tokens.session(), request, &mut answer, now);
                 answer
             }
             Err(error) => {
@@ -233,7 +234,7 @@ impl Sessions {
         login: Login,
         request: impl Into<RequestHead<'r>>,
     ) -> Result<SessionTokens, Error> {
-        let login = self.bind(login, request.into()).await?;
+        let login = self.0.proofs.bind(login, request.into(), self.0.issuer.now()).await?;
         self.open_for(login, None).await
     }
 
@@ -296,22 +297,23 @@ impl Sessions {
     /// Gives the next tokens of a session.
     async fn renew(&self, renewal: Renewal<'_>) -> Result<SessionTokens, Error> {
         let Renewal { token, login, cookies, request } = renewal;
-        let authentication = login.as_ref().map(|login| login.authentication(self.0.issuer.now()));
+        let now = self.0.issuer.now();
+        let authentication = login.as_ref().map(|login| login.authentication(now));
         // The steps that may fail come first: a token that is spent without an answer may count as
         // stolen when it is presented again.
         let (access, proven) = match self.0.refresh.token_status(token).await? {
             TokenStatus::Unknown => return Err(ErrorKind::RefreshToken.into()),
             TokenStatus::Spent(session) => {
                 // Only the client itself ends its session by a spent token.
-                let proven = self.proven(&session, request).await?;
+                let proven = self.0.proofs.proven(&session, request, now).await?;
                 // Before its family is deleted: if this fails, it can be done again.
                 self.revoke_session(session.id()).await?;
                 (None, proven)
             }
             TokenStatus::Active(mut session) => {
-                let proven = self.proven(&session, request).await?;
+                let proven = self.0.proofs.proven(&session, request, now).await?;
                 if let Some(login) = &login {
-                    step_up::check_subject(login, &session)?;
+                    check_subject(login, &session)?;
                 }
                 if let Some(authentication) = &authentication {
                     session.set_authentication(Authentication::clone(authentication));
@@ -555,6 +557,14 @@ fn verifier(
         builder = builder.mutual_tls(mutual_tls.clone());
     }
     audiences.fold(builder, VerifierBuilder::audience)
+}
+
+/// Whether a login is one of the session's user.
+fn check_subject(login: &Login, session: &Session) -> Result<(), Error> {
+    match login.subject() == session.subject() {
+        true => Ok(()),
+        false => Err(Error::forbidden("a step-up must be of the same subject as its session")),
+    }
 }
 
 /// A refresh token that is to give the next tokens.

@@ -2,7 +2,6 @@
 
 use http::{Response, request::Parts};
 
-use super::Sessions;
 use crate::{
     claims::Confirmation,
     error::{CertificateFault, Error, ErrorKind},
@@ -20,15 +19,16 @@ pub(super) struct BindingProofs {
     pub(super) mutual_tls: Option<MutualTls>,
 }
 
-impl Sessions {
+impl BindingProofs {
     /// Binds a login to what its request proves to have. Without a proof, the login is not bound,
     /// unless it must be.
     pub(super) async fn bind(
         &self,
         mut login: Login,
         request: RequestHead<'_>,
+        now: i64,
     ) -> Result<Login, Error> {
-        let BindingProofs { dpop, mutual_tls } = &self.0.proofs;
+        let Self { dpop, mutual_tls } = self;
         if let Some(mutual_tls) = mutual_tls {
             match mutual_tls.find(request) {
                 Ok(thumbprint) => login = login.x5t_s256(thumbprint),
@@ -40,7 +40,7 @@ impl Sessions {
         if let Some(dpop) = dpop
             && (dpop.is_required() || request.headers().contains_key(DPOP))
         {
-            let thumbprint = dpop.check_without_token(request, self.0.issuer.now()).await?;
+            let thumbprint = dpop.check_without_token(request, now).await?;
             login = login.jkt(thumbprint);
         }
         Ok(login)
@@ -55,11 +55,12 @@ impl Sessions {
         &self,
         session: &Session,
         request: Option<RequestHead<'_>>,
+        now: i64,
     ) -> Result<Option<Confirmation>, Error> {
         let Some(bound) = session.confirmation.as_deref() else { return Ok(None) };
         let refused = |cause: &'static str| Error::with_source(ErrorKind::RefreshToken, cause);
         let request = request.ok_or_else(|| refused(NO_REQUEST))?;
-        let BindingProofs { dpop, mutual_tls } = &self.0.proofs;
+        let Self { dpop, mutual_tls } = self;
         if let Some(expected) = &bound.x5t_s256 {
             let mutual_tls = mutual_tls.as_ref().ok_or_else(|| refused(NO_MUTUAL_TLS))?;
             mutual_tls.check(request, expected).map_err(|fault| {
@@ -71,7 +72,7 @@ impl Sessions {
         }
         if let Some(expected) = &bound.jkt {
             let dpop = dpop.as_ref().ok_or_else(|| refused(NO_DPOP))?;
-            let jkt = dpop.check_without_token(request, self.0.issuer.now()).await?;
+            let jkt = dpop.check_without_token(request, now).await?;
             if !jkt.is(expected) {
                 return Err(refused("the proof is signed by another key than that of the session"));
             }
@@ -86,10 +87,11 @@ impl Sessions {
         session: &Session,
         request: &Parts,
         answer: &mut Response<Body>,
+        now: i64,
     ) {
-        if let Some(dpop) = &self.0.proofs.dpop
+        if let Some(dpop) = &self.dpop
             && session.jkt().is_some()
-            && let Some(nonce) = dpop.fresh_nonce(request.into(), self.0.issuer.now())
+            && let Some(nonce) = dpop.fresh_nonce(request.into(), now)
         {
             answer.headers_mut().insert(DPOP_NONCE, nonce);
         }

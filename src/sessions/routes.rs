@@ -173,7 +173,8 @@ impl Sessions {
         let refreshed = self.renew(Renewal { token, login: None, cookies, request }).await;
         let answered = refreshed.and_then(|tokens| {
             let mut response = answer(&tokens, cookies)?;
-            self.add_nonce(tokens.session(), parts, &mut response);
+            let now = self.0.issuer.now();
+            self.0.proofs.add_nonce(tokens.session(), parts, &mut response, now);
             Ok(response)
         });
         match answered {
@@ -256,7 +257,8 @@ impl Sessions {
                 self.0.refresh.token_status(&presented.token).await?
         {
             // A client that has only the token must not end the session of another one.
-            self.proven(&session, Some(parts.into())).await?;
+            let now = self.0.issuer.now();
+            self.0.proofs.proven(&session, Some(parts.into()), now).await?;
             self.end(session.id()).await?;
             if session.jkt().is_some() {
                 // The proof is spent, and the session's access tokens are revoked.

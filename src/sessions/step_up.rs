@@ -6,12 +6,7 @@ use super::{
     Renewal, SessionTokens, Sessions,
     answer::{answer, refuse},
 };
-use crate::{
-    error::Error,
-    issue::Body,
-    refresh::{Login, Session},
-    request_head::RequestHead,
-};
+use crate::{error::Error, issue::Body, refresh::Login, request_head::RequestHead};
 
 impl Sessions {
     /// Answers a step-up in a browser, after the application has identified the user once more: the
@@ -114,13 +109,5 @@ impl Sessions {
     ) -> Result<SessionTokens, Error> {
         let (login, request) = (Some(login), Some(request.into()));
         self.renew(Renewal { token, login, cookies: None, request }).await
-    }
-}
-
-/// Whether a login is one of the session's user.
-pub(super) fn check_subject(login: &Login, session: &Session) -> Result<(), Error> {
-    match login.subject() == session.subject() {
-        true => Ok(()),
-        false => Err(Error::forbidden("a step-up must be of the same subject as its session")),
     }
 }
