@@ -42,6 +42,7 @@
 //! | have the claims in my own type | [`VerifierBuilder::claims`] |
 //! | let requests without a token pass | [`JwtAuthLayer::optional`], `Option<Claims>` |
 //! | require scopes, roles or a condition | [`RequireLayer`], [`Authorized`], [`Scopes`], [`Roles`], [`Policy`] |
+//! | require a strong or a recent login | [`StepUp`](authorize::StepUp), [`Amr`](authorize::Amr) |
 //! | take the token from a cookie, another header, the query or a WebSocket | [`TokenSource`] |
 //! | refuse tokens by a rule of my own | [`VerifierBuilder::rule`], [`VerifierBuilder::async_rule`], [`CachedRule`](verifier::CachedRule) |
 //! | see whom a stricter rule would refuse, before it is enforced | [`VerifierBuilder::shadow`], [`Claims::shadow`] |
@@ -79,7 +80,7 @@
 //! | [`layer`] | the layers and their services | |
 //! | [`source`] | where the token is read from, and the check against cross-site requests | |
 //! | [`extract`][extract module] | extractors for axum | `axum` |
-//! | [`authorize`] | scopes, roles and conditions | |
+//! | [`authorize`] | scopes, roles, logins and conditions | |
 //! | [`response`] | the answer to a refused request | |
 //! | [`error`] | why a request was refused, and errors of configuration | |
 //! | [`report`] | settings that are legal and unwise | |

@@ -2,12 +2,19 @@
 
 use std::error::Error as _;
 
-use super::policy::Policy;
-use crate::{error::Error, verifier::Claims};
+use super::{
+    challenge::{UserAuthentication, asks_for_login, both, is_for_login, join},
+    policy::Policy,
+};
+use crate::{
+    error::{Error, ErrorKind},
+    verifier::Claims,
+};
 
 /// Combines policies.
 pub trait PolicyExt: Sized {
-    /// Requires both policies. The first that refuses gives the reason.
+    /// Requires both policies. The first that refuses gives the reason. With a
+    /// [step-up](super::StepUp), one challenge names what both of them require.
     fn and<P>(self, other: P) -> And<Self, P> {
         And::new(self, other)
     }
@@ -18,7 +25,8 @@ pub trait PolicyExt: Sized {
         Or::new(self, other)
     }
 
-    /// Requires that this policy refuses.
+    /// Requires that this policy refuses. With a [step-up](super::StepUp) in it, it refuses every
+    /// token.
     fn not(self) -> Not<Self> {
         Not::new(self)
     }
@@ -38,8 +46,33 @@ impl<A, B> And<A, B> {
 
 impl<C, A: Policy<C>, B: Policy<C>> Policy<C> for And<A, B> {
     fn authorize(&self, claims: &Claims<C>) -> Result<(), Error> {
-        self.0.authorize(claims)?;
-        self.1.authorize(claims)
+        let first = match self.0.authorize(claims) {
+            Ok(()) => {
+                let second = self.1.authorize(claims);
+                return second.map_err(|error| {
+                    let kind = Some(error.kind().clone());
+                    join(self.0.challenge(), kind, &[&error]).unwrap_or(error)
+                });
+            }
+            Err(error) => error,
+        };
+        // One challenge names everything that the login must give. So the second policy is asked,
+        // too, if one of both asks for a login and the other for nothing that a login cannot give.
+        let asks = asks_for_login(first.kind());
+        if !is_for_login(&first) || !asks && !steps_up(&self.1.challenge()) {
+            return Err(first);
+        }
+        let second = match self.1.authorize(claims) {
+            Err(second) if !is_for_login(&second) => return Err(if asks { second } else { first }),
+            second => second.err(),
+        };
+        let kinds = (Some(first.kind().clone()), self.1.challenge());
+        let refusals: Vec<_> = [Some(&first), second.as_ref()].into_iter().flatten().collect();
+        Err(join(kinds.0, kinds.1, &refusals).unwrap_or(first))
+    }
+
+    fn challenge(&self) -> Option<ErrorKind> {
+        both(self.0.challenge(), self.1.challenge())
     }
 }
 
@@ -60,6 +93,12 @@ impl<C, A: Policy<C>, B: Policy<C>> Policy<C> for Or<A, B> {
         // One that could not decide may have said yes: `Not` must hear of it.
         Err(if is_no(&first) && !is_no(&second) { second } else { first })
     }
+
+    fn challenge(&self) -> Option<ErrorKind> {
+        // It is not known which of both a token satisfies, so a challenge names neither.
+        let steps_up = steps_up(&self.0.challenge()) || steps_up(&self.1.challenge());
+        steps_up.then(|| UserAuthentication::default().into())
+    }
 }
 
 /// The contrary of a policy; made by [`PolicyExt::not`](PolicyExt::not).
@@ -74,6 +113,13 @@ impl<P> Not<P> {
 
 impl<C, P: Policy<C>> Policy<C> for Not<P> {
     fn authorize(&self, claims: &Claims<C>) -> Result<(), Error> {
+        if steps_up(&self.0.challenge()) {
+            let kind = ErrorKind::Forbidden { policy: "step-up".into() };
+            return Err(Error::with_source(
+                kind,
+                "a step-up is under `not`: no challenge can ask for a weaker login, take it out",
+            ));
+        }
         match self.0.authorize(claims) {
             Ok(()) => Err(Error::forbidden("the contrary of a policy is required")),
             // A policy that could not decide has not said no.
@@ -81,6 +127,15 @@ impl<C, P: Policy<C>> Policy<C> for Not<P> {
             Err(_) => Ok(()),
         }
     }
+
+    fn challenge(&self) -> Option<ErrorKind> {
+        self.0.challenge().filter(asks_for_login)
+    }
+}
+
+/// Whether a policy may ask for a login.
+fn steps_up(challenge: &Option<ErrorKind>) -> bool {
+    challenge.as_ref().is_some_and(asks_for_login)
 }
 
 /// Whether a refusal says no. One with a cause, or of another kind, comes from a

@@ -10,6 +10,8 @@
 //! 3. Scopes and roles are compared byte for byte.
 //! 4. A `scope` or role claim that is neither a string nor an array of strings is answered 403,
 //!    also under `not`.
+//! 5. A login that is too weak or too old is answered 401 with what is required of it ([`StepUp`],
+//!    RFC 9470). Together with a missing scope it is one answer.
 //!
 //! # Example: scopes, roles and a condition
 //! ```
@@ -29,21 +31,26 @@
 //! # check(policy);
 //! ```
 
+mod amr;
+mod challenge;
 mod combine;
 mod lookup;
 mod policy;
 mod possession;
 mod roles;
 mod scopes;
+mod step_up;
 
 #[cfg(feature = "axum")]
 pub(crate) use self::lookup::claims_unless_guest;
 pub(crate) use self::lookup::{claims, refuse};
 pub use self::{
+    amr::Amr,
     combine::{And, Not, Or, PolicyExt},
     policy::Policy,
     possession::{SenderConstrained, sender_constrained},
     roles::{AnyRole, EveryRole, Roles},
     scopes::Scopes,
+    step_up::StepUp,
 };
 pub use crate::request_head::RequestHead;

@@ -1,6 +1,9 @@
 //! The trait of all policies.
 
-use crate::{error::Error, verifier::Claims};
+use crate::{
+    error::{Error, ErrorKind},
+    verifier::Claims,
+};
 
 /// A decision on verified claims.
 ///
@@ -17,9 +20,18 @@ pub trait Policy<C> {
     ///
     /// They do not. The kind of the error is
     /// [`ErrorKind::InsufficientScope`](crate::ErrorKind::InsufficientScope) or
-    /// [`ErrorKind::Forbidden`](crate::ErrorKind::Forbidden), and where another token is needed
-    /// [`ErrorKind::NotSenderConstrained`](crate::ErrorKind::NotSenderConstrained).
+    /// [`ErrorKind::Forbidden`](crate::ErrorKind::Forbidden). It is
+    /// [`ErrorKind::UserAuthentication`](crate::ErrorKind::UserAuthentication) if another login
+    /// helps, and [`ErrorKind::NotSenderConstrained`](crate::ErrorKind::NotSenderConstrained) if
+    /// another token is needed.
     fn authorize(&self, claims: &Claims<C>) -> Result<(), Error>;
+
+    /// The contents of a challenge for this policy: the scopes, or the login. Combined policies make
+    /// one challenge of several.
+    #[doc(hidden)]
+    fn challenge(&self) -> Option<ErrorKind> {
+        None
+    }
 }
 
 impl<C, F: Fn(&Claims<C>) -> bool> Policy<C> for F {

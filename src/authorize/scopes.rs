@@ -52,10 +52,15 @@ impl<C> Policy<C> for Scopes {
             Error::new(kind)
         })
     }
+
+    fn challenge(&self) -> Option<ErrorKind> {
+        let (required, missing) = (self.scopes.clone(), Box::default());
+        Some(ErrorKind::InsufficientScope { required, missing })
+    }
 }
 
-/// The scopes one by one: `"a b"` are two.
-fn words<S: AsRef<str>>(scopes: impl IntoIterator<Item = S>) -> Box<[Box<str>]> {
+/// The words one by one: `"a b"` are two.
+pub(super) fn words<S: AsRef<str>>(scopes: impl IntoIterator<Item = S>) -> Box<[Box<str>]> {
     let mut words = Vec::new();
     for scope in scopes {
         words.extend(scope.as_ref().split(' ').filter(|word| !word.is_empty()).map(Box::from));

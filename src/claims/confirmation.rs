@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::SerializeMap};
 
 use crate::{digest::Thumbprint, json};
 
@@ -13,6 +13,57 @@ pub(crate) struct Confirmation {
     pub(crate) jkt: Option<Thumbprint>,
     /// The client certificate (`x5t#S256`, RFC 8705 §3.1).
     pub(crate) x5t_s256: Option<Thumbprint>,
+}
+
+impl Confirmation {
+    /// A confirmation by these methods; `None` without any.
+    pub(crate) fn new(jkt: Option<Thumbprint>, x5t_s256: Option<Thumbprint>) -> Option<Self> {
+        (jkt.is_some() || x5t_s256.is_some()).then_some(Self { jkt, x5t_s256 })
+    }
+
+    /// Whether a sender who has `proven` this may use what is bound to it. Both methods must hold.
+    pub(crate) fn is_met_by(&self, proven: Option<&Self>) -> bool {
+        let is_met = |bound: Option<Thumbprint>, proven: Option<Thumbprint>| match bound {
+            None => true,
+            Some(bound) => proven.is_some_and(|proven| bound.is(&proven)),
+        };
+        is_met(self.jkt, proven.and_then(|proven| proven.jkt))
+            && is_met(self.x5t_s256, proven.and_then(|proven| proven.x5t_s256))
+    }
+}
+
+impl Serialize for Confirmation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut members = serializer.serialize_map(None)?;
+        for (name, method) in [("jkt", &self.jkt), ("x5t#S256", &self.x5t_s256)] {
+            if let Some(thumbprint) = method {
+                members.serialize_entry(name, &thumbprint.to_string())?;
+            }
+        }
+        members.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Confirmation {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Members {
+            jkt: Option<String>,
+            #[serde(rename = "x5t#S256")]
+            x5t_s256: Option<String>,
+        }
+
+        let members = Members::deserialize(deserializer)?;
+        let read = |text: Option<String>| match text {
+            None => Ok(None),
+            Some(text) => Thumbprint::from_base64url(&text)
+                .map(Some)
+                .ok_or_else(|| D::Error::custom("a thumbprint must be 32 bytes as base64url")),
+        };
+        Self::new(read(members.jkt)?, read(members.x5t_s256)?)
+            .ok_or_else(|| D::Error::custom("a confirmation must have a method"))
+    }
 }
 
 /// The claim `cnf` of a token.

@@ -102,6 +102,27 @@ impl RegisteredClaims {
         ScopeSet { payload: &self.payload, claims: [&self.scope, &self.scp] }
     }
 
+    /// The authentication context of the login (`acr`, RFC 9068 §2.2.1), such as `phr`. `None` if
+    /// the claim is missing or not a string. Each call reads the payload again.
+    #[must_use]
+    pub fn acr(&self) -> Option<String> {
+        self.get("acr")
+    }
+
+    /// The methods of the login (`amr`, RFC 8176), such as `pwd` and `otp`. `None` if the claim is
+    /// missing or not an array of strings. Each call reads the payload again.
+    #[must_use]
+    pub fn amr(&self) -> Option<Vec<String>> {
+        self.get("amr")
+    }
+
+    /// The time at which the user logged in (`auth_time`, RFC 9068 §2.2.1). `None` if the claim is
+    /// missing or not a number. Each call reads the payload again.
+    #[must_use]
+    pub fn auth_time(&self) -> Option<NumericDate> {
+        self.get("auth_time")
+    }
+
     /// The claim at `path` as a `T`, or `None` if the token does not have it or it does not fit.
     /// Each call reads the payload again.
     ///
@@ -244,7 +265,8 @@ mod tests {
     fn everything_is_read() {
         let claims = claims(
             r#"{"iss":"i","sub":"s\u0075b","aud":["a","b"],"exp":9,"nbf":1.5,"iat":2,"jti":"j",
-                "client_id":"c","sid":"d","scope":"read  write","scp":["admin"],"x":{"y":[1]}}"#,
+                "client_id":"c","sid":"d","scope":"read  write","scp":["admin"],"x":{"y":[1]},
+                "acr":"phr","amr":["pwd","otp"],"auth_time":1.5}"#,
         );
         assert_eq!(claims.issuer(), Some("i"));
         assert_eq!(claims.subject(), Some("sub"));
@@ -257,6 +279,9 @@ mod tests {
         assert_eq!(claims.session_id(), Some("d"));
         assert_eq!(claims.scopes().iter().collect::<Vec<_>>(), ["read", "write", "admin"]);
         assert!(claims.scopes().contains("admin") && !claims.scopes().contains("adm"));
+        assert_eq!(claims.acr().as_deref(), Some("phr"));
+        assert_eq!(claims.amr().unwrap(), ["pwd", "otp"]);
+        assert_eq!(claims.auth_time().map(NumericDate::floor), Some(1));
         assert_eq!(claims.get::<Vec<u8>>("x.y"), Some(vec![1]));
         // The places stay right when the claims are cloned.
         assert_eq!(claims.clone().subject(), Some("sub"));
@@ -268,6 +293,7 @@ mod tests {
         assert_eq!(claims.issuer(), None);
         assert!(claims.audience().is_empty() && claims.scopes().is_empty());
         assert!(!claims.scopes().is_malformed());
+        assert!(claims.acr().is_none() && claims.amr().is_none() && claims.auth_time().is_none());
     }
 
     #[test]

@@ -13,10 +13,12 @@ use super::{
     signing::SigningKey,
 };
 use crate::{
+    claims::Confirmation,
     clock::{Clock, unix_seconds},
     error::{ConfigError, Error, ErrorKind},
     keys::KeySource,
     random::unique_id,
+    refresh::Authentication,
     rules::seconds,
 };
 
@@ -81,7 +83,9 @@ impl TokenIssuer {
     }
 
     /// Issues an access token (RFC 9068 §2). Its `typ` is `at+jwt`. It has `iss`, `sub`, `aud`,
-    /// `exp`, `iat`, `jti` and `client_id`, and `scope` and `sid` if they were granted.
+    /// `exp`, `iat`, `jti` and `client_id`, and `scope` and `sid` if they were granted. Within
+    /// [`Sessions`](crate::sessions::Sessions), it also has `auth_time`, and `acr`, `amr` and `cnf` if
+    /// the login has them.
     ///
     /// # Errors
     ///
@@ -112,6 +116,8 @@ impl TokenIssuer {
             jti: &token_id,
             scope: grant.scope.as_deref(),
             sid: grant.session_id.as_deref(),
+            login: grant.login.as_ref(),
+            cnf: grant.confirmation.as_ref(),
             own: grant.claims?,
         };
         let payload = serde_json::to_vec(&payload)
@@ -266,6 +272,10 @@ struct Payload<'a> {
     scope: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sid: Option<&'a str>,
+    #[serde(flatten)]
+    login: Option<&'a Authentication>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cnf: Option<&'a Confirmation>,
     #[serde(flatten)]
     own: OwnClaims,
 }

@@ -6,9 +6,10 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::{
+    claims::Confirmation,
     error::{Error, ErrorKind},
     json,
-    refresh::Session,
+    refresh::{Authentication, Session},
 };
 
 /// The contents of an access token that is to be issued.
@@ -20,6 +21,8 @@ pub struct Grant {
     pub(super) scope: Option<String>,
     pub(super) session_id: Option<String>,
     pub(super) lifetime: Option<Duration>,
+    pub(super) login: Option<Authentication>,
+    pub(super) confirmation: Option<Confirmation>,
     pub(super) claims: Result<OwnClaims, Error>,
 }
 
@@ -43,11 +46,16 @@ impl Grant {
             scope: None,
             session_id: None,
             lifetime: None,
+            login: None,
+            confirmation: None,
             claims: Ok(OwnClaims::default()),
         }
     }
 
-    /// A grant with the subject, client, scope and id of a session.
+    /// A grant with the subject, client, scope and id of a session. [`Sessions`] add when and how its
+    /// user has logged in.
+    ///
+    /// [`Sessions`]: crate::sessions::Sessions
     pub fn of_session(session: &Session) -> Self {
         Self {
             client_id: session.client_id().map(str::to_owned),
@@ -79,6 +87,18 @@ impl Grant {
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = Some(lifetime);
         self
+    }
+
+    /// Sets the claims that belong to the session, whatever the application has granted: its id, the
+    /// last login, and what it is bound to.
+    pub(crate) fn within_session(mut self, session: &Session) -> Self {
+        self.login = Some(Authentication {
+            auth_time: session.auth_time(),
+            acr: session.acr().map(str::to_owned),
+            amr: session.amr().to_vec(),
+        });
+        self.confirmation = session.confirmation.as_deref().copied();
+        self.session_id(session.id())
     }
 
     /// Limits the lifetime.
@@ -123,7 +143,7 @@ pub(super) fn refused(reason: impl Into<Cow<'static, str>>) -> Error {
 }
 
 /// The names that the issuer writes, or that have a meaning for a verifier.
-const RESERVED: [&str; 19] = [
+const RESERVED: [&str; 22] = [
     "iss",
     "sub",
     "aud",
@@ -136,6 +156,9 @@ const RESERVED: [&str; 19] = [
     "scp",
     "sid",
     "cnf",
+    "acr",
+    "amr",
+    "auth_time",
     "azp",
     "cid",
     "appid",

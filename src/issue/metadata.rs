@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use tower_service::Service;
 
 use super::{access::TokenIssuer, body::Body, document::Document};
-use crate::{csrf::Origin, error::ConfigError};
+use crate::{alg::Algorithm, csrf::Origin, error::ConfigError};
 
 /// Answers `GET` and `HEAD` with the metadata of an issuer, so that verifiers find its keys by
 /// discovery; made by [`TokenIssuer::metadata_service`].
@@ -52,6 +52,8 @@ pub struct MetadataServiceBuilder {
     token_endpoint: Option<String>,
     grant_types: Vec<String>,
     auth_methods: Vec<String>,
+    acr_values: Vec<String>,
+    dpop_algorithms: Vec<&'static str>,
     members: Map<String, Value>,
     error: Option<ConfigError>,
 }
@@ -96,6 +98,8 @@ impl TokenIssuer {
             token_endpoint: None,
             grant_types: Vec::new(),
             auth_methods: Vec::new(),
+            acr_values: Vec::new(),
+            dpop_algorithms: Vec::new(),
             members: Map::new(),
             error: None,
         }
@@ -129,6 +133,21 @@ impl MetadataServiceBuilder {
     /// clients assume `client_secret_basic` (RFC 8414 §2).
     pub fn token_endpoint_auth_method(mut self, name: impl Into<String>) -> Self {
         self.auth_methods.push(name.into());
+        self
+    }
+
+    /// Adds an authentication context that a login of this issuer may have, such as `phr`:
+    /// `acr_values_supported` (RFC 9470 §7).
+    pub fn acr_value(mut self, acr: impl Into<String>) -> Self {
+        self.acr_values.push(acr.into());
+        self
+    }
+
+    /// Sets the algorithms of the proofs that this issuer accepts where it gives tokens:
+    /// `dpop_signing_alg_values_supported` (RFC 9449 §5.1). They are those of
+    /// [`DPoPBuilder::algorithms`](crate::proof::DPoPBuilder::algorithms). Default: none.
+    pub fn dpop_algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
+        self.dpop_algorithms = algorithms.into_iter().map(Algorithm::name).collect();
         self
     }
 
@@ -205,10 +224,14 @@ impl MetadataServiceBuilder {
                 "`token_endpoint_auth_method` needs `.token_endpoint(…)`",
             ));
         }
+        members.insert("acr_values_supported".into(), self.acr_values.into());
+        let algorithms = "dpop_signing_alg_values_supported";
+        members.insert(algorithms.into(), self.dpop_algorithms.into());
         if self.members.keys().any(|name| OF_METHODS.contains(&&**name)) {
             return Err(ConfigError::Conflict(
                 "`.member(…)` has a name that has a method of its own: `issuer` of the issuer, \
-                 `jwks_uri`, `token_endpoint`, `grant_type`, `token_endpoint_auth_method`",
+                 `jwks_uri`, `token_endpoint`, `grant_type`, `token_endpoint_auth_method`, \
+                 `acr_value`, `dpop_algorithms`",
             ));
         }
         // RFC 8414 §2 requires it, and §3.2 forbids an empty array. Without an authorization
@@ -314,10 +337,12 @@ pub(crate) fn is_dot_segment(segment: &str) -> bool {
     matches!(&*segment.replace("%2e", ".").replace("%2E", "."), "." | "..")
 }
 
-const OF_METHODS: [&str; 5] = [
+const OF_METHODS: [&str; 7] = [
     "issuer",
     "jwks_uri",
     "token_endpoint",
     "grant_types_supported",
     "token_endpoint_auth_methods_supported",
+    "acr_values_supported",
+    "dpop_signing_alg_values_supported",
 ];

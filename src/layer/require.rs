@@ -6,6 +6,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use http::{Request, Response};
@@ -14,7 +15,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::{
-    authorize::{self, Policy, RequestHead, Scopes},
+    authorize::{self, Policy, RequestHead, Scopes, StepUp},
     claims::RegisteredClaims,
     error::Error,
     response::{DefaultRespond, Rejection, Respond, without_format},
@@ -22,7 +23,7 @@ use crate::{
 };
 
 /// Lets requests pass whose claims satisfy a [`Policy`]; the others are
-/// answered 403, and 401 where there are no claims.
+/// answered 403, and 401 where there are no claims or where a [`StepUp`] asks for another login.
 ///
 /// It must be inside a [`JwtAuthLayer`](super::JwtAuthLayer), in axum usually as a
 /// `route_layer`. Without one, the answer is 500.
@@ -86,6 +87,18 @@ impl RequireLayer {
     /// Requires all of these scopes.
     pub fn scopes<S: AsRef<str>>(scopes: impl IntoIterator<Item = S>) -> Self {
         Self::new(Scopes::all_of(scopes))
+    }
+
+    /// Requires a login in one of these authentication contexts (`acr`), in the order in which you
+    /// prefer them; see [`StepUp::acr`].
+    pub fn acr<S: AsRef<str>>(values: impl IntoIterator<Item = S>) -> Self {
+        Self::new(StepUp::acr(values))
+    }
+
+    /// Requires a login (`auth_time`) that is at most so long ago, in whole seconds; see
+    /// [`StepUp::login_within`].
+    pub fn max_age(max_age: Duration) -> Self {
+        Self::new(StepUp::login_within(max_age))
     }
 }
 

@@ -5,7 +5,7 @@
 -- KEYS: the index of the subject.
 -- ARGV: the beginning of the keys of families, the number of sessions that may stay, now, the
 --       seconds for which a session is given away.
--- Gives three values for each session.
+-- Gives four values for each session.
 local stay, named = tonumber(ARGV[2]), {}
 if redis.call('ZCARD', KEYS[1]) <= stay and redis.call('ZCOUNT', KEYS[1], '-inf', '(0') == 0 then
   return named
@@ -15,8 +15,8 @@ local found = redis.call('ZREVRANGE', KEYS[1], 0, -1, 'WITHSCORES')
 for at = 1, #found, 2 do
   local id, score = found[at], tonumber(found[at + 1])
   local key = ARGV[1] .. id
-  local session, ends, idle, refreshed =
-    unpack(redis.call('HMGET', key, 'session', 'ends', 'idle', 'refreshed'))
+  local session, ends, idle, refreshed, login =
+    unpack(redis.call('HMGET', key, 'session', 'ends', 'idle', 'refreshed', 'login'))
   if not session or at_most(ends, ARGV[3]) or at_most(idle, ARGV[3]) then
     redis.call('DEL', key)
     redis.call('ZREM', KEYS[1], id)
@@ -27,6 +27,7 @@ for at = 1, #found, 2 do
     table.insert(named, session)
     table.insert(named, refreshed)
     table.insert(named, idle)
+    table.insert(named, login or '')
   end
 end
 return named

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, SystemClock, unix_seconds},
+    digest::Thumbprint,
     error::StoreError,
     maybe_ready::MaybeReady,
     random::unique_id,
@@ -106,6 +107,8 @@ impl RedisRefreshStore {
             idle_until: now.saturating_add(MINUTE),
             ends_at: now.saturating_add(MINUTE),
             browser_idle: None,
+            authentication: None,
+            confirmation: None,
         };
         let family = Family { session, current: digest(0), previous: None };
         // With room for one, the first of two is displaced.
@@ -119,7 +122,9 @@ impl RedisRefreshStore {
         for presented in [0, 0, 2] {
             let (presented, next, salt) = (digest(presented), digest(1), digest(3));
             let (id, grace, idle) = (id.clone(), MINUTE, MINUTE);
-            let rotation = Rotation { id, presented, next, salt, now, grace, idle };
+            let (authentication, proven) = (None, None);
+            let rotation =
+                Rotation { id, presented, next, salt, now, grace, idle, authentication, proven };
             self.rotate_family(rotation).await?;
         }
         self.find_family(&id, now).await?;
@@ -178,13 +183,19 @@ impl RedisRefreshStore {
         }
         rotate.arg(rotation.grace()).arg(rotation.idle_until());
         rotate.arg(AFTER_END).arg(LONGEST);
+        let login = rotation.authentication.as_ref().map(serde_json::to_string).transpose()?;
+        let proven = rotation.proven.as_ref();
+        let text = |method: Option<Thumbprint>| method.map(|method| method.to_string());
+        rotate.arg(login.unwrap_or_default());
+        rotate.arg(text(proven.and_then(|proven| proven.jkt)).unwrap_or_default());
+        rotate.arg(text(proven.and_then(|proven| proven.x5t_s256)).unwrap_or_default());
         // If the first attempt succeeded, a second one would use a spent token.
         let answer: Vec<String> = self.0.connection().script(&rotate, Retry::Never).await?;
         let mut answer = answer.into_iter();
         let outcome = answer.next();
         let mut session = || {
             let (session, refreshed, idle) = (answer.next()?, answer.next()?, answer.next()?);
-            read_session(&session, &refreshed, &idle)
+            read_session(&session, &refreshed, &idle, &answer.next()?)
         };
         let rotated = match outcome.as_deref() {
             Some("unknown") => Some(Rotated::Unknown),
@@ -232,10 +243,10 @@ impl RedisRefreshStore {
         // A second attempt would not give the sessions that the first one has given away.
         let ended: Vec<String> = self.0.connection().script(&displace, Retry::Never).await?;
         let session = |parts: &[String]| match parts {
-            [json, refreshed, idle] => read_session(json, refreshed, idle),
+            [json, refreshed, idle, login] => read_session(json, refreshed, idle, login),
             _ => None,
         };
-        ended.chunks(3).map(|parts| session(parts).ok_or_else(|| FOREIGN.into())).collect()
+        ended.chunks(4).map(|parts| session(parts).ok_or_else(|| FOREIGN.into())).collect()
     }
 
     async fn list_sessions(&self, subject: &str, now: i64) -> Result<Vec<Session>, StoreError> {
@@ -370,6 +381,11 @@ fn to_fields(family: &Family) -> Result<Vec<(&'static str, String)>, serde_json:
     if let Some(seconds) = session.browser_idle {
         fields.push(("browser_idle", seconds.to_string()));
     }
+    if let Some(bound) = &session.confirmation {
+        let methods = [("jkt", bound.jkt), ("x5t", bound.x5t_s256)];
+        let methods = methods.into_iter().filter_map(|(name, method)| Some((name, method?)));
+        fields.extend(methods.map(|(name, method)| (name, method.to_string())));
+    }
     if let Some(previous) = &family.previous {
         fields.push(("previous", previous.digest.to_text()));
         fields.push(("salt", previous.salt.to_text()));
@@ -394,11 +410,16 @@ fn family_of(fields: &Fields, store_now: i64, now: i64) -> Option<Family> {
 }
 
 fn session_of(fields: &Fields) -> Option<Session> {
-    read_session(fields.get("session")?, fields.get("refreshed")?, fields.get("idle")?)
+    let login = fields.get("login").map_or("", String::as_str);
+    read_session(fields.get("session")?, fields.get("refreshed")?, fields.get("idle")?, login)
 }
 
-fn read_session(json: &str, refreshed: &str, idle: &str) -> Option<Session> {
+/// The session of these fields. The login is empty unless there was a step-up.
+fn read_session(json: &str, refreshed: &str, idle: &str, login: &str) -> Option<Session> {
     let mut session: Session = serde_json::from_str(json).ok()?;
+    if !login.is_empty() {
+        session.set_authentication(serde_json::from_str(login).ok()?);
+    }
     session.refreshed_at = refreshed.parse().ok()?;
     session.idle_until = idle.parse().ok()?;
     Some(session)

@@ -122,9 +122,10 @@ impl RefreshStore for MemoryRefreshStore {
                         families.by_end.insert((after, number));
                     }
                 }
-                Rotated::Reused(_) | Rotated::Expired | Rotated::Unknown => {
+                Rotated::Reused(_) | Rotated::Expired => {
                     families.take(number);
                 }
+                Rotated::Unknown => {}
             }
             Some(rotated)
         });

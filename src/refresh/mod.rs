@@ -14,6 +14,10 @@
 //! 5. A session ends if it is not refreshed within the idle lifetime, and always after the
 //!    absolute lifetime. A login may make both shorter.
 //! 6. A rotation is one step in the store, so one of two simultaneous requests wins.
+//! 7. A session keeps when and how the user has logged in. A rotation does not change that: only
+//!    another login does, by [`Sessions::step_up`](crate::sessions::Sessions::step_up).
+//! 8. A session that is bound to a key or to a certificate ([`Login::jkt`], [`Login::x5t_s256`]) is
+//!    refreshed only by a client that has it. Others cannot end the session, even with a spent token.
 //!
 //! # Example: log in, refresh, log out
 //! ```
@@ -33,6 +37,7 @@
 //! # Ok(()) }
 //! ```
 
+mod authentication;
 mod login;
 mod memory;
 mod store;
@@ -40,6 +45,7 @@ mod token;
 
 use std::{fmt, num::NonZeroU32, sync::Arc, time::Duration};
 
+pub(crate) use self::authentication::Authentication;
 #[allow(unused_imports, reason = "for the feature `redis`")]
 pub(crate) use self::store::Previous;
 use self::token::Parts;
@@ -50,6 +56,7 @@ pub use self::{
     token::RefreshToken,
 };
 use crate::{
+    claims::Confirmation,
     clock::{Clock, SystemClock, unix_seconds},
     error::{ConfigError, Error, ErrorKind, StoreError},
     maybe_ready::MaybeReady,
@@ -121,6 +128,7 @@ impl RefreshTokens {
         let lifetime =
             login.lifetime.map_or(longest, |lifetime| seconds(lifetime).clamp(1, longest));
         let (parts, ends_at) = (Parts::new()?, now.saturating_add(lifetime));
+        let (authentication, confirmation) = (login.authentication(now), login.confirmation());
         let mut session = Session {
             id: parts.id(),
             subject: login.subject,
@@ -132,7 +140,10 @@ impl RefreshTokens {
             idle_until: now,
             ends_at,
             browser_idle: login.until_browser_closes.then_some(self.0.browser_idle),
+            authentication: None,
+            confirmation: confirmation.map(Box::new),
         };
+        session.set_authentication(authentication);
         session.idle_until = now.saturating_add(session.idle(self.0.idle));
         let family = Family { session: session.clone(), current: parts.digest(), previous: None };
         let (token, displaced) = (parts.to_token(), Vec::new());
@@ -181,7 +192,8 @@ impl RefreshTokens {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::RefreshToken`] if the text is not a token, or its session has ended;
+    /// [`ErrorKind::RefreshToken`] if the text is not a token, or its session has ended, or is bound to
+    /// a key or a certificate: [`Sessions`](crate::sessions::Sessions) check the proof of those;
     /// [`ErrorKind::RefreshTokenReused`] if the token was spent before, which ends its session.
     /// If the store does not answer, the token may have been spent: it can be presented again
     /// within the grace.
@@ -190,39 +202,77 @@ impl RefreshTokens {
     ///
     /// If the answer is lost, the token gives the same successor again within the grace.
     pub async fn rotate(&self, token: &str) -> Result<IssuedToken, Error> {
-        let Some(parts) = Parts::read(token) else {
-            self.tell(RefreshOutcome::Unknown);
-            return Err(Error::new(ErrorKind::RefreshToken));
-        };
-        let (now, salt) = (self.now(), Digest::new(random()?));
+        self.rotate_proven(token, None).await
+    }
+
+    /// Spends a token of a client that has `proven` this, and gives its successor.
+    pub(crate) async fn rotate_proven(
+        &self,
+        token: &str,
+        proven: Option<Confirmation>,
+    ) -> Result<IssuedToken, Error> {
+        let parts = self.read(token)?;
+        let salt = Digest::new(random()?);
         let next = parts.successor(salt);
+        match self.rotate_to(&parts, &next, salt, None, proven).await? {
+            Rotated::Repeated { salt, .. } if salt == NO_SUCCESSOR => Err(step_up_just_made()),
+            rotated => given(rotated, &parts, &next),
+        }
+    }
+
+    /// Spends a token of a user who has logged in again, and gives another one: it is not made of the
+    /// spent one, so who has that does not get it within the grace.
+    ///
+    /// If the token was rotated a moment ago, its successor is spent, too: whoever has got it is not
+    /// the one who has logged in.
+    pub(crate) async fn step_up(
+        &self,
+        token: &str,
+        login: Authentication,
+        proven: Option<Confirmation>,
+    ) -> Result<IssuedToken, Error> {
+        let mut parts = self.read(token)?;
+        let next = parts.unrelated()?;
+        for _ in 0..MOST_SUCCESSORS {
+            let login = Some(Box::new(login.clone()));
+            match self.rotate_to(&parts, &next, NO_SUCCESSOR, login, proven).await? {
+                Rotated::Repeated { salt, .. } if salt == NO_SUCCESSOR => break,
+                Rotated::Repeated { salt, .. } => parts = parts.successor(salt),
+                rotated => return given(rotated, &parts, &next),
+            }
+        }
+        Err(step_up_just_made())
+    }
+
+    fn read(&self, token: &str) -> Result<Parts, Error> {
+        Parts::read(token).ok_or_else(|| {
+            self.tell(RefreshOutcome::Unknown);
+            Error::new(ErrorKind::RefreshToken)
+        })
+    }
+
+    async fn rotate_to(
+        &self,
+        parts: &Parts,
+        next: &Parts,
+        salt: Digest,
+        authentication: Option<Box<Authentication>>,
+        proven: Option<Confirmation>,
+    ) -> Result<Rotated, Error> {
         let rotation = Rotation {
             id: parts.id(),
             presented: parts.digest(),
             next: next.digest(),
             salt,
-            now,
+            now: self.now(),
             grace: self.0.grace,
             idle: self.0.idle,
+            authentication,
+            proven,
         };
-        let displaced = Vec::new();
         let rotated = self.wait_for(self.0.store.rotate(rotation)).await;
         self.tell(outcome_of(&rotated));
-        match rotated? {
-            Rotated::Rotated(session) => {
-                Ok(IssuedToken { token: next.to_token(), session, repeated: false, displaced })
-            }
-            Rotated::Repeated { session, salt } => {
-                let token = parts.successor(salt).to_token();
-                Ok(IssuedToken { token, session, repeated: true, displaced })
-            }
-            Rotated::Reused(session) => {
-                observe::refresh_token_reused(session.id());
-                let session = session.id.into_boxed_str();
-                Err(Error::new(ErrorKind::RefreshTokenReused { session }))
-            }
-            Rotated::Expired | Rotated::Unknown => Err(Error::new(ErrorKind::RefreshToken)),
-        }
+        rotated
     }
 
     /// Finds out whether a token can be used, without using it.
@@ -316,6 +366,34 @@ impl RefreshTokens {
     fn now(&self) -> i64 {
         unix_seconds(self.0.clock.now())
     }
+}
+
+/// The token that a rotation gives, or the reason of its refusal.
+fn given(rotated: Rotated, presented: &Parts, next: &Parts) -> Result<IssuedToken, Error> {
+    let displaced = Vec::new();
+    match rotated {
+        Rotated::Rotated(session) => {
+            Ok(IssuedToken { token: next.to_token(), session, repeated: false, displaced })
+        }
+        Rotated::Repeated { session, salt } => {
+            let token = presented.successor(salt).to_token();
+            Ok(IssuedToken { token, session, repeated: true, displaced })
+        }
+        Rotated::Reused(session) => {
+            observe::refresh_token_reused(session.id());
+            let session = session.id.into_boxed_str();
+            Err(Error::new(ErrorKind::RefreshTokenReused { session }))
+        }
+        Rotated::Expired | Rotated::Unknown => Err(Error::new(ErrorKind::RefreshToken)),
+    }
+}
+
+/// A token that was spent a moment ago by a step-up. A browser that has sent it at the same time has
+/// the next one soon, and a thief never has.
+#[cold]
+fn step_up_just_made() -> Error {
+    let kind = ErrorKind::Unavailable { retry_after: Duration::from_secs(1) };
+    Error::with_source(kind, "the refresh token was spent a moment ago by a step-up")
 }
 
 /// The outcome that observers are told for an answer of the store.
@@ -518,6 +596,12 @@ impl fmt::Debug for RefreshTokensBuilder {
             .finish_non_exhaustive()
     }
 }
+
+/// The salt of a token that was spent by a step-up: it gives no successor.
+const NO_SUCCESSOR: Digest = Digest::new([0; 32]);
+
+/// How many tokens a step-up spends at most, each the successor of the one before.
+const MOST_SUCCESSORS: usize = 3;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: u64 = 24 * 60 * 60;

@@ -5,7 +5,8 @@ use std::{fmt, num::NonZeroU32, sync::Arc};
 use base64_simd::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use crate::{error::StoreError, maybe_ready::MaybeReady};
+use super::authentication::Authentication;
+use crate::{claims::Confirmation, digest::Thumbprint, error::StoreError, maybe_ready::MaybeReady};
 
 /// Keeps the families of refresh tokens.
 ///
@@ -155,6 +156,12 @@ pub struct Session {
     /// How long it may stay idle, in seconds, if it ends with the browser.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) browser_idle: Option<NonZeroU32>,
+    /// The login, if it says more than that it was when the session was opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) authentication: Option<Box<Authentication>>,
+    /// The key or the certificate that it is bound to.
+    #[serde(default, rename = "cnf", skip_serializing_if = "Option::is_none")]
+    pub(crate) confirmation: Option<Box<Confirmation>>,
 }
 
 impl Session {
@@ -219,6 +226,49 @@ impl Session {
         self.browser_idle.is_some()
     }
 
+    /// When the user has logged in, in seconds since 1970-01-01T00:00:00Z: the `auth_time` of its
+    /// access tokens. A refresh does not change it, a
+    /// [step-up](crate::sessions::Sessions::step_up) does.
+    #[must_use]
+    pub fn auth_time(&self) -> i64 {
+        self.authentication.as_ref().map_or(self.created_at, |login| login.auth_time)
+    }
+
+    /// The authentication context of the last login: the `acr` of its access tokens.
+    #[must_use]
+    pub fn acr(&self) -> Option<&str> {
+        self.authentication.as_ref()?.acr.as_deref()
+    }
+
+    /// The methods of the last login: the `amr` of its access tokens.
+    #[must_use]
+    pub fn amr(&self) -> &[String] {
+        self.authentication.as_ref().map_or(&[], |login| &login.amr)
+    }
+
+    /// The thumbprint of the key that it is bound to (RFC 9449 §5).
+    #[must_use]
+    pub fn jkt(&self) -> Option<Thumbprint> {
+        self.confirmation.as_ref()?.jkt
+    }
+
+    /// The thumbprint of the client certificate that it is bound to (RFC 8705 §3.1).
+    #[must_use]
+    pub fn x5t_s256(&self) -> Option<Thumbprint> {
+        self.confirmation.as_ref()?.x5t_s256
+    }
+
+    /// Whether a client that has `proven` this may refresh it.
+    pub(crate) fn is_met_by(&self, proven: Option<&Confirmation>) -> bool {
+        self.confirmation.as_ref().is_none_or(|bound| bound.is_met_by(proven))
+    }
+
+    /// Keeps another login.
+    pub(crate) fn set_authentication(&mut self, login: Authentication) {
+        let is_plain = login.is_plain(self.created_at);
+        self.authentication = (!is_plain).then(|| Box::new(login));
+    }
+
     /// The seconds that it may stay idle, if others may for `idle`.
     pub(crate) fn idle(&self, idle: i64) -> i64 {
         self.browser_idle.map_or(idle, |limit| idle.min(limit.get().into()))
@@ -276,16 +326,23 @@ impl Family {
     /// Rotates the token, if it is the live one:
     ///
     /// 1. A family that has ended is [`Expired`](Rotated::Expired): delete it.
-    /// 2. The live token is spent, its successor becomes live, and the session is no longer
-    ///    idle: [`Rotated`](Rotated::Rotated), save the family.
-    /// 3. The token that was spent last, within its grace and before its successor is
+    /// 2. The session is bound to a key or to a certificate, and the client has not proven to have
+    ///    it: [`Unknown`](Rotated::Unknown). Nothing changes, and nothing is deleted: whoever has only
+    ///    the token can neither use the session nor end it.
+    /// 3. The live token is spent, its successor becomes live, and the session is no longer
+    ///    idle: [`Rotated`](Rotated::Rotated), save the family. With a step-up, its session has the new
+    ///    login.
+    /// 4. The token that was spent last, within its grace and before its successor is
     ///    spent, changes nothing: [`Repeated`](Rotated::Repeated).
-    /// 4. Any other token of this family was spent before, and may have been stolen:
+    /// 5. Any other token of this family was spent before, and may have been stolen:
     ///    [`Reused`](Rotated::Reused), delete the family (RFC 9700 §4.14.2).
     #[must_use = "a family whose token was reused must be deleted"]
     pub fn rotate(&mut self, rotation: &Rotation) -> Rotated {
         if self.session.expires_at() <= rotation.now {
             return Rotated::Expired;
+        }
+        if !self.session.is_met_by(rotation.proven.as_ref()) {
+            return Rotated::Unknown;
         }
         if self.current == rotation.presented {
             self.previous = Some(Previous {
@@ -297,6 +354,9 @@ impl Family {
             self.session.refreshed_at = rotation.now;
             let idle = self.session.idle(rotation.idle);
             self.session.idle_until = rotation.now.saturating_add(idle);
+            if let Some(login) = &rotation.authentication {
+                self.session.set_authentication(Authentication::clone(login));
+            }
             return Rotated::Rotated(self.session.clone());
         }
         match &self.previous {
@@ -320,6 +380,10 @@ pub struct Rotation {
     pub(crate) now: i64,
     pub(crate) grace: i64,
     pub(crate) idle: i64,
+    /// The new login, if this is a step-up.
+    pub(crate) authentication: Option<Box<Authentication>>,
+    /// The key and the certificate that the client has proven to have.
+    pub(crate) proven: Option<Confirmation>,
 }
 
 impl Rotation {
@@ -399,7 +463,8 @@ pub enum Rotated {
     Reused(Session),
     /// The session has expired: its family was deleted.
     Expired,
-    /// The family does not exist.
+    /// The family does not exist, or is bound to what the client has not proven to have: do not delete
+    /// it.
     Unknown,
 }
 
@@ -412,7 +477,7 @@ pub struct Digest([u8; 32]);
 impl Digest {
     /// A digest of these bytes.
     #[must_use]
-    pub fn new(bytes: [u8; 32]) -> Self {
+    pub const fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 

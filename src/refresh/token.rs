@@ -72,6 +72,11 @@ impl Parts {
         Self { family: self.family, secret: hmac_sha256(&self.secret, salt.as_bytes()) }
     }
 
+    /// Makes the next token, which nobody can make of this one and what the store keeps.
+    pub(super) fn unrelated(&self) -> Result<Self, Error> {
+        Ok(Self { family: self.family, secret: random()? })
+    }
+
     /// The id of the family. It is a digest, so that a token cannot be made from it.
     pub(super) fn id(&self) -> String {
         let digest = sha256(&[b"refresh family", &self.family]);

@@ -4,6 +4,7 @@ use std::{fmt::Write, sync::Arc};
 
 use http::HeaderValue;
 
+use super::step_up;
 use crate::error::{Class, ErrorKind};
 
 /// The challenges of a layer. The frequent ones are written once.
@@ -125,6 +126,9 @@ impl Written {
                     && !required.is_empty()
                 {
                     write_parameter(&mut text, "scope", &required.join(" "));
+                }
+                for (name, value) in step_up::parameters(kind) {
+                    write_parameter(&mut text, name, &value);
                 }
                 value(text)
             }

@@ -9,7 +9,7 @@
 //! | an invalid token, for any reason | 401 | `error="invalid_token"` |
 //! | an invalid DPoP proof | 401 | `error="invalid_dpop_proof"` (RFC 9449 §7.1) |
 //! | a DPoP proof without the nonce of this server | 401, `DPoP-Nonce` | `error="use_dpop_nonce"` (RFC 9449 §9) |
-//! | a login that is too old or too weak | 401 | `error="insufficient_user_authentication"` (RFC 9470 §3) |
+//! | a login that is too weak or too old | 401 | `error="insufficient_user_authentication"`, with `acr_values`, `max_age` and `scope` as far as they are required (RFC 9470) |
 //! | a missing scope, role or right | 403 | `error="insufficient_scope"`, with the scopes that are needed |
 //! | a refresh token that is expired, spent or unknown | 401 | `Bearer`; `invalid_grant` in the body |
 //! | too many proofs of one key | 429, `Retry-After` | none |
@@ -69,6 +69,7 @@ mod challenge;
 mod claims_absent;
 mod inherited;
 mod request;
+mod step_up;
 
 use http::{HeaderName, HeaderValue, Response, StatusCode, Version, header};
 

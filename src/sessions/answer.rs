@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use http::{HeaderMap, HeaderValue, Response, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
+use serde_json::json;
 
 use crate::{
     csrf,
@@ -69,9 +70,9 @@ impl SessionTokens {
     ///
     /// [`ErrorKind::Failed`] if the tokens cannot be written as JSON, which does not happen.
     pub fn to_json(&self) -> Result<String, Error> {
-        json(&Answer {
+        to_text(&Answer {
             access_token: Some(self.access.as_str()),
-            token_type: Some("Bearer"),
+            token_type: Some(if self.session().jkt().is_some() { "DPoP" } else { "Bearer" }),
             expires_in: self.access.lifetime().as_secs(),
             refresh_token: Some(self.refresh()),
             scope: self.session().scope(),
@@ -101,7 +102,7 @@ struct Answer<'a> {
     scope: Option<&'a str>,
 }
 
-fn json(answer: &Answer<'_>) -> Result<String, Error> {
+fn to_text(answer: &Answer<'_>) -> Result<String, Error> {
     serde_json::to_string(answer).map_err(|error| Error::with_source(ErrorKind::Failed, error))
 }
 
@@ -117,7 +118,7 @@ pub(super) fn answer(
             tokens.set_cookies(cookies, response.headers_mut())?;
             let expires_in = tokens.access.lifetime().as_secs();
             let (access_token, token_type, refresh_token, scope) = (None, None, None, None);
-            json(&Answer { access_token, token_type, expires_in, refresh_token, scope })?
+            to_text(&Answer { access_token, token_type, expires_in, refresh_token, scope })?
         }
     };
     *response.body_mut() = body.into();
@@ -130,7 +131,21 @@ pub(super) fn answer(
 /// Reports an error, and answers with only as much of it as the client may know.
 pub(super) fn refuse(error: Error) -> Response<Body> {
     observe::refused(&error);
-    Rejection::from(error).answer_with(&ProblemJson)
+    let mut response = Rejection::from(error).answer_with(&ProblemJson);
+    make_400_of_proof(&mut response);
+    response
+}
+
+/// A fault of a proof is answered 400 where tokens are given, without a challenge (RFC 9449 §5, §8):
+/// clients look for the code in the body.
+fn make_400_of_proof(response: &mut Response<Body>) {
+    let Some(rejection) = response.extensions().get::<Rejection>() else { return };
+    let Some(error @ ("invalid_dpop_proof" | "use_dpop_nonce")) = rejection.code() else { return };
+    let (title, detail) = ("Bad Request", rejection.description());
+    let problem = json!({"title": title, "status": 400, "detail": detail, "error": error});
+    *response.body_mut() = problem.to_string().into();
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    response.headers_mut().remove(header::WWW_AUTHENTICATE);
 }
 
 /// Whether a client gets the tokens in the body: it asks for JSON, and is no browser.

@@ -2,12 +2,13 @@
 
 use std::{fmt, future::Future, sync::Arc};
 
-use super::{MakeGrant, Sessions, SessionsInner, verifier};
+use super::{MakeGrant, Sessions, SessionsInner, proof::BindingProofs, verifier};
 use crate::{
     error::{ConfigError, Error},
     issue::{Grant, TokenCookies, TokenIssuer},
     maybe_ready::MaybeReady,
     observe::{Observer, Observers, Outage},
+    proof::{DPoP, MutualTls},
     refresh::{MemoryRefreshStore, RefreshTokens, Session},
     revocation::{Denylist, MemoryDenylist},
     source::TokenSources,
@@ -24,6 +25,7 @@ use crate::{
 /// - cookies: [`TokenCookies::new`]
 /// - claims of an access token: the subject, client and scope of the session
 /// - observers: none
+/// - sessions are not bound to a key or to a certificate
 #[must_use = "a builder does nothing until it is built"]
 pub struct SessionsBuilder {
     issuer: TokenIssuer,
@@ -32,6 +34,7 @@ pub struct SessionsBuilder {
     cookies: TokenCookies,
     grant: Option<Box<MakeGrant>>,
     observers: Observers,
+    proofs: BindingProofs,
 }
 
 impl Sessions {
@@ -45,6 +48,7 @@ impl Sessions {
             cookies,
             grant: None,
             observers: Observers::default(),
+            proofs: BindingProofs::default(),
         }
     }
 }
@@ -120,6 +124,38 @@ impl SessionsBuilder {
         self
     }
 
+    /// Binds the sessions of clients that are not browsers to the key of their DPoP proofs (RFC 9449
+    /// §5). Such a client sends a proof with its login, and one by the same key with each refresh. Its
+    /// access tokens have `cnf.jkt`, their `token_type` is `DPoP`, and the layers of these sessions
+    /// accept them with a proof only. Without a proof, a login opens a session that is not bound, unless
+    /// the proof is [required](DPoP::required). Default: no session is bound.
+    ///
+    /// Sessions in cookies are not bound: no script can read them, and so no page can sign a proof
+    /// for them. If proofs are required, the layers refuse such sessions.
+    ///
+    /// # Example
+    /// ```
+    /// use tower_jwt_auth::{ConfigError, issue::TokenIssuer, proof::DPoP, sessions::Sessions};
+    ///
+    /// # fn sessions(issuer: TokenIssuer, dpop: DPoP) -> Result<Sessions, ConfigError> {
+    /// let sessions = Sessions::builder(issuer).dpop(dpop).build()?;
+    /// # Ok(sessions) }
+    /// ```
+    pub fn dpop(mut self, dpop: DPoP) -> Self {
+        self.proofs.dpop = Some(dpop);
+        self
+    }
+
+    /// Binds the sessions of clients that are not browsers to their client certificate (RFC 8705 §4).
+    /// Each refresh needs the same certificate. The access tokens have `cnf.x5t#S256`, and the layers of
+    /// these sessions accept them with the certificate only. Without one, a login opens a session that
+    /// is not bound, unless the certificate is [required](MutualTls::required). Default: no session is
+    /// bound.
+    pub fn mutual_tls(mut self, mutual_tls: MutualTls) -> Self {
+        self.proofs.mutual_tls = Some(mutual_tls);
+        self
+    }
+
     /// Builds the sessions.
     ///
     /// # Errors
@@ -136,10 +172,10 @@ impl SessionsBuilder {
             }
         };
         let denylist = self.denylist.unwrap_or_else(|| Arc::new(MemoryDenylist::with_clock(clock)));
-        let mut sources = TokenSources::new();
+        let mut sources = TokenSources::new().with_dpop(self.proofs.dpop.is_some());
         sources.add(self.cookies.source());
         Ok(Sessions(Arc::new(SessionsInner {
-            verifier: verifier(&self.issuer, &denylist, &self.observers).build()?,
+            verifier: verifier(&self.issuer, &denylist, &self.observers, &self.proofs).build()?,
             issuer: self.issuer,
             refresh,
             denylist,
@@ -148,6 +184,7 @@ impl SessionsBuilder {
             sources,
             grant: self.grant,
             observers: self.observers,
+            proofs: self.proofs,
             outage: Outage::default(),
         })))
     }

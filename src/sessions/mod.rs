@@ -21,7 +21,10 @@
 //! 4. A logout ends the session and revokes its access tokens. They are refused at once on this
 //!    machine, and with a shared denylist on all machines.
 //! 5. The reuse of a spent refresh token does the same.
-//! 6. Every answer is `Cache-Control: no-store`; a refusal is `application/problem+json`.
+//! 6. With [`dpop`](SessionsBuilder::dpop) or [`mutual_tls`](SessionsBuilder::mutual_tls), the session
+//!    of a client that is not a browser is bound to its key or to its certificate. A client that
+//!    has only the refresh token can neither use the session nor end it.
+//! 7. Every answer is `Cache-Control: no-store`; a refusal is `application/problem+json`.
 //!
 //! # Example: a whole service
 //! ```
@@ -94,20 +97,25 @@ mod answer;
 mod body;
 mod builder;
 mod pages;
+mod proof;
 mod renew;
 mod return_path;
 mod routes;
+mod step_up;
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use http::{Response, request::Parts};
 
-use self::answer::{answer, refuse, wants_tokens};
 pub use self::{
     answer::SessionTokens,
     builder::SessionsBuilder,
     pages::{PageFuture, PageLayer, Pages},
     routes::SessionService,
+};
+use self::{
+    answer::{answer, refuse, wants_tokens},
+    proof::BindingProofs,
 };
 pub use crate::refresh::{Login, Session};
 use crate::{
@@ -117,7 +125,8 @@ use crate::{
     layer::JwtAuthLayer,
     maybe_ready::MaybeReady,
     observe::{self, Observers, Outage},
-    refresh::{IssuedToken, RefreshTokens, TokenStatus},
+    refresh::{Authentication, IssuedToken, RefreshTokens, TokenStatus},
+    request_head::RequestHead,
     revocation::{Denylist, Revocation},
     source::TokenSources,
     verifier::{Verifier, VerifierBuilder},
@@ -143,6 +152,7 @@ struct SessionsInner {
     verifier: Verifier<RegisteredClaims>,
     observers: Observers,
     outage: Outage,
+    proofs: BindingProofs,
 }
 
 type MakeGrant = dyn Fn(Session) -> MaybeReady<Result<Grant, Error>> + Send + Sync;
@@ -161,6 +171,11 @@ impl Sessions {
         let given = (!wants_tokens(headers, cookies)).then_some(cookies);
         let opened = async {
             cookies.check_login(method, uri, headers)?;
+            // Cookies are not bound to a key: a page cannot hash what it cannot read.
+            let login = match given {
+                Some(_) => login,
+                None => self.0.proofs.bind(login, request.into(), self.0.issuer.now()).await?,
+            };
             self.open_for(login, given).await
         };
         let tokens = match opened.await {
@@ -168,7 +183,11 @@ impl Sessions {
             Err(error) => return refuse(error),
         };
         let answer = match answer(&tokens, given) {
-            Ok(answer) => answer,
+            Ok(mut answer) => {
+                let now = self.0.issuer.now();
+                self.0.proofs.add_nonce(tokens.session(), request, &mut answer, now);
+                answer
+            }
             Err(error) => {
                 // Its token was given to nobody, and would last for days.
                 let _ = self.end(tokens.session().id()).await;
@@ -201,6 +220,24 @@ impl Sessions {
         self.open_for(login, None).await
     }
 
+    /// Opens a session that is bound to what the request proves to have: with
+    /// [`dpop`](SessionsBuilder::dpop) the key of its DPoP proof (RFC 9449 §5), with
+    /// [`mutual_tls`](SessionsBuilder::mutual_tls) its client certificate (RFC 8705 §4). Without a
+    /// proof, the session is not bound, unless it must be.
+    ///
+    /// # Errors
+    ///
+    /// See [`open`](Self::open); and [`ErrorKind::DpopProof`], [`ErrorKind::DpopNonce`] or
+    /// [`ErrorKind::Certificate`] if the proof is missing or malformed.
+    pub async fn open_for_request<'r>(
+        &self,
+        login: Login,
+        request: impl Into<RequestHead<'r>>,
+    ) -> Result<SessionTokens, Error> {
+        let login = self.0.proofs.bind(login, request.into(), self.0.issuer.now()).await?;
+        self.open_for(login, None).await
+    }
+
     /// Opens a session whose tokens fit into these cookies, if there are any.
     async fn open_for(
         &self,
@@ -208,6 +245,10 @@ impl Sessions {
         cookies: Option<&TokenCookies>,
     ) -> Result<SessionTokens, Error> {
         let new = self.0.refresh.prepare(login)?;
+        if cookies.is_some() && new.issued.session().jkt().is_some() {
+            let reason = "a session in cookies cannot be bound to a key (`Login::jkt`)";
+            return Err(ErrorKind::Issue { reason: reason.into() }.into());
+        }
         // The steps that may refuse come first: then nothing is opened, and nothing ends.
         let session = new.issued.session();
         let access = self.issue(self.grant(session.clone()).await?, session)?;
@@ -230,33 +271,63 @@ impl Sessions {
     ///
     /// See [`RefreshTokens::rotate`]. If the token was reused, the access tokens of its session
     /// are revoked. If the application's [grant](SessionsBuilder::grant) refuses, the session
-    /// ends.
+    /// ends. The token of a session that is bound to its client is refused, and the session does not
+    /// change: use [`refresh_for_request`](Self::refresh_for_request).
     pub async fn refresh(&self, token: &str) -> Result<SessionTokens, Error> {
-        self.refresh_for(token, None).await
+        self.renew(Renewal { token, login: None, cookies: None, request: None }).await
     }
 
-    /// Gives the next tokens if they fit into these cookies, if there are any.
-    async fn refresh_for(
+    /// Takes a refresh token, and gives the next tokens. If the session is bound to a key or to a
+    /// certificate, the request must prove that it has it.
+    ///
+    /// # Errors
+    ///
+    /// See [`refresh`](Self::refresh). A request without a proof, or with that of another key, is
+    /// refused, also with a spent token, and the session does not change: [`ErrorKind::DpopProof`],
+    /// [`ErrorKind::DpopNonce`] or [`ErrorKind::RefreshToken`].
+    pub async fn refresh_for_request<'r>(
         &self,
         token: &str,
-        cookies: Option<&TokenCookies>,
+        request: impl Into<RequestHead<'r>>,
     ) -> Result<SessionTokens, Error> {
+        let request = Some(request.into());
+        self.renew(Renewal { token, login: None, cookies: None, request }).await
+    }
+
+    /// Gives the next tokens of a session.
+    async fn renew(&self, renewal: Renewal<'_>) -> Result<SessionTokens, Error> {
+        let Renewal { token, login, cookies, request } = renewal;
+        let now = self.0.issuer.now();
+        let authentication = login.as_ref().map(|login| login.authentication(now));
         // The steps that may fail come first: a token that is spent without an answer may count as
         // stolen when it is presented again.
-        let access = match self.0.refresh.token_status(token).await? {
+        let (access, proven) = match self.0.refresh.token_status(token).await? {
             TokenStatus::Unknown => return Err(ErrorKind::RefreshToken.into()),
             TokenStatus::Spent(session) => {
+                // Only the client itself ends its session by a spent token.
+                let proven = self.0.proofs.proven(&session, request, now).await?;
                 // Before its family is deleted: if this fails, it can be done again.
                 self.revoke_session(session.id()).await?;
-                None
+                (None, proven)
             }
-            TokenStatus::Active(session) => {
+            TokenStatus::Active(mut session) => {
+                let proven = self.0.proofs.proven(&session, request, now).await?;
+                if let Some(login) = &login {
+                    check_subject(login, &session)?;
+                }
+                if let Some(authentication) = &authentication {
+                    session.set_authentication(Authentication::clone(authentication));
+                }
                 let access = self.issue(self.grant_or_end(&session).await?, &session)?;
                 cookies.map_or(Ok(()), |cookies| cookies.check_length(&access))?;
-                Some(access)
+                (Some(access), proven)
             }
         };
-        let issued = match self.0.refresh.rotate(token).await {
+        let rotated = match authentication {
+            Some(login) => self.0.refresh.step_up(token, login, proven).await,
+            None => self.0.refresh.rotate_proven(token, proven).await,
+        };
+        let issued = match rotated {
             Ok(issued) => issued,
             Err(error) => {
                 if let ErrorKind::RefreshTokenReused { session } = error.kind() {
@@ -393,9 +464,10 @@ impl Sessions {
     }
 
     /// Starts to build a verifier for these sessions: with the issuer's keys, name and audience,
-    /// and with the denylist. It accepts only access tokens (RFC 9068).
+    /// and with the denylist. It accepts only access tokens (RFC 9068), and those of bound sessions with
+    /// a proof.
     pub fn verifier_builder(&self) -> VerifierBuilder {
-        verifier(&self.0.issuer, &self.0.denylist, &self.0.observers)
+        verifier(&self.0.issuer, &self.0.denylist, &self.0.observers, &self.0.proofs)
     }
 
     /// The cookies.
@@ -428,7 +500,7 @@ impl Sessions {
     fn issue(&self, grant: Grant, session: &Session) -> Result<AccessToken, Error> {
         // It must not outlive the session, even if nobody refreshes the session again.
         let left = Duration::from_secs(self.0.refresh.left_if_idle(session));
-        self.0.issuer.issue(grant.session_id(session.id()).at_most(left))
+        self.0.issuer.issue(grant.within_session(session).at_most(left))
     }
 
     fn tokens(&self, access: AccessToken, issued: IssuedToken) -> SessionTokens {
@@ -469,15 +541,41 @@ fn verifier(
     issuer: &TokenIssuer,
     denylist: &Arc<dyn Denylist>,
     observers: &Observers,
+    proofs: &BindingProofs,
 ) -> VerifierBuilder {
     let audiences = issuer.audiences();
-    let builder = Verifier::builder()
+    let mut builder = Verifier::builder()
         .keys(issuer.key_source())
         .access_tokens_only()
         .denylist(Arc::clone(denylist))
         .clock(issuer.clock())
         .observers(observers.clone());
+    if let Some(dpop) = &proofs.dpop {
+        builder = builder.dpop(dpop.clone());
+    }
+    if let Some(mutual_tls) = &proofs.mutual_tls {
+        builder = builder.mutual_tls(mutual_tls.clone());
+    }
     audiences.fold(builder, VerifierBuilder::audience)
+}
+
+/// Whether a login is one of the session's user.
+fn check_subject(login: &Login, session: &Session) -> Result<(), Error> {
+    match login.subject() == session.subject() {
+        true => Ok(()),
+        false => Err(Error::forbidden("a step-up must be of the same subject as its session")),
+    }
+}
+
+/// A refresh token that is to give the next tokens.
+struct Renewal<'r> {
+    token: &'r str,
+    /// The new login, if this is a step-up.
+    login: Option<Login>,
+    /// The cookies that the tokens must fit into, if there are any.
+    cookies: Option<&'r TokenCookies>,
+    /// The request that proves what the session is bound to.
+    request: Option<RequestHead<'r>>,
 }
 
 impl fmt::Debug for Sessions {

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderValue, Response, header, request::Parts};
 
-use super::{Sessions, answer::refuse, return_path::ReturnPath};
+use super::{Renewal, Sessions, answer::refuse, return_path::ReturnPath};
 use crate::{
     csrf::{opens_a_page, said},
     error::{Error, ErrorKind},
@@ -30,7 +30,10 @@ impl Sessions {
             return welcome();
         }
         let renewed = match cookies.find_refresh(method, uri, headers) {
-            Ok(Some(token)) => self.refresh_for(token, Some(cookies)).await,
+            Ok(Some(token)) => {
+                let request = Some(parts.into());
+                self.renew(Renewal { token, login: None, cookies: Some(cookies), request }).await
+            }
             Ok(None) => Err(cookies.explain_missing(uri, headers)),
             Err(error) => Err(error),
         };

@@ -11,7 +11,7 @@ use tower_service::Service;
 use zeroize::Zeroizing;
 
 use super::{
-    Sessions,
+    Renewal, Sessions,
     answer::{answer, is_browser, refuse},
     body::{BodyToken, malformed, token_in_body},
 };
@@ -58,7 +58,9 @@ impl Sessions {
     /// | a body that is not complete after 10 s | 408 |
     /// | a token that is spent, unknown, or of a session that has ended | 401 `invalid_grant`, and the cookies are removed |
     /// | a cookie, or a token in a browser's body, not shown to come from the same origin | 403 |
-    /// | a store does not answer | 503: the token may be presented again, within the grace |
+    /// | the token of a session that is bound to a key, without a good proof | 400 `invalid_dpop_proof` or `use_dpop_nonce` (RFC 9449 §5, §8); the session does not change |
+    /// | the same with a proof by another key, or without the certificate of the session | 401 `invalid_grant`; the session does not change |
+    /// | a store does not answer, or a step-up was a moment ago | 503: the token may be presented again, within the grace |
     pub fn refresh_service(&self) -> SessionService {
         SessionService { sessions: self.clone(), route: Route::Refresh }
     }
@@ -101,6 +103,7 @@ impl Sessions {
     /// | only an access cookie that is malformed or doubled | 400, the cookies are removed |
     /// | a cookie, not shown to come from the same origin | 403 |
     /// | a body that is not complete after 10 s | 408 |
+    /// | the refresh token of a session that is bound to a key or to a certificate, without a proof | 400 or 401, as at a [refresh](Self::refresh_service); the session does not end |
     /// | a store does not answer | 503: the session may not have ended |
     ///
     /// No cookies are removed if the request says that it comes from another origin.
@@ -166,8 +169,15 @@ impl Sessions {
             return refuse(error);
         }
         let cookies = in_cookies.then_some(&self.0.cookies);
-        let refreshed = self.refresh_for(&presented.token, cookies).await;
-        match refreshed.and_then(|tokens| answer(&tokens, cookies)) {
+        let (token, request) = (&*presented.token, Some(parts.into()));
+        let refreshed = self.renew(Renewal { token, login: None, cookies, request }).await;
+        let answered = refreshed.and_then(|tokens| {
+            let mut response = answer(&tokens, cookies)?;
+            let now = self.0.issuer.now();
+            self.0.proofs.add_nonce(tokens.session(), parts, &mut response, now);
+            Ok(response)
+        });
+        match answered {
             Ok(response) => response,
             Err(error) => {
                 let is_final = error.code() == Some("invalid_grant");
@@ -223,7 +233,10 @@ impl Sessions {
     {
         let Parts { method, uri, headers, .. } = parts;
         let found = self.0.sources.find(method, uri, headers);
-        let in_header = matches!(&found, Ok(Some(one)) if one.location() == TokenLocation::Other);
+        let in_header = matches!(
+            &found,
+            Ok(Some(one)) if matches!(one.location(), TokenLocation::Other | TokenLocation::DPoP)
+        );
         let body = token_in_body(headers, body, false).await;
         let refresh = self.presented_refresh(parts, body, in_header);
         let access = match found {
@@ -243,14 +256,21 @@ impl Sessions {
             && let TokenStatus::Active(session) | TokenStatus::Spent(session) =
                 self.0.refresh.token_status(&presented.token).await?
         {
+            // A client that has only the token must not end the session of another one.
+            let now = self.0.issuer.now();
+            self.0.proofs.proven(&session, Some(parts.into()), now).await?;
             self.end(session.id()).await?;
+            if session.jkt().is_some() {
+                // The proof is spent, and the session's access tokens are revoked.
+                return Ok(());
+            }
             ended = Some(session.id().to_owned());
         }
         let Some(access) = access else {
             let nothing = refresh.is_none();
             return if nothing { Err(Error::from(ErrorKind::MissingToken).into()) } else { Ok(()) };
         };
-        match self.0.verifier.verify(access).await {
+        match self.0.verifier.verify_request(access, parts).await {
             Ok(claims) => match claims.session_id() {
                 Some(id) if ended.as_deref() != Some(id) => Ok(self.end(id).await?),
                 Some(_) => Ok(()),

@@ -1,6 +1,6 @@
 //! Claims without a token.
 
-use std::fmt;
+use std::{fmt, sync::Arc, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
@@ -8,6 +8,8 @@ use serde_json::{Map, Value, json};
 use super::token::{json_of, members};
 use crate::{
     claims::RegisteredClaims,
+    clock::{Clock, SystemClock, unix_seconds},
+    rules::seconds,
     verifier::{Claims, claims_for_test},
 };
 
@@ -57,16 +59,21 @@ use crate::{
 /// `[dev-dependencies]`; see the [module](super).
 #[derive(Clone)]
 #[must_use = "claims do nothing until they are built"]
-pub struct TestClaims(Map<String, Value>);
+pub struct TestClaims {
+    claims: Map<String, Value>,
+    logged_in: Option<Duration>,
+    clock: Option<Arc<dyn Clock>>,
+}
 
 impl TestClaims {
     /// Claims of this subject: `sub`.
     pub fn new(subject: impl Into<String>) -> Self {
-        Self(members(json!({
+        let claims = members(json!({
             "iss": "https://issuer.test",
             "sub": subject.into(),
             "aud": "https://api.test",
-        })))
+        }));
+        Self { claims, logged_in: None, clock: None }
     }
 
     /// Sets the scopes: `scope`.
@@ -75,13 +82,38 @@ impl TestClaims {
         self.claim("scope", scopes.join(" "))
     }
 
+    /// Sets the authentication context of the login: `acr`.
+    pub fn acr(self, acr: impl Into<String>) -> Self {
+        self.claim("acr", acr.into())
+    }
+
+    /// Sets the methods of the login: `amr`.
+    pub fn amr<S: Into<String>>(self, methods: impl IntoIterator<Item = S>) -> Self {
+        let methods: Vec<String> = methods.into_iter().map(Into::into).collect();
+        self.claim("amr", methods)
+    }
+
+    /// Sets the time of the login, in whole seconds before now: `auth_time`.
+    pub fn logged_in(mut self, ago: Duration) -> Self {
+        self.logged_in = Some(ago);
+        self
+    }
+
+    /// Sets the clock of [`logged_in`](Self::logged_in), by which a
+    /// [`StepUp`](crate::authorize::StepUp) compares `auth_time`, with a leeway of 60 s. Default: the
+    /// system clock.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Some(Arc::new(clock));
+        self
+    }
+
     /// Sets a claim, registered or not, to any JSON value.
     ///
     /// # Panics
     ///
     /// The value cannot be written as JSON.
     pub fn claim(mut self, name: impl Into<String>, value: impl Serialize) -> Self {
-        self.0.insert(name.into(), json_of(value));
+        self.claims.insert(name.into(), json_of(value));
         self
     }
 
@@ -91,13 +123,13 @@ impl TestClaims {
     ///
     /// The value cannot be written as a JSON object.
     pub fn claims(mut self, claims: impl Serialize) -> Self {
-        self.0.extend(members(json_of(claims)));
+        self.claims.extend(members(json_of(claims)));
         self
     }
 
     /// Leaves a claim out.
     pub fn without(mut self, name: &str) -> Self {
-        self.0.remove(name);
+        self.claims.remove(name);
         self
     }
 
@@ -108,7 +140,8 @@ impl TestClaims {
     /// A registered claim has a value that it cannot have.
     #[must_use]
     pub fn build(self) -> Claims {
-        claims_for_test(self.registered(), None)
+        let this = self.with_auth_time();
+        claims_for_test(this.registered(), None, this.clock)
     }
 
     /// The claims as a `C`, which is read from them as a verifier reads it.
@@ -120,11 +153,12 @@ impl TestClaims {
     #[must_use]
     #[track_caller]
     pub fn build_as<C: DeserializeOwned + Send + Sync + 'static>(self) -> Claims<C> {
-        let registered = self.registered();
-        let text = Value::from(self.0).to_string();
+        let this = self.with_auth_time();
+        let registered = this.registered();
+        let text = Value::from(this.claims).to_string();
         let mut reader = serde_json::Deserializer::from_slice(text.as_bytes());
         match serde_path_to_error::deserialize(&mut reader) {
-            Ok(custom) => claims_for_test(registered, Some(custom)),
+            Ok(custom) => claims_for_test(registered, Some(custom), this.clock),
             Err(error) => panic!("the claims do not fit `{}`: {error}", std::any::type_name::<C>()),
         }
     }
@@ -138,11 +172,19 @@ impl TestClaims {
     /// A registered claim has a value that it cannot have.
     #[must_use]
     pub fn build_with<C: Send + Sync + 'static>(self, custom: C) -> Claims<C> {
-        claims_for_test(self.registered(), Some(custom))
+        let this = self.with_auth_time();
+        claims_for_test(this.registered(), Some(custom), this.clock)
+    }
+
+    /// Writes the time of the login.
+    fn with_auth_time(self) -> Self {
+        let Some(ago) = self.logged_in else { return self };
+        let now = self.clock.as_ref().map_or_else(|| SystemClock.now(), |clock| clock.now());
+        self.claim("auth_time", unix_seconds(now).saturating_sub(seconds(ago)))
     }
 
     fn registered(&self) -> RegisteredClaims {
-        let text = Value::from(self.0.clone()).to_string();
+        let text = Value::from(self.claims.clone()).to_string();
         match serde_json::from_str(&text) {
             Ok(registered) => registered,
             Err(error) => panic!("{error}: a verifier refuses a token with such claims"),
@@ -158,6 +200,6 @@ impl From<TestClaims> for Claims {
 
 impl fmt::Debug for TestClaims {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("TestClaims").field(&self.0.keys().collect::<Vec<_>>()).finish()
+        f.debug_tuple("TestClaims").field(&self.claims.keys().collect::<Vec<_>>()).finish()
     }
 }

@@ -124,6 +124,23 @@ impl TestToken {
         self.claim("scope", scopes)
     }
 
+    /// Sets the authentication context of the login: `acr`.
+    pub fn acr(self, acr: impl Into<String>) -> Self {
+        self.claim("acr", acr.into())
+    }
+
+    /// Sets the methods of the login: `amr`.
+    pub fn amr<S: Into<String>>(self, methods: impl IntoIterator<Item = S>) -> Self {
+        let methods: Vec<String> = methods.into_iter().map(Into::into).collect();
+        self.claim("amr", methods)
+    }
+
+    /// Sets the time of the login, in whole seconds before now: `auth_time`.
+    pub fn logged_in(self, ago: Duration) -> Self {
+        let auth_time = self.now.saturating_sub(seconds(ago));
+        self.claim("auth_time", auth_time)
+    }
+
     /// Sets a claim to any JSON value. A registered claim may get a value that it cannot have.
     ///
     /// # Panics

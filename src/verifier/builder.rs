@@ -670,7 +670,7 @@ impl<C: Send + Sync + 'static> VerifierBuilder<C> {
                 rules,
                 bindings: Bindings::new(self.ignore_confirmation, self.proofs)?,
                 clients: self.clients.into(),
-                clock: self.clock,
+                clock: self.clock.into(),
                 log: self.log,
                 shadow,
             },

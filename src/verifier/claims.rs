@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use super::{
     binding::{Binding, Confirmable},
     shadow::{KeptVerdict, ShadowVerdict},
+    timepiece::Timepiece,
 };
 use crate::{
     claims::{Audience, ClaimPath, NumericDate, RegisteredClaims, ScopeSet},
@@ -50,6 +51,7 @@ struct ClaimsInner<C> {
     /// None if `C` is [`RegisteredClaims`], which are there already.
     custom: Option<C>,
     shadow: KeptVerdict,
+    time: Timepiece,
 }
 
 /// Claims that lack the last evidence, which depends on the request and may have to be waited for.
@@ -70,8 +72,9 @@ impl<C> UnreleasedClaims<C> {
         registered: RegisteredClaims,
         custom: Option<C>,
         shadow: KeptVerdict,
+        time: Timepiece,
     ) -> Self {
-        Self(Arc::new(ClaimsInner { registered: Arc::new(registered), custom, shadow }))
+        Self(Arc::new(ClaimsInner { registered: Arc::new(registered), custom, shadow, time }))
     }
 
     /// The claims, for the proof of the sender and for the denylist.
@@ -199,6 +202,30 @@ impl<C> Claims<C> {
         self.registered().scopes()
     }
 
+    /// The authentication context of the login (`acr`); see [`RegisteredClaims::acr`].
+    #[must_use]
+    pub fn acr(&self) -> Option<String> {
+        self.registered().acr()
+    }
+
+    /// The methods of the login (`amr`); see [`RegisteredClaims::amr`].
+    #[must_use]
+    pub fn amr(&self) -> Option<Vec<String>> {
+        self.registered().amr()
+    }
+
+    /// The time of the login (`auth_time`); see [`RegisteredClaims::auth_time`].
+    #[must_use]
+    pub fn auth_time(&self) -> Option<NumericDate> {
+        self.registered().auth_time()
+    }
+
+    /// Whether a time is at most so many seconds ago, and not in the future, by the clock and with
+    /// the leeway of the verifier.
+    pub(crate) fn is_within(&self, time: NumericDate, max_age: i64) -> bool {
+        self.0.time.is_within(time, max_age)
+    }
+
     /// The claim at `path` as a `T`; see [`RegisteredClaims::get`].
     #[must_use]
     pub fn get<T: DeserializeOwned>(&self, path: impl Into<ClaimPath>) -> Option<T> {
@@ -240,18 +267,24 @@ impl<C> Claims<C> {
 
     /// Claims that no verifier has seen.
     #[cfg(feature = "test-util")]
-    pub(super) fn unverified(registered: RegisteredClaims, custom: Option<C>) -> Self {
+    pub(super) fn unverified(
+        registered: RegisteredClaims,
+        custom: Option<C>,
+        time: Timepiece,
+    ) -> Self {
         Self(Arc::new(ClaimsInner {
             registered: Arc::new(registered),
             custom,
             shadow: KeptVerdict::default(),
+            time,
         }))
     }
 
     /// The same claims without the application's type.
     pub(super) fn to_registered(&self) -> Claims {
         let (registered, shadow) = (Arc::clone(&self.0.registered), self.0.shadow.clone());
-        Claims(Arc::new(ClaimsInner { registered, custom: None, shadow }))
+        let time = self.0.time.clone();
+        Claims(Arc::new(ClaimsInner { registered, custom: None, shadow, time }))
     }
 }
 

@@ -94,6 +94,7 @@ mod pipeline;
 mod rule;
 mod self_test;
 mod shadow;
+mod timepiece;
 mod verification;
 mod watch;
 

@@ -9,6 +9,7 @@ use super::{
     binding::{Bindings, Confirmable},
     claims::UnreleasedClaims,
     shadow::{KeptVerdict, Shadow},
+    timepiece::Timepiece,
 };
 use crate::{
     alg::AlgorithmSet,
@@ -30,7 +31,7 @@ pub(super) struct Checks {
     pub(super) bindings: Bindings,
     /// The clients whose tokens are accepted; all if it is empty.
     pub(super) clients: Box<[String]>,
-    pub(super) clock: Box<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) log: LogOptions,
     /// Rules that decide nothing.
     pub(super) shadow: Option<Arc<Shadow>>,
@@ -132,7 +133,8 @@ where
         Some(shadow) => shadow.judge(token, &registered),
     };
     let evidence = signed_by.evidence;
-    Ok(UnreleasedClaims::new(evidence, within, confirmable, registered, custom, shadow))
+    let time = Timepiece::new(&checks.clock, checks.rules.leeway);
+    Ok(UnreleasedClaims::new(evidence, within, confirmable, registered, custom, shadow, time))
 }
 
 /// Claims that have passed every check which needs no key. They are not verified.

@@ -57,6 +57,7 @@ mod shadow;
 mod signature;
 #[cfg(all(feature = "axum", feature = "redis", feature = "remote"))]
 mod slow_clients;
+mod step_up;
 #[allow(dead_code, reason = "not every feature set uses all of it")]
 mod support;
 #[cfg(all(feature = "axum", feature = "test-util"))]

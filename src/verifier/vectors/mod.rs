@@ -2,6 +2,8 @@
 
 mod web;
 
+use std::sync::Arc;
+
 use super::{AttemptError, Bindings, Checks, authenticate};
 use crate::{
     alg::Algorithm,
@@ -25,7 +27,7 @@ fn open(keys: &KeySet, token: &str) -> Result<Vec<u8>, Error> {
         rules: Rules::of_anybody(0),
         bindings: Bindings::default(),
         clients: Box::default(),
-        clock: Box::new(SystemClock),
+        clock: Arc::new(SystemClock),
     };
     let trusted = Trusted::new(keys.clone());
     let why = |doubt| match doubt {

@@ -56,5 +56,15 @@ fn families_of_older_versions_are_read() {
     assert_eq!(serde_json::to_value(&family).unwrap(), old);
     let mut new: Value = old["session"].clone();
     new["browser_idle"] = json!(60);
-    assert!(serde_json::from_value::<Session>(new).unwrap().ends_with_browser());
+    let session: Session = serde_json::from_value(new).unwrap();
+    assert!(session.ends_with_browser());
+    // They say nothing of the login: it was when the session was opened, and is bound to nothing.
+    assert_eq!((session.auth_time(), session.acr(), session.jkt()), (1, None, None));
+    assert!(session.amr().is_empty() && session.x5t_s256().is_none());
+    // A session whose confirmation cannot be read is not one without.
+    for cnf in [json!({}), json!({"jkt": "x"}), json!({"kid": "x"}), json!({"jkt": null})] {
+        let mut bad: Value = old["session"].clone();
+        bad["cnf"] = cnf.clone();
+        assert!(serde_json::from_value::<Session>(bad).is_err(), "{cnf}");
+    }
 }

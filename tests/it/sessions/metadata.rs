@@ -21,6 +21,20 @@ async fn document(builder: MetadataServiceBuilder) -> Value {
 }
 
 #[tokio::test]
+async fn it_names_the_logins_and_the_proofs_that_are_accepted() {
+    let issuer = named("https://login.example.com");
+    let builder = issuer.metadata_service().acr_value("phrh").acr_value("phr");
+    let builder = builder.dpop_algorithms([Algorithm::ES256, Algorithm::PS256]);
+    let document = document(builder).await;
+    // RFC 9470 §7 and RFC 9449 §5.1.
+    assert_eq!(document["acr_values_supported"], json!(["phrh", "phr"]));
+    assert_eq!(document["dpop_signing_alg_values_supported"], json!(["ES256", "PS256"]));
+    for name in ["acr_values_supported", "dpop_signing_alg_values_supported"] {
+        assert!(issuer.metadata_service().member(name, ["x"]).build().is_err(), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn it_says_what_is_true() {
     let issuer = named("https://login.example.com");
     assert_eq!(

@@ -3,6 +3,8 @@
 #[cfg(all(feature = "axum", feature = "redis", feature = "remote"))]
 pub(crate) mod app;
 #[cfg(feature = "axum")]
+mod bound;
+#[cfg(feature = "axum")]
 mod client;
 #[cfg(feature = "axum")]
 mod clients;
@@ -22,6 +24,7 @@ mod routes;
 #[cfg(all(feature = "axum", feature = "redis", feature = "remote", feature = "test-util"))]
 mod server;
 mod setup;
+mod step_up;
 #[cfg(feature = "test-util")]
 mod stores;
 mod tokens;

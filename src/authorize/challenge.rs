@@ -1,0 +1,110 @@
+//! The contents of a challenge for which several policies have something.
+
+use std::{error::Error as _, time::Duration};
+
+use crate::error::{BoxError, Error, ErrorKind};
+
+/// The login that a challenge asks for (RFC 9470 §3); see [`ErrorKind::UserAuthentication`].
+#[derive(Default)]
+pub(super) struct UserAuthentication {
+    pub(super) acr_values: Box<[Box<str>]>,
+    pub(super) max_age: Option<Duration>,
+    pub(super) scopes: Box<[Box<str>]>,
+}
+
+impl UserAuthentication {
+    /// The refusal of a token whose login is not like that. The reason is for the operator.
+    #[cold]
+    pub(super) fn into_error(self, reason: impl Into<BoxError>) -> Error {
+        Error::with_source(self.into(), reason)
+    }
+
+    /// The part of a refusal that a login can change.
+    fn of(kind: &ErrorKind) -> Option<Self> {
+        match kind {
+            ErrorKind::UserAuthentication { acr_values, max_age, scopes } => Some(Self {
+                acr_values: acr_values.clone(),
+                max_age: *max_age,
+                scopes: scopes.clone(),
+            }),
+            ErrorKind::InsufficientScope { required, .. } => {
+                Some(Self { scopes: required.clone(), ..Self::default() })
+            }
+            _ => None,
+        }
+    }
+
+    /// Both together. Of different contexts, those that are in both lists are asked for; if they
+    /// share no context, the first ones are.
+    fn and(self, other: Self) -> Self {
+        let mut acr_values = self.acr_values.to_vec();
+        if acr_values.is_empty() {
+            acr_values = other.acr_values.into();
+        } else if acr_values.iter().any(|value| other.acr_values.contains(value)) {
+            acr_values.retain(|value| other.acr_values.contains(value));
+        }
+        let max_age = match (self.max_age, other.max_age) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        let mut scopes = self.scopes.to_vec();
+        for scope in other.scopes {
+            if !scopes.contains(&scope) {
+                scopes.push(scope);
+            }
+        }
+        Self { acr_values: acr_values.into(), max_age, scopes: scopes.into() }
+    }
+}
+
+impl From<UserAuthentication> for ErrorKind {
+    fn from(UserAuthentication { acr_values, max_age, scopes }: UserAuthentication) -> Self {
+        Self::UserAuthentication { acr_values, max_age, scopes }
+    }
+}
+
+/// Whether a policy, or a refusal, asks for another login.
+pub(super) fn asks_for_login(kind: &ErrorKind) -> bool {
+    matches!(kind, ErrorKind::UserAuthentication { .. })
+}
+
+/// Whether a login can change the reason of a refusal. A refusal for a scope with a cause comes from
+/// a policy that could not decide.
+pub(super) fn is_for_login(error: &Error) -> bool {
+    match error.kind() {
+        ErrorKind::UserAuthentication { .. } => true,
+        ErrorKind::InsufficientScope { .. } => error.source().is_none(),
+        _ => false,
+    }
+}
+
+/// One challenge with the contents of both.
+pub(super) fn both(one: Option<ErrorKind>, other: Option<ErrorKind>) -> Option<ErrorKind> {
+    let (one, other) = match (one, other) {
+        (Some(one), Some(other)) => (one, other),
+        (one, other) => return one.or(other),
+    };
+    let with_login = asks_for_login(&one) || asks_for_login(&other);
+    let both = UserAuthentication::of(&one)?.and(UserAuthentication::of(&other)?);
+    Some(match with_login {
+        true => both.into(),
+        false => ErrorKind::InsufficientScope { required: both.scopes, missing: Box::default() },
+    })
+}
+
+/// A refusal for both of two reasons, if that asks for a login: one challenge names everything. The
+/// reasons are for the operator.
+pub(super) fn join(
+    one: Option<ErrorKind>,
+    other: Option<ErrorKind>,
+    refusals: &[&Error],
+) -> Option<Error> {
+    if !refusals.iter().any(|error| asks_for_login(error.kind())) {
+        return None;
+    }
+    let reason = |error: &&Error| {
+        error.source().map_or_else(|| error.to_string(), |source| source.to_string())
+    };
+    let reasons: Vec<_> = refusals.iter().map(reason).collect();
+    Some(Error::with_source(both(one, other)?, reasons.join("; ")))
+}
