@@ -59,10 +59,10 @@ impl<C> Policy<C> for Amr {
             Ok(None) => return Err(undecided("the token has no `amr`: have the issuer write it")),
             Err(_) => return Err(undecided("`amr` is not an array of strings")),
         };
-        let has = |method: &Box<str>| used.iter().any(|used| **used == **method);
+        let has = |method: &str| used.iter().any(|used| *used == *method);
         let enough = match self.all {
-            true => self.methods.iter().all(has),
-            false => self.methods.iter().any(has),
+            true => self.methods.iter().all(|method| has(method)),
+            false => self.methods.iter().any(|method| has(method)),
         };
         if enough {
             return Ok(());
