@@ -21,6 +21,8 @@
 //! | `KEY_PEM_FILE` | a file with a public key, in place of fetched keys |
 //! | `ALGORITHMS` | only these, with commas |
 //! | `TOKEN_COOKIE` | a cookie that may carry the token |
+//! | `DPOP` | `optional` or `required`: tokens that are bound to a key need a DPoP proof for an address below `PUBLIC_URL` |
+//! | `MTLS_HEADER`, `MTLS_TRUSTED` | the header in which a proxy passes the client certificate on, such as `client-cert`, and the networks of such proxies, with commas: a token that is bound to a certificate needs it |
 //! | `CLIENTS` | only tokens of these clients, with commas |
 //! | `ACCESS_TOKENS_ONLY=1` | only tokens of RFC 9068, so that no ID token passes |
 //! | `LEEWAY_SECS` | how far clocks may differ |
@@ -73,7 +75,7 @@ use crate::{
 
 /// The names of the environment, those of the settings, and the unit that is added to a
 /// value.
-const VARIABLES: [(&str, &str, &str); 19] = [
+const VARIABLES: [(&str, &str, &str); 22] = [
     ("ISSUER", "issuer", ""),
     ("AUDIENCE", "audience", ""),
     ("PUBLIC_URL", "public_origin", ""),
@@ -84,6 +86,9 @@ const VARIABLES: [(&str, &str, &str); 19] = [
     ("ALGORITHMS", "algorithms", ""),
     ("TOKEN_COOKIE", "token_cookie", ""),
     ("CLIENTS", "client_id", ""),
+    ("DPOP", "dpop", ""),
+    ("MTLS_HEADER", "client_certificate_header", ""),
+    ("MTLS_TRUSTED", "trusted_proxy", ""),
     ("LEEWAY_SECS", "leeway", "s"),
     ("SHADOW_AUDIENCE", "shadow_audience", ""),
     ("SHADOW_CLIENTS", "shadow_client_id", ""),
@@ -96,16 +101,8 @@ const VARIABLES: [(&str, &str, &str); 19] = [
 ];
 
 /// Settings of a later version. The server does not start with them, so none is ignored silently.
-const NOT_BUILT: [&str; 8] = [
-    "CLIENT_ID",
-    "CLIENT_SECRET",
-    "CLIENT_SECRET_FILE",
-    "DPOP",
-    "INTROSPECTION",
-    "INTROSPECTION_URL",
-    "MTLS_HEADER",
-    "MTLS_TRUSTED",
-];
+const NOT_BUILT: [&str; 5] =
+    ["CLIENT_ID", "CLIENT_SECRET", "CLIENT_SECRET_FILE", "INTROSPECTION", "INTROSPECTION_URL"];
 
 /// A variable that is set and not empty.
 fn variable(name: &str) -> Result<Option<String>, Box<dyn Error>> {

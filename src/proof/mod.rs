@@ -95,8 +95,6 @@ pub use self::{
         CORS_ALLOWED_HEADERS, CORS_EXPOSED_HEADERS, DPoP, DPoPBuilder, DangerousDPoPBuilder, Nonces,
     },
     possession::ProofOfPossession,
-    replay::{
-        Insertion, MemoryReplayStore, MemoryReplayStoreBuilder, PresentedProof, ReplayStore,
-    },
+    replay::{Insertion, MemoryReplayStore, MemoryReplayStoreBuilder, PresentedProof, ReplayStore},
 };
 pub use crate::digest::Thumbprint;

@@ -51,12 +51,7 @@ impl Table {
 
     /// The secret as a key of each allowed algorithm; of HS256 if `algorithms` is not set.
     fn secret_keys(&self, setting: &str, base64url: &[u8]) -> Result<Vec<Key>, ConfigError> {
-        let padding = base64url.iter().rev().take_while(|byte| **byte == b'=').count();
-        let base64url = &base64url[..base64url.len() - padding];
-        let bytes = URL_SAFE_NO_PAD
-            .decode_to_vec(base64url)
-            .map(Zeroizing::new)
-            .map_err(|_| ConfigError::Settings(format!("`{setting}` is not base64url")))?;
+        let bytes = secret_bytes(setting, base64url)?;
         let named = self.algorithms.as_ref().map(|list| list.iter().copied().collect::<Vec<_>>());
         let keys: Result<Vec<_>, _> = named
             .unwrap_or_else(|| vec![Algorithm::HS256])
@@ -78,8 +73,19 @@ impl Table {
     }
 }
 
+/// The bytes of a secret that is written as base64url, with padding or without.
+pub(super) fn secret_bytes(
+    setting: &str,
+    base64url: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
+    let padding = base64url.iter().rev().take_while(|byte| **byte == b'=').count();
+    let base64url = &base64url[..base64url.len() - padding];
+    let bytes = URL_SAFE_NO_PAD.decode_to_vec(base64url).map(Zeroizing::new);
+    bytes.map_err(|_| ConfigError::Settings(format!("`{setting}` is not base64url")))
+}
+
 /// Reads the file that a setting names.
-fn read(setting: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
+pub(super) fn read(setting: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
     // With room for all of it, so that no part of a secret stays behind in memory.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MOST_OF_A_FILE + 1));
     let refuse = |why: fmt::Arguments<'_>| {

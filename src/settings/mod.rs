@@ -25,6 +25,11 @@
 //! | `cache_bytes` | memory for verified tokens, as [`Cache::of_bytes`]; 0 for none |
 //! | `token_cookie` | a cookie that may carry the token |
 //! | `public_origin`, `trusted_origin` | for the cookie: this service's origin, and others that may send unsafe requests |
+//! | `dpop` | `optional` or `required`: tokens that are bound to a key, with [DPoP](crate::proof::DPoP) proofs for addresses below `public_origin` |
+//! | `dpop_algorithms`, `dpop_max_age` | the algorithms and the age that proofs may have |
+//! | `dpop_nonce_secret`, `dpop_nonce_secret_file` | a secret as base64url, of at least 32 bytes, or a file with it: proofs must have a [nonce](crate::proof::Nonces) |
+//! | `mutual_tls` | `optional` or `required`: tokens that are bound to a [client certificate](crate::proof::MutualTls); `optional` if `client_certificate_header` is set |
+//! | `client_certificate_header`, `trusted_proxy` | the header in which a proxy passes the certificate on, and the networks of such proxies: [client certificates](#client-certificates) |
 //! | `realm` | the challenge's realm |
 //! | `lazy` | start even if the provider does not answer |
 //! | `jwks_min_refresh`, `jwks_max_refresh`, `jwks_default_refresh`, `jwks_min_retry`, `jwks_max_retry`, `jwks_cooldown`, `jwks_timeout`, `jwks_connect_timeout`, `jwks_max_wait`, `jwks_max_stale` | durations, as in [`RemoteKeysBuilder`] |
@@ -91,6 +96,21 @@
 //! # Ok(()) }
 //! ```
 //!
+//! # Client certificates
+//!
+//! Without `client_certificate_header`, the certificate is the extension
+//! [`ClientCertificate`](crate::proof::ClientCertificate) of the request. The format of the header
+//! follows from its name: `client-cert` (RFC 9440), `x-forwarded-client-cert` (Envoy),
+//! `x-forwarded-tls-client-cert` (Traefik), `x-amzn-mtls-clientcert` and
+//! `x-amzn-mtls-clientcert-leaf` (AWS), and for all other names URL-encoded PEM, as nginx writes it. The
+//! address of the proxy is the extension [`SocketAddr`](std::net::SocketAddr) of the request.
+//!
+//! # DPoP
+//!
+//! The proofs that were presented are kept in this process. If several processes accept the same
+//! proofs, build a [`DPoP`](crate::proof::DPoP) with a shared store, and give it to
+//! [`Settings::verifier_builder`] in place of these settings.
+//!
 //! # Rules in the shadow
 //!
 //! The table `shadow` has rules that [decide nothing](VerifierBuilder::shadow): tokens that they would
@@ -153,6 +173,7 @@ mod environment;
 mod keys;
 mod nearest;
 mod number;
+mod proofs;
 mod shadow;
 mod table;
 mod text;
@@ -304,6 +325,12 @@ impl Settings {
         }
         for claim in self.0.required_claim.iter() {
             builder = builder.required_claim(claim);
+        }
+        if let Some(dpop) = self.0.dpop()? {
+            builder = builder.dpop(dpop);
+        }
+        if let Some(mutual_tls) = self.0.mutual_tls()? {
+            builder = builder.mutual_tls(mutual_tls);
         }
         self.0.shadow.check()?;
         builder = builder.shadow(|rules| self.0.shadow.apply(rules));

@@ -47,6 +47,15 @@ pub(super) struct Table {
     pub(super) public_origin: Option<String>,
     #[serde(default)]
     pub(super) trusted_origin: List,
+    pub(super) dpop: Option<Text>,
+    pub(super) dpop_algorithms: Option<List<Algorithm>>,
+    pub(super) dpop_max_age: Option<Span>,
+    pub(super) dpop_nonce_secret: Option<SecretText>,
+    pub(super) dpop_nonce_secret_file: Option<PathBuf>,
+    pub(super) mutual_tls: Option<Text>,
+    pub(super) client_certificate_header: Option<Text>,
+    #[serde(default)]
+    pub(super) trusted_proxy: List,
     pub(super) realm: Option<Text>,
     #[serde(default)]
     pub(super) lazy: Flag,

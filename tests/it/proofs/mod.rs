@@ -4,6 +4,8 @@ mod answers;
 mod certificates;
 mod dpop;
 mod modes;
+#[cfg(feature = "settings")]
+mod settings;
 
 use std::{
     collections::HashSet,

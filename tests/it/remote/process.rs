@@ -158,6 +158,56 @@ async fn the_routes_answer_as_they_say() {
     assert_eq!(health["keys"][0]["ids"], json!(["ES256"]));
 }
 
+#[cfg(feature = "test-util")]
+#[tokio::test]
+async fn bound_tokens_need_their_proofs() {
+    use base64_simd::STANDARD;
+    use tower_jwt_auth::{proof::ClientCertificate, testing::TestProofKey};
+
+    let es = key(Algorithm::ES256);
+    let provider = Provider::new([es]);
+    let public = ("PUBLIC_URL", "https://api.example.com");
+    let variables = [
+        public,
+        ("DPOP", "optional"),
+        ("MTLS_HEADER", "client-cert"),
+        ("MTLS_TRUSTED", "127.0.0.0/8, ::1"),
+    ];
+    let server = Server::of(&provider, &variables);
+    let client = TestProofKey::new();
+    let jkt = client.jkt().to_string();
+    let bound = token(&provider, es, json!({"cnf": {"jkt": jkt}}));
+    assert_eq!(server.me(&bound).await.0, 401, "as a bearer token");
+    let proof = client.proof("GET", "https://api.example.com/me").token(&bound).sign();
+    let ask = || {
+        let request = server.get("/me").header("authorization", format!("DPoP {bound}"));
+        request.header("dpop", &proof)
+    };
+    assert_eq!(server.asked(ask()).await.0, 200);
+    let (status, problem) = server.asked(ask()).await;
+    assert_eq!((status, &problem["error"]), (401, &json!("invalid_dpop_proof")));
+
+    // As far as the header is read: three parts of a certificate.
+    let der = [0x30, 7, 0x30, 0, 0x30, 0, 3, 1, 0];
+    let thumbprint = ClientCertificate::from_der(der).thumbprint().to_string();
+    let bound = token(&provider, es, json!({"cnf": {"x5t#S256": thumbprint}}));
+    assert_eq!(server.me(&bound).await.0, 401, "without a certificate");
+    let header = format!(":{}:", STANDARD.encode_to_string(der));
+    let request = server.get("/me").bearer_auth(&bound).header("client-cert", &header);
+    assert_eq!(server.asked(request).await.0, 200);
+    let elsewhere = [public, ("MTLS_HEADER", "client-cert"), ("MTLS_TRUSTED", "10.0.0.0/8")];
+    let server = Server::of(&provider, &elsewhere);
+    let request = server.get("/me").bearer_auth(&bound).header("client-cert", &header);
+    assert_eq!(server.asked(request).await.0, 401, "from a peer that is not trusted");
+
+    let server = Server::of(&provider, &[public, ("DPOP", "required")]);
+    let bearer = token(&provider, es, json!({}));
+    let response = server.get("/me").bearer_auth(&bearer).send().await.unwrap();
+    assert_eq!(response.status(), 401);
+    let challenge = response.headers()["www-authenticate"].to_str().unwrap();
+    assert!(challenge.starts_with("DPoP realm=\"resource_server\", algs="), "{challenge}");
+}
+
 #[tokio::test]
 async fn keys_rotate_and_go() {
     let (old, new) = (key(Algorithm::ES256), key(Algorithm::EdDSA));
@@ -338,8 +388,8 @@ fn wrong_settings_are_told_in_one_line() {
         (vec![("LAZY", "maybe")], "LAZY is 0 or 1"),
         (vec![("TOKEN_COOKIE", "a b")], "token_cookie"),
         (vec![("ALLOW_HTTP", "maybe"), ("JWKS_URL", ""), ("HMAC_SECRET", &short)], "is 0 or 1"),
-        (vec![("DPOP", "required")], "DPOP is not supported"),
-        (vec![("MTLS_HEADER", "client-cert")], "MTLS_HEADER is not supported"),
+        (vec![("DPOP", "yes")], "`dpop` is `optional` or `required`"),
+        (vec![("MTLS_HEADER", "client-cert")], "`client_certificate_header` needs `trusted_proxy`"),
         (vec![("INTROSPECTION_URL", &keys)], "INTROSPECTION_URL is not supported"),
         (vec![("METRICS", "127.0.0.1")], "cannot listen on METRICS=127.0.0.1: "),
         (vec![("HMAC_SECRET", "AAAA")], "set at most one"),
