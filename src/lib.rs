@@ -42,6 +42,7 @@
 //! | have the claims in my own type | [`VerifierBuilder::claims`] |
 //! | let requests without a token pass | [`JwtAuthLayer::optional`], `Option<Claims>` |
 //! | require scopes, roles or a condition | [`RequireLayer`], [`Authorized`], [`Scopes`], [`Roles`], [`Policy`] |
+//! | accept tokens that only their sender can use | [`DPoP`](proof::DPoP), [`MutualTls`](proof::MutualTls), [`ProofOfPossession`](proof::ProofOfPossession) |
 //! | require a strong or a recent login | [`StepUp`](authorize::StepUp), [`Amr`](authorize::Amr) |
 //! | take the token from a cookie, another header, the query or a WebSocket | [`TokenSource`] |
 //! | refuse tokens by a rule of my own | [`VerifierBuilder::rule`], [`VerifierBuilder::async_rule`], [`CachedRule`](verifier::CachedRule) |
@@ -65,8 +66,8 @@
 //! # Guides
 //!
 //! The [guides][guides module] show how the parts work together: identity providers, sessions,
-//! tower-http, tenants, errors, migrating from other crates, security, stricter rules, recipes,
-//! testing, deployment and operations. A build of the documentation without all features leaves them
+//! tower-http, tenants, errors, migrating from other crates, security, sender-constrained tokens,
+//! stricter rules, recipes, testing, deployment and operations. A build of the documentation without all features leaves them
 //! out: `cargo doc --all-features`.
 //!
 //! # Modules

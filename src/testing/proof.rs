@@ -71,7 +71,7 @@ impl TestProofKey {
         Self(SigningKey::generate(algorithm).expect("a key can be generated"))
     }
 
-    /// The thumbprint of the key, for the claim `cnf` (RFC 9449 §6.1).
+    /// The thumbprint of the key, which the claim `cnf` of a bound token has (RFC 9449 §6.1).
     #[must_use]
     pub fn jkt(&self) -> Thumbprint {
         Thumbprint::from_base64url(self.0.kid()).expect("the id of a new key is its thumbprint")

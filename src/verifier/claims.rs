@@ -77,7 +77,7 @@ impl<C> UnreleasedClaims<C> {
         Self(Arc::new(ClaimsInner { registered: Arc::new(registered), custom, shadow, time }))
     }
 
-    /// The claims, for the proof of the sender and for the denylist.
+    /// The claims that the proof of the sender and the denylist are about.
     pub(super) fn registered(&self) -> &RegisteredClaims {
         &self.0.registered
     }
@@ -232,7 +232,7 @@ impl<C> Claims<C> {
         self.registered().get(path)
     }
 
-    /// How the sender has shown that the token is theirs. It is none for a bearer token.
+    /// How the sender has shown that the token is theirs. A bearer token has no proof.
     #[must_use]
     pub fn proof_of_possession(&self) -> ProofOfPossession {
         ProofOfPossession::of(self.registered().confirmation())

@@ -16,17 +16,19 @@
 //!    types, `iss`, `aud`, `exp`, `nbf`, `iat`, `sub` and what else is required
 //!    (RFC 7519 §4.1, RFC 8725 §3.8, §3.9). A token with `events` is refused: it is a security
 //!    event, such as a logout token (RFC 8417 §2.2).
-//! 5. Sender constraint: a token with `cnf` is no bearer token (RFC 7800 §3.1)
-//!    and is refused.
+//! 5. Sender constraint: a token with `cnf` is no bearer token (RFC 7800 §3.1). It is refused, unless
+//!    each member of `cnf` is one that the verifier has a check for.
 //! 6. The client, if any are named: `client_id`, `azp`, `cid` or `appid`.
 //! 7. The application's type.
-//! 8. The [denylist](crate::revocation), if there is one.
-//! 9. The application's rules, then its asynchronous and [cached](CachedRule) rules.
+//! 8. The proof of the sender, if the token has `cnf`: see [`proof`](crate::proof). It needs the
+//!    request.
+//! 9. The [denylist](crate::revocation), if there is one.
+//! 10. The application's rules, then its asynchronous and [cached](CachedRule) rules.
 //!
 //! For a token that passed all of them, the rules in the [shadow](VerifierBuilder::shadow) are asked.
 //! They decide nothing.
 //!
-//! A token that passed is [cached](Cache). On a cache hit, its times, its keys, 8 and 9 are
+//! A token that passed is [cached](Cache). On a cache hit, its times, its keys, and 8 to 10 are
 //! rechecked. Only a cached rule answers from what it knows.
 //!
 //! # Example: a token without any HTTP
