@@ -18,7 +18,7 @@ use axum::{
     routing::get,
 };
 use tower_jwt_auth::observe::{
-    CacheLookup, Decision, KeyFetch, KeyReport, Observer, Outcome, Scheme, ShadowOutcome,
+    CacheLookup, Decision, KeyFetch, KeyReport, Observer, Outcome, Scheme, ShadowReport,
 };
 
 /// The numbers; cheap to clone.
@@ -130,8 +130,9 @@ impl Observer for Prometheus {
         }
     }
 
-    fn shadow(&self, rule: &str, outcome: ShadowOutcome) {
-        self.count("jwt_auth_shadow_total", &[("rule", rule), ("outcome", outcome.name())]);
+    fn shadow(&self, report: &ShadowReport) {
+        let labels = [("rule", report.rule.name()), ("outcome", report.outcome.name())];
+        self.count("jwt_auth_shadow_total", &labels);
     }
 }
 

@@ -1,8 +1,8 @@
 //! The events that observers are told.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
-use crate::error::Error;
+use crate::{error::Error, shadow_rule::ShadowRule};
 
 /// A decision of a [`JwtAuthLayer`](crate::JwtAuthLayer) on a request.
 ///
@@ -35,6 +35,12 @@ impl<'d> Decision<'d> {
         let unavailable = error.is_server_fault();
         let outcome = if unavailable { Outcome::Unavailable } else { Outcome::Refused };
         Self { outcome, scheme, error: Some(error) }
+    }
+
+    /// A decision, for a test of your observer.
+    #[must_use]
+    pub const fn new(outcome: Outcome, scheme: Scheme, error: Option<&'d Error>) -> Self {
+        Self { outcome, scheme, error }
     }
 
     /// The [name of the kind](crate::ErrorKind::name) of the error, or `none`.
@@ -134,6 +140,14 @@ pub struct KeyFetch<'k> {
     pub outcome: FetchOutcome,
 }
 
+impl<'k> KeyFetch<'k> {
+    /// An event, for a test of your observer.
+    #[must_use]
+    pub const fn new(issuer: &'k str, outcome: FetchOutcome) -> Self {
+        Self { issuer, outcome }
+    }
+}
+
 /// How a fetch of keys, or the lookup of one, has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -149,6 +163,10 @@ pub enum FetchOutcome {
 }
 
 impl FetchOutcome {
+    /// All outcomes.
+    #[cfg(feature = "metrics")]
+    pub(super) const ALL: [Self; 4] = [Self::Renewed, Self::Unchanged, Self::Absent, Self::Failed];
+
     /// The name of the outcome, such as `renewed`.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -161,16 +179,49 @@ impl FetchOutcome {
     }
 }
 
-/// The state of the keys of an issuer.
+/// The state of a set of keys.
+///
+/// Several sets may have one issuer, such as those of two verifiers: `set` tells them apart.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct KeyReport<'k> {
     /// As in [`KeyFetch::issuer`].
     pub issuer: &'k str,
-    /// The number of keys.
+    /// The number of the set in this process, from 1.
+    pub set: u64,
+    /// The number of keys, also if they are too old to be used.
     pub keys: usize,
     /// The time since keys were last fetched or found to be unchanged; `None` before that.
     pub age: Option<Duration>,
+    /// Whether tokens can be verified: keys were fetched, and are not older than
+    /// `RemoteKeysBuilder::max_stale`.
+    pub usable: bool,
+}
+
+impl<'k> KeyReport<'k> {
+    /// A report, for a test of your observer: of the set 0, which is usable if it has keys.
+    #[must_use]
+    pub const fn new(issuer: &'k str, keys: usize, age: Option<Duration>) -> Self {
+        Self { issuer, set: 0, keys, age, usable: keys > 0 }
+    }
+}
+
+/// The end of a set of keys: nobody uses it any more, and no further report of it comes.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct KeysDropped<'k> {
+    /// As in [`KeyFetch::issuer`].
+    pub issuer: &'k str,
+    /// As in [`KeyReport::set`].
+    pub set: u64,
+}
+
+impl<'k> KeysDropped<'k> {
+    /// An event, for a test of your observer.
+    #[must_use]
+    pub const fn new(issuer: &'k str, set: u64) -> Self {
+        Self { issuer, set }
+    }
 }
 
 /// A difference between two documents of keys.
@@ -185,6 +236,14 @@ pub struct KeyRotation<'k> {
     pub removed: &'k [Box<str>],
 }
 
+impl<'k> KeyRotation<'k> {
+    /// An event, for a test of your observer.
+    #[must_use]
+    pub const fn new(issuer: &'k str, added: &'k [Box<str>], removed: &'k [Box<str>]) -> Self {
+        Self { issuer, added, removed }
+    }
+}
+
 /// A key that was removed while its tokens had not expired.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -197,6 +256,14 @@ pub struct EarlyRemoval<'k> {
     pub left: Duration,
 }
 
+impl<'k> EarlyRemoval<'k> {
+    /// An event, for a test of your observer.
+    #[must_use]
+    pub const fn new(issuer: &'k str, id: &'k str, left: Duration) -> Self {
+        Self { issuer, id, left }
+    }
+}
+
 /// The use of a key that was removed.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -205,6 +272,14 @@ pub struct RemovedKeyUse<'k> {
     pub issuer: &'k str,
     /// The id of the key.
     pub id: &'k str,
+}
+
+impl<'k> RemovedKeyUse<'k> {
+    /// An event, for a test of your observer.
+    #[must_use]
+    pub const fn new(issuer: &'k str, id: &'k str) -> Self {
+        Self { issuer, id }
+    }
 }
 
 /// A key that is older than it should be.
@@ -219,22 +294,34 @@ pub struct OldKey<'k> {
     pub age: Duration,
 }
 
-/// The state of a denylist.
+impl<'k> OldKey<'k> {
+    /// An event, for a test of your observer.
+    #[must_use]
+    pub const fn new(issuer: &'k str, id: &'k str, age: Duration) -> Self {
+        Self { issuer, id, age }
+    }
+}
+
+/// The state of a denylist. A list that is dropped reports a last time, without lag and entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DenylistReport {
     /// The time since the store last told all changes; zero for a list in memory. `None` before
     /// the list was read for the first time.
     pub lag: Option<Duration>,
-    /// The number of revocations in this process.
+    /// The number of revocations in this process. A list in memory also counts those that are over,
+    /// until it removes them at further revocations.
     pub entries: usize,
+    /// The number of the list in this process, from 1, which tells several lists apart. A list does not
+    /// set it: an observer is told the number of the list that it was handed to.
+    pub list: u64,
 }
 
 impl DenylistReport {
     /// A report of a denylist of your own.
     #[must_use]
     pub const fn new(lag: Option<Duration>, entries: usize) -> Self {
-        Self { lag, entries }
+        Self { lag, entries, list: 0 }
     }
 }
 
@@ -257,6 +344,17 @@ pub enum RefreshOutcome {
 }
 
 impl RefreshOutcome {
+    /// All outcomes.
+    #[cfg(feature = "metrics")]
+    pub(super) const ALL: [Self; 6] = [
+        Self::Rotated,
+        Self::Repeated,
+        Self::Reused,
+        Self::Expired,
+        Self::Unknown,
+        Self::Unavailable,
+    ];
+
     /// The name of the outcome, such as `rotated`.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -271,7 +369,41 @@ impl RefreshOutcome {
     }
 }
 
-/// The decision of a rule in the shadow on a token that passes.
+/// A refresh token that was presented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RefreshReport {
+    /// What became of it.
+    pub outcome: RefreshOutcome,
+}
+
+impl RefreshReport {
+    /// An event, for a test of your observer.
+    #[must_use]
+    pub const fn new(outcome: RefreshOutcome) -> Self {
+        Self { outcome }
+    }
+}
+
+/// A shadow rule has looked at the token of a request that passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ShadowReport {
+    /// The rule.
+    pub rule: ShadowRule,
+    /// What the rule would do.
+    pub outcome: ShadowOutcome,
+}
+
+impl ShadowReport {
+    /// An event, for a test of your observer.
+    #[must_use]
+    pub const fn new(rule: ShadowRule, outcome: ShadowOutcome) -> Self {
+        Self { rule, outcome }
+    }
+}
+
+/// The decision of a shadow rule on a token that passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ShadowOutcome {
@@ -291,3 +423,16 @@ impl ShadowOutcome {
         }
     }
 }
+
+/// Shows each by its name.
+macro_rules! by_name {
+    ($($type:ident),*) => {
+        $(impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.name())
+            }
+        })*
+    };
+}
+
+by_name!(Outcome, Scheme, CacheLookup, FetchOutcome, RefreshOutcome, ShadowOutcome);

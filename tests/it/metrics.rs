@@ -17,7 +17,11 @@ use serde_json::{Value, json};
 use tower::{Layer, Service, service_fn};
 use tower_jwt_auth::{
     Algorithm, JwtAuthLayer, RegisteredClaims, RequireLayer, TokenSource,
-    observe::{DenylistReport, MetricsObserver, Observer, RefreshOutcome, ShadowOutcome},
+    observe::{
+        DenylistReport, KeyReport, KeysDropped, MetricsObserver, Observer, OldKey, RefreshOutcome,
+        RefreshReport, ShadowOutcome, ShadowReport,
+    },
+    verifier::ShadowRule,
 };
 
 use crate::{
@@ -190,8 +194,10 @@ fn the_time_of_a_verification_is_recorded_on_demand() {
 /// The events that no request causes.
 fn tell_all(observer: &MetricsObserver) {
     observer.denylist(&DenylistReport::new(Some(Duration::from_millis(1500)), 7));
-    observer.refreshed(RefreshOutcome::Rotated);
-    observer.shadow("audience", ShadowOutcome::Refused);
+    observer.refreshed(&RefreshReport::new(RefreshOutcome::Rotated));
+    observer.shadow(&ShadowReport::new(ShadowRule::Audience, ShadowOutcome::Refused));
+    observer.keys(&KeyReport::new("https://a.example", 2, Some(Duration::from_secs(5))));
+    observer.key_is_old(&OldKey::new("https://a.example", "k", Duration::from_secs(5)));
 }
 
 #[test]
@@ -293,7 +299,7 @@ fn every_metric_that_is_recorded_is_described() {
         ask(&layer, with(&bearer("alice")));
     });
     let all = all_names();
-    assert_eq!(all.len(), 11);
+    assert_eq!(all.len(), 13);
     for name in values.names() {
         let name = name.split('{').next().unwrap();
         assert!(all.contains(name), "{name}");

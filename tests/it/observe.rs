@@ -12,8 +12,9 @@ use tower_jwt_auth::{
     Algorithm, Claims, Error, JwtAuthLayer, RegisteredClaims, RequireLayer, TokenSource, Verifier,
     keys::by_id::KeysById,
     observe::{
-        CacheLookup, Decision, DenylistReport, EarlyRemoval, KeyFetch, KeyReport, KeyRotation,
-        Observer, OldKey, RefreshOutcome, RemovedKeyUse, ShadowOutcome,
+        CacheLookup, Decision, DenylistReport, EarlyRemoval, FetchOutcome, KeyFetch, KeyReport,
+        KeyRotation, KeysDropped, Observer, OldKey, Outcome, RefreshOutcome, RefreshReport,
+        RemovedKeyUse, Scheme, ShadowOutcome, ShadowReport,
     },
     response::Rejection,
     revocation::{Denylist, MemoryDenylist, Revocation},
@@ -72,7 +73,12 @@ impl Observer for Notes {
 
     fn keys(&self, report: &KeyReport<'_>) {
         let age = report.age.map(|age| age.as_secs());
-        self.note(format!("keys {} {} {age:?}", report.issuer, report.keys));
+        let unusable = if report.usable { "" } else { " unusable" };
+        self.note(format!("keys {} {} {age:?}{unusable}", report.issuer, report.keys));
+    }
+
+    fn keys_dropped(&self, dropped: &KeysDropped<'_>) {
+        self.note(format!("dropped {}", dropped.issuer));
     }
 
     fn keys_rotated(&self, rotation: &KeyRotation<'_>) {
@@ -96,12 +102,12 @@ impl Observer for Notes {
         self.note(format!("denylist {:?} {}", report.lag, report.entries));
     }
 
-    fn refreshed(&self, outcome: RefreshOutcome) {
-        self.note(format!("refreshed {}", outcome.name()));
+    fn refreshed(&self, report: &RefreshReport) {
+        self.note(format!("refreshed {}", report.outcome));
     }
 
-    fn shadow(&self, rule: &str, outcome: ShadowOutcome) {
-        self.note(format!("shadow {rule} {}", outcome.name()));
+    fn shadow(&self, report: &ShadowReport) {
+        self.note(format!("shadow {} {}", report.rule, report.outcome));
     }
 }
 
