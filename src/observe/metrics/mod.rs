@@ -1,5 +1,6 @@
 //! An observer that counts with the facade `metrics`.
 
+mod series;
 mod states;
 
 use std::{
@@ -10,12 +11,19 @@ use std::{
 
 use metrics::{Counter, Unit, counter, describe_counter, describe_gauge, describe_histogram};
 
-use self::states::States;
+use self::{
+    series::{
+        CACHE, CACHE_BYTES, DENYLIST_ENTRIES, DENYLIST_LAG, KEY_EVENTS, KEYS, KEYS_AGE,
+        KEYS_REFRESH, KEYS_USABLE, OLD, REFRESH, REMOVED_EARLY, REMOVED_USED, REQUESTS, ROTATED,
+        SHADOW, VERIFY, as_f64, key_events, key_refreshes, refreshes,
+    },
+    states::States,
+};
 use super::{
     event::{
-        CacheLookup, Decision, DenylistReport, EarlyRemoval, FetchOutcome, KeyFetch, KeyReport,
-        KeyRotation, KeysDropped, OldKey, Outcome, RefreshOutcome, RefreshReport, RemovedKeyUse,
-        Scheme, ShadowReport,
+        CacheLookup, Decision, DenylistReport, EarlyRemoval, KeyFetch, KeyReport, KeyRotation,
+        KeysDropped, OldKey, Outcome, RefreshOutcome, RefreshReport, RemovedKeyUse, Scheme,
+        ShadowReport,
     },
     observer::Observer,
 };
@@ -208,11 +216,6 @@ fn cache(lookup: CacheLookup) -> Counter {
     counter!(CACHE, "result" => lookup.name())
 }
 
-#[allow(clippy::cast_precision_loss, reason = "a gauge needs no more")]
-pub(super) fn as_f64(number: usize) -> f64 {
-    number as f64
-}
-
 impl fmt::Debug for MetricsObserver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MetricsObserver")
@@ -220,37 +223,3 @@ impl fmt::Debug for MetricsObserver {
             .finish_non_exhaustive()
     }
 }
-
-pub(super) fn key_refreshes(issuer: &str, outcome: FetchOutcome) -> Counter {
-    counter!(KEYS_REFRESH, "issuer" => issuer.to_owned(), "result" => outcome.name())
-}
-
-pub(super) fn key_events(issuer: &str, event: &'static str) -> Counter {
-    counter!(KEY_EVENTS, "issuer" => issuer.to_owned(), "event" => event)
-}
-
-fn refreshes(outcome: RefreshOutcome) -> Counter {
-    counter!(REFRESH, "result" => outcome.name())
-}
-
-const REQUESTS: &str = "jwt_auth_requests_total";
-const VERIFY: &str = "jwt_auth_verify_seconds";
-const CACHE: &str = "jwt_auth_token_cache_total";
-const CACHE_BYTES: &str = "jwt_auth_token_cache_bytes";
-const KEYS_REFRESH: &str = "jwt_auth_keys_refresh_total";
-pub(super) const KEYS_AGE: &str = "jwt_auth_keys_age_seconds";
-pub(super) const KEYS: &str = "jwt_auth_keys";
-pub(super) const KEYS_USABLE: &str = "jwt_auth_keys_usable";
-const KEY_EVENTS: &str = "jwt_auth_key_events_total";
-pub(super) const DENYLIST_LAG: &str = "jwt_auth_denylist_lag_seconds";
-pub(super) const DENYLIST_ENTRIES: &str = "jwt_auth_denylist_entries";
-const REFRESH: &str = "jwt_auth_refresh_total";
-pub(super) const SHADOW: &str = "jwt_auth_shadow_total";
-
-const ROTATED: &str = "rotated";
-const REMOVED_EARLY: &str = "removed_early";
-const REMOVED_USED: &str = "removed_used";
-const OLD: &str = "old";
-
-/// The values of the label `event`.
-pub(super) const ALL_KEY_EVENTS: [&str; 4] = [ROTATED, REMOVED_EARLY, REMOVED_USED, OLD];

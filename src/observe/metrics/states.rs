@@ -7,7 +7,7 @@ use std::{
 
 use metrics::{Counter, counter, gauge};
 
-use super::{
+use super::series::{
     ALL_KEY_EVENTS, DENYLIST_ENTRIES, DENYLIST_LAG, KEYS, KEYS_AGE, KEYS_USABLE, SHADOW, as_f64,
     key_events, key_refreshes,
 };

@@ -100,14 +100,14 @@ impl ShadowRules {
         self
     }
 
-    /// Sets a leeway that is smaller than that of the verifier, in whole seconds, for `exp` (`expired`), `nbf` (`not_yet_valid`),
+    /// Sets a smaller leeway, in whole seconds, for `exp` (`expired`), `nbf` (`not_yet_valid`),
     /// `iat` (`issued_in_future`) and the maximum age (`too_old`).
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = Some(leeway);
         self
     }
 
-    /// Sets a maximum age that is smaller than that of the verifier, in whole seconds. A token without `iat` would be refused, too
+    /// Sets a maximum age, in whole seconds. A token without `iat` would be refused, too
     /// (`too_old`).
     pub fn max_age(mut self, max_age: Duration) -> Self {
         self.max_age = Some(max_age);
@@ -221,17 +221,17 @@ impl ShadowRules {
                 "the list of algorithms of the shadow rules is empty, name one or leave it out",
             ));
         }
-        if self.leeway.is_some_and(|leeway| seconds(leeway) >= verifier.leeway) {
+        if self.leeway.is_some_and(|leeway| seconds(leeway) > verifier.leeway) {
             return Err(ConfigError::OutOfRange(
-                "the leeway of the shadow rules is not smaller than that of the verifier, so it would \
-                 refuse nothing: set a smaller one",
+                "the leeway of the shadow rules is larger than that of the verifier, so it would refuse \
+                 nothing: set a smaller one",
             ));
         }
         let longest = verifier.max_age.unwrap_or(i64::MAX);
-        if self.max_age.is_some_and(|max_age| seconds(max_age) >= longest) {
+        if self.max_age.is_some_and(|max_age| seconds(max_age) > longest) {
             return Err(ConfigError::OutOfRange(
-                "the maximum age of the shadow rules is not smaller than that of the verifier, so it \
-                 would refuse nothing: set a smaller one",
+                "the maximum age of the shadow rules is larger than that of the verifier, so it would \
+                 refuse nothing: set a smaller one",
             ));
         }
         Ok(())

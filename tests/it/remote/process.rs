@@ -576,7 +576,7 @@ async fn rules_in_the_shadow_are_told_and_refuse_nothing() {
     let mut log = String::new();
     server.process.stderr.take().unwrap().read_to_string(&mut log).unwrap();
     let rule = |rule: &str| {
-        let told = |line: &&str| line.contains("in the shadow") && line.contains(rule);
+        let told = |line: &&str| line.contains("a shadow rule") && line.contains(rule);
         log.lines().filter(told).count()
     };
     for name in ["token_type", "audience", "client", "missing_claim", "too_old"] {
