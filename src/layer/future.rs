@@ -13,13 +13,8 @@ use pin_project_lite::pin_project;
 use serde::de::DeserializeOwned;
 use tower_service::Service;
 
-use super::{gate::Gate, header_change::HeaderChange};
-use crate::{
-    error::Error,
-    response::{Inherited, Respond},
-    source::TokenLocation,
-    verifier::Claims,
-};
+use super::{gate::Gate, header_change::HeaderChange, within::Within};
+use crate::{error::Error, response::Respond, source::TokenLocation, verifier::Claims};
 
 type PendingClaims<C> = Pin<Box<dyn Future<Output = Result<Claims<C>, Error>> + Send>>;
 
@@ -39,7 +34,7 @@ pin_project! {
         state: State<S, C, R, ReqBody, ResBody>,
         change: HeaderChange,
         // The settings for refusals of the service within.
-        inherited: Inherited<R>,
+        within: Within<R>,
     }
 }
 
@@ -71,17 +66,13 @@ impl<S, C, R, ReqBody, ResBody> ResponseFuture<S, C, R, ReqBody, ResBody>
 where
     S: Service<Request<ReqBody>>,
 {
-    pub(super) fn forward(
-        future: S::Future,
-        change: HeaderChange,
-        inherited: Inherited<R>,
-    ) -> Self {
-        Self { state: State::Forward { future }, change, inherited }
+    pub(super) fn forward(future: S::Future, change: HeaderChange, within: Within<R>) -> Self {
+        Self { state: State::Forward { future }, change, within }
     }
 
     pub(super) fn rejected(response: Response<ResBody>) -> Self {
         let state = State::Rejected { response: Some(response) };
-        Self { state, change: HeaderChange::None, inherited: Inherited::nothing() }
+        Self { state, change: HeaderChange::None, within: Within::nothing() }
     }
 
     pub(super) fn verify(
@@ -94,7 +85,7 @@ where
     ) -> Self {
         let parked = Some(Box::new(ParkedRequest { service, request, gate, respond, location }));
         let state = State::Verify { verification, parked };
-        Self { state, change: HeaderChange::None, inherited: Inherited::nothing() }
+        Self { state, change: HeaderChange::None, within: Within::nothing() }
     }
 }
 
@@ -112,7 +103,7 @@ where
             match this.state.as_mut().project() {
                 StateProj::Forward { future } => {
                     let response = ready!(future.poll(context))?;
-                    let mut response = this.inherited.apply(response);
+                    let mut response = this.within.apply(response);
                     this.change.apply(&mut response);
                     return Poll::Ready(Ok(response));
                 }
@@ -128,7 +119,7 @@ where
                     match gate.admit(verified, location, &mut request) {
                         Ok(change) => {
                             *this.change = change;
-                            *this.inherited = gate.inherited(|| respond);
+                            *this.within = gate.within(|| respond);
                             let future = service.call(request);
                             this.state.set(State::Forward { future });
                         }

@@ -5,12 +5,15 @@ use std::{fmt, mem, sync::Arc};
 use http::{Extensions, Method, Request, Response, header};
 use serde::de::DeserializeOwned;
 
-use super::header_change::{HeaderChange, RareChange, mark_reported};
+use super::{
+    header_change::HeaderChange,
+    within::{Shared, Within, mark_reported},
+};
 use crate::{
     error::{Error, ErrorKind},
     maybe_ready::MaybeReady,
     observe::{self, Decision, Scheme},
-    response::{Challenge, ClaimsAbsent, Inherited, Rejection, Respond},
+    response::{Challenge, ClaimsAbsent, Rejection, Respond},
     source::{Fault, TokenLocation, TokenSources},
     verifier::{Claims, Verifier},
 };
@@ -24,13 +27,13 @@ pub(super) struct Gate<C> {
     pub(super) strip: bool,
     /// Whether the subject is recorded in the current span.
     pub(super) record_subject: bool,
-    /// Has the observers told of refusals within, if there are observers.
-    pub(super) watch: Option<Arc<RareChange>>,
     /// Whether the subject is recorded, or there are observers: one question for both.
     pub(super) watches_accepted: bool,
     pub(super) challenge: Challenge,
     /// Whether the challenge is not the default one.
     pub(super) own_challenge: bool,
+    /// The settings for refusals from within, if one of them is not the default.
+    pub(super) shared: Option<Arc<Shared>>,
     /// Whether the format of refusals is not the default one.
     pub(super) own_format: bool,
 }
@@ -77,10 +80,10 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
             Ok(claims) => {
                 request.extensions_mut().insert(claims);
                 self.replace_outer_layer(request.extensions_mut());
-                match self.watches_accepted {
-                    true => self.tell_accepted(location, request.extensions()),
-                    false => location.into(),
+                if self.watches_accepted {
+                    self.tell_accepted(location, request.extensions());
                 }
+                location.into()
             }
             Err(error) => self.admit_without_claims(error, location, request)?,
         };
@@ -89,28 +92,21 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
     }
 
     /// Tells that a request passes with claims, which are in its extensions.
+    #[inline]
+    fn tell_accepted(&self, location: TokenLocation, extensions: &Extensions) {
+        if self.record_subject {
+            Self::record_subject(extensions);
+        }
+        let accepted = Decision::accepted(scheme(location));
+        self.verifier.observers().tell(|observer| observer.decided(accepted));
+    }
+
     #[inline(never)]
-    fn tell_accepted(&self, location: TokenLocation, extensions: &Extensions) -> HeaderChange {
-        if self.record_subject
-            && let Some(claims) = extensions.get::<Claims<C>>()
+    fn record_subject(extensions: &Extensions) {
+        if let Some(claims) = extensions.get::<Claims<C>>()
             && let Some(subject) = claims.registered().subject()
         {
             observe::record_subject(subject);
-        }
-        let Some(watch) = &self.watch else { return location.into() };
-        let accepted = Decision::accepted(scheme(location));
-        watch.observers().tell(|observer| observer.decided(&accepted));
-        match location {
-            TokenLocation::Query => HeaderChange::Private.and(watch),
-            _ => HeaderChange::Rare(Arc::clone(watch)),
-        }
-    }
-
-    /// The change of the headers; and observers, if there are any, are told of refusals within.
-    fn watched(&self, change: HeaderChange) -> HeaderChange {
-        match &self.watch {
-            Some(watch) => change.and(watch),
-            None => change,
         }
     }
 
@@ -118,7 +114,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
     #[cold]
     pub(super) fn answer<B>(&self, rejection: Rejection, respond: &impl Respond<B>) -> Response<B> {
         let mut response = rejection.answer_with(respond);
-        if self.watch.is_some() {
+        if !self.verifier.observers().is_empty() {
             mark_reported(&mut response);
         }
         response
@@ -165,7 +161,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
         match self.mode {
             Mode::PassThrough => {
                 self.leave_without_claims(rejection, location, request);
-                Ok(self.watched(location.into()))
+                Ok(location.into())
             }
             Mode::Optional if is_guest => {
                 let removal = match rejection.error().is_final() {
@@ -173,7 +169,9 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
                     false => None,
                 };
                 self.leave_without_claims(rejection.of_a_guest(), location, request);
-                Ok(self.watched(removal.map_or(HeaderChange::None, HeaderChange::removal)))
+                Ok(removal.map_or(HeaderChange::None, |removal| {
+                    HeaderChange::RemoveCookie(Box::new(removal))
+                }))
             }
             Mode::Required | Mode::Optional => {
                 let scheme = scheme_of(rejection.error(), location);
@@ -213,12 +211,11 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
 
     /// Passes a CORS preflight on, which has no token.
     #[cold]
-    pub(super) fn open<B>(&self, request: &mut Request<B>) -> HeaderChange {
+    pub(super) fn open<B>(&self, request: &mut Request<B>) {
         let error = ErrorKind::MissingToken.into();
         let rejection = Rejection::new(error, self.challenge.clone(), (&*request).into());
         self.leave_without_claims(rejection, TokenLocation::Other, request);
         self.hand_over(request);
-        self.watched(HeaderChange::None)
     }
 
     /// Whether the request is a CORS preflight that passes as it is.
@@ -256,11 +253,8 @@ fn is_preflight<B>(request: &Request<B>) -> bool {
 impl<C> Gate<C> {
     /// The settings for refusals of the services within.
     #[inline]
-    pub(super) fn inherited<R>(&self, respond: impl FnOnce() -> R) -> Inherited<R> {
-        Inherited {
-            format: self.own_format.then(respond),
-            challenge: self.own_challenge.then(|| self.challenge.clone()),
-        }
+    pub(super) fn within<R>(&self, respond: impl FnOnce() -> R) -> Within<R> {
+        Within { format: self.own_format.then(respond), shared: self.shared.clone() }
     }
 }
 
@@ -273,10 +267,10 @@ impl<C> Clone for Gate<C> {
             preflight: self.preflight,
             strip: self.strip,
             record_subject: self.record_subject,
-            watch: self.watch.clone(),
             watches_accepted: self.watches_accepted,
             challenge: self.challenge.clone(),
             own_challenge: self.own_challenge,
+            shared: self.shared.clone(),
             own_format: self.own_format,
         }
     }

@@ -1,14 +1,10 @@
-//! The change of the response's headers that a request causes, and who looks at the response.
+//! The change of the response's headers that a request causes.
 
-use std::{mem, sync::Arc};
+use std::mem;
 
 use http::{HeaderMap, HeaderValue, Response, header};
 
-use crate::{
-    error::Error,
-    observe::{Decision, Observers, Scheme},
-    source::TokenLocation,
-};
+use crate::source::TokenLocation;
 
 /// The change of the response's headers that a request causes.
 #[derive(Debug, Default)]
@@ -18,29 +14,9 @@ pub(super) enum HeaderChange {
     None,
     /// Its token was in the address: shared caches must not keep the answer (RFC 6750 §2.3).
     Private,
-    /// A rare change. It is in an `Arc`, because the future of every request has room for one.
-    Rare(Arc<RareChange>),
-}
-
-/// A change that few requests cause.
-#[derive(Debug, Default)]
-pub(super) struct RareChange {
-    /// As [`HeaderChange::Private`].
-    private: bool,
-    /// The cookie of the request has a token that never verifies again. This is the `Set-Cookie`
-    /// that removes it.
-    removal: Option<HeaderValue>,
-    /// They are told if the response is a refusal.
-    observers: Observers,
-}
-
-/// In the extensions of a refusal of which observers were told.
-#[derive(Clone)]
-struct Reported;
-
-/// Marks a refusal, so that the layers around do not tell their observers of it, too.
-pub(super) fn mark_reported<B>(response: &mut Response<B>) {
-    response.extensions_mut().insert(Reported);
+    /// Its cookie has a token that never verifies again. This is the `Set-Cookie` that removes
+    /// it. It is in a box, because the future of every request has room for one.
+    RemoveCookie(Box<HeaderValue>),
 }
 
 impl From<TokenLocation> for HeaderChange {
@@ -53,97 +29,32 @@ impl From<TokenLocation> for HeaderChange {
 }
 
 impl HeaderChange {
-    /// The removal of a cookie.
-    pub(super) fn removal(removal: HeaderValue) -> Self {
-        Self::Rare(Arc::new(RareChange { removal: Some(removal), ..RareChange::default() }))
-    }
-
-    /// The same change, and that of these observers.
-    #[cold]
-    pub(super) fn and(self, watch: &Arc<RareChange>) -> Self {
-        let observers = watch.observers.clone();
-        Self::Rare(match self {
-            Self::None => Arc::clone(watch),
-            Self::Private => {
-                Arc::new(RareChange { private: true, observers, ..RareChange::default() })
-            }
-            Self::Rare(rare) => {
-                let (private, removal) = (rare.private, rare.removal.clone());
-                Arc::new(RareChange { private, removal, observers })
-            }
-        })
-    }
-
     #[inline]
     pub(super) fn apply<B>(&mut self, response: &mut Response<B>) {
-        match mem::take(self) {
-            Self::None => {}
-            Self::Private => make_private(response.headers_mut()),
-            Self::Rare(rare) => rare.apply(response),
-        }
-    }
-}
-
-impl RareChange {
-    /// Nothing, but these observers are told if the response is a refusal.
-    pub(super) fn watch(observers: Observers) -> Self {
-        Self { observers, ..Self::default() }
-    }
-
-    pub(super) fn observers(&self) -> &Observers {
-        &self.observers
-    }
-
-    #[inline]
-    fn apply<B>(&self, response: &mut Response<B>) {
-        if !response.extensions().is_empty() {
-            report(&self.observers, response);
-        }
-        if self.private || self.removal.is_some() {
-            self.change(response.headers_mut());
+        if !matches!(self, Self::None) {
+            mem::take(self).change(response.headers_mut());
         }
     }
 
     #[cold]
-    fn change(&self, headers: &mut HeaderMap) {
-        if self.private {
-            make_private(headers);
+    fn change(self, headers: &mut HeaderMap) {
+        match self {
+            Self::None => {}
+            Self::Private => {
+                let private = HeaderValue::from_static("private");
+                headers.entry(header::CACHE_CONTROL).or_insert(private);
+            }
+            Self::RemoveCookie(removal) => {
+                // After a login, the service has set a good one.
+                let is_set = |value: &HeaderValue| name(value) == name(&removal);
+                if headers.get_all(header::SET_COOKIE).iter().any(is_set) {
+                    return;
+                }
+                headers.append(header::SET_COOKIE, *removal);
+                // It is a response to this one browser now.
+                headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            }
         }
-        if let Some(removal) = &self.removal {
-            remove_cookie(removal, headers);
-        }
-    }
-}
-
-#[cold]
-fn make_private(headers: &mut HeaderMap) {
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private"));
-}
-
-#[cold]
-fn remove_cookie(removal: &HeaderValue, headers: &mut HeaderMap) {
-    // After a login, the service has set a good one.
-    let is_set = |value: &HeaderValue| name(value) == name(removal);
-    if headers.get_all(header::SET_COOKIE).iter().any(is_set) {
-        return;
-    }
-    headers.append(header::SET_COOKIE, removal.clone());
-    // It is a response to this one browser now.
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-}
-
-/// Tells the observers of a refusal that was made further in, unless they were told.
-#[cold]
-fn report<B>(observers: &Observers, response: &mut Response<B>) {
-    let extensions = response.extensions_mut();
-    if !observers.is_empty()
-        && extensions.get::<Reported>().is_none()
-        && let Some(error) = extensions.get::<Error>().cloned()
-    {
-        // The event was written where the request was refused.
-        let decision = Decision::refused(Scheme::Within, &error);
-        observers.tell(|observer| observer.decided(&decision));
-        extensions.insert(Reported);
     }
 }
 
@@ -178,7 +89,8 @@ mod tests {
     #[test]
     fn a_cookie_that_the_service_sets_is_not_removed() {
         use header::{CACHE_CONTROL, SET_COOKIE};
-        let dead = || HeaderChange::removal(HeaderValue::from_static("at=; Max-Age=0"));
+        let dead =
+            || HeaderChange::RemoveCookie(Box::new(HeaderValue::from_static("at=; Max-Age=0")));
         let no_store = "cache-control: no-store";
         let removal = "set-cookie: at=; Max-Age=0";
         assert_eq!(finished(dead(), &[]), [no_store, removal]);

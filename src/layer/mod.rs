@@ -76,6 +76,7 @@ mod gate;
 mod header_change;
 mod require;
 mod service;
+mod within;
 
 use std::{fmt, sync::Arc};
 
@@ -88,7 +89,7 @@ pub use self::{
 };
 use self::{
     gate::{Gate, Mode},
-    header_change::RareChange,
+    within::Shared,
 };
 use crate::{
     claims::RegisteredClaims,
@@ -120,10 +121,9 @@ impl<C> JwtAuthLayer<C> {
     /// A layer that wants a token in `Authorization: Bearer`.
     pub fn new(verifier: Verifier<C>) -> Self {
         let observers = Some(verifier.observers()).filter(|observers| !observers.is_empty());
-        let watch = observers.map(|observers| Arc::new(RareChange::watch(observers.clone())));
+        let shared = observers.map(|observers| Shared::new(None, observers));
         let gate = Gate {
-            watches_accepted: watch.is_some(),
-            watch,
+            watches_accepted: shared.is_some(),
             verifier,
             sources: TokenSources::new(),
             mode: Mode::Required,
@@ -132,6 +132,7 @@ impl<C> JwtAuthLayer<C> {
             record_subject: false,
             challenge: Challenge::new(None),
             own_challenge: false,
+            shared,
             own_format: false,
         };
         Self { gate: Arc::new(gate), respond: DefaultRespond }
@@ -243,6 +244,8 @@ impl<C, R> JwtAuthLayer<C, R> {
         self.with(|gate| {
             gate.challenge = Challenge::new(Some(realm.as_ref()));
             gate.own_challenge = true;
+            let challenge = Some(gate.challenge.clone());
+            gate.shared = Some(Shared::new(challenge, gate.verifier.observers()));
         })
     }
 

@@ -10,7 +10,7 @@ use http::{Request, Response};
 use serde::de::DeserializeOwned;
 use tower_service::Service;
 
-use super::{future::ResponseFuture, gate::Gate};
+use super::{future::ResponseFuture, gate::Gate, header_change::HeaderChange};
 use crate::{
     maybe_ready::MaybeReady,
     response::{DefaultRespond, Respond},
@@ -50,17 +50,17 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         if self.gate.is_open(&request) {
-            let change = self.gate.open(&mut request);
-            let inherited = self.gate.inherited(|| self.respond.clone());
-            return ResponseFuture::forward(self.inner.call(request), change, inherited);
+            self.gate.open(&mut request);
+            let within = self.gate.within(|| self.respond.clone());
+            return ResponseFuture::forward(self.inner.call(request), HeaderChange::None, within);
         }
         let (step, location) = self.gate.verify(&request);
         match step {
             MaybeReady::Ready(verified) => {
                 match self.gate.admit(verified, location, &mut request) {
                     Ok(change) => {
-                        let inherited = self.gate.inherited(|| self.respond.clone());
-                        ResponseFuture::forward(self.inner.call(request), change, inherited)
+                        let within = self.gate.within(|| self.respond.clone());
+                        ResponseFuture::forward(self.inner.call(request), change, within)
                     }
                     Err(rejection) => {
                         ResponseFuture::rejected(self.gate.answer(rejection, &self.respond))

@@ -23,8 +23,17 @@ pub struct Decision<'d> {
 }
 
 impl<'d> Decision<'d> {
-    pub(crate) fn accepted(scheme: Scheme) -> Self {
-        Self { outcome: Outcome::Accepted, scheme, error: None }
+    /// It is a constant, so that a request does not write it anew.
+    pub(crate) fn accepted(scheme: Scheme) -> &'static Decision<'static> {
+        const fn with(scheme: Scheme) -> Decision<'static> {
+            Decision { outcome: Outcome::Accepted, scheme, error: None }
+        }
+        match scheme {
+            Scheme::Bearer => const { &with(Scheme::Bearer) },
+            Scheme::Cookie => const { &with(Scheme::Cookie) },
+            Scheme::None => const { &with(Scheme::None) },
+            Scheme::Within => const { &with(Scheme::Within) },
+        }
     }
 
     pub(crate) fn anonymous(scheme: Scheme, error: &'d Error) -> Self {

@@ -141,9 +141,13 @@ impl<O: Observer + ?Sized> Observer for Arc<O> {
     forward!(self, [&**self]);
 }
 
-/// Two observers in the place of one.
-pub(super) struct Both(pub(super) Arc<dyn Observer>, pub(super) Arc<dyn Observer>);
+impl<O: Observer + ?Sized> Observer for Box<O> {
+    forward!(self, [&**self]);
+}
 
-impl Observer for Both {
-    forward!(self, [&self.0, &self.1]);
+/// Two observers in the place of one.
+pub(super) struct Both<A, B>(pub(super) A, pub(super) B);
+
+impl<A: Observer, B: Observer> Observer for Both<A, B> {
+    forward!(self, [&self.0 as &dyn Observer, &self.1]);
 }

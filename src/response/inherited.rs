@@ -19,52 +19,29 @@ pub(crate) fn without_format<B>(mut response: Response<B>) -> Response<B> {
     response
 }
 
-/// The settings of a layer that refusals from within inherit: those that are not the default.
-#[derive(Clone, Debug)]
-pub(crate) struct Inherited<R> {
-    pub(crate) format: Option<R>,
-    pub(crate) challenge: Option<Challenge>,
-}
-
-impl<R> Inherited<R> {
-    /// Of a layer that answers a request itself.
-    pub(crate) fn nothing() -> Self {
-        Self { format: None, challenge: None }
+/// The response of a service within a layer. If it is a refusal whose format nobody has chosen, it
+/// is in this format, or left as it is, also by layers further out. If it was made by hand, it has
+/// this challenge.
+pub(crate) fn inherit<B, R: Respond<B>>(
+    mut response: Response<B>,
+    format: Option<&R>,
+    challenge: Option<&Challenge>,
+) -> Response<B> {
+    if response.extensions_mut().remove::<WithoutFormat>().is_none() {
+        return response;
     }
-
-    /// The response of a service. If it is a refusal whose format nobody has chosen, it is in this
-    /// format, or left as it is, also by layers further out.
-    #[inline]
-    pub(crate) fn apply<B>(&self, response: Response<B>) -> Response<B>
-    where
-        R: Respond<B>,
-    {
-        if response.extensions().is_empty() { response } else { self.apply_if_none(response) }
+    let Some(mut rejection) = response.extensions().get::<Rejection>().cloned() else {
+        return response;
+    };
+    if let Some(challenge) = challenge.filter(|_| rejection.is_by_hand()) {
+        let former = rejection.challenge();
+        rejection.challenge = challenge.clone();
+        replace_challenge(response.headers_mut(), former, rejection.challenge());
+        response.extensions_mut().insert(rejection.clone());
     }
-
-    #[inline(never)]
-    fn apply_if_none<B>(&self, mut response: Response<B>) -> Response<B>
-    where
-        R: Respond<B>,
-    {
-        if response.extensions_mut().remove::<WithoutFormat>().is_none() {
-            return response;
-        }
-        let Some(mut rejection) = response.extensions().get::<Rejection>().cloned() else {
-            return response;
-        };
-        if let Some(challenge) = self.challenge.as_ref().filter(|_| rejection.is_by_hand()) {
-            let former = rejection.challenge();
-            rejection.challenge = challenge.clone();
-            replace_challenge(response.headers_mut(), former, rejection.challenge());
-            response.extensions_mut().insert(rejection.clone());
-        }
-        match &self.format {
-            Some(format) if is_untouched(&response, &rejection) => {
-                rewrite(response, rejection, format)
-            }
-            _ => response,
-        }
+    match format {
+        Some(format) if is_untouched(&response, &rejection) => rewrite(response, rejection, format),
+        _ => response,
     }
 }
 

@@ -68,7 +68,7 @@ use self::request::RequestFacts;
 pub(crate) use self::{
     challenge::Challenge,
     claims_absent::ClaimsAbsent,
-    inherited::{Inherited, without_format},
+    inherited::{inherit, without_format},
 };
 use crate::{
     error::{Class, Error, ErrorKind, seconds_up},

@@ -11,12 +11,12 @@ use http::{Request, header};
 use serde_json::json;
 use tower::ServiceExt;
 use tower_jwt_auth::{
-    Algorithm, Claims, Error, JwtAuthLayer, MaybeReady, RegisteredClaims, RequireLayer,
-    TokenSource, Verifier,
+    Algorithm, Claims, Error, JwtAuthLayer, RegisteredClaims, RequireLayer, TokenSource, Verifier,
     authorize::Policy,
     error::StoreError,
     extract::{Authorized, Subject},
     keys::by_id::KeysById,
+    maybe_ready::MaybeReady,
     response::Rejection,
     revocation::{Denylist, Revocation, TokenIds},
     verifier::{Issuers, RuleError},

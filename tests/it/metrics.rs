@@ -12,7 +12,7 @@ use ::metrics::{
     Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
     SharedString, Unit, with_local_recorder,
 };
-use http::{Request, header};
+use http::{HeaderValue, Request, header};
 use serde_json::{Value, json};
 use tower::{Layer, Service, service_fn};
 use tower_jwt_auth::{
@@ -25,7 +25,7 @@ use tower_jwt_auth::{
 };
 
 use crate::{
-    requests::{bearer, get, who},
+    requests::{bearer, get, token, who},
     support::{NOW, TestKey, b64, builder, claims_with, key},
 };
 
@@ -136,6 +136,12 @@ fn with(value: &str) -> Request<String> {
     get(&[(header::AUTHORIZATION, value)])
 }
 
+fn with_cookie(token: &str) -> Request<String> {
+    let mut request = get(&[(header::COOKIE, &format!("at={token}"))]);
+    request.headers_mut().insert("sec-fetch-site", HeaderValue::from_static("same-origin"));
+    request
+}
+
 fn layer(observer: &MetricsObserver) -> JwtAuthLayer {
     let verifier = builder::<RegisteredClaims>().observer(observer.clone()).build().unwrap();
     JwtAuthLayer::new(verifier).source(TokenSource::cookie("at").build().unwrap())
@@ -144,6 +150,7 @@ fn layer(observer: &MetricsObserver) -> JwtAuthLayer {
 #[test]
 fn requests_are_counted_also_if_the_recorder_comes_later() {
     let (values, observer) = (Values::default(), MetricsObserver::new());
+    let early = observer.clone();
     let layer = layer(&observer);
     let weak = key(Algorithm::HS256).token(&claims_with(json!({"scope": "other"})));
     with_local_recorder(&values, || {
@@ -156,9 +163,17 @@ fn requests_are_counted_also_if_the_recorder_comes_later() {
             assert_eq!(ask(&layer, with(&value)), status);
         }
         assert_eq!(ask(&layer, get(&[])), 401);
+        // A clone counts in the same series, also one that was made before its first use.
+        for observer in [&early, &observer] {
+            let other = self::layer(observer);
+            assert_eq!(ask(&other, with(&bearer("alice"))), 200);
+            assert_eq!(ask(&other, with_cookie(&token("alice"))), 200);
+            drop(other);
+        }
     });
     for (labels, count) in [
-        ("outcome=accepted,reason=none,scheme=bearer", 3.0),
+        ("outcome=accepted,reason=none,scheme=bearer", 5.0),
+        ("outcome=accepted,reason=none,scheme=cookie", 2.0),
         ("outcome=refused,reason=malformed_token,scheme=bearer", 1.0),
         ("outcome=refused,reason=missing_token,scheme=none", 1.0),
         ("outcome=refused,reason=insufficient_scope,scheme=within", 1.0),
@@ -166,7 +181,7 @@ fn requests_are_counted_also_if_the_recorder_comes_later() {
         let name = format!("jwt_auth_requests_total{{{labels}}}");
         assert_eq!(values.get(&name), Some(count), "{name} {:?}", values.names());
     }
-    for (result, count) in [("hit", Some(1.0)), ("miss", Some(3.0)), ("full", None)] {
+    for (result, count) in [("hit", Some(3.0)), ("miss", Some(5.0)), ("full", None)] {
         let name = format!("jwt_auth_token_cache_total{{result={result}}}");
         assert_eq!(values.get(&name), count, "{name}");
     }

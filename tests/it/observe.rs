@@ -230,6 +230,55 @@ async fn a_refusal_by_hand_and_of_a_guest_are_told_also_beside_another_change() 
 }
 
 #[tokio::test]
+async fn a_refusal_in_a_layer_with_a_realm_is_told_as_well() {
+    let by_hand = service_fn(async |_: Request<String>| {
+        let rejection = Rejection::from(Error::forbidden("not yours"));
+        let mut response = rejection.to_response(String::new());
+        response.extensions_mut().insert(rejection.error().clone());
+        Ok::<_, std::convert::Infallible>(response)
+    });
+    let within = "decided refused forbidden within";
+    let request = || get(&[(header::AUTHORIZATION, &bearer("alice"))]);
+    let (layer, notes) = observed();
+    let (outer, outer_notes) = observed();
+    let inner = layer.realm("inner").layer(by_hand);
+    assert_eq!(inner.clone().oneshot(request()).await.unwrap().status(), 403);
+    assert_eq!(notes.take("decided"), ["decided accepted none bearer", within]);
+    let response = outer.realm("outer").layer(inner).oneshot(request()).await.unwrap();
+    assert_eq!(response.status(), 403);
+    assert_eq!(notes.take("decided"), ["decided accepted none bearer", within]);
+    assert_eq!(outer_notes.take("decided"), ["decided accepted none bearer"]);
+}
+
+#[tokio::test]
+async fn a_layer_without_observers_leaves_a_refusal_within_to_the_one_around() {
+    let (outer, notes) = observed();
+    let silent = || JwtAuthLayer::new(builder::<RegisteredClaims>().build().unwrap());
+    for inner in [silent(), silent().realm("inner")] {
+        let admin = inner.layer(RequireLayer::scopes(["admin"]).layer(service_fn(who)));
+        let request = get::<String>(&[(header::AUTHORIZATION, &bearer("alice"))]);
+        let response = outer.clone().layer(admin).oneshot(request).await.unwrap();
+        assert_eq!(response.status(), 403);
+        let told = ["decided accepted none bearer", "decided refused insufficient_scope within"];
+        assert_eq!(notes.take("decided"), told);
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_of_a_preflight_within_is_told() {
+    let (layer, notes) = observed();
+    let preflight = Request::options("/")
+        .header("origin", "https://a.example")
+        .header("access-control-request-method", "PUT")
+        .body(String::new());
+    let within = RequireLayer::scopes(["admin"]).layer(service_fn(who));
+    let service = layer.allow_preflight().layer(within);
+    assert_eq!(service.oneshot(preflight.unwrap()).await.unwrap().status(), 401);
+    let told = ["decided anonymous missing_token none", "decided refused missing_token within"];
+    assert_eq!(notes.take("decided"), told);
+}
+
+#[tokio::test]
 async fn a_verification_that_waits_is_told_when_it_has_ended() {
     let notes = Notes::default();
     let waits = builder().observer(notes.clone()).async_rule(|_: Claims| async {
@@ -281,12 +330,16 @@ fn lookups_in_the_cache_are_told_and_its_size() {
 
 #[test]
 fn several_observers_are_all_told() {
-    let (one, other) = (Notes::default(), Arc::new(Notes::default()));
-    let verifier = builder().observer(one.clone()).observer(Arc::clone(&other));
+    let [one, other, third] = [(); 3].map(|()| Notes::default());
+    let boxed: Box<dyn Observer> = Box::new(third.clone());
+    let verifier =
+        builder().observer(one.clone()).observer(Arc::new(other.clone())).observer(boxed);
     let verifier: Verifier = verifier.build().unwrap();
     verifier.verify(&token("alice")).now_or_never().unwrap().unwrap();
-    assert_eq!(one.take("cache"), ["cache miss"]);
-    assert_eq!(other.take("cache"), ["cache miss"]);
+    for notes in [one, other, third] {
+        assert_eq!(notes.take("cache"), ["cache miss"]);
+        assert_eq!(notes.take("verified"), ["verified"]);
+    }
 }
 
 #[tokio::test]
@@ -493,9 +546,11 @@ async fn an_observer_that_panics_does_not_end_the_fetches() {
         keys.refresh().await.unwrap();
         assert_eq!(provider.fetches(), fetches);
     }
-    // The last handle goes while a request panics: another panic would end the process.
+    // The last handles go while a request panics: another panic would end the process.
+    let verifier: Verifier = builder().observer(Panics).build().unwrap();
+    verifier.verify(&token("alice")).await.unwrap();
     let panicked = std::thread::spawn(move || {
-        let _keys = keys;
+        let _handles = (keys, verifier);
         panic!("a request has panicked");
     });
     panicked.join().unwrap_err();

@@ -58,8 +58,9 @@ use super::{
 ///
 /// # Recorder
 ///
-/// Install the recorder before the first request: the counters of requests that pass, and of
-/// shadow rules, are looked up when they are used for the first time, and then kept. All others are looked up each time.
+/// Install the recorder before the first request: each observer, and each clone of it, looks up the
+/// counters of requests that pass when it uses them for the first time, and then keeps them. Those of
+/// shadow rules are kept, too. All others are looked up each time.
 ///
 /// # Example
 /// ```
@@ -77,14 +78,14 @@ use super::{
 /// ```
 #[derive(Clone, Default)]
 pub struct MetricsObserver {
-    counters: Arc<Counters>,
+    kept: KeptCounters,
     states: Arc<States>,
     times_verification: bool,
 }
 
-/// The counters of requests with a token that is known.
-#[derive(Default)]
-struct Counters {
+/// The counters of requests with a token that is known. Each is kept from its first use on.
+#[derive(Clone, Default)]
+struct KeptCounters {
     accepted_bearer: OnceLock<Counter>,
     accepted_cookie: OnceLock<Counter>,
     hits: OnceLock<Counter>,
@@ -131,12 +132,10 @@ impl MetricsObserver {
 
 impl Observer for MetricsObserver {
     fn decided(&self, decision: &Decision<'_>) {
-        let kept = match (decision.outcome, decision.scheme) {
-            (Outcome::Accepted, Scheme::Bearer) => &self.counters.accepted_bearer,
-            (Outcome::Accepted, Scheme::Cookie) => &self.counters.accepted_cookie,
-            _ => return requests(decision).increment(1),
-        };
-        kept.get_or_init(|| requests(decision)).increment(1);
+        match self.kept.of(decision).and_then(OnceLock::get) {
+            Some(counter) => counter.increment(1),
+            None => self.kept.count_by_name(decision),
+        }
     }
 
     fn times_verification(&self) -> bool {
@@ -148,9 +147,9 @@ impl Observer for MetricsObserver {
     }
 
     fn token_cache(&self, lookup: CacheLookup) {
-        match lookup {
-            CacheLookup::Hit => self.counters.hits.get_or_init(|| cache(lookup)).increment(1),
-            CacheLookup::Miss | CacheLookup::Full => cache(lookup).increment(1),
+        match self.kept.hits.get() {
+            Some(hits) if lookup == CacheLookup::Hit => hits.increment(1),
+            _ => self.kept.count_lookup_by_name(lookup),
         }
     }
 
@@ -205,15 +204,39 @@ impl Observer for MetricsObserver {
     }
 }
 
-#[cold]
-fn requests(decision: &Decision<'_>) -> Counter {
-    let (outcome, scheme) = (decision.outcome.name(), decision.scheme.name());
-    counter!(REQUESTS, "outcome" => outcome, "reason" => decision.reason(), "scheme" => scheme)
-}
+impl KeptCounters {
+    /// The place of the counter of such a decision, if it is kept.
+    #[inline]
+    fn of(&self, decision: &Decision<'_>) -> Option<&OnceLock<Counter>> {
+        match (decision.outcome, decision.scheme) {
+            (Outcome::Accepted, Scheme::Bearer) => Some(&self.accepted_bearer),
+            (Outcome::Accepted, Scheme::Cookie) => Some(&self.accepted_cookie),
+            _ => None,
+        }
+    }
 
-#[cold]
-fn cache(lookup: CacheLookup) -> Counter {
-    counter!(CACHE, "result" => lookup.name())
+    /// Counts a decision whose counter was not kept so far.
+    #[cold]
+    fn count_by_name(&self, decision: &Decision<'_>) {
+        let (outcome, scheme) = (decision.outcome.name(), decision.scheme.name());
+        let reason = decision.reason();
+        let find =
+            || counter!(REQUESTS, "outcome" => outcome, "reason" => reason, "scheme" => scheme);
+        match self.of(decision) {
+            Some(kept) => kept.get_or_init(find).increment(1),
+            None => find().increment(1),
+        }
+    }
+
+    /// Counts a lookup whose counter was not kept so far.
+    #[cold]
+    fn count_lookup_by_name(&self, lookup: CacheLookup) {
+        let find = || counter!(CACHE, "result" => lookup.name());
+        match lookup {
+            CacheLookup::Hit => self.hits.get_or_init(find).increment(1),
+            CacheLookup::Miss | CacheLookup::Full => find().increment(1),
+        }
+    }
 }
 
 impl fmt::Debug for MetricsObserver {
