@@ -46,7 +46,7 @@ impl<'d> Decision<'d> {
         Self { outcome, scheme, error: Some(error) }
     }
 
-    /// A decision, for a test of your observer.
+    /// Creates a decision. Use it in tests of your observer.
     #[must_use]
     pub const fn new(outcome: Outcome, scheme: Scheme, error: Option<&'d Error>) -> Self {
         Self { outcome, scheme, error }
@@ -150,7 +150,7 @@ pub struct KeyFetch<'k> {
 }
 
 impl<'k> KeyFetch<'k> {
-    /// An event, for a test of your observer.
+    /// Creates an event. Use it in tests of your observer.
     #[must_use]
     pub const fn new(issuer: &'k str, outcome: FetchOutcome) -> Self {
         Self { issuer, outcome }
@@ -208,7 +208,7 @@ pub struct KeyReport<'k> {
 }
 
 impl<'k> KeyReport<'k> {
-    /// A report, for a test of your observer: of the set 0, which is usable if it has keys.
+    /// Creates a report of the set 0, which is usable if it has keys. Use it in tests of your observer.
     #[must_use]
     pub const fn new(issuer: &'k str, keys: usize, age: Option<Duration>) -> Self {
         Self { issuer, set: 0, keys, age, usable: keys > 0 }
@@ -226,7 +226,7 @@ pub struct KeysDropped<'k> {
 }
 
 impl<'k> KeysDropped<'k> {
-    /// An event, for a test of your observer.
+    /// Creates an event. Use it in tests of your observer.
     #[must_use]
     pub const fn new(issuer: &'k str, set: u64) -> Self {
         Self { issuer, set }
@@ -246,7 +246,7 @@ pub struct KeyRotation<'k> {
 }
 
 impl<'k> KeyRotation<'k> {
-    /// An event, for a test of your observer.
+    /// Creates an event. Use it in tests of your observer.
     #[must_use]
     pub const fn new(issuer: &'k str, added: &'k [Box<str>], removed: &'k [Box<str>]) -> Self {
         Self { issuer, added, removed }
@@ -266,7 +266,7 @@ pub struct EarlyRemoval<'k> {
 }
 
 impl<'k> EarlyRemoval<'k> {
-    /// An event, for a test of your observer.
+    /// Creates an event. Use it in tests of your observer.
     #[must_use]
     pub const fn new(issuer: &'k str, id: &'k str, left: Duration) -> Self {
         Self { issuer, id, left }
@@ -284,7 +284,7 @@ pub struct RemovedKeyUse<'k> {
 }
 
 impl<'k> RemovedKeyUse<'k> {
-    /// An event, for a test of your observer.
+    /// Creates an event. Use it in tests of your observer.
     #[must_use]
     pub const fn new(issuer: &'k str, id: &'k str) -> Self {
         Self { issuer, id }
@@ -304,7 +304,7 @@ pub struct OldKey<'k> {
 }
 
 impl<'k> OldKey<'k> {
-    /// An event, for a test of your observer.
+    /// Creates an event. Use it in tests of your observer.
     #[must_use]
     pub const fn new(issuer: &'k str, id: &'k str, age: Duration) -> Self {
         Self { issuer, id, age }
@@ -382,12 +382,12 @@ impl RefreshOutcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RefreshReport {
-    /// What became of it.
+    /// The outcome.
     pub outcome: RefreshOutcome,
 }
 
 impl RefreshReport {
-    /// An event, for a test of your observer.
+    /// Creates an event. Use it in tests of your observer.
     #[must_use]
     pub const fn new(outcome: RefreshOutcome) -> Self {
         Self { outcome }
@@ -400,12 +400,12 @@ impl RefreshReport {
 pub struct ShadowReport {
     /// The rule.
     pub rule: ShadowRule,
-    /// What the rule would do.
+    /// The decision of the rule.
     pub outcome: ShadowOutcome,
 }
 
 impl ShadowReport {
-    /// An event, for a test of your observer.
+    /// Creates an event. Use it in tests of your observer.
     #[must_use]
     pub const fn new(rule: ShadowRule, outcome: ShadowOutcome) -> Self {
         Self { rule, outcome }

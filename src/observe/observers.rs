@@ -167,7 +167,7 @@ fn guarded(tell: impl FnOnce()) {
     if thread::panicking() {
         return;
     }
-    // The observer alone can be in a state that is not whole, and its own panic says so.
+    // Only the observer can be left in a state that is not whole, by its own panic.
     if panic::catch_unwind(AssertUnwindSafe(tell)).is_err() {
         observer_panicked();
     }

@@ -1,4 +1,4 @@
-//! What several sets of keys, or several denylists, have in common: their gauges.
+//! The gauges that several sets of keys, or several denylists, share.
 
 use std::{
     collections::BTreeMap,
