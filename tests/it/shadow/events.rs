@@ -57,7 +57,7 @@ fn an_event_says_what_was_expected_and_seen() {
             json!({}),
             format!(
                 "\"algorithm_not_allowed\" issuer=\"{ISSUER}\" expected=\"RS256\" \
-                 seen=\"HS256\" more=0"
+                 seen=\"ES256\" more=0"
             ),
         ),
         (
