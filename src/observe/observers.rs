@@ -87,6 +87,7 @@ struct Seat {
     /// The name of the issuer, if it must not be its own.
     issuer: Option<Box<str>>,
     /// Tells this from others of the same issuer.
+    #[cfg(feature = "remote")]
     number: u64,
 }
 
@@ -97,6 +98,7 @@ impl Observed {
         let seat = || Seat {
             observers: observers.clone(),
             issuer: issuer.map(Box::from),
+            #[cfg(feature = "remote")]
             number: next_number(),
         };
         !observers.is_empty() && self.0.get().is_none() && self.0.set(seat()).is_ok()

@@ -106,8 +106,8 @@ impl Refresher {
     /// Reports that the keys have become too old to be used, if they have.
     pub(super) fn tell_too_old(&self) {
         if self.current.load().as_ref().is_some_and(|keys| !self.is_good(keys)) {
-            let from = fetch::shown(self.location().url());
-            observe::keys_too_old(&self.too_old, &from, self.age());
+            let from = || fetch::shown(self.location().url());
+            observe::keys_too_old(&self.too_old, from, || self.age());
         }
     }
 

@@ -57,11 +57,16 @@ pub(crate) fn keys_not_fetched(outage: &Outage, error: &FetchError) {
     }
 }
 
-/// Reports that keys have become too old to be used: one event in ten seconds.
+/// Reports that keys have become too old to be used: one event in ten seconds. Each request that
+/// needs a key asks, so nothing is computed for the others.
 #[cfg(feature = "remote")]
-pub(crate) fn keys_too_old(pace: &Pace, from: &str, age: Option<Duration>) {
+pub(crate) fn keys_too_old(
+    pace: &Pace,
+    from: impl FnOnce() -> String,
+    age: impl FnOnce() -> Option<Duration>,
+) {
     if let Some(more) = pace.case() {
-        let age_s = age.map(|age| age.as_secs());
+        let (from, age_s) = (&*from(), age().map(|age| age.as_secs()));
         event!(
             error,
             from,

@@ -2,10 +2,11 @@
 
 use std::{
     error::Error as StdError,
-    fmt,
     sync::atomic::{AtomicBool, Ordering},
 };
 
+#[cfg(any(feature = "issue", feature = "redis"))]
+use std::fmt;
 #[cfg(feature = "issue")]
 use std::path::Path;
 
