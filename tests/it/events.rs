@@ -419,7 +419,7 @@ fn the_page_for_operators_has_all_events_and_no_other() {
                 && named(cells[2], level)
                 && fields.iter().all(|field| cells[3].contains(&format!("`{field}`")))
         };
-        assert!(rows.iter().any(|row| has_all(row)), "{level} {fields:?} {text}");
+        assert!(rows.iter().any(has_all), "{level} {fields:?} {text}");
     }
     for row in rows {
         let text = text_of(row);

@@ -461,7 +461,7 @@ fn the_alerts_are_on_the_page_and_name_metrics_and_values_that_there_are() {
     // Each value of a label is listed on the page, or it is the name of a kind in the table of errors.
     let known = format!("{}{}", document("operations.md"), document("guides/errors.md"));
     for label in ["reason", "outcome", "result", "event", "scheme"] {
-        for part in alerts.split(&format!("{label}")).skip(1) {
+        for part in alerts.split(label).skip(1) {
             let Some(value) = part.trim_start_matches(['=', '~', '!']).strip_prefix('"') else {
                 continue;
             };
