@@ -442,13 +442,16 @@ async fn metrics_are_served_at_an_address_of_their_own_also_under_load() {
         r#"jwt_auth_requests_total{outcome="refused",reason="insufficient_scope",scheme="within"} 1"#
             .into(),
         r#"jwt_auth_token_cache_total{result="hit"} 200"#.into(),
+        "# HELP jwt_auth_keys Keys of an issuer.".into(),
         "# TYPE jwt_auth_keys gauge".into(),
+        format!(r#"jwt_auth_keys_usable{{issuer="{issuer}"}} 1"#),
+        format!(r#"jwt_auth_key_events_total{{issuer="{issuer}",event="removed_early"}} 0"#),
         format!(r#"jwt_auth_keys{{issuer="{issuer}"}} 1"#),
     ] {
         assert!(text.lines().any(|one| one == line), "{line}\n{text}");
     }
     // Each line is of the text format, and no series is there twice.
-    let series: Vec<_> = text.lines().filter(|line| !line.starts_with("# TYPE ")).collect();
+    let series: Vec<_> = text.lines().filter(|line| !line.starts_with("# ")).collect();
     let names: std::collections::BTreeSet<_> =
         series.iter().map(|line| line.rsplit_once(' ').unwrap().0).collect();
     assert_eq!(names.len(), series.len());
