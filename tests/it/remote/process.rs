@@ -338,6 +338,7 @@ fn wrong_settings_are_told_in_one_line() {
         (vec![("LAZY", "maybe")], "LAZY is 0 or 1"),
         (vec![("TOKEN_COOKIE", "a b")], "token_cookie"),
         (vec![("ALLOW_HTTP", "maybe"), ("JWKS_URL", ""), ("HMAC_SECRET", &short)], "is 0 or 1"),
+        (vec![("SHADOW_AUDIENCES", "a")], "there is no variable SHADOW_AUDIENCES"),
         (vec![("DPOP", "required")], "DPOP is not supported"),
         (vec![("MTLS_HEADER", "client-cert")], "MTLS_HEADER is not supported"),
         (vec![("INTROSPECTION_URL", &keys)], "INTROSPECTION_URL is not supported"),
@@ -543,6 +544,7 @@ async fn a_check_prints_what_is_unwise_and_the_self_test() {
     // A setting that is wrong is told as always.
     for (arguments, changes, said) in [
         (&["--check"][..], ("LEEWAY_SECS", "301"), "300 s"),
+        (&["--check"], ("BIND", "127.0.0.1:99999"), "BIND=127.0.0.1:99999 is no address"),
         (&["--checks"], ("LOG", ""), "there is no argument --checks"),
         (&["--check", "now"], ("LOG", ""), "there is no argument now"),
     ] {
