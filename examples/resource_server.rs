@@ -9,7 +9,8 @@
 //! `resource_server --check` does not serve. It builds the same layer, prints the settings that are
 //! legal and unwise, and has the verifier read bad tokens. It exits with 0 if nothing was found and all
 //! of them were refused. Otherwise, or if a setting is wrong, it exits with 1. It fetches the keys,
-//! unless `LAZY=1`.
+//! unless `LAZY=1`. It prints which shadow rules are set, and looks at `BIND` and `METRICS`. An unknown
+//! variable that begins with `SHADOW_` or `JWKS_` is an error.
 //!
 //! | variable | meaning |
 //! |---|---|
@@ -31,6 +32,7 @@
 //! | `JWKS_COOLDOWN_SECS` | the shortest time between two fetches that tokens cause |
 //! | `JWKS_TIMEOUT_SECS` | how long a fetch may take |
 //! | `JWKS_MAX_STALE_SECS` | how long keys serve while the provider is down |
+//! | `JWKS_OLD_AFTER_SECS` | the age of a key from which on it is reported |
 //! | `LAZY=1` | start without the provider |
 //! | `ALLOW_HTTP=1` | allow keys to be fetched over `http:`, from loopback |
 //! | `HTTP_HOSTS` | other hosts from which keys may be fetched over `http:`, with commas: everybody between this server and such a host must be trusted |
@@ -42,7 +44,7 @@
 //! | `GET /` | 200, without a token |
 //! | `GET`, `POST /me` | who the token speaks of |
 //! | `GET /admin` | the same, with the scope `admin` |
-//! | `GET /health` | how the keys are and when they were rotated: 200, or 503 without keys |
+//! | `GET /health` | how the keys are and when they were rotated: 200, or 503 without keys. In production, let only the monitoring reach it |
 
 #[path = "prometheus/mod.rs"]
 mod prometheus;
@@ -64,7 +66,7 @@ use axum::{
     routing::{MethodFilter, get, on},
 };
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, lookup_host};
 use tower_jwt_auth::{Claims, RequireLayer, Verifier, response::ProblemJson, settings::Settings};
 use tracing_subscriber::filter::LevelFilter;
 
@@ -75,7 +77,7 @@ use crate::{
 
 /// The names of the environment, those of the settings, and the unit that is added to a
 /// value.
-const VARIABLES: [(&str, &str, &str); 22] = [
+const VARIABLES: [(&str, &str, &str); 23] = [
     ("ISSUER", "issuer", ""),
     ("AUDIENCE", "audience", ""),
     ("PUBLIC_URL", "public_origin", ""),
@@ -98,6 +100,14 @@ const VARIABLES: [(&str, &str, &str); 22] = [
     ("JWKS_COOLDOWN_SECS", "jwks_cooldown", "s"),
     ("JWKS_TIMEOUT_SECS", "jwks_timeout", "s"),
     ("JWKS_MAX_STALE_SECS", "jwks_max_stale", "s"),
+    ("JWKS_OLD_AFTER_SECS", "jwks_old_after", "s"),
+];
+
+/// The names of the switches, and those of the settings.
+const SWITCHES: [(&str, &str); 3] = [
+    ("LAZY", "lazy"),
+    ("ACCESS_TOKENS_ONLY", "access_tokens_only"),
+    ("SHADOW_ACCESS_TOKENS_ONLY", "shadow_access_tokens_only"),
 ];
 
 /// Settings of a later version. The server does not start with them, so none is ignored silently.
@@ -142,6 +152,15 @@ fn settings() -> Result<Settings, Box<dyn Error>> {
             return Err(format!("{name} is not supported, leave it out").into());
         }
     }
+    // A misspelt name would be a rule that is not asked.
+    for (name, _) in env::vars_os() {
+        let name = name.to_string_lossy();
+        let is_known = VARIABLES.iter().any(|(known, ..)| *known == name)
+            || SWITCHES.iter().any(|(known, _)| *known == name);
+        if !is_known && (name.starts_with("SHADOW_") || name.starts_with("JWKS_")) {
+            return Err(format!("there is no variable {name}").into());
+        }
+    }
     let mut settings = Vec::new();
     for (variable_name, name, unit) in VARIABLES {
         let Some(mut value) = variable(variable_name)? else { continue };
@@ -156,11 +175,7 @@ fn settings() -> Result<Settings, Box<dyn Error>> {
     for required in ["ISSUER", "AUDIENCE"] {
         variable(required)?.ok_or_else(|| format!("set {required}"))?;
     }
-    for (name, setting) in [
-        ("LAZY", "lazy"),
-        ("ACCESS_TOKENS_ONLY", "access_tokens_only"),
-        ("SHADOW_ACCESS_TOKENS_ONLY", "shadow_access_tokens_only"),
-    ] {
+    for (name, setting) in SWITCHES {
         settings.push((setting, switch(name)?.unwrap_or_default().to_string()));
     }
     let is_static = variable("HMAC_SECRET")?.is_some() || variable("KEY_PEM_FILE")?.is_some();
@@ -236,6 +251,18 @@ async fn run() -> Result<ExitCode, Box<dyn Error>> {
     };
     let layer = settings.layer_with(verifier.clone())?.respond_with(ProblemJson);
     if is_check {
+        for name in ["BIND", "METRICS"] {
+            check_address(name).await?;
+        }
+        let shadow: Vec<_> = VARIABLES
+            .iter()
+            .map(|(name, ..)| *name)
+            .chain(SWITCHES.map(|(name, _)| name))
+            .filter(|name| name.starts_with("SHADOW_") && env::var_os(name).is_some())
+            .collect();
+        if !shadow.is_empty() {
+            writeln!(io::stdout(), "rules that refuse nothing: {}", shadow.join(", "))?;
+        }
         let (lint, self_test) = (layer.lint(), verifier.self_test());
         writeln!(io::stdout(), "{lint}\n{self_test}")?;
         let is_good = lint.is_empty() && self_test.is_passed();
@@ -262,6 +289,15 @@ async fn run() -> Result<ExitCode, Box<dyn Error>> {
     log.begin();
     serve(listener, app, stopped()).await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether a variable has an address, if it is set. Nobody listens there.
+async fn check_address(name: &str) -> Result<(), Box<dyn Error>> {
+    if let Some(address) = variable(name)? {
+        let found = lookup_host(&address).await;
+        drop(found.map_err(|error| format!("{name}={address} is no address: {error}"))?);
+    }
+    Ok(())
 }
 
 /// Listens at the address that a variable names.

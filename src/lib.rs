@@ -327,6 +327,7 @@ mod secret;
 pub mod sessions;
 #[cfg(feature = "settings")]
 pub mod settings;
+mod shadow_rule;
 mod shown;
 pub mod source;
 #[cfg(feature = "test-util")]
