@@ -52,7 +52,7 @@ impl Observers {
 
     /// Tells each of them, and the log, of a decision.
     pub(crate) fn decided(&self, decision: &Decision<'_>) {
-        Log.decided(decision);
+        log(decision);
         self.tell(|observer| observer.decided(decision));
     }
 
@@ -62,17 +62,12 @@ impl Observers {
     }
 }
 
-/// The observer that every verifier has: it writes the events of the feature `tracing`.
-struct Log;
-
-impl Observer for Log {
-    fn decided(&self, decision: &Decision<'_>) {
-        match (decision.outcome, decision.error) {
-            (Outcome::Anonymous, Some(error)) => passed(error),
-            (Outcome::Refused | Outcome::Unavailable, Some(error)) => refused(error),
-            // A request that passes is no event.
-            (Outcome::Accepted, _) | (_, None) => {}
-        }
+/// Writes a decision to the log, unless the request passes.
+fn log(decision: &Decision<'_>) {
+    match (decision.outcome, decision.error) {
+        (Outcome::Anonymous, Some(error)) => passed(error),
+        (Outcome::Refused | Outcome::Unavailable, Some(error)) => refused(error),
+        (Outcome::Accepted, _) | (_, None) => {}
     }
 }
 

@@ -196,19 +196,26 @@ impl<C> Clone for Engines<C> {
     }
 }
 
-/// The engine for a token, as it was at one moment.
+/// The engine for a token, as it was at one moment, and whether observers are told.
 enum EngineRef<'v, C> {
     One(&'v Arc<Engine<C>>),
+    ObservedOne(&'v Arc<Engine<C>>),
     ByIssuer(LoadedEngine<C>),
+    ObservedByIssuer(LoadedEngine<C>),
 }
 
 impl<C> EngineRef<'_, C> {
     #[inline]
     fn get(&self) -> &Arc<Engine<C>> {
         match self {
-            Self::One(engine) => engine,
-            Self::ByIssuer(loaded) => loaded.engine(),
+            Self::One(engine) | Self::ObservedOne(engine) => engine,
+            Self::ByIssuer(loaded) | Self::ObservedByIssuer(loaded) => loaded.engine(),
         }
+    }
+
+    #[inline]
+    fn is_observed(&self) -> bool {
+        matches!(self, Self::ObservedOne(_) | Self::ObservedByIssuer(_))
     }
 }
 
@@ -460,14 +467,17 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         presented: &Presented<'_>,
     ) -> Option<MaybeReady<Result<Claims<C>, Error>>> {
         let cached = hit.value()?;
-        let loaded = self.engine_of(cached);
-        let Some(engine) = loaded.as_ref().map(EngineRef::get).filter(|it| cached.is_by(it.id))
+        let Some(found) = self.engine_of(cached).filter(|found| cached.is_by(found.get().id))
         else {
             // Its issuer has another one now, or none.
             hit.remove();
             return None;
         };
+        let engine = found.get();
         let answer = engine.verify_cached(cached, presented)?;
+        if found.is_observed() {
+            self.0.watch.looked_up(CacheLookup::Hit);
+        }
         match &answer {
             MaybeReady::Ready(Err(_)) if engine.is_over(cached) => hit.remove(),
             MaybeReady::Ready(Err(_)) => {}
@@ -532,21 +542,17 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         }
     }
 
-    /// The engine that verifies the tokens of this one's issuer now. Tells that the token was found.
+    /// The engine that verifies the tokens of this one's issuer now.
     #[inline]
     fn engine_of(&self, cached: &CachedToken<C>) -> Option<EngineRef<'_, C>> {
         match &self.0.engines {
             Engines::One(engine) => Some(EngineRef::One(engine)),
-            Engines::ObservedOne(engine) => {
-                self.0.watch.looked_up(CacheLookup::Hit);
-                Some(EngineRef::One(engine))
-            }
+            Engines::ObservedOne(engine) => Some(EngineRef::ObservedOne(engine)),
             Engines::ByIssuer(engines) => {
                 engines.load(cached.registered().issuer()?).map(EngineRef::ByIssuer)
             }
             Engines::ObservedByIssuer(engines) => {
-                self.0.watch.looked_up(CacheLookup::Hit);
-                engines.load(cached.registered().issuer()?).map(EngineRef::ByIssuer)
+                engines.load(cached.registered().issuer()?).map(EngineRef::ObservedByIssuer)
             }
         }
     }

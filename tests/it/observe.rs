@@ -297,6 +297,25 @@ async fn a_verification_that_waits_is_told_when_it_has_ended() {
     assert_eq!(notes.take("decided"), ["decided accepted none bearer"]);
 }
 
+#[cfg(feature = "test-util")]
+#[test]
+fn a_token_is_found_only_if_its_keys_are_still_trusted() {
+    let notes = Notes::default();
+    let issuer = tower_jwt_auth::testing::TestIssuer::new();
+    let verifier = issuer.verifier_builder().observer(notes.clone()).build().unwrap();
+    let token = issuer.token().sign();
+    let verify = || verifier.verify(&token).now_or_never().unwrap();
+    verify().unwrap();
+    verify().unwrap();
+    assert_eq!(notes.take("cache"), ["cache miss", "cache hit"]);
+    issuer.rotate();
+    verify().unwrap();
+    assert_eq!(notes.take("cache"), ["cache miss"], "it was verified again");
+    issuer.withdraw_old();
+    verify().unwrap_err();
+    assert_eq!(notes.take("cache"), ["cache miss"]);
+}
+
 #[test]
 fn lookups_in_the_cache_are_told_and_its_size() {
     let notes = Notes::default();

@@ -133,7 +133,7 @@ impl fmt::Display for Scheme {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CacheLookup {
-    /// It was found, and is still trusted.
+    /// It was found, and its keys are still trusted: it is decided without its signature.
     Hit,
     /// It was not found, or must be verified again.
     Miss,
