@@ -6,10 +6,10 @@
 //!     cargo run --example resource_server --features remote
 //! ```
 //!
-//! `resource_server --check` does not serve. It builds the same layer, prints the settings that are
-//! legal and unwise, and has the verifier read bad tokens. It exits with 0 if nothing was found and all
-//! of them were refused. Otherwise, or if a setting is wrong, it exits with 1. It fetches the keys,
-//! unless `LAZY=1`.
+//! `resource_server --check` does not serve. It builds the same layer, prints the shadow rules and the
+//! settings that are legal and unwise, and has the verifier read bad tokens. It exits with 0 if nothing
+//! was found and all of them were refused. Otherwise, or if a variable is wrong, it exits with 1. It
+//! fetches the keys, unless `LAZY=1`.
 //!
 //! | variable | meaning |
 //! |---|---|
@@ -62,7 +62,7 @@ use axum::{
     routing::{MethodFilter, get, on},
 };
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, lookup_host};
 use tower_jwt_auth::{Claims, RequireLayer, Verifier, response::ProblemJson, settings::Settings};
 use tracing_subscriber::filter::LevelFilter;
 
@@ -95,6 +95,19 @@ const VARIABLES: [(&str, &str, &str); 19] = [
     ("JWKS_MAX_STALE_SECS", "jwks_max_stale", "s"),
 ];
 
+/// Words in a message, and the variable that they are about.
+const WORDS: [(&str, &str); 9] = [
+    ("`.lazy()`", "LAZY"),
+    ("leeway", "LEEWAY_SECS"),
+    ("secret", "HMAC_SECRET"),
+    ("the key is malformed", "KEY_PEM_FILE"),
+    ("PEM", "KEY_PEM_FILE"),
+    ("origin", "PUBLIC_URL"),
+    ("http_host", "HTTP_HOSTS"),
+    ("cookie", "TOKEN_COOKIE"),
+    ("algorithm", "ALGORITHMS"),
+];
+
 /// Settings of a later version. The server does not start with them, so none is ignored silently.
 const NOT_BUILT: [&str; 8] = [
     "CLIENT_ID",
@@ -106,6 +119,47 @@ const NOT_BUILT: [&str; 8] = [
     "MTLS_HEADER",
     "MTLS_TRUSTED",
 ];
+
+/// A message about a setting, with the variable that sets it here. A key is named by its file.
+fn with_variable(message: &str) -> String {
+    let is_named = |(_, setting, _): &&(&str, &str, &str)| message.contains(&format!("`{setting}`"));
+    let named = VARIABLES.iter().find(is_named).map(|(variable, ..)| *variable);
+    let said = |(words, _): &&(&str, &str)| message.contains(words);
+    let said = || WORDS.iter().find(said).map(|(_, variable)| *variable);
+    let is_there = |variable: &&str| !message.contains(*variable);
+    match named.or_else(said).filter(is_there) {
+        Some("KEY_PEM_FILE") => {
+            let file = env::var("KEY_PEM_FILE").unwrap_or_default();
+            format!("{message} (here: KEY_PEM_FILE={file})")
+        }
+        Some(variable) => format!("{message} (here: {variable})"),
+        None => message.to_owned(),
+    }
+}
+
+/// Refuses a shadow rule whose name is misspelt: nobody would miss it.
+fn check_shadow() -> Result<(), Box<dyn Error>> {
+    let is_known = |name: &str| {
+        name == "SHADOW_ACCESS_TOKENS_ONLY" || VARIABLES.iter().any(|(known, ..)| *known == name)
+    };
+    let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    match names.filter(|name| name.starts_with("SHADOW_")).find(|name| !is_known(name)) {
+        Some(name) => Err(format!("there is no variable {name}, see the list in this file").into()),
+        None => Ok(()),
+    }
+}
+
+/// The shadow rules that are set, a line each.
+fn shadow_rules() -> Result<String, Box<dyn Error>> {
+    let names = VARIABLES.iter().map(|(name, ..)| *name).filter(|name| name.starts_with("SHADOW_"));
+    let mut lines = String::new();
+    for name in names.chain(["SHADOW_ACCESS_TOKENS_ONLY"]) {
+        if let Some(value) = variable(name)? {
+            lines += &format!("shadow rule: {name}={}\n", value.escape_debug());
+        }
+    }
+    Ok(lines)
+}
 
 /// A variable that is set and not empty.
 fn variable(name: &str) -> Result<Option<String>, Box<dyn Error>> {
@@ -145,6 +199,7 @@ fn settings() -> Result<Settings, Box<dyn Error>> {
             return Err(format!("{name} is not supported, leave it out").into());
         }
     }
+    check_shadow()?;
     let mut settings = Vec::new();
     for (variable_name, name, unit) in VARIABLES {
         let Some(mut value) = variable(variable_name)? else { continue };
@@ -239,8 +294,18 @@ async fn run() -> Result<ExitCode, Box<dyn Error>> {
     };
     let layer = settings.layer_with(verifier.clone())?.respond_with(ProblemJson);
     if is_check {
+        for (name, default) in [("BIND", "127.0.0.1:3000"), ("METRICS", "")] {
+            let address = variable(name)?.unwrap_or_else(|| default.into());
+            // Not taken: the server may be running.
+            if !address.is_empty() {
+                lookup_host(&address).await.map_err(|error| format!("{name}={address}: {error}"))?;
+            }
+        }
         let (lint, self_test) = (layer.lint(), verifier.self_test());
-        writeln!(io::stdout(), "{lint}\n{self_test}")?;
+        let findings: Vec<_> = lint.iter().map(|one| with_variable(&one.to_string())).collect();
+        let findings =
+            if findings.is_empty() { lint.to_string() } else { findings.join("\n") };
+        write!(io::stdout(), "{}{findings}\n{self_test}\n", shadow_rules()?)?;
         let is_good = lint.is_empty() && self_test.is_passed();
         return Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
@@ -311,7 +376,7 @@ async fn main() -> ExitCode {
     match run().await {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("resource_server: {error}");
+            eprintln!("resource_server: {}", with_variable(&error.to_string()));
             ExitCode::FAILURE
         }
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
-use super::token::{json_of, members};
+use super::token::{joined, json_of, members};
 use crate::{
     claims::RegisteredClaims,
     verifier::{Claims, claims_for_test},
@@ -53,7 +53,7 @@ use crate::{
 /// # Security
 ///
 /// Nobody has verified these claims. They come from code only: a request from the network cannot
-/// have them. They exist only with the feature `test-util`, which belongs into
+/// have them. They exist only with the feature `test-util`, which belongs in
 /// `[dev-dependencies]`; see the [module](super).
 #[derive(Clone)]
 #[must_use = "claims do nothing until they are built"]
@@ -71,8 +71,7 @@ impl TestClaims {
 
     /// Sets the scopes: `scope`.
     pub fn scopes<S: AsRef<str>>(self, scopes: impl IntoIterator<Item = S>) -> Self {
-        let scopes: Vec<_> = scopes.into_iter().map(|scope| scope.as_ref().to_owned()).collect();
-        self.claim("scope", scopes.join(" "))
+        self.claim("scope", joined(scopes))
     }
 
     /// Sets a claim, registered or not, to any JSON value.
@@ -107,6 +106,7 @@ impl TestClaims {
     ///
     /// A registered claim has a value that it cannot have.
     #[must_use]
+    #[track_caller]
     pub fn build(self) -> Claims {
         claims_for_test(self.registered(), None)
     }
@@ -137,10 +137,12 @@ impl TestClaims {
     ///
     /// A registered claim has a value that it cannot have.
     #[must_use]
+    #[track_caller]
     pub fn build_with<C: Send + Sync + 'static>(self, custom: C) -> Claims<C> {
         claims_for_test(self.registered(), Some(custom))
     }
 
+    #[track_caller]
     fn registered(&self) -> RegisteredClaims {
         let text = Value::from(self.0.clone()).to_string();
         match serde_json::from_str(&text) {

@@ -109,14 +109,7 @@ impl TestToken {
 
     /// Sets the scopes: `scope`, with spaces between them (RFC 8693 §4.2).
     pub fn scopes<S: AsRef<str>>(self, scopes: impl IntoIterator<Item = S>) -> Self {
-        let scopes = scopes.into_iter().fold(String::new(), |mut all, scope| {
-            if !all.is_empty() {
-                all.push(' ');
-            }
-            all.push_str(scope.as_ref());
-            all
-        });
-        self.claim("scope", scopes)
+        self.claim("scope", joined(scopes))
     }
 
     /// Sets a claim to any JSON value. A registered claim may get a value that it cannot have.
@@ -189,7 +182,7 @@ impl TestToken {
         self.header("typ", typ.into())
     }
 
-    /// Sets `kid`. The key remains that of the issuer.
+    /// Sets `kid`. The key remains that of the issuer, so a verifier whose key has no id accepts the token.
     pub fn key_id(self, kid: impl Into<String>) -> Self {
         self.header("kid", kid.into())
     }
@@ -318,6 +311,12 @@ pub(super) fn signed(header: &[u8], payload: &[u8], sign: impl FnOnce(&[u8]) -> 
 
 pub(super) fn sign(key: &SigningKey, message: &[u8]) -> Vec<u8> {
     key.sign(message).expect("a key that was generated can sign")
+}
+
+/// Scopes, with spaces between them (RFC 8693 §4.2).
+pub(super) fn joined<S: AsRef<str>>(scopes: impl IntoIterator<Item = S>) -> String {
+    let scopes: Vec<_> = scopes.into_iter().map(|scope| scope.as_ref().to_owned()).collect();
+    scopes.join(" ")
 }
 
 /// A value as JSON.

@@ -80,6 +80,17 @@ pub(crate) fn find<C: Send + Sync + 'static>(
     Err(if has_any(extensions) { Missing::OfAnotherType } else { Missing::Layer })
 }
 
+/// Makes claims for a test, without a token. `custom` is `None` only if `C` is [`RegisteredClaims`].
+#[cfg(feature = "test-util")]
+pub(crate) fn claims_for_test<C: Send + Sync + 'static>(
+    registered: RegisteredClaims,
+    custom: Option<C>,
+) -> Claims<C> {
+    // A request with them is as one behind a layer for this type.
+    register::<C>();
+    Claims::unverified(registered, custom)
+}
+
 /// Whether a layer for some type has left a trace in the request.
 #[cold]
 fn has_any(extensions: &Extensions) -> bool {

@@ -1,8 +1,8 @@
 //! Test suites for stores of your own.
 //!
 //! The stores of this crate, in memory and in Redis, and the SQLite store of its examples pass the
-//! same suites. They are deterministic, need no other crate, and take a second or two with a store
-//! in memory.
+//! same suites. They need no other crate, and take a few seconds with a store in memory. What they do is
+//! the same each time, except for ids and tokens, which are random, and for calls at the same time.
 //!
 //! # Example: the tests of a store
 //! ```
@@ -22,7 +22,9 @@
 //! ```
 
 mod denylist;
+mod expiry;
 mod model;
+mod races;
 mod random;
 mod refresh_store;
 
@@ -30,3 +32,17 @@ pub use self::{
     denylist::denylist,
     refresh_store::{refresh_store, refresh_store_cases},
 };
+
+/// The text, cut if it is long.
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((at, _)) => {
+            let length = text.chars().count();
+            format!("{}… ({length} characters)", text.get(..at).unwrap_or_default())
+        }
+        None => text.to_owned(),
+    }
+}
+
+/// The longest text in a message, in characters.
+const LONGEST: usize = 160;

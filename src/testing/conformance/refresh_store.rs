@@ -1,15 +1,12 @@
 //! The suite for stores of refresh tokens.
 
-use std::{ops::Range, slice, sync::Arc, time::Duration};
+use std::{ops::Range, slice, sync::Arc};
 
-use tokio::{
-    runtime::{Handle, RuntimeFlavor},
-    sync::Barrier,
-};
+use tokio::runtime::{Handle, RuntimeFlavor};
 
-use super::model;
+use super::{cut, expiry, model, races};
 use crate::{
-    refresh::{Login, RefreshStore, RefreshTokens, TokenStatus},
+    refresh::{Family, Login, RefreshStore, Session},
     testing::clock::TestClock,
 };
 
@@ -24,8 +21,10 @@ use crate::{
 /// 3. a rotation gives what [`Family::rotate`](crate::refresh::Family::rotate) says: a successor,
 ///    the same one within the grace, or the end of the session;
 /// 4. of a hundred rotations of one token at once, one wins, and all get the same successor;
-/// 5. the lifetimes of a login are kept over rotations;
-/// 6. of twenty logins at once with a cap of three sessions, three sessions remain;
+/// 5. the lifetimes of a login are kept over rotations, and a session whose time is over is neither read
+///    nor listed;
+/// 6. of twenty logins at once with a cap of three sessions, at most three sessions remain, and
+///    [`displace`](RefreshStore::displace), if the store has it, gives each session to one caller;
 /// 7. random sequences of logins, rotations, ends and pauses show what a model of the rules shows.
 ///    The sequences are the same each time.
 ///
@@ -45,7 +44,7 @@ use crate::{
 ///
 /// # Panics
 ///
-/// The store does something else; the message says what. For 7, the sequence is written to the
+/// The store does something else; the message says what it does, and what is right. For 7, the sequence is written to the
 /// standard error. Or the runtime has only one thread: then 4 and 6 would be no test.
 pub async fn refresh_store<S: RefreshStore>(make: impl AsyncFn(TestClock) -> S) {
     let is_parallel = Handle::current().runtime_flavor() != RuntimeFlavor::CurrentThread;
@@ -60,12 +59,16 @@ pub async fn refresh_store<S: RefreshStore>(make: impl AsyncFn(TestClock) -> S) 
     ids(store, clock).await;
     for _ in 0..4 {
         let (store, clock) = made().await;
-        race(store, clock).await;
+        races::one_token(store, clock).await;
     }
     let (store, clock) = made().await;
-    lifetimes(store, clock).await;
+    expiry::lifetimes(store, clock).await;
     let (store, clock) = made().await;
-    cap(store, clock).await;
+    expiry::expired(store, clock).await;
+    let (store, clock) = made().await;
+    races::cap(store, clock).await;
+    let (store, clock) = made().await;
+    races::displaced(store, clock).await;
     refresh_store_cases(0..48, make).await;
 }
 
@@ -86,148 +89,112 @@ pub async fn refresh_store_cases<S: RefreshStore>(
     }
 }
 
+/// The result of a call that must not fail.
+fn done<T, E: std::fmt::Display>(result: Result<T, E>, call: &str) -> T {
+    result.unwrap_or_else(|error| panic!("the suite of refresh stores: `{call}` failed: {error}"))
+}
+
 async fn fields(store: impl RefreshStore, clock: TestClock) {
     let store = Arc::new(store);
     let tokens = model::tokens(Arc::clone(&store), &clock);
     let odd = "a 'b' \"c\" %_*?[x]{y}\\z:\u{fc}\u{1f600};--";
     let long = "x".repeat(1000);
-    let subjects = ["ada", "Ada", "ad", "a%", "a*", odd, &long];
+    let longer = "x".repeat(1001);
+    let subjects = [
+        "ada", "Ada", "ad", "a%", "a*", "a_", "ad_", "a?", "a.", "ada ", " ada", "ad\u{e4}", "1", "01", odd,
+        &long, &longer,
+    ];
     let mut opened = Vec::new();
     for subject in subjects {
         let login = Login::new(subject).client_id(odd).scope("a b").label(odd);
-        let session = tokens.open(login).await.unwrap().session().clone();
-        assert_eq!((session.client_id(), session.scope()), (Some(odd), Some("a b")));
-        opened.push(session);
+        opened.push(done(tokens.open(login).await, "create").session().clone());
     }
     let now = clock.unix_seconds();
+    let check = |listed: &[Session], session: &Session, call: &str| {
+        assert!(
+            listed == slice::from_ref(session),
+            "part 1 of the suite of refresh stores: `{call}` of the subject {:?} gives {}; only its own \
+             session is right, as it was given to `create`: {session:?}",
+            cut(session.subject()),
+            of_subjects(listed)
+        );
+    };
     for session in &opened {
-        let listed = store.list(session.subject(), now).await.unwrap();
-        assert_eq!(listed, slice::from_ref(session), "the list of `{}`", session.subject());
-        let family = store.get(session.id(), now).await.unwrap().expect("it was opened");
-        assert_eq!(family.session(), session, "as it was read");
+        check(&done(store.list(session.subject(), now).await, "list"), session, "list");
+        let family = done(store.get(session.id(), now).await, "get");
+        let read = family.as_ref().map(Family::session);
+        assert!(
+            read == Some(session),
+            "part 1 of the suite of refresh stores: `get` gives {read:?}; the session is right as it was \
+             given to `create`: {session:?}"
+        );
     }
     let (first, rest) = opened.split_first().expect("there are several");
-    assert_eq!(store.end(first.id()).await.unwrap().as_ref(), Some(first), "as it was ended");
+    let ended = done(store.end(first.id()).await, "end");
+    check(ended.as_slice(), first, "end");
     for session in rest {
-        let ended = store.end_all(session.subject()).await.unwrap();
-        assert_eq!(ended, slice::from_ref(session), "the end of all of `{}`", session.subject());
+        check(&done(store.end_all(session.subject()).await, "end_all"), session, "end_all");
     }
     for session in &opened {
-        assert_eq!(store.get(session.id(), now).await.unwrap(), None, "it has ended");
-        assert!(store.list(session.subject(), now).await.unwrap().is_empty(), "it has ended");
+        let family = done(store.get(session.id(), now).await, "get");
+        let listed = done(store.list(session.subject(), now).await, "list");
+        assert!(
+            family.is_none() && listed.is_empty(),
+            "part 1 of the suite of refresh stores: a session of {:?} has ended; `get` gives {family:?}, \
+             and `list` gives {}",
+            cut(session.subject()),
+            of_subjects(&listed)
+        );
+    }
+}
+
+/// The subjects of these sessions, for a message.
+fn of_subjects(sessions: &[Session]) -> String {
+    let subjects: Vec<_> = sessions.iter().map(|one| cut(one.subject())).collect();
+    match subjects.is_empty() {
+        true => "no session".to_owned(),
+        false => format!("sessions of {subjects:?}: {}", cut(&format!("{sessions:?}"))),
     }
 }
 
 async fn ids(store: impl RefreshStore, clock: TestClock) {
+    const PART: &str = "part 2 of the suite of refresh stores";
     let store = Arc::new(store);
     let tokens = model::tokens(Arc::clone(&store), &clock);
-    let opened = tokens.open(Login::new("ada")).await.unwrap();
+    let opened = done(tokens.open(Login::new("ada")).await, "create");
     let (id, now) = (opened.session().id().to_owned(), clock.unix_seconds());
-    let family = store.get(&id, now).await.unwrap().expect("it was opened");
-    assert_eq!(family.session().id(), id);
-    let again = store.create(family.clone(), now).await;
-    assert!(again.is_err(), "`create` took the id of a session that is there");
-    assert_eq!(store.get(&id, now).await.unwrap(), Some(family), "`create` failed, and changed it");
-    assert_eq!(store.get("another", now).await.unwrap(), None);
-    assert_eq!(store.end("another").await.unwrap(), None);
-    assert!(store.end(&id).await.unwrap().is_some());
-    assert_eq!(store.end(&id).await.unwrap(), None, "it was ended before");
-    assert_eq!(store.get(&id, now).await.unwrap(), None);
+    let family = done(store.get(&id, now).await, "get");
+    let family = family.unwrap_or_else(|| panic!("{PART}: `get` does not find a new session"));
+    assert!(family.session().id() == id, "{PART}: `get` gives a session of another id");
+    assert!(
+        store.create(family.clone(), now).await.is_err(),
+        "{PART}: `create` took the id of a session that is there; it must fail"
+    );
+    let after = done(store.get(&id, now).await, "get");
+    assert!(
+        after.as_ref() == Some(&family),
+        "{PART}: `create` failed, and changed the session that is there"
+    );
+    let swapped: String = id.chars().map(|c| swapped(c)).collect();
+    let pattern = format!("_{}", id.get(1..).unwrap_or_default());
+    for other in ["another", "", "%", "*", "_", &swapped, &pattern, &format!("{id} ")] {
+        let found = done(store.get(other, now).await, "get");
+        assert!(found.is_none(), "{PART}: `get` of the id {other:?}, which does not exist, finds {id:?}");
+        let ended = done(store.end(other).await, "end");
+        assert!(ended.is_none(), "{PART}: `end` of the id {other:?}, which does not exist, ends {id:?}");
+    }
+    let ended = done(store.end(&id).await, "end");
+    assert!(ended.is_some(), "{PART}: `end` does not give the session that it has ended");
+    let again = done(store.end(&id).await, "end");
+    assert!(again.is_none(), "{PART}: `end` gives a session that was ended before: {again:?}");
+    let left = done(store.get(&id, now).await, "get");
+    assert!(left.is_none(), "{PART}: `get` gives a session that has ended: {left:?}");
 }
 
-/// One token a hundred times at once: one successor, and one live token.
-async fn race(store: impl RefreshStore, clock: TestClock) {
-    let tokens = model::tokens(store, &clock);
-    let first = tokens.open(Login::new("ada")).await.unwrap();
-    let barrier = Arc::new(Barrier::new(100));
-    let all = (0..100).map(|_| {
-        let (tokens, barrier) = (tokens.clone(), Arc::clone(&barrier));
-        let token = first.token().as_str().to_owned();
-        tokio::spawn(async move {
-            barrier.wait().await;
-            let opened = tokens.rotate(&token).await.unwrap();
-            (opened.token().as_str().to_owned(), opened.is_repeated())
-        })
-    });
-    let mut given = Vec::new();
-    for one in all.collect::<Vec<_>>() {
-        given.push(one.await.unwrap());
+/// The letter in the other case.
+fn swapped(letter: char) -> char {
+    match letter.is_ascii_uppercase() {
+        true => letter.to_ascii_lowercase(),
+        false => letter.to_ascii_uppercase(),
     }
-    let won = given.iter().filter(|(_, repeated)| !repeated).count();
-    assert_eq!(won, 1, "of a hundred rotations at once, one wins");
-    assert!(given.iter().all(|(token, _)| *token == given[0].0), "all get the same successor");
-    // Used, it is spent, and with it all that came before.
-    let last = tokens.rotate(&given[0].0).await.unwrap();
-    assert!(!last.is_repeated());
-    let standing = tokens.token_status(first.token().as_str()).await.unwrap();
-    assert!(matches!(standing, TokenStatus::Spent(_)), "{standing:?}");
-}
-
-/// A store keeps what a login says of its end, over rotations.
-async fn lifetimes(store: impl RefreshStore, clock: TestClock) {
-    let (store, seconds, begin) = (Arc::new(store), Duration::from_secs, clock.unix_seconds());
-    let tokens = RefreshTokens::builder(Arc::clone(&store))
-        .idle_lifetime(seconds(1000))
-        .browser_idle_lifetime(seconds(100))
-        .absolute_lifetime(seconds(3000))
-        .grace(seconds(0))
-        .clock(clock.clone())
-        .build()
-        .unwrap();
-    let login = Login::new("ada").until_browser_closes().lifetime(seconds(250));
-    let mut short = tokens.open(login).await.unwrap();
-    let mut usual = tokens.open(Login::new("grace")).await.unwrap();
-    for (pause, now) in [(90, 90), (90, 180), (60, 240)] {
-        clock.advance(seconds(pause));
-        short = tokens.rotate(short.token().as_str()).await.unwrap();
-        usual = tokens.rotate(usual.token().as_str()).await.unwrap();
-        for (session, ends) in
-            [(short.session(), (now + 100).min(250)), (usual.session(), now + 1000)]
-        {
-            assert_eq!(session.expires_at(), begin + ends, "the end of {}", session.subject());
-            let family = store.get(session.id(), begin + now).await.unwrap().unwrap();
-            assert_eq!(family.session(), session, "as it is stored");
-            let listed = tokens.list(session.subject()).await.unwrap();
-            assert_eq!(listed, slice::from_ref(session));
-        }
-        assert!(short.session().ends_with_browser());
-        assert!(!usual.session().ends_with_browser());
-    }
-    clock.advance(seconds(10));
-    let over = tokens.rotate(short.token().as_str()).await;
-    assert!(over.is_err(), "the lifetime of the login is over");
-    let idle = tokens.open(Login::new("ada").until_browser_closes()).await.unwrap();
-    clock.advance(seconds(100));
-    assert!(tokens.rotate(idle.token().as_str()).await.is_err(), "it was idle for too long");
-    assert!(tokens.rotate(usual.token().as_str()).await.is_ok());
-}
-
-/// A subject has no more sessions than it may have, and keeps the newest.
-async fn cap(store: impl RefreshStore, clock: TestClock) {
-    let builder = RefreshTokens::builder(store).max_sessions(3).clock(clock.clone());
-    let tokens = builder.build().unwrap();
-    let other = tokens.open(Login::new("grace")).await.unwrap();
-    let mut ids = Vec::new();
-    for _ in 0..5 {
-        clock.advance(Duration::from_secs(1));
-        let opened = tokens.open(Login::new("ada")).await.unwrap();
-        ids.push(opened.session().id().to_owned());
-        let listed = tokens.list("ada").await.unwrap();
-        let newest: Vec<_> = ids.iter().rev().take(3).collect();
-        assert!(listed.iter().map(|session| session.id()).eq(newest), "the newest three remain");
-    }
-    clock.advance(Duration::from_secs(1));
-    let logins: Vec<_> = (0..20)
-        .map(|_| {
-            let tokens = tokens.clone();
-            tokio::spawn(async move { tokens.open(Login::new("ada")).await.map(drop) })
-        })
-        .collect();
-    for login in logins {
-        login.await.unwrap().unwrap();
-    }
-    // Of logins in the same second, a store may not know which one is the newest.
-    let left = tokens.list("ada").await.unwrap().len();
-    assert!((1..=3).contains(&left), "{left} sessions remain after twenty logins at once");
-    assert!(tokens.rotate(other.token().as_str()).await.is_ok(), "the cap is that of one subject");
 }
