@@ -196,7 +196,7 @@ impl Lint {
         }
     }
 
-    /// What to do instead. The wording may change.
+    /// The setting to use instead. The wording may change.
     #[must_use]
     pub fn advice(self) -> &'static str {
         match self {

@@ -89,6 +89,7 @@ pub mod conformance;
 mod cookie_session;
 mod issuer;
 mod keys;
+mod kinds;
 #[cfg(feature = "tracing")]
 mod log;
 mod request;

@@ -100,6 +100,7 @@ pub trait TestRequest: sealed::Head {
 mod sealed {
     use http::{Extensions, HeaderMap, Method, Uri};
 
+    #[expect(unnameable_types, reason = "it is sealed")]
     pub trait Head: Sized {
         /// Changes the head of the request. A builder that has an error stays as it is.
         fn change_head(

@@ -186,7 +186,9 @@ impl TestServer {
     where
         StatusCode: TryFrom<S>,
     {
-        let Ok(status) = StatusCode::try_from(status) else { panic!("a status is from 100 to 999") };
+        let Ok(status) = StatusCode::try_from(status) else {
+            panic!("a status is from 100 to 999")
+        };
         self.set(Fault::Status(status));
     }
 

@@ -51,8 +51,7 @@ impl<C> Verifier<C> {
                 let are_several = all.len() > 1 || engines.are_resolved();
                 for lint in Lint::ALL {
                     let has = all.iter().filter(|(_, engine)| engine.has(*lint, are_several));
-                    let names: Vec<Box<str>> =
-                        has.map(|(name, _)| name.as_str().into()).collect();
+                    let names: Vec<Box<str>> = has.map(|(name, _)| name.as_str().into()).collect();
                     if !names.is_empty() {
                         report.add(*lint, names);
                     } else if *lint == Lint::LogUnverified && engines.log_unverified() {

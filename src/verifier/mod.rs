@@ -100,9 +100,9 @@ use std::{fmt, sync::Arc, time::Instant};
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
-pub(crate) use self::any_claims::{Missing, find as find_claims};
 #[cfg(feature = "test-util")]
 pub(crate) use self::any_claims::claims_for_test;
+pub(crate) use self::any_claims::{Missing, find as find_claims};
 use self::issuers::{IssuerEngines, LoadedEngine};
 pub use self::issuers::{IssuerPattern, Issuers, IssuersBuilder};
 use self::key_lookup::KeyLookup;

@@ -71,8 +71,8 @@ impl Service<Request<Rc<Cell<u8>>>> for Local {
 #[test]
 fn traits_of_the_test_kit() {
     use tower_jwt_auth::testing::{
-        Attack, AttackReport, AttackRun, CookieSession, UnrefusedAttack, TestClaims, TestClock,
-        TestDenylist, TestIssuer, TestRefreshStore, TestServer, TestToken,
+        Attack, AttackReport, AttackRun, CookieSession, TestClaims, TestClock, TestDenylist,
+        TestIssuer, TestRefreshStore, TestServer, TestToken, UnrefusedAttack,
     };
 
     shared::<Attack>();

@@ -3,7 +3,8 @@
 use http::{
     HeaderName, Method, Uri,
     header::{
-        AUTHORIZATION, CONNECTION, COOKIE, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
+        AUTHORIZATION, CONNECTION, COOKIE, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION,
+        UPGRADE,
     },
 };
 
@@ -38,9 +39,10 @@ impl Origin {
     ///
     /// The text is no origin.
     pub(super) fn new(text: &str) -> Self {
-        let uri = text.parse::<Uri>().ok().filter(|uri| {
-            uri.path() == "/" && uri.query().is_none() && !text.ends_with('/')
-        });
+        let uri = text
+            .parse::<Uri>()
+            .ok()
+            .filter(|uri| uri.path() == "/" && uri.query().is_none() && !text.ends_with('/'));
         let parts = uri.as_ref().and_then(|uri| Some((uri.scheme_str()?, uri.authority()?)));
         let Some((scheme, authority)) = parts else {
             panic!("{text:?} is no origin: write it as `https://app.example.com`");
@@ -95,7 +97,8 @@ impl CookieRoute {
     /// no such token, or one that no cookie can have.
     pub(super) fn moved(&self, attack: &Attack) -> Option<Attack> {
         let token = attack.head.token.as_deref()?;
-        let fits = |byte| matches!(byte, 0x21 | 0x23..=0x2b | 0x2d..=0x3a | 0x3c..=0x5b | 0x5d..=0x7e);
+        let fits =
+            |byte| matches!(byte, 0x21 | 0x23..=0x2b | 0x2d..=0x3a | 0x3c..=0x5b | 0x5d..=0x7e);
         let head = self.same_origin(&format!("{}={token}", self.name));
         token.bytes().all(fits).then(|| Attack { head, ..attack.clone() })
     }

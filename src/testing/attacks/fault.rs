@@ -52,11 +52,17 @@ impl Valid<'_> {
         ))
     }
 
-    /// What to write after a refusal by this crate.
+    /// The option to set after a refusal by this crate.
     fn advice_for(&self, kind: &ErrorKind) -> String {
         match kind.name() {
-            "missing_layer" => "put a `JwtAuthLayer` for this type of claims around the route".into(),
-            "issuer" | "audience" | "unknown_key" | "signature" | "algorithm_not_allowed"
+            "missing_layer" => {
+                "put a `JwtAuthLayer` for this type of claims around the route".into()
+            }
+            "issuer"
+            | "audience"
+            | "unknown_key"
+            | "signature"
+            | "algorithm_not_allowed"
             | "keys_not_tried" => self.trust(),
             "expired" | "not_yet_valid" | "issued_in_future" | "too_old" => {
                 "give the issuer and the service the same clock, with `TestIssuer::with_clock(…)` \
@@ -84,7 +90,7 @@ impl Valid<'_> {
         }
     }
 
-    /// What to write after an answer that is not of this crate.
+    /// The option to set after an answer that is not of this crate.
     fn advice_for_status(&self, status: StatusCode) -> String {
         let of_method =
             if self.cookie.is_some() { "the method of `.cookie(…)`" } else { "`.method(…)`" };

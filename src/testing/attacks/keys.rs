@@ -99,7 +99,8 @@ pub(super) fn attacks(forge: &Forge) -> Vec<Attack> {
         let mut header = header.clone();
         header.set_text("alg", algorithm.name());
         let name = format!("a04_alg_{}", algorithm.name().to_lowercase());
-        let description = format!("the signature is by `{}`, and `alg` is `{algorithm}`", key.algorithm());
+        let description =
+            format!("the signature is by `{}`, and `alg` is `{algorithm}`", key.algorithm());
         all.push(Attack::bearer(name, Keys, description, &by(&header, key)));
     }
     all.extend(with_chosen_key(forge));

@@ -3,6 +3,7 @@
 mod cookie;
 mod fault;
 mod keys;
+mod options;
 mod report;
 mod run;
 mod transport;
@@ -242,7 +243,7 @@ impl Forge {
         Some(Attack::bearer("c12_scope_missing", Check::Scope, description, &token))
     }
 
-    /// A good token in `Authorization`, for a service that does not read it there.
+    /// A good token in `Authorization`, where the service does not look.
     fn in_authorization(&self) -> Attack {
         let head = Head::default().header(AUTHORIZATION, bearer(&self.good()));
         Attack::new("t16_authorization", Check::Source, "the token is in `Authorization`", head)

@@ -19,7 +19,7 @@ pub struct AttackReport {
     pub(super) not_refused: Vec<UnrefusedAttack>,
     /// The answers that refuse.
     pub(super) expected: Vec<StatusCode>,
-    /// What was not sent, with the reason.
+    /// The attacks that were not sent, with the reason.
     pub(super) notes: Vec<String>,
 }
 

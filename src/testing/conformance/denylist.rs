@@ -81,8 +81,8 @@ impl<D: Denylist> Asked<D> {
 
     /// Asks for a token with these claims.
     async fn check(&self, claims: Value, is_revoked: bool, rule: &str) {
-        let token: RegisteredClaims = serde_json::from_value(claims.clone())
-            .expect("the claims are of their types");
+        let token: RegisteredClaims =
+            serde_json::from_value(claims.clone()).expect("the claims are of their types");
         let said = self.list.is_revoked(TokenIds::new(&token)).await;
         let asked = cut(&claims.to_string());
         match said {
@@ -90,7 +90,9 @@ impl<D: Denylist> Asked<D> {
             Ok(said) => self.fail(&format!(
                 "for the token {asked}, `is_revoked` says {said}, and {is_revoked} is right: {rule}"
             )),
-            Err(error) => self.fail(&format!("for the token {asked}, `is_revoked` failed: {error}")),
+            Err(error) => {
+                self.fail(&format!("for the token {asked}, `is_revoked` failed: {error}"))
+            }
         }
     }
 
@@ -143,7 +145,8 @@ async fn tokens(list: impl Denylist, clock: TestClock) {
     ] {
         check(&asked, token.as_str(), true, "no revocation names this token yet").await;
         asked.revoke(revocation.clone()).await;
-        check(&asked, token.as_str(), false, "the last revocation names it, and holds at once").await;
+        check(&asked, token.as_str(), false, "the last revocation names it, and holds at once")
+            .await;
         check(&asked, other.as_str(), true, "no revocation names this token").await;
     }
     clock.advance(Duration::from_secs(1));
@@ -243,8 +246,30 @@ async fn names(list: impl Denylist, now: i64) {
     let last = format!("{}y", of_length(999));
     // Each is tested against all that come before it.
     let all = [
-        "id", "ID", "i", "id ", " id", "i%", "i*", "i_", "i?", "i.", "caf", "caf\u{e9}", "cafe\u{301}",
-        "\u{1f600}", "\u{1f601}", "1", "01", "1.0", odd, &short, &longer, &long, &longest, &last,
+        "id",
+        "ID",
+        "i",
+        "id ",
+        " id",
+        "i%",
+        "i*",
+        "i_",
+        "i?",
+        "i.",
+        "caf",
+        "caf\u{e9}",
+        "cafe\u{301}",
+        "\u{1f600}",
+        "\u{1f601}",
+        "1",
+        "01",
+        "1.0",
+        odd,
+        &short,
+        &longer,
+        &long,
+        &longest,
+        &last,
     ];
     let rule = "names are compared as a whole, whatever their characters and their length; an id, a \
                 session and a subject of the same text are three things; and each issuer has its own";

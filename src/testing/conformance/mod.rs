@@ -1,8 +1,8 @@
 //! Test suites for stores of your own.
 //!
 //! The stores of this crate, in memory and in Redis, and the SQLite store of its examples pass the
-//! same suites. They need no other crate, and take a few seconds with a store in memory. What they do is
-//! the same each time, except for ids and tokens, which are random, and for calls at the same time.
+//! same suites. They need no other crate, and take a few seconds with a store in memory. They make the same
+//! calls each time. Ids and tokens are random, and the order of calls at the same time is not fixed.
 //!
 //! # Example: the tests of a store
 //! ```

@@ -28,7 +28,8 @@ where
         .collect();
     let mut results = Vec::new();
     for one in all {
-        results.push(one.await.unwrap_or_else(|error| panic!("a call of the store failed: {error}")));
+        results
+            .push(one.await.unwrap_or_else(|error| panic!("a call of the store failed: {error}")));
     }
     results
 }
@@ -121,7 +122,9 @@ pub(super) async fn cap(store: impl RefreshStore, clock: TestClock) {
     })
     .await;
     if let Some(error) = logins.into_iter().find_map(Result::err) {
-        panic!("part 6 of the suite of refresh stores: one of twenty logins at once failed: {error}");
+        panic!(
+            "part 6 of the suite of refresh stores: one of twenty logins at once failed: {error}"
+        );
     }
     // Of logins in the same second, a store may not know which one is the newest.
     let left = tokens.list("ada").await.map(|sessions| sessions.len());
@@ -167,8 +170,7 @@ pub(super) async fn displaced(store: impl RefreshStore, clock: TestClock) {
             }
         }
     }
-    let ids: Vec<_> =
-        opened.iter().filter(|one| one.subject() == "ada").map(Session::id).collect();
+    let ids: Vec<_> = opened.iter().filter(|one| one.subject() == "ada").map(Session::id).collect();
     for (at, id) in ids.iter().enumerate() {
         let (times, right) = (given.remove(*id).unwrap_or_default(), usize::from(at < 3));
         assert!(

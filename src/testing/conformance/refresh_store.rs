@@ -101,8 +101,8 @@ async fn fields(store: impl RefreshStore, clock: TestClock) {
     let long = "x".repeat(1000);
     let longer = "x".repeat(1001);
     let subjects = [
-        "ada", "Ada", "ad", "a%", "a*", "a_", "ad_", "a?", "a.", "ada ", " ada", "ad\u{e4}", "1", "01", odd,
-        &long, &longer,
+        "ada", "Ada", "ad", "a%", "a*", "a_", "ad_", "a?", "a.", "ada ", " ada", "ad\u{e4}", "1",
+        "01", odd, &long, &longer,
     ];
     let mut opened = Vec::new();
     for subject in subjects {
@@ -148,7 +148,7 @@ async fn fields(store: impl RefreshStore, clock: TestClock) {
     }
 }
 
-/// The subjects of these sessions, for a message.
+/// The subjects of these sessions, as a message has them.
 fn of_subjects(sessions: &[Session]) -> String {
     let subjects: Vec<_> = sessions.iter().map(|one| cut(one.subject())).collect();
     match subjects.is_empty() {
@@ -179,9 +179,15 @@ async fn ids(store: impl RefreshStore, clock: TestClock) {
     let pattern = format!("_{}", id.get(1..).unwrap_or_default());
     for other in ["another", "", "%", "*", "_", &swapped, &pattern, &format!("{id} ")] {
         let found = done(store.get(other, now).await, "get");
-        assert!(found.is_none(), "{PART}: `get` of the id {other:?}, which does not exist, finds {id:?}");
+        assert!(
+            found.is_none(),
+            "{PART}: `get` of the id {other:?}, which does not exist, finds {id:?}"
+        );
         let ended = done(store.end(other).await, "end");
-        assert!(ended.is_none(), "{PART}: `end` of the id {other:?}, which does not exist, ends {id:?}");
+        assert!(
+            ended.is_none(),
+            "{PART}: `end` of the id {other:?}, which does not exist, ends {id:?}"
+        );
     }
     let ended = done(store.end(&id).await, "end");
     assert!(ended.is_some(), "{PART}: `end` does not give the session that it has ended");

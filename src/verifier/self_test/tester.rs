@@ -322,7 +322,9 @@ impl<'t, C: DeserializeOwned + 'static> Tester<'t, C> {
         };
         match value {
             // An array with something else than texts is refused for that.
-            Some(Value::Array(all)) => all.iter().all(Value::is_string) && all.iter().any(is_trusted),
+            Some(Value::Array(all)) => {
+                all.iter().all(Value::is_string) && all.iter().any(is_trusted)
+            }
             value => value.as_ref().is_some_and(is_trusted),
         }
     }

@@ -178,9 +178,9 @@ async fn a_service_that_reads_only_a_cookie_is_attacked() {
     let found = names(&run.run(app(hole), "/me").await);
     assert!(found.contains("c05_aud_missing") && found.contains("c05_aud_other"), "{found:?}");
 
-    let both = Router::new().route("/me", get(async || "hi").post(async || "hi")).layer(
-        layer().source(TokenSource::cookie("__Host-at").build().unwrap()),
-    );
+    let both = Router::new()
+        .route("/me", get(async || "hi").post(async || "hi"))
+        .layer(layer().source(TokenSource::cookie("__Host-at").build().unwrap()));
     let found = names(&run.run(both, "/me").await);
     assert_eq!(found, ["t16_authorization".to_owned()].into());
 }
@@ -344,10 +344,7 @@ async fn other_types_of_tokens_are_named() {
     };
     let run = run().access_tokens_only();
     let report = run.run(app(issuer().verifier()), "/me").await;
-    assert_eq!(
-        names(&report),
-        ["a10_typ_jwt".to_owned(), "a10_typ_missing".to_owned()].into()
-    );
+    assert_eq!(names(&report), ["a10_typ_jwt".to_owned(), "a10_typ_missing".to_owned()].into());
     let strict = issuer().verifier_builder().access_tokens_only().build().unwrap();
     run.run(app(strict), "/me").await.assert_all_refused();
 }

@@ -210,7 +210,10 @@ async fn a_service_that_fails_is_named() {
     let report = AttackRun::new(&TestIssuer::new()).body::<Body>().run(service, "/me").await;
     let text = report.to_string();
     assert!(text.contains("the service has failed: \"it has failed\""), "{text}");
-    assert!(text.contains("500 Internal Server Error: the request made the service fail"), "{text}");
+    assert!(
+        text.contains("500 Internal Server Error: the request made the service fail"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -249,7 +252,9 @@ async fn what_is_allowed_is_not_sent_and_is_said() {
         .allow("t10_query_access_token", "a download link has the token");
     let passed = run.run(router, "/me").await;
     assert!(
-        passed.to_string().contains("t10_query_access_token: allowed and not sent, a download link"),
+        passed
+            .to_string()
+            .contains("t10_query_access_token: allowed and not sent, a download link"),
         "{passed}"
     );
     assert!(!names(&passed).contains("t10_query_access_token"));

@@ -1,6 +1,9 @@
 //! The fakes, and the suites of stores: each finds a store that is wrong in one way.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::UNIX_EPOCH,
+};
 
 use tower_jwt_auth::{
     error::StoreError,
@@ -193,8 +196,14 @@ fn the_suite_of_refresh_stores_finds_each_fault() {
         (Fault::Overwrites, ["part 2", "`create` took the id"]),
         (Fault::ReadsBeforeItWrites, ["part 4", "in one step"]),
         (Fault::KeepsReused, ["part 7", "`list` of ada gives 1 sessions, and 0 is right"]),
-        (Fault::ForgetsGrace, ["part 4", "of a hundred rotations of one token at once, 99 were refused"]),
-        (Fault::ListsByPrefix, ["part 1", "`list` of the subject \"ad\" gives sessions of [\"ada\""]),
+        (
+            Fault::ForgetsGrace,
+            ["part 4", "of a hundred rotations of one token at once, 99 were refused"],
+        ),
+        (
+            Fault::ListsByPrefix,
+            ["part 1", "`list` of the subject \"ada\" gives sessions of [\"ada\", \"ada"],
+        ),
         (Fault::LosesLabel, ["part 1", "as it was given to `create`"]),
         (Fault::EndsOnlyOne, ["part 7", "a session of"]),
         (Fault::NeverEnds, ["part 1", "has ended; `get` gives Some"]),
@@ -222,6 +231,11 @@ fn the_suite_of_refresh_stores_wants_several_threads() {
     assert!(panic.downcast_ref::<&str>().is_some_and(|said| said.contains("multi_thread")));
 }
 
+/// The time of the system, in seconds since 1970.
+fn unix_seconds() -> i64 {
+    i64::try_from(UNIX_EPOCH.elapsed().unwrap().as_secs()).unwrap()
+}
+
 /// A list that is wrong in one way.
 struct WrongList(ListFault, MemoryDenylist, Mutex<Vec<Revocation>>, TestClock);
 
@@ -236,6 +250,7 @@ enum ListFault {
     IgnoresTime,
     AcceptsWithoutTime,
     ForgetsSoon,
+    ForgetsAfterADay,
     LastEndWins,
     FirstEndWins,
     DropsNonAscii,
@@ -264,7 +279,8 @@ impl WrongList {
                 .map(Revocation::keep_until)
                 .collect();
             let is_over = match self.0 {
-                ListFault::ForgetsSoon => one.keep_until() > now + 3898,
+                ListFault::ForgetsSoon => one.keep_until() <= now + 3898,
+                ListFault::ForgetsAfterADay => now > unix_seconds() + 24 * 3600,
                 ListFault::LastEndWins => *ends.last().unwrap() <= now,
                 ListFault::FirstEndWins => *ends.iter().min().unwrap() <= now,
                 _ => false,
@@ -338,7 +354,8 @@ fn the_suite_of_denylists_finds_each_fault() {
         (ListFault::MixesNames, ["part 1", "refused it"]),
         (ListFault::IgnoresTime, ["part 1", "refused it"]),
         (ListFault::AcceptsWithoutTime, ["part 2", "without `iat`"]),
-        (ListFault::ForgetsSoon, ["part 4", "its time (`keep_until`) is not over"]),
+        (ListFault::ForgetsSoon, ["part 3", "the later end holds"]),
+        (ListFault::ForgetsAfterADay, ["part 4", "its time (`keep_until`) is not over"]),
         (ListFault::LastEndWins, ["part 3", "\"soon-last\""]),
         (ListFault::FirstEndWins, ["part 3", "the later end holds"]),
         (ListFault::DropsNonAscii, ["part 5", "whatever their characters"]),
