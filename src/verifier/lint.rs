@@ -12,7 +12,7 @@ impl<C> Verifier<C> {
     /// so only a [maximum age](super::VerifierBuilder::max_age) is compared with an hour and a day. A
     /// verifier without a maximum age has no such finding.
     ///
-    /// [`Lint::TestUtil`](crate::report::Lint::TestUtil) is about the build: a build without debug
+    /// [`Lint::TestUtil`] is about the build: a build without debug
     /// assertions, such as a release, has the feature `test-util`. A test that is run with `--release`
     /// [allows](LintReport::allow) it.
     ///

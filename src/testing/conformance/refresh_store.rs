@@ -175,7 +175,7 @@ async fn ids(store: impl RefreshStore, clock: TestClock) {
         after.as_ref() == Some(&family),
         "{PART}: `create` failed, and changed the session that is there"
     );
-    let swapped: String = id.chars().map(|c| swapped(c)).collect();
+    let swapped: String = id.chars().map(swapped).collect();
     let pattern = format!("_{}", id.get(1..).unwrap_or_default());
     for other in ["another", "", "%", "*", "_", &swapped, &pattern, &format!("{id} ")] {
         let found = done(store.get(other, now).await, "get");

@@ -19,6 +19,9 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     /// a setting turns the check off, the case is [loosened](crate::report::SelfTestOutcome::Loosened) and has not
     /// failed.
     ///
+    /// With a short `max_token_len`, tokens that are longer are left out, because each of them is refused for
+    /// its length.
+    ///
     /// It fetches no keys, asks no denylist and no rule of the application, and leaves the cache as it
     /// is. It takes some milliseconds. For the verifier of [`Issuers`](super::Issuers), it checks the
     /// first 16 of the issuers that are there now, in the order of their names.

@@ -161,7 +161,7 @@ async fn a_route_that_only_changes_is_attacked() {
 async fn a_service_that_reads_only_a_cookie_is_attacked() {
     let app = |verifier| {
         let cookie = TokenSource::cookie("__Host-at").build().unwrap();
-        let layer = JwtAuthLayer::new(verifier).sources([cookie.into()]);
+        let layer = JwtAuthLayer::new(verifier).sources([cookie]);
         let me = async || "hello";
         Router::new().route("/me", get(me).post(me)).layer(layer)
     };
