@@ -34,7 +34,7 @@ impl Valid<'_> {
                 ));
             }
         };
-        let error = response.extensions().get::<crate::Error>();
+        let error = response.extensions().get::<crate::error::Error>();
         let status = response.status();
         let is_accepted =
             error.is_none() && status.as_u16() < 400 && !self.refusals.contains(&status);

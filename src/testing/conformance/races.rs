@@ -42,7 +42,7 @@ pub(super) async fn one_token(store: impl RefreshStore, clock: TestClock) {
         let (tokens, token) = (tokens.clone(), first.token().as_str().to_owned());
         async move {
             let opened = tokens.rotate(&token).await?;
-            Ok::<_, crate::Error>((opened.token().as_str().to_owned(), opened.is_repeated()))
+            Ok::<_, crate::error::Error>((opened.token().as_str().to_owned(), opened.is_repeated()))
         }
     })
     .await;
