@@ -6,11 +6,11 @@
 //!     cargo run --example resource_server --features remote
 //! ```
 //!
-//! `resource_server --check` does not serve. It builds the same layer, prints the settings that are
-//! legal and unwise, and has the verifier read bad tokens. It exits with 0 if nothing was found and all
-//! of them were refused. Otherwise, or if a setting is wrong, it exits with 1. It fetches the keys,
-//! unless `LAZY=1`. It prints which shadow rules are set, and looks at `BIND` and `METRICS`. An unknown
-//! variable that begins with `SHADOW_` or `JWKS_` is an error.
+//! `resource_server --check` does not serve. It builds the same layer, prints the shadow rules and the
+//! settings that are legal and unwise, and has the verifier read bad tokens. It exits with 0 if nothing
+//! was found and all of them were refused. Otherwise, or if a variable is wrong, it exits with 1. It
+//! fetches the keys, unless `LAZY=1`. An unknown variable that begins with `SHADOW_` or `JWKS_` is an
+//! error.
 //!
 //! | variable | meaning |
 //! |---|---|
@@ -110,9 +110,52 @@ const SWITCHES: [(&str, &str); 3] = [
     ("SHADOW_ACCESS_TOKENS_ONLY", "shadow_access_tokens_only"),
 ];
 
+/// Words in a message, and the variable that they are about.
+const WORDS: [(&str, &str); 9] = [
+    ("`.lazy()`", "LAZY"),
+    ("leeway", "LEEWAY_SECS"),
+    ("secret", "HMAC_SECRET"),
+    ("the key is malformed", "KEY_PEM_FILE"),
+    ("PEM", "KEY_PEM_FILE"),
+    ("origin", "PUBLIC_URL"),
+    ("http_host", "HTTP_HOSTS"),
+    ("cookie", "TOKEN_COOKIE"),
+    ("algorithm", "ALGORITHMS"),
+];
+
 /// Settings of a later version. The server does not start with them, so none is ignored silently.
 const NOT_BUILT: [&str; 5] =
     ["CLIENT_ID", "CLIENT_SECRET", "CLIENT_SECRET_FILE", "INTROSPECTION", "INTROSPECTION_URL"];
+
+/// A message about a setting, with the variable that sets it here. A key is named by its file.
+fn with_variable(message: &str) -> String {
+    let is_named =
+        |(_, setting, _): &&(&str, &str, &str)| message.contains(&format!("`{setting}`"));
+    let named = VARIABLES.iter().find(is_named).map(|(variable, ..)| *variable);
+    let said = |(words, _): &&(&str, &str)| message.contains(words);
+    let said = || WORDS.iter().find(said).map(|(_, variable)| *variable);
+    let is_there = |variable: &&str| !message.contains(*variable);
+    match named.or_else(said).filter(is_there) {
+        Some("KEY_PEM_FILE") => {
+            let file = env::var("KEY_PEM_FILE").unwrap_or_default();
+            format!("{message} (here: KEY_PEM_FILE={file})")
+        }
+        Some(variable) => format!("{message} (here: {variable})"),
+        None => message.to_owned(),
+    }
+}
+
+/// The shadow rules that are set, a line each.
+fn shadow_rules() -> Result<String, Box<dyn Error>> {
+    let names = VARIABLES.iter().map(|(name, ..)| *name).chain(SWITCHES.map(|(name, _)| name));
+    let mut lines = String::new();
+    for name in names.filter(|name| name.starts_with("SHADOW_")) {
+        if let Some(value) = variable(name)? {
+            lines += &format!("shadow rule: {name}={}\n", value.escape_debug());
+        }
+    }
+    Ok(lines)
+}
 
 /// A variable that is set and not empty.
 fn variable(name: &str) -> Result<Option<String>, Box<dyn Error>> {
@@ -158,7 +201,7 @@ fn settings() -> Result<Settings, Box<dyn Error>> {
         let is_known = VARIABLES.iter().any(|(known, ..)| *known == name)
             || SWITCHES.iter().any(|(known, _)| *known == name);
         if !is_known && (name.starts_with("SHADOW_") || name.starts_with("JWKS_")) {
-            return Err(format!("there is no variable {name}").into());
+            return Err(format!("there is no variable {name}, see the list in this file").into());
         }
     }
     let mut settings = Vec::new();
@@ -254,17 +297,10 @@ async fn run() -> Result<ExitCode, Box<dyn Error>> {
         for name in ["BIND", "METRICS"] {
             check_address(name).await?;
         }
-        let shadow: Vec<_> = VARIABLES
-            .iter()
-            .map(|(name, ..)| *name)
-            .chain(SWITCHES.map(|(name, _)| name))
-            .filter(|name| name.starts_with("SHADOW_") && env::var_os(name).is_some())
-            .collect();
-        if !shadow.is_empty() {
-            writeln!(io::stdout(), "rules that refuse nothing: {}", shadow.join(", "))?;
-        }
         let (lint, self_test) = (layer.lint(), verifier.self_test());
-        writeln!(io::stdout(), "{lint}\n{self_test}")?;
+        let findings: Vec<_> = lint.iter().map(|one| with_variable(&one.to_string())).collect();
+        let findings = if findings.is_empty() { lint.to_string() } else { findings.join("\n") };
+        write!(io::stdout(), "{}{findings}\n{self_test}\n", shadow_rules()?)?;
         let is_good = lint.is_empty() && self_test.is_passed();
         return Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
@@ -295,7 +331,7 @@ async fn run() -> Result<ExitCode, Box<dyn Error>> {
 async fn check_address(name: &str) -> Result<(), Box<dyn Error>> {
     if let Some(address) = variable(name)? {
         let found = lookup_host(&address).await;
-        drop(found.map_err(|error| format!("{name}={address} is no address: {error}"))?);
+        drop(found.map_err(|error| format!("{name}={address}: {error}"))?);
     }
     Ok(())
 }
@@ -344,7 +380,7 @@ async fn main() -> ExitCode {
     match run().await {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("resource_server: {error}");
+            eprintln!("resource_server: {}", with_variable(&error.to_string()));
             ExitCode::FAILURE
         }
     }

@@ -48,6 +48,9 @@
 //! | refuse tokens by a rule of my own | [`VerifierBuilder::rule`], [`VerifierBuilder::async_rule`], [`CachedRule`](verifier::CachedRule) |
 //! | see whom a stricter rule would refuse, before it is enforced | [`VerifierBuilder::shadow`], [`Claims::shadow`] |
 //! | check my configuration for unwise settings | [`JwtAuthLayer::lint`], [`Verifier::lint`] |
+//! | check that my verifier refuses bad tokens, when the service starts | [`Verifier::self_test`] |
+//! | attack my own routes in a test | [`assert_refuses_all`], [`AttackRun`] |
+//! | know how the keys of my provider are | [`RemoteKeys::status`] |
 //! | compare the request with the token, such as the tenant in the path | [`RequireLayer::for_request`] |
 //! | answer in my own error format | [`JwtAuthLayer::respond_with`], [`ProblemJson`], [`Respond`] |
 //! | know why a request was refused | [`Error`] and [`Rejection`](response::Rejection) in the response's extensions, [`ErrorKind`] |
@@ -192,6 +195,7 @@
     doc = "
 [`Verifier::discover`]: Verifier::discover
 [`RemoteKeys`]: RemoteKeys
+[`RemoteKeys::status`]: RemoteKeys::status
 [remote module]: mod@keys::remote
 "
 )]
@@ -200,6 +204,7 @@
     doc = "
 [`Verifier::discover`]: #features
 [`RemoteKeys`]: #features
+[`RemoteKeys::status`]: #features
 [remote module]: #features
 "
 )]
@@ -260,6 +265,8 @@
     doc = "
 [`TestIssuer`]: testing::TestIssuer
 [`TestClock`]: testing::TestClock
+[`assert_refuses_all`]: testing::assert_refuses_all
+[`AttackRun`]: testing::AttackRun
 [testing module]: mod@testing
 "
 )]
@@ -268,6 +275,8 @@
     doc = "
 [`TestIssuer`]: #features
 [`TestClock`]: #features
+[`assert_refuses_all`]: #features
+[`AttackRun`]: #features
 [testing module]: #features
 "
 )]

@@ -10,7 +10,7 @@ use http::{HeaderMap, Response};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::token::{json_of, members, sign, signed};
+use super::jws::{json_of, members, sign, signed};
 use crate::{
     alg::Algorithm,
     digest::{Thumbprint, sha256},

@@ -8,7 +8,7 @@ use super::{
     binding::{Bindings, Proofs},
     cache::EngineId,
     engine::Engine,
-    limits::{MOST_LEEWAY, check_required, check_required_header, check_token_len, check_types},
+    limits::{check_required, check_required_header, check_token_len, check_types},
     pipeline::{Checks, LogOptions},
     rule::UserRules,
     shadow::ShadowRules,
@@ -631,7 +631,7 @@ impl<C: Send + Sync + 'static> VerifierBuilder<C> {
                 "the client id is empty, give it the `client_id` of its tokens",
             ));
         }
-        if self.leeway > MOST_LEEWAY && !self.any_leeway {
+        if self.leeway > Rules::MOST_LEEWAY && !self.any_leeway {
             return Err(ConfigError::OutOfRange(
                 "a leeway of more than 300 s keeps expired tokens alive, \
                  set the clocks by NTP, or say `.dangerous().any_leeway(…)`",

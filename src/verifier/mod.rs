@@ -86,8 +86,6 @@ mod cached_rule;
 mod claims;
 mod engine;
 mod explain;
-#[cfg(feature = "test-util")]
-mod for_test;
 mod issuers;
 mod key_lookup;
 mod limits;
@@ -105,10 +103,10 @@ use std::{fmt, sync::Arc, time::Instant};
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
+#[cfg(feature = "test-util")]
+pub(crate) use self::any_claims::claims_for_test;
 pub(crate) use self::any_claims::{Missing, find as find_claims};
 pub(crate) use self::binding::Proofs;
-#[cfg(feature = "test-util")]
-pub(crate) use self::for_test::claims_for_test;
 use self::issuers::{IssuerEngines, LoadedEngine};
 pub use self::issuers::{IssuerPattern, Issuers, IssuersBuilder};
 use self::key_lookup::KeyLookup;

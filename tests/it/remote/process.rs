@@ -591,19 +591,39 @@ async fn a_check_prints_what_is_unwise_and_the_self_test() {
         assert!(text.ends_with(" passed, 0 loosened by a setting, 0 failed\n"), "{text}");
         assert!(output.stderr.is_empty());
     }
+    // The advice names the variable, and the shadow rules that are set are printed.
+    let shadow = [("LEEWAY_SECS", "200"), ("SHADOW_AUDIENCE", "b"), ("SHADOW_LEEWAY_SECS", "5")];
+    let output = checks(&["--check"], &[&base[..], &shadow].concat());
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines[..2], ["shadow rule: SHADOW_AUDIENCE=b", "shadow rule: SHADOW_LEEWAY_SECS=5"]);
+    assert!(lines[3].ends_with("(here: LEEWAY_SECS)"), "{text}");
+    let file = env::temp_dir().join(format!("no-key-{}.pem", std::process::id()));
+    std::fs::write(&file, "no key").unwrap();
+    let file = file.to_str().unwrap();
     // A setting that is wrong is told as always.
     for (arguments, changes, said) in [
         (&["--check"][..], ("LEEWAY_SECS", "301"), "300 s"),
-        (&["--check"], ("BIND", "127.0.0.1:99999"), "BIND=127.0.0.1:99999 is no address"),
+        (&["--check"], ("LEEWAY_SECS", "302"), "(here: LEEWAY_SECS)"),
+        (&["--check"], ("KEY_PEM_FILE", file), file),
+        (&["--check"], ("PUBLIC_URL", "nonsense"), "(here: PUBLIC_URL)"),
+        (&["--check"], ("HMAC_SECRET", "abc"), "(here: HMAC_SECRET)"),
+        (&["--check"], ("JWKS_URL", "http://127.0.0.1:1/"), "(here: LAZY)"),
+        (&["--check"], ("SHADOW_AUDIENCES", "b"), "there is no variable SHADOW_AUDIENCES"),
+        (&["--check"], ("BIND", "nonsense"), "BIND=nonsense: "),
+        (&["--check"], ("METRICS", "127.0.0.1"), "METRICS=127.0.0.1: "),
         (&["--checks"], ("LOG", ""), "there is no argument --checks"),
         (&["--check", "now"], ("LOG", ""), "there is no argument now"),
     ] {
-        let variables: Vec<_> = base.into_iter().chain([changes]).collect();
+        let is_static = matches!(changes.0, "KEY_PEM_FILE" | "HMAC_SECRET");
+        let base = base.into_iter().filter(|(name, _)| !is_static || *name != "JWKS_URL");
+        let variables: Vec<_> = base.chain([changes]).collect();
         let output = checks(arguments, &variables);
         let text = String::from_utf8(output.stderr).unwrap();
         assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{text}");
         assert!(text.starts_with("resource_server: ") && text.contains(said), "{text}");
     }
+    std::fs::remove_file(file).unwrap();
 }
 
 #[tokio::test]
