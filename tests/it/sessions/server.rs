@@ -219,6 +219,8 @@ fn wrong_settings_are_told_in_one_line() {
         ("SIGNING_KEY", "/nowhere.pem", "SIGNING_KEY=/nowhere.pem"),
         ("SIGNING_KEY", "Cargo.toml", "SIGNING_KEY=Cargo.toml"),
         ("DEVELOPMENT_COOKIES", "yes", "DEVELOPMENT_COOKIES is 0 or 1"),
+        ("DPOP", "yes", "DPOP is 0 or 1"),
+        ("DPOP_NONCE_SECRET", "0123456789abcdef0123456789abcdef", "DPOP_NONCE_SECRET needs DPOP=1"),
     ] {
         let output = refuses(&[(name, value)]);
         let text = String::from_utf8(output.stderr).unwrap();
@@ -229,4 +231,13 @@ fn wrong_settings_are_told_in_one_line() {
     }
     let elsewhere = [("DEVELOPMENT_COOKIES", "1"), ("PUBLIC_URL", "http://app.example.com")];
     assert!(!refuses(&elsewhere).status.success());
+    for (name, value) in [("DPOP_NONCE_SECRET", "short"), ("PUBLIC_URL", "http://app.example.com")]
+    {
+        let output = refuses(&[("DPOP", "1"), (name, value)]);
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            !output.status.success() && text.contains(name) && text.lines().count() == 1,
+            "{text}"
+        );
+    }
 }
