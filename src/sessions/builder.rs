@@ -166,7 +166,7 @@ impl SessionsBuilder {
     ///
     /// | | a page with a key | a page without one |
     /// |---|---|---|
-    /// | access token | in the body of the login and of the refresh, for the memory of the page | in a cookie |
+    /// | access token | the body of the login and of the refresh; the page keeps it in memory | in a cookie |
     /// | sent as | `Authorization: DPoP`, with a proof | a cookie, by the browser |
     /// | refresh token | in a cookie, never in a body; needs a proof by the same key | in a cookie |
     /// | copied, without the key | useless | good until it expires |

@@ -2,7 +2,7 @@
 
 use http::{HeaderValue, Response, header};
 
-use super::{SessionTokens, Sessions};
+use super::answer::SessionTokens;
 use crate::{
     error::{Error, ErrorKind},
     issue::{AccessToken, Body, TokenCookies},
@@ -19,16 +19,6 @@ pub(super) enum Delivery<'c> {
     /// The access token in the body, and the refresh token in a cookie: the client is a page that
     /// signs proofs. Both are bound to its key.
     Page(&'c TokenCookies),
-}
-
-impl Sessions {
-    /// The places in which a browser gets its tokens.
-    pub(super) fn to_browser(&self) -> Delivery<'_> {
-        match self.0.dpop_in_browsers {
-            true => Delivery::Page(&self.0.cookies),
-            false => Delivery::Cookies(&self.0.cookies),
-        }
-    }
 }
 
 impl Delivery<'_> {

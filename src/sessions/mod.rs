@@ -502,6 +502,14 @@ impl Sessions {
         &self.0.issuer
     }
 
+    /// The places in which a browser gets its tokens.
+    fn to_browser(&self) -> Delivery<'_> {
+        match self.0.dpop_in_browsers {
+            true => Delivery::Page(&self.0.cookies),
+            false => Delivery::Cookies(&self.0.cookies),
+        }
+    }
+
     /// Asks the application for the claims of a session's access token.
     async fn grant(&self, session: Session) -> Result<Grant, Error> {
         match &self.0.grant {

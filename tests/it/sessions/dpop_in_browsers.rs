@@ -363,7 +363,7 @@ async fn a16_a_page_without_scripts_has_no_user() {
     assert_eq!(answer.status, 401, "it is not sent to the route that renews");
     let answer = client.send(Method::GET, "/auth/renew?to=/page", &opened, "").await;
     assert_eq!(
-        (answer.status.as_u16(), &*answer.headers["location"].to_str().unwrap()),
+        (answer.status.as_u16(), answer.headers["location"].to_str().unwrap()),
         (303, "/page")
     );
     assert!(answer.cookies().is_empty());
