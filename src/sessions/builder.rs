@@ -117,8 +117,8 @@ impl SessionsBuilder {
     }
 
     /// Adds an observer of [refresh tokens](Observer::refreshed), of the denylist, and of the
-    /// verifiers that [`Sessions::verifier_builder`] makes; see [`observe`](crate::observe). Default:
-    /// none.
+    /// verifiers that [`Sessions::verifier_builder`] makes; see [`observe`](crate::observe). Do not add
+    /// it to that builder again: it would be told of each decision twice. Default: none.
     ///
     /// Refresh tokens that were [set](Self::refresh_tokens) have
     /// [their own](crate::refresh::RefreshTokensBuilder::observer).

@@ -163,7 +163,7 @@ async fn a_browser_gets_cookies_and_no_tokens() {
     let [access, refresh, session] = cookies[..] else { panic!("{cookies:?}") };
     assert!(access.starts_with("__Host-at=") && refresh.starts_with("__Secure-rt="));
     assert!(session.starts_with("__Host-sid="));
-    let session = CookieSession::of_headers(&answer.headers);
+    let session = CookieSession::from_headers(&answer.headers);
 
     let with = |method, path| {
         app.request(method, path).header("cookie", session.cookie_header(path).unwrap())
