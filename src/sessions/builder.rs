@@ -162,7 +162,7 @@ impl SessionsBuilder {
 
     /// Binds the sessions of browsers to a key of the page, which signs DPoP proofs. The page makes the
     /// key by WebCrypto with `extractable: false` and keeps it in IndexedDB, so that no script can copy
-    /// it. It needs [`dpop`](Self::dpop). Default: browsers have unbound sessions in cookies.
+    /// it. It requires [`dpop`](Self::dpop). Default: browsers have unbound sessions in cookies.
     ///
     /// | | a page with a key | a page without one |
     /// |---|---|---|
@@ -187,6 +187,7 @@ impl SessionsBuilder {
     /// access token, and it can have proofs signed while the page is open. It can also make proofs in
     /// advance, which [nonces](crate::proof::Nonces) limit to two minutes (RFC 9449 §11.2). Tokens in
     /// cookies cannot be read by such a script, and they protect against nothing else that it may do.
+    /// Malware that reads the files of the browser finds the key, too.
     ///
     /// # Example
     /// ```

@@ -264,6 +264,12 @@ async fn a16_a_browser_without_a_key_gets_nothing() {
     let next = json!({"refresh_token": refresh});
     let next = page.client.post("/auth/refresh", &[("accept", "application/json")], next).await;
     assert_eq!(next.body["token_type"], "Bearer");
+    // The cookie of an access token counts nowhere, not even that of one that is not bound.
+    let cookie = format!("__Host-at={access}");
+    for path in ["/me", "/auth/logout"] {
+        assert_eq!(page.send(path, &[SAME, ("cookie", &cookie)]).await.status, 401, "{path}");
+    }
+    assert_eq!(page.client.me(&access).await, 200);
     // What they have gets into no page.
     let (_, refresh) = next.tokens();
     let proof = page.proof("/auth/refresh");

@@ -207,6 +207,25 @@ async fn its_keys_are_public() {
     }
 }
 
+#[tokio::test]
+async fn a16_browsers_may_have_to_prove_a_key_and_other_clients_need_none() {
+    let (app, usual) = (App::start(&[("DPOP", "1")]), App::start(&[]));
+    let (access, refresh) = app.logged_in().await;
+    assert_eq!(app.me(&access).await.status, 200);
+    assert_eq!(app.refresh(&refresh).await.status, 200);
+    // The same page, with another part that sends its requests.
+    let text = async |app: &App, path: &str| ask(app.get(path)).await.body.to_string();
+    assert_eq!(text(&app, "/app.js").await, text(&usual, "/app.js").await);
+    assert!(text(&app, "/session.js").await.contains("dpop+jwt"));
+    assert!(!text(&usual, "/session.js").await.contains("dpop+jwt"));
+
+    let login = json!({"email": EMAIL, "password": PASSWORD});
+    let browser = app.json("/auth/login", &login).header("sec-fetch-site", "same-origin");
+    let refused = ask(browser).await;
+    assert_eq!((refused.status, &refused.body["error"]), (400, &json!("invalid_dpop_proof")));
+    assert!(set_cookies(&refused.headers).is_empty());
+}
+
 #[test]
 fn wrong_settings_are_told_in_one_line() {
     for (name, value, said) in [
