@@ -132,7 +132,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
     /// The nonce for the client's next proof, if it used the former one (RFC 9449 §8.2).
     #[cold]
     fn fresh_nonce(&self, request: RequestHead<'_>) -> HeaderChange {
-        let dpop = self.verifier.proofs().and_then(|proofs| proofs.dpop.as_ref());
+        let dpop = self.verifier.proofs().dpop.as_ref();
         let nonce = dpop.and_then(|dpop| dpop.fresh_nonce(request, self.verifier.now()));
         nonce.map_or(HeaderChange::None, |nonce| HeaderChange::Nonce(Box::new(nonce)))
     }

@@ -117,11 +117,11 @@ pub struct JwtAuthLayer<C = RegisteredClaims, R = DefaultRespond> {
 impl<C> JwtAuthLayer<C> {
     /// A layer that wants a token in `Authorization: Bearer`.
     pub fn new(verifier: Verifier<C>) -> Self {
-        let proofs = verifier.proofs().filter(|proofs| !proofs.are_none());
-        let takes_dpop = proofs.is_some_and(|proofs| proofs.dpop.is_some());
+        let (sees_requests, takes_dpop) =
+            (!verifier.proofs().are_none(), verifier.proofs().dpop.is_some());
         let mut gate = Gate {
             watches_accepted: !verifier.observers().is_empty(),
-            sees_requests: proofs.is_some(),
+            sees_requests,
             sources: TokenSources::new().with_dpop(takes_dpop),
             verifier,
             mode: Mode::Required,

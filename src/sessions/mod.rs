@@ -125,7 +125,7 @@ use self::{
 pub use crate::refresh::{Login, Session};
 use crate::{
     claims::RegisteredClaims,
-    error::{ConfigError, Error, ErrorKind, StoreError},
+    error::{ConfigError, Error, ErrorKind, InvalidRequest, StoreError},
     issue::{AccessToken, Body, Grant, TokenCookies, TokenIssuer},
     layer::JwtAuthLayer,
     maybe_ready::MaybeReady,
@@ -281,7 +281,7 @@ impl Sessions {
     /// ends. The token of a session that is bound to its client is refused, and the session does not
     /// change: use [`refresh_for_request`](Self::refresh_for_request).
     pub async fn refresh(&self, token: &str) -> Result<SessionTokens, Error> {
-        self.renew(Renewal { token, login: None, delivery: Delivery::Body, request: None }).await
+        self.renew(Renewal::of(token, None)).await
     }
 
     /// Takes a refresh token, and gives the next tokens. If the session is bound to a key or to a
@@ -298,12 +298,12 @@ impl Sessions {
         request: impl Into<RequestHead<'r>>,
     ) -> Result<SessionTokens, Error> {
         let request = Some(request.into());
-        self.renew(Renewal { token, login: None, delivery: Delivery::Body, request }).await
+        self.renew(Renewal::of(token, request)).await
     }
 
     /// Gives the next tokens of a session.
     async fn renew(&self, renewal: Renewal<'_>) -> Result<SessionTokens, Error> {
-        let Renewal { token, login, delivery, request } = renewal;
+        let Renewal { token, login, delivery, request, scope } = renewal;
         let now = self.0.issuer.now();
         let authentication = login.as_ref().map(|login| login.authentication(now));
         // The steps that may fail come first: a token that is spent without an answer may count as
@@ -320,6 +320,7 @@ impl Sessions {
             TokenStatus::Active(mut session) => {
                 delivery.check_known(&session)?;
                 let proven = self.0.proofs.proven(&session, request, now).await?;
+                scope.map_or(Ok(()), |scope| check_scope(&session, scope))?;
                 if let Some(login) = &login {
                     check_subject(login, &session)?;
                 }
@@ -603,6 +604,25 @@ struct Renewal<'r> {
     delivery: Delivery<'r>,
     /// The request that proves what the session is bound to.
     request: Option<RequestHead<'r>>,
+    /// The scope that the client asks for.
+    scope: Option<&'r str>,
+}
+
+impl<'r> Renewal<'r> {
+    /// A refresh whose tokens go to whoever has called.
+    fn of(token: &'r str, request: Option<RequestHead<'r>>) -> Self {
+        Self { token, login: None, delivery: Delivery::Body, request, scope: None }
+    }
+}
+
+/// Refuses a scope that is not one of the session's (RFC 6749 §6). The client gets all that the session
+/// has, and the answer says so (§5.1).
+fn check_scope(session: &Session, asked: &str) -> Result<(), Error> {
+    let granted: Vec<_> = session.scope().unwrap_or_default().split(' ').collect();
+    match asked.split(' ').filter(|scope| !scope.is_empty()).all(|one| granted.contains(&one)) {
+        true => Ok(()),
+        false => Err(ErrorKind::InvalidRequest(InvalidRequest::Scope).into()),
+    }
 }
 
 impl fmt::Debug for Sessions {

@@ -5,7 +5,7 @@ use http::{Response, request::Parts};
 use crate::{
     claims::{Confirmation, RegisteredClaims},
     digest::Thumbprint,
-    error::{CertificateFault, Error, ErrorKind},
+    error::{CertificateFault, Error, ErrorKind, ProofFault},
     issue::Body,
     proof::{DPoP, MutualTls},
     refresh::{Login, Session},
@@ -85,12 +85,14 @@ impl BindingProofs {
         }
         if let Some(expected) = &bound.jkt {
             let dpop = dpop.as_ref().ok_or_else(|| refused(NO_DPOP))?;
-            let jkt = match key_shown_to_layer(session, request) {
-                Some(jkt) => jkt,
-                None => dpop.check_without_token(request, now).await?,
-            };
-            if !jkt.is(expected) {
-                return Err(refused("the proof is signed by another key than that of the session"));
+            let is_shown = key_shown_to_layer(session, request).is_some_and(|jkt| jkt.is(expected));
+            if !is_shown {
+                dpop.check_key(request, expected, now).await.map_err(|error| {
+                    match error.kind() {
+                        ErrorKind::DpopProof(ProofFault::OtherKey) => refused(OTHER_KEY),
+                        _ => error,
+                    }
+                })?;
             }
         }
         Ok(Some(*bound))
@@ -124,6 +126,7 @@ fn key_shown_to_layer(session: &Session, request: RequestHead<'_>) -> Option<Thu
 
 const DPOP: &str = "dpop";
 
+const OTHER_KEY: &str = "the proof is signed by another key than that of the session";
 const NO_REQUEST: &str = "the session is bound to its client, and the request that proves it was not \
                           given: use `refresh_for_request`";
 const NO_DPOP: &str = "the session is bound to a key: set `.dpop(…)`";

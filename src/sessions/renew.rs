@@ -36,7 +36,7 @@ impl Sessions {
         let renewed = match cookies.find_refresh(method, uri, headers) {
             Ok(Some(token)) => {
                 let (delivery, request) = (Delivery::Cookies(cookies), Some(parts.into()));
-                self.renew(Renewal { token, login: None, delivery, request }).await
+                self.renew(Renewal { delivery, ..Renewal::of(token, request) }).await
             }
             Ok(None) => Err(cookies.explain_missing(uri, headers)),
             Err(error) => Err(error),

@@ -165,14 +165,11 @@ impl Sessions {
         {
             return refuse(error);
         }
-        if let Some(scope) = &presented.scope
-            && let Err(error) = self.check_scope(&presented.token, scope).await
-        {
-            return refuse(error);
-        }
         let delivery = if to_browser { self.to_browser() } else { Delivery::Body };
         let (token, request) = (&*presented.token, Some(parts.into()));
-        let refreshed = self.renew(Renewal { token, login: None, delivery, request }).await;
+        let scope = presented.scope.as_deref();
+        let refreshed =
+            self.renew(Renewal { delivery, scope, ..Renewal::of(token, request) }).await;
         let answered = refreshed.and_then(|tokens| {
             let mut response = delivery.answer(&tokens)?;
             let now = self.0.issuer.now();
@@ -189,20 +186,6 @@ impl Sessions {
                 }
                 response
             }
-        }
-    }
-
-    /// Refuses a scope that is not one of the session's (RFC 6749 §6). The client gets all that the
-    /// session has, and the answer says so (§5.1).
-    async fn check_scope(&self, token: &str, asked: &str) -> Result<(), Error> {
-        let TokenStatus::Active(session) = self.0.refresh.token_status(token).await? else {
-            // The rotation says why not.
-            return Ok(());
-        };
-        let granted: Vec<_> = session.scope().unwrap_or_default().split(' ').collect();
-        match asked.split(' ').filter(|scope| !scope.is_empty()).all(|one| granted.contains(&one)) {
-            true => Ok(()),
-            false => Err(ErrorKind::InvalidRequest(InvalidRequest::Scope).into()),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use http::{Response, request::Parts};
 
-use super::{Renewal, SessionTokens, Sessions, answer::refuse, delivery::Delivery};
+use super::{Renewal, SessionTokens, Sessions, answer::refuse};
 use crate::{error::Error, issue::Body, refresh::Login, request_head::RequestHead};
 
 impl Sessions {
@@ -70,7 +70,7 @@ impl Sessions {
             Err(error) => return refuse(error),
         };
         let (login, delivery) = (Some(login), self.to_browser());
-        let renewal = Renewal { token, login, delivery, request: Some(request.into()) };
+        let renewal = Renewal { login, delivery, ..Renewal::of(token, Some(request.into())) };
         let renewed = self.renew(renewal).await.and_then(|tokens| {
             let mut response = delivery.answer(&tokens)?;
             let now = self.0.issuer.now();
@@ -113,6 +113,6 @@ impl Sessions {
         request: impl Into<RequestHead<'r>>,
     ) -> Result<SessionTokens, Error> {
         let (login, request) = (Some(login), Some(request.into()));
-        self.renew(Renewal { token, login, delivery: Delivery::Body, request }).await
+        self.renew(Renewal { login, ..Renewal::of(token, request) }).await
     }
 }

@@ -57,13 +57,16 @@ impl<'r> RawToken<'r> {
     }
 
     /// A token that the application has found in a request with these headers.
-    pub(crate) fn of_request(text: &'r str, headers: &HeaderMap) -> Self {
-        let location = match header::dpop(headers) {
-            Ok(None) => TokenLocation::Other,
-            // Two headers `Authorization` are refused for a bound token.
-            Ok(Some(_)) | Err(_) => TokenLocation::DPoP,
+    ///
+    /// # Errors
+    ///
+    /// The request has several headers `Authorization`, or the scheme `DPoP` without a token.
+    pub(crate) fn of_request(text: &'r str, headers: &HeaderMap) -> Result<Self, Error> {
+        let location = match header::dpop(headers)? {
+            Some(_) => TokenLocation::DPoP,
+            None => TokenLocation::Other,
         };
-        Self::new(RawText::Text(Cow::Borrowed(text)), location)
+        Ok(Self::new(RawText::Text(Cow::Borrowed(text)), location))
     }
 
     pub(super) fn new(text: RawText<'r>, location: TokenLocation) -> Self {
@@ -74,7 +77,10 @@ impl<'r> RawToken<'r> {
     /// that of this one, unless the other one is in the query.
     #[cold]
     pub(super) fn join(self, other: Self) -> Result<Self, Error> {
-        if self.as_bytes() != other.as_bytes() {
+        // The scheme `DPoP` says how a token was sent, and another place says something else.
+        let is_dpop = |location| location == TokenLocation::DPoP;
+        let differ = is_dpop(self.location) || is_dpop(other.location);
+        if differ || self.as_bytes() != other.as_bytes() {
             return Err(several());
         }
         // The answer to a token in the query is private, even if a header has the same token.

@@ -181,6 +181,9 @@ impl TokenSources {
                 value.set_sensitive(true);
             }
         }
+        if self.dpop {
+            set_sensitive(headers, &[HeaderName::from_static("dpop")]);
+        }
         for source in &self.not_cookies {
             let others = match source {
                 OtherSource::Header(name) => slice::from_ref(name),

@@ -1,7 +1,5 @@
 //! Whether the sender of a token has shown that it is theirs.
 
-use std::sync::OnceLock;
-
 use http::Request;
 use zeroize::Zeroizing;
 
@@ -91,8 +89,7 @@ impl Proofs {
 pub(crate) struct Bindings {
     /// Takes a bound token as if it were not.
     pub(crate) ignored: bool,
-    /// Empty until they are set: a verifier among several issuers may get those of all.
-    proofs: OnceLock<Proofs>,
+    proofs: Proofs,
 }
 
 /// Evidence that a token has no confirmation but one that can be checked. Only [`Bindings::check`]
@@ -116,21 +113,34 @@ impl Bindings {
                  `.mutual_tls(…)` checks it: leave one of them out",
             ));
         }
-        let bindings = Self { ignored, proofs: OnceLock::new() };
-        if ignored || !proofs.are_none() {
-            bindings.inherit(&proofs);
-        }
-        Ok(bindings)
-    }
-
-    /// Sets the proofs that are checked, unless they were set before.
-    pub(super) fn inherit(&self, proofs: &Proofs) {
-        let _ = self.proofs.set(proofs.clone());
+        Ok(Self { ignored, proofs })
     }
 
     /// The proofs that are checked.
-    pub(super) fn proofs(&self) -> Option<&Proofs> {
-        self.proofs.get()
+    pub(super) fn proofs(&self) -> &Proofs {
+        &self.proofs
+    }
+
+    /// Whether a verifier with them may be one of several issuers whose layers check these proofs. Each
+    /// method of the verifier must be the very same: layers ask for it, and see the request only for it.
+    pub(super) fn check_among(&self, all: &Proofs) -> Result<(), ConfigError> {
+        let own = &self.proofs;
+        let is_same = |own: Option<bool>, is_required: bool| own.unwrap_or(!is_required);
+        let dpop = own.dpop.as_ref().map(|own| all.dpop.as_ref().is_some_and(|all| own.is(all)));
+        let dpop_required = all.dpop.as_ref().is_some_and(DPoP::is_required);
+        let mutual_tls = own.mutual_tls.as_ref();
+        let mutual_tls =
+            mutual_tls.map(|own| all.mutual_tls.as_ref().is_some_and(|all| own.is(all)));
+        let mutual_tls_required = all.mutual_tls.as_ref().is_some_and(MutualTls::is_required);
+        let is_good = is_same(dpop, dpop_required) && is_same(mutual_tls, mutual_tls_required);
+        if is_good && !(self.ignored && !all.are_none()) {
+            return Ok(());
+        }
+        Err(ConfigError::Conflict(
+            "the proofs of a verifier among several issuers must be those of `Issuers::builder()`: \
+             give `.dpop(dpop.clone())` and `.mutual_tls(mutual_tls.clone())` to both, and do not \
+             ignore confirmations there",
+        ))
     }
 
     /// A token with a confirmation of any other kind is refused, because nothing here can check it
@@ -145,11 +155,7 @@ impl Bindings {
             RawConfirmation::Known(confirmation) => Some(confirmation),
             RawConfirmation::Other => return Err(Error::new(ErrorKind::SenderConstrained)),
         };
-        match (self.proofs(), confirmation) {
-            (Some(proofs), confirmation) => proofs.are_for(confirmation)?,
-            (None, Some(_)) => return Err(Error::new(ErrorKind::SenderConstrained)),
-            (None, None) => {}
-        }
+        self.proofs.are_for(confirmation)?;
         Ok(Confirmable(()))
     }
 
@@ -170,12 +176,11 @@ impl Bindings {
         presented: &Presented<'_>,
         now: i64,
     ) -> MaybeReady<Result<Binding, Error>> {
-        match (confirmation, self.proofs()) {
-            (Some(confirmation), Some(proofs)) => proofs.check(confirmation, presented, now),
-            (Some(_), None) => MaybeReady::Ready(Err(Error::new(ErrorKind::SenderConstrained))),
+        match confirmation {
+            Some(confirmation) => self.proofs.check(confirmation, presented, now),
             // Nobody asks for the proof of such a token, if bindings are ignored.
-            (None, _) if self.ignored => MaybeReady::Ready(Ok(Binding(()))),
-            (None, _) => MaybeReady::Ready(Err(Error::new(ErrorKind::NotSenderConstrained))),
+            None if self.ignored => MaybeReady::Ready(Ok(Binding(()))),
+            None => MaybeReady::Ready(Err(Error::new(ErrorKind::NotSenderConstrained))),
         }
     }
 }

@@ -304,7 +304,7 @@ impl<C> Verifier<C> {
 
     /// The scheme `DPoP` of challenges, if its proofs are checked.
     pub(crate) fn dpop_challenge(&self) -> Option<DpopChallenge> {
-        let dpop = self.proofs()?.dpop.as_ref()?;
+        let dpop = self.proofs().dpop.as_ref()?;
         let (algorithms, is_required) = (dpop.algorithms().to_owned(), dpop.is_required());
         Some(DpopChallenge { algorithms, is_required })
     }
@@ -318,7 +318,7 @@ impl<C> Verifier<C> {
     }
 
     /// The proofs of senders that are checked, as far as they are the same for all tokens.
-    pub(crate) fn proofs(&self) -> Option<&Proofs> {
+    pub(crate) fn proofs(&self) -> &Proofs {
         match &self.0.engines {
             Engines::One(engine) | Engines::ObservedOne(engine) => engine.checks.bindings.proofs(),
             Engines::ByIssuer(engines) | Engines::ObservedByIssuer(engines) => engines.proofs(),
@@ -356,7 +356,8 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     /// token is not in a place that a [`TokenSource`](crate::TokenSource) reads; otherwise,
     /// [`JwtAuthLayer`](crate::JwtAuthLayer) calls it.
     ///
-    /// The token counts as sent with the scheme `DPoP` if the request's `Authorization` has that scheme.
+    /// The token counts as sent with the scheme `DPoP` if the request's `Authorization` has that scheme. A
+    /// request with several headers `Authorization` is refused.
     ///
     /// # Errors
     ///
@@ -381,8 +382,10 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         request: impl Into<RequestHead<'r>>,
     ) -> Verification<C> {
         let request = request.into();
-        let token = RawToken::of_request(token, request.headers());
-        Verification::new(self.verify_raw(&token, Some(request)))
+        Verification::new(match RawToken::of_request(token, request.headers()) {
+            Ok(token) => self.verify_raw(&token, Some(request)),
+            Err(error) => MaybeReady::Ready(Err(error)),
+        })
     }
 
     /// Verifies a token that was found in a request.

@@ -76,6 +76,11 @@ pub(super) type FindCertificate =
 pub(super) type FindPeer = dyn Fn(RequestHead<'_>) -> Option<IpAddr> + Send + Sync;
 
 impl MutualTls {
+    /// Whether both are clones of one.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Whether every token must be bound to a certificate.
     pub(crate) fn is_required(&self) -> bool {
         self.0.required

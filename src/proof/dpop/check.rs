@@ -16,21 +16,23 @@ use crate::{
     token::{Compact, DecodeBuf},
 };
 
-/// The token that a proof is for.
-#[derive(Clone, Copy)]
-pub(super) struct BoundToken<'a> {
-    pub(super) text: &'a str,
-    pub(super) jkt: &'a Thumbprint,
+/// What a proof must be for.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Expected<'a> {
+    /// The key; `None` if any will do.
+    pub(super) jkt: Option<&'a Thumbprint>,
+    /// The token that `ath` is the hash of.
+    pub(super) token: Option<&'a str>,
 }
 
 /// Checks the proof of a request, and gives the thumbprint of its key.
 pub(super) fn check(
     dpop: &Arc<Inner>,
     request: RequestHead<'_>,
-    token: Option<BoundToken<'_>>,
+    expected: Expected<'_>,
     now: i64,
 ) -> MaybeReady<Result<Thumbprint, Error>> {
-    match check_but_replay(dpop, request, token, now) {
+    match check_but_replay(dpop, request, expected, now) {
         Ok(proof) => spend(dpop, proof),
         Err(error) => MaybeReady::Ready(Err(error)),
     }
@@ -46,7 +48,7 @@ pub(super) fn nonce_of(dpop: &Inner, request: RequestHead<'_>, now: i64) -> Opti
 fn check_but_replay(
     dpop: &Inner,
     request: RequestHead<'_>,
-    token: Option<BoundToken<'_>>,
+    expected: Expected<'_>,
     now: i64,
 ) -> Result<PresentedProof, Error> {
     let proof = Compact::parse(proof_text(request)?, LONGEST).map_err(|error| {
@@ -61,12 +63,12 @@ fn check_but_replay(
         header::key_of(&bytes, dpop.algorithms).map_err(refused)
     };
     dpop.keys.with(&Name::of(proof.header_text()), read, |key| {
-        if token.is_some_and(|token| !token.jkt.is(key.thumbprint())) {
+        if expected.jkt.is_some_and(|jkt| !jkt.is(key.thumbprint())) {
             return Err(refused(ProofFault::OtherKey));
         }
         let authentic = authentic(proof, key).map_err(refused)?;
         let claims = ProofClaims::parse(&payload).map_err(refused)?;
-        let expires_at = check_claims(dpop, &authentic, &claims, request, token, now)?;
+        let expires_at = check_claims(dpop, &authentic, &claims, request, expected.token, now)?;
         let id = id_of(key.thumbprint(), &claims.jti, dpop.service_name.as_deref());
         Ok(PresentedProof { key: *key.thumbprint(), id, now, expires_at })
     })
@@ -95,7 +97,7 @@ fn check_claims(
     _: &Authentic,
     claims: &ProofClaims<'_>,
     request: RequestHead<'_>,
-    token: Option<BoundToken<'_>>,
+    token: Option<&str>,
     now: i64,
 ) -> Result<i64, Error> {
     if *claims.htm != *request.method().as_str() {
@@ -106,7 +108,7 @@ fn check_claims(
     }
     if let Some(token) = token {
         let ath = claims.ath.as_ref().ok_or_else(|| refused(ProofFault::Claim("ath")))?;
-        let hash = Thumbprint::of(&[token.text.as_bytes()]);
+        let hash = Thumbprint::of(&[token.as_bytes()]);
         if !Thumbprint::from_base64url(ath).is_some_and(|ath| ath.is(&hash)) {
             return Err(refused(ProofFault::AccessToken));
         }

@@ -22,7 +22,7 @@ pub use self::{
     cors::{CORS_ALLOWED_HEADERS, CORS_EXPOSED_HEADERS},
     nonces::Nonces,
 };
-use self::{check::BoundToken, key_cache::KeyCache, public_url::PublicUrls, time::Window};
+use self::{check::Expected, key_cache::KeyCache, public_url::PublicUrls, time::Window};
 use crate::{
     alg::AlgorithmSet, digest::Thumbprint, error::Error, maybe_ready::MaybeReady, observe::Outage,
     proof::ReplayStore, request_head::RequestHead,
@@ -69,6 +69,11 @@ impl DPoP {
         DPoPBuilder::new(true)
     }
 
+    /// Whether both are clones of one.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Whether every token must be bound.
     pub(crate) fn is_required(&self) -> bool {
         self.0.required
@@ -88,13 +93,25 @@ impl DPoP {
         jkt: &Thumbprint,
         now: i64,
     ) -> MaybeReady<Result<(), Error>> {
-        let token = BoundToken { text: token, jkt };
-        match check::check(&self.0, request, Some(token), now) {
+        let expected = Expected { jkt: Some(jkt), token: Some(token) };
+        match check::check(&self.0, request, expected, now) {
             MaybeReady::Ready(answer) => MaybeReady::Ready(answer.map(drop)),
             MaybeReady::Pending(answer) => {
                 MaybeReady::pending(async move { answer.await.map(drop) })
             }
         }
+    }
+
+    /// Checks the proof of a request for a session that is bound to the key `jkt` (RFC 9449 §5). A proof
+    /// of another key is not spent: its holder could fill the store with new keys.
+    #[cfg(feature = "issue")]
+    pub(crate) fn check_key(
+        &self,
+        request: RequestHead<'_>,
+        jkt: &Thumbprint,
+        now: i64,
+    ) -> MaybeReady<Result<Thumbprint, Error>> {
+        check::check(&self.0, request, Expected { jkt: Some(jkt), token: None }, now)
     }
 
     /// Checks the proof of a request that wants a token, and gives the key that the token is to be
@@ -104,7 +121,7 @@ impl DPoP {
         request: RequestHead<'_>,
         now: i64,
     ) -> MaybeReady<Result<Thumbprint, Error>> {
-        check::check(&self.0, request, None, now)
+        check::check(&self.0, request, Expected::default(), now)
     }
 
     /// The nonce that the answer to a request brings, because that of its proof, which was accepted, is

@@ -171,18 +171,18 @@ impl<C> IssuersBuilder<C> {
         self
     }
 
-    /// Accepts DPoP for the tokens of all issuers whose verifiers do not have their own; see
-    /// [`VerifierBuilder::dpop`](crate::verifier::VerifierBuilder::dpop). The layer asks for a proof
-    /// and takes `Authorization: DPoP` only if it is set here. Default: tokens that are bound to a
-    /// key are refused.
+    /// Has layers take `Authorization: DPoP`, and ask for proofs. Give a clone to the verifier of each
+    /// issuer that binds tokens to a key, too: see
+    /// [`VerifierBuilder::dpop`](crate::verifier::VerifierBuilder::dpop). In the mode
+    /// [`required`](DPoP::required), each verifier must have it; another one is an error. Default: none.
     pub fn dpop(mut self, dpop: DPoP) -> Self {
         self.proofs.dpop = Some(dpop);
         self
     }
 
-    /// Accepts client certificates for the tokens of all issuers whose verifiers do not have their own;
-    /// see [`VerifierBuilder::mutual_tls`](crate::verifier::VerifierBuilder::mutual_tls). Default:
-    /// tokens that are bound to a certificate are refused.
+    /// Has layers look at the client certificate. Give a clone to the verifier of each issuer that binds
+    /// tokens to a certificate, too: see
+    /// [`VerifierBuilder::mutual_tls`](crate::verifier::VerifierBuilder::mutual_tls). Default: none.
     pub fn mutual_tls(mut self, mutual_tls: MutualTls) -> Self {
         self.proofs.mutual_tls = Some(mutual_tls);
         self

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, unix_seconds},
-    error::{Detail, Error},
+    error::{Detail, Error, ErrorKind},
     rules::seconds,
     runtime::runtime_with_timer,
     shown::shown,
@@ -28,7 +28,7 @@ pub(in crate::verifier) struct IssuerEngines<C> {
     clock: Box<dyn Clock>,
     /// Shows issuers of tokens that nobody has verified in events.
     log_unverified: bool,
-    /// The proofs that an engine without its own checks.
+    /// The proofs that layers ask for.
     proofs: Proofs,
 }
 
@@ -46,20 +46,12 @@ impl<C> IssuerEngines<C> {
 
     /// Adds an engine for these issuers, in place of those that they have.
     pub(super) fn add(&self, issuers: &[Arc<str>], engine: &Arc<Engine<C>>) {
-        self.lend_proofs(engine);
         self.table.add(issuers, engine);
     }
 
-    /// Has an engine check these proofs, unless it has its own.
-    fn lend_proofs(&self, engine: &Engine<C>) {
-        if !self.proofs.are_none() {
-            engine.checks.bindings.inherit(&self.proofs);
-        }
-    }
-
     /// The proofs that are the same for all issuers.
-    pub(in crate::verifier) fn proofs(&self) -> Option<&Proofs> {
-        Some(&self.proofs).filter(|proofs| !proofs.are_none())
+    pub(in crate::verifier) fn proofs(&self) -> &Proofs {
+        &self.proofs
     }
 
     /// Removes an issuer, and says whether it was there. The resolver may be asked for it again.
@@ -193,10 +185,10 @@ struct RunningResolution<C> {
 impl<C: Send + Sync + 'static> RunningResolution<C> {
     async fn run(self) {
         let Some(resolver) = &self.engines.resolver else { return };
-        let resolution = resolver.resolve(&self.issuer).await;
-        if let Ok(engine) = &resolution {
-            self.engines.lend_proofs(engine);
-        }
+        let resolution = resolver.resolve(&self.issuer).await.and_then(|engine| {
+            let checked = engine.checks.bindings.check_among(&self.engines.proofs);
+            checked.map(|()| engine).map_err(|error| Error::with_source(ErrorKind::Failed, error))
+        });
         self.keep(resolver, &resolution);
         self.result.send_replace(Some(resolution));
     }

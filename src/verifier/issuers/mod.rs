@@ -97,14 +97,15 @@ impl<C: Send + Sync + 'static> Issuers<C> {
     ///
     /// # Errors
     ///
-    /// Returns an error if the verifier trusts any issuer, or is itself one of several
-    /// issuers.
+    /// Returns an error if the verifier trusts any issuer, is itself one of several issuers, or checks
+    /// other proofs of senders than [`IssuersBuilder::dpop`] and [`IssuersBuilder::mutual_tls`] say.
     pub fn add(&self, verifier: Verifier<C>) -> Result<(), ConfigError> {
         let engine = verifier.engine();
         let issuers = engine.and_then(|engine| Some((engine, engine.issuers()?)));
         let (engine, issuers) = issuers.ok_or(ConfigError::InvalidName(
             "a verifier among several is picked by its issuer, name it with `.issuer(…)`",
         ))?;
+        engine.checks.bindings.check_among(self.engines.proofs())?;
         engine.observe(self.verifier.observers(), None);
         self.engines.add(issuers, engine);
         Ok(())

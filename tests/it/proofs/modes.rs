@@ -62,9 +62,11 @@ async fn d03_the_scheme_is_that_of_the_token() {
         assert_eq!(ask(&uri, "x-other", "", token).await.status(), status);
     }
     // The same token in the query is in a log, whatever the header says.
-    let uri = format!("/me?access_token={token}");
-    let response = ask(&uri, "authorization", &format!("DPoP {token}"), &token).await;
-    assert_eq!(response.status(), 401);
+    for token in [&token, &bearer] {
+        let uri = format!("/me?access_token={token}");
+        let response = ask(&uri, "authorization", &format!("DPoP {token}"), token).await;
+        assert_eq!(response.status(), 400);
+    }
     assert_eq!(ask("/me", "authorization", "DPoP", &token).await.status(), 400);
     assert_eq!(ask("/me", "authorization", "DPoP a, DPoP b", &token).await.status(), 400);
 }
@@ -136,6 +138,19 @@ async fn only_a_verification_that_sees_the_request_accepts_a_bound_token() {
     assert_refused(&verifier.verify_request(&token, &request).await, "dpop_replayed");
     let other = Request::get("/me").header("dpop", setup.proof(&token)).body(()).unwrap();
     assert_refused(&verifier.verify_request(&token, &other).await, "dpop_scheme");
+    for credentials in [
+        vec![format!("DPoP {token}"), format!("DPoP {token}")],
+        vec![format!("Bearer {token}"), "Basic x".to_owned()],
+        vec!["DPoP".to_owned()],
+    ] {
+        let mut request = Request::get("/me").header("dpop", setup.proof(&token));
+        for value in &credentials {
+            request = request.header(AUTHORIZATION, value);
+        }
+        let request = request.body(()).unwrap();
+        let refused = verifier.verify_request(&token, &request).await;
+        assert_refused(&refused, "invalid_request");
+    }
 }
 
 #[tokio::test]
@@ -145,9 +160,11 @@ async fn the_issuers_of_a_service_share_its_proofs() {
         TestIssuer::new().with_issuer("https://other.test"),
     );
     let dpop = public(DPoP::optional()).replay_store(Store::default()).build().unwrap();
-    let issuers = Issuers::builder().dpop(dpop).build().unwrap();
-    issuers.add(one.verifier()).unwrap();
-    issuers.add(other.verifier()).unwrap();
+    let issuers = Issuers::builder().dpop(dpop.clone()).build().unwrap();
+    for issuer in [&one, &other] {
+        let verifier = issuer.verifier_builder().dpop(dpop.clone()).build();
+        issuers.add(verifier.unwrap()).unwrap();
+    }
     let layer = JwtAuthLayer::new(issuers.verifier());
     let key = TestProofKey::new();
     for issuer in [&one, &other] {
@@ -157,6 +174,38 @@ async fn the_issuers_of_a_service_share_its_proofs() {
             let request = Request::get("/me").dpop(&token, &proof).body(String::new()).unwrap();
             assert_eq!(ask(&layer, request).await.status(), status);
         }
+    }
+}
+
+#[tokio::test]
+async fn a_verifier_among_issuers_has_their_proofs_or_none() {
+    use tower_jwt_auth::proof::MutualTls;
+
+    let dpop = |builder| public(builder).replay_store(Store::default()).build().unwrap();
+    let (optional, required) = (dpop(DPoP::optional()), dpop(DPoP::required()));
+    let mutual_tls = MutualTls::optional().build().unwrap();
+    let issuer = TestIssuer::new();
+    let builder = || issuer.verifier_builder();
+    let add = |of_all: Option<&DPoP>, verifier: tower_jwt_auth::Verifier| {
+        let all = of_all.into_iter().fold(Issuers::builder(), |all, dpop| all.dpop(dpop.clone()));
+        all.build().unwrap().add(verifier).is_ok()
+    };
+    let with = |dpop: &DPoP| builder().dpop(dpop.clone()).build().unwrap();
+    assert!(add(None, issuer.verifier()));
+    assert!(add(Some(&optional), with(&optional)));
+    assert!(add(Some(&required), with(&required)));
+    // It refuses bound tokens, and accepts others.
+    assert!(add(Some(&optional), issuer.verifier()));
+    for (of_all, verifier) in [
+        (None, with(&optional)),
+        (Some(&required), issuer.verifier()),
+        (Some(&required), with(&optional)),
+        (Some(&optional), with(&required)),
+        (Some(&optional), with(&dpop(DPoP::optional()))),
+        (Some(&required), builder().mutual_tls(mutual_tls.clone()).build().unwrap()),
+        (Some(&optional), builder().dangerous().ignore_confirmation().build().unwrap()),
+    ] {
+        assert!(!add(of_all, verifier), "{of_all:?}");
     }
 }
 
@@ -222,9 +271,10 @@ async fn a_store_that_waits_decides_too_and_the_token_is_stripped() {
     let strip = setup.layer.clone().strip_token();
     let inner = tower::service_fn(async |request: Request<String>| {
         let is_left = request.headers().contains_key(AUTHORIZATION);
-        Ok::<_, Infallible>(Response::new(format!("{is_left}")))
+        let is_hidden = request.headers()["dpop"].is_sensitive();
+        Ok::<_, Infallible>(Response::new(format!("{is_left} {is_hidden}")))
     });
     let request = Request::get("/me").dpop(&token, setup.proof(&token)).body(String::new());
     let response = strip.layer(inner).oneshot(request.unwrap()).await.unwrap();
-    assert_eq!((response.status().as_u16(), &**response.body()), (200, "false"));
+    assert_eq!((response.status().as_u16(), &**response.body()), (200, "false true"));
 }

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_jwt_auth::{
     Algorithm,
-    proof::{ClientCertificate, DPoP, DPoPBuilder, MutualTls, Nonces, Thumbprint},
+    proof::{
+        ClientCertificate, DPoP, DPoPBuilder, MemoryReplayStore, MutualTls, Nonces, Thumbprint,
+    },
     refresh::MemoryRefreshStore,
     sessions::{Login, SessionTokens, Sessions},
 };
@@ -149,6 +151,33 @@ async fn a16_a_login_with_a_proof_gives_bound_tokens() {
     assert_eq!(refresh(&sessions, old, Some(&later)).await.status, 401);
     assert!(sessions.list("ada").await.unwrap().is_empty());
     let _ = next;
+}
+
+/// Whoever has only the token learns nothing of the session, and takes no room in the store.
+#[tokio::test]
+async fn a16_only_a_proof_of_the_key_is_spent_or_told_of_the_scope() {
+    let clock = FixedClock::default();
+    let store = MemoryReplayStore::new();
+    let url = "https://api.example.com";
+    let sessions =
+        sessions_with(&clock, DPoP::optional().public_url(url).replay_store(store.clone()));
+    let (own, other) = (key(Algorithm::ES256), key(Algorithm::EdDSA));
+    let opened = log_in(&sessions, Some(&proof(own, "/auth/login", &json!({})))).await;
+    let opened = body(&opened);
+    let token = text(&opened, "refresh_token");
+    let spent = store.len();
+    let stranger = proof(other, "/auth/refresh", &json!({}));
+    let refused = refresh(&sessions, token, Some(&stranger)).await;
+    assert_eq!((refused.status, text(&body(&refused), "error")), (401, "invalid_grant"));
+    assert_eq!(store.len(), spent, "the proof of a stranger's key is not kept");
+    let with_scope = format!("{token}&scope=root");
+    for proof in [None, Some(&*proof(other, "/auth/refresh", &json!({})))] {
+        let refused = refresh(&sessions, &with_scope, proof).await;
+        assert_ne!(text(&body(&refused), "error"), "invalid_scope", "{proof:?}");
+    }
+    let good = proof(own, "/auth/refresh", &json!({}));
+    let refused = refresh(&sessions, &with_scope, Some(&good)).await;
+    assert_eq!(text(&body(&refused), "error"), "invalid_scope");
 }
 
 #[tokio::test]
