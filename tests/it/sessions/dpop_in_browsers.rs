@@ -1,6 +1,8 @@
 //! Browsers whose pages have a key: the access token is in the body, the refresh token in a cookie,
 //! and both are bound to the key. `tests/browser` has the page.
 
+use std::time::UNIX_EPOCH;
+
 use axum::{Router, extract::State, response::IntoResponse, routing::post};
 use http::{Method, StatusCode, request::Parts};
 use serde_json::json;
@@ -344,7 +346,9 @@ async fn a16_a_page_is_told_the_nonce_and_tries_again() {
     let first = page.post("/auth/login").await;
     assert_eq!((first.status.as_u16(), &first.body["error"]), (400, &json!("use_dpop_nonce")));
     let nonce = first.headers["dpop-nonce"].to_str().unwrap();
-    let proof = page.key.proof("POST", format!("{ORIGIN}/auth/login")).nonce(nonce).sign();
+    // The nonce says the time, and the clock of the browser is wrong.
+    let proof = page.key.proof("POST", format!("{ORIGIN}/auth/login")).issued_at(UNIX_EPOCH);
+    let proof = proof.nonce(nonce).sign();
     let again = page.send("/auth/login", &[SAME, ("dpop", &proof)]).await;
     assert_eq!(again.status, 200, "{}", again.body);
 }
