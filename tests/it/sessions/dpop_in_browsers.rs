@@ -7,7 +7,7 @@ use axum::{Router, extract::State, response::IntoResponse, routing::post};
 use http::{Method, StatusCode, request::Parts};
 use serde_json::json;
 use tower_jwt_auth::{
-    Claims,
+    Claims, JwtAuthLayer, Verifier,
     proof::{DPoP, MemoryReplayStore, Nonces},
     refresh::{Login, MemoryRefreshStore, RefreshTokens},
     sessions::{Sessions, SessionsBuilder},
@@ -335,6 +335,35 @@ async fn a16_a_page_logs_out_and_steps_up_with_its_key() {
     assert_nothing_given(&gone);
     assert_eq!(page.call("/me", &page.key).await.status, 401, "its token is revoked");
     assert_eq!(sessions.list("ada").await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a16_a_layer_that_ignores_bindings_vouches_for_nobody() {
+    let sessions = in_browsers().build().unwrap();
+    let page = Page::logged_in(&sessions).await;
+    let verifier = Verifier::builder()
+        .keys(sessions.issuer().key_source())
+        .audience("https://app.example.com/api")
+        .dangerous()
+        .ignore_confirmation();
+    let layer = JwtAuthLayer::new(verifier.build().unwrap());
+    let router = Router::new()
+        .route("/auth/step-up", post(step_up))
+        .route_layer(layer)
+        .with_state(sessions.clone());
+    let client = Client(router);
+    // Somebody has copied the access token and the cookie.
+    let bearer = format!("Bearer {}", page.access);
+    let copied = [SAME, ("authorization", &*bearer), ("cookie", &*page.cookies)];
+    let thief = TestProofKey::new().proof("POST", format!("{ORIGIN}/auth/step-up")).sign();
+    for (dpop, status) in [(None, 400), (Some(&*thief), 401)] {
+        let proof: Vec<_> = dpop.map(|proof| ("dpop", proof)).into_iter().collect();
+        let headers = [&copied[..], &proof].concat();
+        let answer = client.send(Method::POST, "/auth/step-up", &headers, "").await;
+        assert_eq!(answer.status, status, "{}", answer.body);
+        assert_nothing_given(&answer);
+    }
+    assert_eq!(sessions.list("ada").await.unwrap()[0].acr(), None);
 }
 
 #[tokio::test]
