@@ -101,18 +101,29 @@ pub(super) async fn bound(store: impl RefreshStore, clock: TestClock) {
         for proven in wrong {
             for token in [&*text, next.token().as_str()] {
                 let refused = tokens.rotate_proven(token, proven).await.unwrap_err();
-                assert_eq!(*refused.kind(), ErrorKind::RefreshToken, "{proven:?}");
+                assert_eq!(
+                    *refused.kind(),
+                    ErrorKind::RefreshToken,
+                    "{BOUND}: `rotate`, {proven:?}"
+                );
                 let login = Login::new("ada").authentication(clock.unix_seconds());
                 let refused = tokens.step_up(token, login, proven).await.unwrap_err();
-                assert_eq!(*refused.kind(), ErrorKind::RefreshToken, "{proven:?}");
+                assert_eq!(
+                    *refused.kind(),
+                    ErrorKind::RefreshToken,
+                    "{BOUND}: a step-up, {proven:?}"
+                );
             }
             let after = store.get(&id, clock.unix_seconds()).await.unwrap();
-            assert_eq!(after, family, "whoever has only the token has changed the session");
+            assert_eq!(after, family, "{BOUND}: whoever has only the token has changed it");
         }
         let last = tokens.rotate_proven(next.token().as_str(), by(jkt, x5t)).await.unwrap();
         // The client itself ends its session by a spent token, as every client does.
         let reused = tokens.rotate_proven(&text, by(jkt, x5t)).await.unwrap_err();
         assert!(matches!(reused.kind(), ErrorKind::RefreshTokenReused { .. }), "{reused}");
-        assert!(tokens.rotate_proven(last.token().as_str(), by(jkt, x5t)).await.is_err());
+        let after = tokens.rotate_proven(last.token().as_str(), by(jkt, x5t)).await;
+        assert!(after.is_err(), "{BOUND}: a spent token did not end it");
     }
 }
+
+const BOUND: &str = "part 9 of the suite of refresh stores: a bound session";

@@ -73,11 +73,11 @@ pub async fn refresh_store<S: RefreshStore>(make: impl AsyncFn(TestClock) -> S) 
     races::cap(store, clock).await;
     let (store, clock) = made().await;
     races::displaced(store, clock).await;
+    refresh_store_cases(0..48, &make).await;
     let (store, clock) = made().await;
     logins::logins(store, clock).await;
     let (store, clock) = made().await;
     logins::bound(store, clock).await;
-    refresh_store_cases(0..48, make).await;
 }
 
 /// Part 7 of [`refresh_store`] with sequences of these numbers, each with a store of its own. The
