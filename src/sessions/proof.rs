@@ -4,7 +4,6 @@ use http::{Response, request::Parts};
 
 use crate::{
     claims::{Confirmation, RegisteredClaims},
-    digest::Thumbprint,
     error::{CertificateFault, Error, ErrorKind, ProofFault},
     issue::Body,
     proof::{DPoP, MutualTls},
@@ -85,15 +84,14 @@ impl BindingProofs {
         }
         if let Some(expected) = &bound.jkt {
             let dpop = dpop.as_ref().ok_or_else(|| refused(NO_DPOP))?;
-            let is_shown = key_shown_to_layer(session, request).is_some_and(|jkt| jkt.is(expected));
-            if !is_shown {
-                dpop.check_key(request, expected, now).await.map_err(|error| {
-                    match error.kind() {
-                        ErrorKind::DpopProof(ProofFault::OtherKey) => refused(OTHER_KEY),
-                        _ => error,
-                    }
-                })?;
-            }
+            let checked = match is_proven_to_layer(session, request) {
+                true => dpop.check_spent(request, expected, now),
+                false => dpop.check_key(request, expected, now).await,
+            };
+            checked.map_err(|error| match error.kind() {
+                ErrorKind::DpopProof(ProofFault::OtherKey) => refused(OTHER_KEY),
+                _ => error,
+            })?;
         }
         Ok(Some(*bound))
     }
@@ -116,12 +114,13 @@ impl BindingProofs {
     }
 }
 
-/// The key that has signed the proof of this request, if a layer has accepted it with an access token of
-/// this session. It is spent, so it cannot be checked again.
-fn key_shown_to_layer(session: &Session, request: RequestHead<'_>) -> Option<Thumbprint> {
-    let claims = find_claims::<RegisteredClaims>(request.extensions()).ok()?;
-    let is_of_session = claims.session_id() == Some(session.id());
-    is_of_session.then(|| claims.proof_of_possession().jkt()).flatten()
+/// Whether a layer has accepted the proof of this request, with an access token of this session. Then it
+/// is spent.
+fn is_proven_to_layer(session: &Session, request: RequestHead<'_>) -> bool {
+    let claims = find_claims::<RegisteredClaims>(request.extensions());
+    claims.is_ok_and(|claims| {
+        claims.session_id() == Some(session.id()) && claims.proof_of_possession().jkt().is_some()
+    })
 }
 
 const DPOP: &str = "dpop";

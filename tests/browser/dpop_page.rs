@@ -13,8 +13,9 @@ use crate::{
     {is_logged_in, log_in, token_cookies},
 };
 
-/// Keeps the requests of the page, and their answers.
+/// Keeps the requests of the page, and their answers. The clock of the browser is wrong from now on.
 const LISTEN: &str = "
+    Date.now = () => 0;
     window.heard = [];
     const ask = window.fetch;
     window.fetch = async (url, request) => {

@@ -45,7 +45,8 @@ pub(super) fn nonce_of(dpop: &Inner, request: RequestHead<'_>, now: i64) -> Opti
     nonces.check(&ProofClaims::parse(&payload).ok()?.nonce?, now)
 }
 
-fn check_but_replay(
+/// All checks but that of the replay.
+pub(super) fn check_but_replay(
     dpop: &Inner,
     request: RequestHead<'_>,
     expected: Expected<'_>,

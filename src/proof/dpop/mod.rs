@@ -124,6 +124,19 @@ impl DPoP {
         check::check(&self.0, request, Expected::default(), now)
     }
 
+    /// The same as [`check_key`](Self::check_key) for a request whose proof a layer has accepted with an access token, and so spent. All
+    /// other checks are made again.
+    #[cfg(feature = "issue")]
+    pub(crate) fn check_spent(
+        &self,
+        request: RequestHead<'_>,
+        jkt: &Thumbprint,
+        now: i64,
+    ) -> Result<Thumbprint, Error> {
+        let expected = Expected { jkt: Some(jkt), token: None };
+        check::check_but_replay(&self.0, request, expected, now).map(|proof| proof.key)
+    }
+
     /// The nonce that the answer to a request brings, because that of its proof, which was accepted, is
     /// soon too old (RFC 9449 §8.2).
     pub(crate) fn fresh_nonce(&self, request: RequestHead<'_>, now: i64) -> Option<HeaderValue> {

@@ -1,11 +1,13 @@
 //! Browsers whose pages have a key: the access token is in the body, the refresh token in a cookie,
 //! and both are bound to the key. `tests/browser` has the page.
 
+use std::time::UNIX_EPOCH;
+
 use axum::{Router, extract::State, response::IntoResponse, routing::post};
 use http::{Method, StatusCode, request::Parts};
 use serde_json::json;
 use tower_jwt_auth::{
-    Claims,
+    Claims, JwtAuthLayer, Verifier,
     proof::{DPoP, MemoryReplayStore, Nonces},
     refresh::{Login, MemoryRefreshStore, RefreshTokens},
     sessions::{Sessions, SessionsBuilder},
@@ -336,6 +338,35 @@ async fn a16_a_page_logs_out_and_steps_up_with_its_key() {
 }
 
 #[tokio::test]
+async fn a16_a_layer_that_ignores_bindings_vouches_for_nobody() {
+    let sessions = in_browsers().build().unwrap();
+    let page = Page::logged_in(&sessions).await;
+    let verifier = Verifier::builder()
+        .keys(sessions.issuer().key_source())
+        .audience("https://app.example.com/api")
+        .dangerous()
+        .ignore_confirmation();
+    let layer = JwtAuthLayer::new(verifier.build().unwrap());
+    let router = Router::new()
+        .route("/auth/step-up", post(step_up))
+        .route_layer(layer)
+        .with_state(sessions.clone());
+    let client = Client(router);
+    // Somebody has copied the access token and the cookie.
+    let bearer = format!("Bearer {}", page.access);
+    let copied = [SAME, ("authorization", &*bearer), ("cookie", &*page.cookies)];
+    let thief = TestProofKey::new().proof("POST", format!("{ORIGIN}/auth/step-up")).sign();
+    for (dpop, status) in [(None, 400), (Some(&*thief), 401)] {
+        let proof: Vec<_> = dpop.map(|proof| ("dpop", proof)).into_iter().collect();
+        let headers = [&copied[..], &proof].concat();
+        let answer = client.send(Method::POST, "/auth/step-up", &headers, "").await;
+        assert_eq!(answer.status, status, "{}", answer.body);
+        assert_nothing_given(&answer);
+    }
+    assert_eq!(sessions.list("ada").await.unwrap()[0].acr(), None);
+}
+
+#[tokio::test]
 async fn a16_a_page_is_told_the_nonce_and_tries_again() {
     let nonces = Nonces::new([7; 32]).unwrap().any_client_clock();
     let dpop = DPoP::required().public_url(ORIGIN).nonces(nonces).build().unwrap();
@@ -344,7 +375,9 @@ async fn a16_a_page_is_told_the_nonce_and_tries_again() {
     let first = page.post("/auth/login").await;
     assert_eq!((first.status.as_u16(), &first.body["error"]), (400, &json!("use_dpop_nonce")));
     let nonce = first.headers["dpop-nonce"].to_str().unwrap();
-    let proof = page.key.proof("POST", format!("{ORIGIN}/auth/login")).nonce(nonce).sign();
+    // The nonce says the time, and the clock of the browser is wrong.
+    let proof = page.key.proof("POST", format!("{ORIGIN}/auth/login")).issued_at(UNIX_EPOCH);
+    let proof = proof.nonce(nonce).sign();
     let again = page.send("/auth/login", &[SAME, ("dpop", &proof)]).await;
     assert_eq!(again.status, 200, "{}", again.body);
 }
