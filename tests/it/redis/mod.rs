@@ -3,7 +3,7 @@
 
 mod denylist;
 mod faults;
-#[cfg(all(feature = "axum", feature = "remote"))]
+#[cfg(all(feature = "axum", feature = "remote", feature = "test-util"))]
 mod processes;
 mod refresh;
 mod replay;

@@ -469,7 +469,7 @@ async fn a_log_that_nobody_reads_does_not_stop_it() {
 }
 
 /// An address of loopback that nobody listens at.
-fn free_address() -> String {
+pub(crate) fn free_address() -> String {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 

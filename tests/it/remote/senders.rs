@@ -5,20 +5,14 @@
 use std::{
     env,
     io::Write,
-    net::TcpListener,
     process::{Command, Stdio},
 };
 
 use serde_json::{Value, json};
 use tokio::task;
 
-use super::process::Server;
+use super::process::{Server, free_address};
 use crate::support::{AUDIENCE, b64};
-
-/// An address of loopback that nobody listens at.
-fn free_address() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
-}
 
 /// Starts a server for each set of variables, runs the script with their addresses, and gives the number
 /// of its cases.
