@@ -29,7 +29,10 @@ async function selfSigned(name, subject) {
 async function certificate(name, subject, extension = '') {
   writeFileSync(file('extension'), extension);
   await run('openssl', ['req', ...NEW, '-keyout', file(`${name}.key`), '-out', file(`${name}.csr`), '-subj', subject]);
-  await run('openssl', ['x509', '-req', '-in', file(`${name}.csr`), '-CA', file('ca.pem'), '-CAkey', file('ca.key'), '-CAcreateserial', '-days', '2', '-extfile', file('extension'), '-out', file(`${name}.pem`)]);
+  await run('openssl', [
+    'x509', '-req', '-in', file(`${name}.csr`), '-CA', file('ca.pem'), '-CAkey', file('ca.key'),
+    '-CAcreateserial', '-days', '2', '-extfile', file('extension'), '-out', file(`${name}.pem`),
+  ]);
 }
 await selfSigned('ca', '/CN=test');
 await certificate('server', '/CN=localhost', 'subjectAltName=DNS:localhost');

@@ -33,10 +33,13 @@ for (const htu of [
   'http://api.example.com/me', 'https://api.example.com/', 'https://api.example.com', 'https://api.example.com/ME',
   'https://api.example.com/me/', 'https://api.example.com//me', 'https://api.example.com/me%2F', 'https://api.example.com/%2Fme',
   'https://api.example.com/me%', 'https://api.example.com/me%00', 'https://api.example.com:80/me', 'https://api.example.com:8443/me',
-  'https://api.example.com:0443x/me', 'https://api.example.com:99999/me', 'https://user@api.example.com/me', 'https://user:pw@api.example.com/me',
-  'https://api.example.com@evil.example/me', 'https://evil.example/me', 'https://api.example.com.evil.example/me', 'https://evil.example/https://api.example.com/me',
+  'https://api.example.com:0443x/me', 'https://api.example.com:99999/me', 'https://user@api.example.com/me',
+  'https://user:pw@api.example.com/me',
+  'https://api.example.com@evil.example/me', 'https://evil.example/me', 'https://api.example.com.evil.example/me',
+  'https://evil.example/https://api.example.com/me',
   'https://api.example.com\\me', 'https://api.example.com/me ', ' https://api.example.com/me', 'https://api.example.com/\u{ff4d}e',
-  'https://\u{ff41}pi.example.com/me', 'https://api.example.com./me', 'https://127.0.0.1/me', 'https://[::1]/me', 'wss://api.example.com/me',
+  'https://\u{ff41}pi.example.com/me', 'https://api.example.com./me', 'https://127.0.0.1/me',
+  'https://[::1]/me', 'wss://api.example.com/me',
   'https://api.example.com/me;v=1', 'https://api.example.com/admin', 'https:api.example.com/me', `${proxied}/me`,
 ]) {
   await check(`htu ${JSON.stringify(htu)} is another`, async () => (
@@ -97,7 +100,10 @@ await check('POST in chunks', async () => {
 });
 await check('a proof in a trailer is none', async () => {
   const one = proof({ claims: { htm: 'POST' } });
-  const text = `POST /me HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: DPoP ${bound}\r\nTrailer: DPoP\r\nTransfer-Encoding: chunked\r\n\r\n`;
+  const text = [
+    'POST /me HTTP/1.1', 'Host: x', 'Connection: close', `Authorization: DPoP ${bound}`, 'Trailer: DPoP',
+    'Transfer-Encoding: chunked', '', '',
+  ].join('\r\n');
   badProof(await send(optional, `${text}3\r\nabc\r\n0\r\nDPoP: ${one}\r\n\r\n`));
 });
 await check('HTTP/1.0', async () => {

@@ -49,12 +49,15 @@ export const SIGN = {
 
 // A proof for `GET /me` with the token. A member of `header` or `claims` that is undefined is left out;
 // `rawHeader` and `rawClaims` are in place of the JSON.
-export function proof({ key = mine, alg = 'ES256', header, claims, rawHeader, rawClaims, using = bound, origin = optional, by } = {}) {
+export function proof({
+  key = mine, alg = 'ES256', header, claims, rawHeader, rawClaims, using = bound, origin = optional, by,
+} = {}) {
   const fullHeader = { typ: 'dpop+jwt', alg, jwk: jwkOf(key), ...header };
   const fullClaims = {
     jti: randomUUID(), htm: 'GET', htu: `${origin}/me`, iat: now(), ath: sha256(using), ...claims,
   };
-  const input = `${b64(rawHeader?.(fullHeader) ?? JSON.stringify(fullHeader))}.${b64(rawClaims?.(fullClaims) ?? JSON.stringify(fullClaims))}`;
+  const parts = [(rawHeader ?? JSON.stringify)(fullHeader), (rawClaims ?? JSON.stringify)(fullClaims)];
+  const input = parts.map(b64).join('.');
   const signature = by ? by(input) : SIGN[alg](Buffer.from(input), key.privateKey);
   return `${input}.${b64(signature)}`;
 }
