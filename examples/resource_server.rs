@@ -6,10 +6,11 @@
 //!     cargo run --example resource_server --features remote
 //! ```
 //!
-//! `resource_server --check` does not serve. It builds the same layer, prints the settings that are
-//! legal and unwise, and has the verifier read bad tokens. It exits with 0 if nothing was found and all
-//! of them were refused. Otherwise, or if a setting is wrong, it exits with 1. It fetches the keys,
-//! unless `LAZY=1`.
+//! `resource_server --check` does not serve. It builds the same layer, prints the shadow rules and the
+//! settings that are legal and unwise, and has the verifier read bad tokens. It exits with 0 if nothing
+//! was found and all of them were refused. Otherwise, or if a variable is wrong, it exits with 1. It
+//! fetches the keys, unless `LAZY=1`. An unknown variable that begins with `SHADOW_` or `JWKS_` is an
+//! error.
 //!
 //! | variable | meaning |
 //! |---|---|
@@ -32,6 +33,7 @@
 //! | `JWKS_COOLDOWN_SECS` | the shortest time between two fetches that tokens cause |
 //! | `JWKS_TIMEOUT_SECS` | how long a fetch may take |
 //! | `JWKS_MAX_STALE_SECS` | how long keys serve while the provider is down |
+//! | `JWKS_OLD_AFTER_SECS` | the age of a key from which on it is reported |
 //! | `LAZY=1` | start without the provider |
 //! | `ALLOW_HTTP=1` | allow keys to be fetched over `http:`, from loopback |
 //! | `HTTP_HOSTS` | other hosts from which keys may be fetched over `http:`, with commas: everybody between this server and such a host must be trusted |
@@ -43,7 +45,7 @@
 //! | `GET /` | 200, without a token |
 //! | `GET`, `POST /me` | who the token speaks of |
 //! | `GET /admin` | the same, with the scope `admin` |
-//! | `GET /health` | how the keys are and when they were rotated: 200, or 503 without keys |
+//! | `GET /health` | how the keys are and when they were rotated: 200, or 503 without keys. In production, let only the monitoring reach it |
 
 #[path = "prometheus/mod.rs"]
 mod prometheus;
@@ -65,7 +67,7 @@ use axum::{
     routing::{MethodFilter, get, on},
 };
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, lookup_host};
 use tower_jwt_auth::{Claims, RequireLayer, Verifier, response::ProblemJson, settings::Settings};
 use tracing_subscriber::filter::LevelFilter;
 
@@ -76,7 +78,7 @@ use crate::{
 
 /// The names of the environment, those of the settings, and the unit that is added to a
 /// value.
-const VARIABLES: [(&str, &str, &str); 24] = [
+const VARIABLES: [(&str, &str, &str); 25] = [
     ("ISSUER", "issuer", ""),
     ("AUDIENCE", "audience", ""),
     ("PUBLIC_URL", "public_origin", ""),
@@ -101,11 +103,62 @@ const VARIABLES: [(&str, &str, &str); 24] = [
     ("JWKS_COOLDOWN_SECS", "jwks_cooldown", "s"),
     ("JWKS_TIMEOUT_SECS", "jwks_timeout", "s"),
     ("JWKS_MAX_STALE_SECS", "jwks_max_stale", "s"),
+    ("JWKS_OLD_AFTER_SECS", "jwks_old_after", "s"),
+];
+
+/// The names of the switches, and those of the settings.
+const SWITCHES: [(&str, &str); 3] = [
+    ("LAZY", "lazy"),
+    ("ACCESS_TOKENS_ONLY", "access_tokens_only"),
+    ("SHADOW_ACCESS_TOKENS_ONLY", "shadow_access_tokens_only"),
+];
+
+/// Words in a message, and the variable that they are about.
+const WORDS: [(&str, &str); 9] = [
+    ("`.lazy()`", "LAZY"),
+    ("leeway", "LEEWAY_SECS"),
+    ("secret", "HMAC_SECRET"),
+    ("the key is malformed", "KEY_PEM_FILE"),
+    ("PEM", "KEY_PEM_FILE"),
+    ("origin", "PUBLIC_URL"),
+    ("http_host", "HTTP_HOSTS"),
+    ("cookie", "TOKEN_COOKIE"),
+    ("algorithm", "ALGORITHMS"),
 ];
 
 /// Settings of a later version. The server does not start with them, so none is ignored silently.
 const NOT_BUILT: [&str; 5] =
     ["CLIENT_ID", "CLIENT_SECRET", "CLIENT_SECRET_FILE", "INTROSPECTION", "INTROSPECTION_URL"];
+
+/// A message about a setting, with the variable that sets it here. A key is named by its file.
+fn with_variable(message: &str) -> String {
+    let is_named =
+        |(_, setting, _): &&(&str, &str, &str)| message.contains(&format!("`{setting}`"));
+    let named = VARIABLES.iter().find(is_named).map(|(variable, ..)| *variable);
+    let said = |(words, _): &&(&str, &str)| message.contains(words);
+    let said = || WORDS.iter().find(said).map(|(_, variable)| *variable);
+    let is_there = |variable: &&str| !message.contains(*variable);
+    match named.or_else(said).filter(is_there) {
+        Some("KEY_PEM_FILE") => {
+            let file = env::var("KEY_PEM_FILE").unwrap_or_default();
+            format!("{message} (here: KEY_PEM_FILE={file})")
+        }
+        Some(variable) => format!("{message} (here: {variable})"),
+        None => message.to_owned(),
+    }
+}
+
+/// The shadow rules that are set, a line each.
+fn shadow_rules() -> Result<String, Box<dyn Error>> {
+    let names = VARIABLES.iter().map(|(name, ..)| *name).chain(SWITCHES.map(|(name, _)| name));
+    let mut lines = String::new();
+    for name in names.filter(|name| name.starts_with("SHADOW_")) {
+        if let Some(value) = variable(name)? {
+            lines += &format!("shadow rule: {name}={}\n", value.escape_debug());
+        }
+    }
+    Ok(lines)
+}
 
 /// A variable that is set and not empty.
 fn variable(name: &str) -> Result<Option<String>, Box<dyn Error>> {
@@ -145,6 +198,15 @@ fn settings() -> Result<Settings, Box<dyn Error>> {
             return Err(format!("{name} is not supported, leave it out").into());
         }
     }
+    // A misspelt name would be a rule that is not asked.
+    for (name, _) in env::vars_os() {
+        let name = name.to_string_lossy();
+        let is_known = VARIABLES.iter().any(|(known, ..)| *known == name)
+            || SWITCHES.iter().any(|(known, _)| *known == name);
+        if !is_known && (name.starts_with("SHADOW_") || name.starts_with("JWKS_")) {
+            return Err(format!("there is no variable {name}, see the list in this file").into());
+        }
+    }
     let mut settings = Vec::new();
     for (variable_name, name, unit) in VARIABLES {
         let Some(mut value) = variable(variable_name)? else { continue };
@@ -159,11 +221,7 @@ fn settings() -> Result<Settings, Box<dyn Error>> {
     for required in ["ISSUER", "AUDIENCE"] {
         variable(required)?.ok_or_else(|| format!("set {required}"))?;
     }
-    for (name, setting) in [
-        ("LAZY", "lazy"),
-        ("ACCESS_TOKENS_ONLY", "access_tokens_only"),
-        ("SHADOW_ACCESS_TOKENS_ONLY", "shadow_access_tokens_only"),
-    ] {
+    for (name, setting) in SWITCHES {
         settings.push((setting, switch(name)?.unwrap_or_default().to_string()));
     }
     let is_static = variable("HMAC_SECRET")?.is_some() || variable("KEY_PEM_FILE")?.is_some();
@@ -239,8 +297,13 @@ async fn run() -> Result<ExitCode, Box<dyn Error>> {
     };
     let layer = settings.layer_with(verifier.clone())?.respond_with(ProblemJson);
     if is_check {
+        for name in ["BIND", "METRICS"] {
+            check_address(name).await?;
+        }
         let (lint, self_test) = (layer.lint(), verifier.self_test());
-        writeln!(io::stdout(), "{lint}\n{self_test}")?;
+        let findings: Vec<_> = lint.iter().map(|one| with_variable(&one.to_string())).collect();
+        let findings = if findings.is_empty() { lint.to_string() } else { findings.join("\n") };
+        write!(io::stdout(), "{}{findings}\n{self_test}\n", shadow_rules()?)?;
         let is_good = lint.is_empty() && self_test.is_passed();
         return Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
@@ -265,6 +328,15 @@ async fn run() -> Result<ExitCode, Box<dyn Error>> {
     log.begin();
     serve(listener, app, stopped()).await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether a variable has an address, if it is set. Nobody listens there.
+async fn check_address(name: &str) -> Result<(), Box<dyn Error>> {
+    if let Some(address) = variable(name)? {
+        let found = lookup_host(&address).await;
+        drop(found.map_err(|error| format!("{name}={address}: {error}"))?);
+    }
+    Ok(())
 }
 
 /// Listens at the address that a variable names.
@@ -311,7 +383,7 @@ async fn main() -> ExitCode {
     match run().await {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("resource_server: {error}");
+            eprintln!("resource_server: {}", with_variable(&error.to_string()));
             ExitCode::FAILURE
         }
     }

@@ -42,11 +42,15 @@
 //! | have the claims in my own type | [`VerifierBuilder::claims`] |
 //! | let requests without a token pass | [`JwtAuthLayer::optional`], `Option<Claims>` |
 //! | require scopes, roles or a condition | [`RequireLayer`], [`Authorized`], [`Scopes`], [`Roles`], [`Policy`] |
+//! | accept tokens that only their sender can use | [`DPoP`](proof::DPoP), [`MutualTls`](proof::MutualTls), [`ProofOfPossession`](proof::ProofOfPossession) |
 //! | require a strong or a recent login | [`StepUp`](authorize::StepUp), [`Amr`](authorize::Amr) |
 //! | take the token from a cookie, another header, the query or a WebSocket | [`TokenSource`] |
 //! | refuse tokens by a rule of my own | [`VerifierBuilder::rule`], [`VerifierBuilder::async_rule`], [`CachedRule`](verifier::CachedRule) |
 //! | see whom a stricter rule would refuse, before it is enforced | [`VerifierBuilder::shadow`], [`Claims::shadow`] |
 //! | check my configuration for unwise settings | [`JwtAuthLayer::lint`], [`Verifier::lint`] |
+//! | check that my verifier refuses bad tokens, when the service starts | [`Verifier::self_test`] |
+//! | attack my own routes in a test | [`assert_refuses_all`], [`AttackRun`] |
+//! | know how the keys of my provider are | [`RemoteKeys::status`] |
 //! | compare the request with the token, such as the tenant in the path | [`RequireLayer::for_request`] |
 //! | answer in my own error format | [`JwtAuthLayer::respond_with`], [`ProblemJson`], [`Respond`] |
 //! | know why a request was refused | [`Error`] and [`Rejection`](response::Rejection) in the response's extensions, [`ErrorKind`] |
@@ -65,8 +69,8 @@
 //! # Guides
 //!
 //! The [guides][guides module] show how the parts work together: identity providers, sessions,
-//! tower-http, tenants, errors, migrating from other crates, security, stricter rules, recipes,
-//! testing, deployment and operations. A build of the documentation without all features leaves them
+//! tower-http, tenants, errors, migrating from other crates, security, sender-constrained tokens,
+//! stricter rules, recipes, testing, deployment and operations. A build of the documentation without all features leaves them
 //! out: `cargo doc --all-features`.
 //!
 //! # Modules
@@ -191,6 +195,7 @@
     doc = "
 [`Verifier::discover`]: Verifier::discover
 [`RemoteKeys`]: RemoteKeys
+[`RemoteKeys::status`]: RemoteKeys::status
 [remote module]: mod@keys::remote
 "
 )]
@@ -199,6 +204,7 @@
     doc = "
 [`Verifier::discover`]: #features
 [`RemoteKeys`]: #features
+[`RemoteKeys::status`]: #features
 [remote module]: #features
 "
 )]
@@ -259,6 +265,8 @@
     doc = "
 [`TestIssuer`]: testing::TestIssuer
 [`TestClock`]: testing::TestClock
+[`assert_refuses_all`]: testing::assert_refuses_all
+[`AttackRun`]: testing::AttackRun
 [testing module]: mod@testing
 "
 )]
@@ -267,6 +275,8 @@
     doc = "
 [`TestIssuer`]: #features
 [`TestClock`]: #features
+[`assert_refuses_all`]: #features
+[`AttackRun`]: #features
 [testing module]: #features
 "
 )]
@@ -326,6 +336,7 @@ mod secret;
 pub mod sessions;
 #[cfg(feature = "settings")]
 pub mod settings;
+mod shadow_rule;
 mod shown;
 pub mod source;
 #[cfg(feature = "test-util")]

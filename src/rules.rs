@@ -48,6 +48,10 @@ pub(crate) struct WithinRules(());
 impl Rules {
     pub(crate) const MOST_REQUIRED: usize = u64::BITS as usize;
 
+    /// The longest leeway that is not `any_leeway`: more than NTP ever leaves, and less than the life
+    /// of an access token.
+    pub(crate) const MOST_LEEWAY: Duration = Duration::from_secs(300);
+
     /// Rules that every issuer's tokens satisfy: only `exp`, `nbf` and `iat`, where they are.
     pub(crate) fn of_anybody(leeway: i64) -> Self {
         Self {

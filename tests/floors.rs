@@ -22,6 +22,7 @@ const FLOORS: [&[&str]; 9] = [
         "request_head",
         "runtime",
         "secret",
+        "shadow_rule",
         "shown",
         "token_cache",
     ],

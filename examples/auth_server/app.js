@@ -1,4 +1,5 @@
-// The page never sees a token: the browser keeps them in cookies that no script can read.
+// `send` and `forget` are those of `cookies.js`, or with `DPOP=1` those of `dpop.js`.
+import { forget, send } from "/session.js";
 
 const element = (id) => document.getElementById(id);
 const others = new BroadcastChannel("sessions");
@@ -21,15 +22,6 @@ function complain(text, ...fields) {
   element("problem").textContent = text;
   for (const field of fields) field.setAttribute("aria-invalid", "true");
   fields.at(-1)?.focus();
-}
-
-function send(method, path, body) {
-  const request = { method, cache: "no-store" };
-  if (body) {
-    request.headers = { "content-type": "application/json" };
-    request.body = JSON.stringify(body);
-  }
-  return fetch(path, request);
 }
 
 // One refresh at a time, in all tabs of this browser.
@@ -176,6 +168,7 @@ async function leave(path) {
     complain(await problem(response));
     return;
   }
+  await forget();
   showGuest();
   const others_go_on = !response.ok && path === "/auth/logout-all";
   say(others_go_on ? "Log in again to end the other sessions." : "You are logged out.");

@@ -14,15 +14,17 @@
 //! | `REDIS_URL` | where several processes keep users and sessions; default: each has its own in memory |
 //! | `ACCESS_SECS` | how long an access token lasts; default 900 |
 //! | `ADDRESS_HEADER` | behind a proxy: the header that it sets to the client's address, such as `x-real-ip`; default: the address that connects |
+//! | `DPOP=1` | the page signs its requests with a key that no script can copy (RFC 9449): its access token is in its memory and no cookie, and tokens that were copied are of no use |
+//! | `DPOP_NONCE_SECRET` | for `DPOP=1`: 32 random bytes or more as text, the same for all processes; default: made anew at each start |
 //! | `DEVELOPMENT_COOKIES=1` | cookies for plain HTTP on this machine, where a browser wants that |
 //! | `LOG` | `warn`, which is the default, or `info`, which tells why a token is refused |
 //!
 //! | route | answer |
 //! |---|---|
 //! | `GET /` | the page |
-//! | `GET /account` | a page without scripts, whose session is renewed by redirects |
+//! | `GET /account` | a page without scripts, whose session is renewed by redirects; not with `DPOP=1` |
 //! | `POST /auth/register` | 201, also for an email that is known |
-//! | `POST /auth/login` | 200: cookies for a browser, tokens for `Accept: application/json` |
+//! | `POST /auth/login` | 200: cookies for a browser, tokens for `Accept: application/json`; with `DPOP=1`, a browser gets its bound access token in the body |
 //! | `POST /auth/refresh`, `POST /auth/logout` | those of the crate |
 //! | `POST /auth/logout-all` | 204: every session of the user has ended |
 //! | `GET /auth/sessions`, `DELETE /auth/sessions/{id}` | the user's sessions; 204, one has ended |
@@ -63,6 +65,7 @@ use tokio::net::TcpListener;
 use tower_jwt_auth::{
     Algorithm,
     issue::{Grant, SigningKey, TokenCookies, TokenIssuer},
+    proof::{DPoP, DPoPBuilder, MemoryReplayStore, Nonces},
     redis::Redis,
     refresh::{RefreshTokens, Session},
     response::ProblemJson,
@@ -86,6 +89,8 @@ struct App {
     passwords: Arc<Passwords>,
     attempts: Attempts,
     address_header: Option<HeaderName>,
+    /// The part of the page that sends its requests.
+    session_script: &'static str,
 }
 
 impl App {
@@ -127,14 +132,40 @@ fn signing_key() -> Result<SigningKey, Box<dyn Error>> {
 }
 
 fn cookies(public_url: &str) -> Result<TokenCookies, Box<dyn Error>> {
-    let cookies = match variable("DEVELOPMENT_COOKIES")?.as_deref() {
-        None | Some("0") => TokenCookies::builder().public_origin(public_url),
-        Some("1") => TokenCookies::builder().development(public_url),
-        Some(other) => {
-            return Err(format!("DEVELOPMENT_COOKIES is 0 or 1 and not {other:?}").into());
-        }
+    let cookies = match is_on("DEVELOPMENT_COOKIES")? {
+        false => TokenCookies::builder().public_origin(public_url),
+        true => TokenCookies::builder().development(public_url),
     };
     Ok(cookies.build().map_err(|error| format!("PUBLIC_URL={public_url}: {error}"))?)
+}
+
+/// Whether a variable is 1 and not 0.
+fn is_on(name: &str) -> Result<bool, Box<dyn Error>> {
+    match variable(name)?.as_deref() {
+        None | Some("0") => Ok(false),
+        Some("1") => Ok(true),
+        Some(other) => Err(format!("{name} is 0 or 1 and not {other:?}").into()),
+    }
+}
+
+/// The check of proofs, without the store of those that were accepted.
+fn dpop(public_url: &str) -> Result<Option<DPoPBuilder>, Box<dyn Error>> {
+    let secret = variable("DPOP_NONCE_SECRET")?;
+    if !is_on("DPOP")? {
+        let is_useless = secret.is_some();
+        return if is_useless { Err("DPOP_NONCE_SECRET needs DPOP=1".into()) } else { Ok(None) };
+    }
+    let secret = match secret {
+        Some(secret) => secret.into_bytes(),
+        None => {
+            let mut secret = vec![0; 32];
+            aws_lc_rs::rand::fill(&mut secret).map_err(|_| "there are no random bytes")?;
+            secret
+        }
+    };
+    let nonces = Nonces::new(secret).map_err(|error| format!("DPOP_NONCE_SECRET: {error}"))?;
+    // The clock of a browser may be wrong, and a nonce says the time of the proof.
+    Ok(Some(DPoP::optional().public_url(public_url).nonces(nonces.any_client_clock())))
 }
 
 async fn app(public_url: &str) -> Result<App, Box<dyn Error>> {
@@ -152,15 +183,30 @@ async fn app(public_url: &str) -> Result<App, Box<dyn Error>> {
         .key(signing_key()?)
         .build()?;
     let mut sessions = Sessions::builder(issuer);
+    let mut dpop = dpop(public_url)?;
     let users = match variable("REDIS_URL")? {
-        None => Users::in_memory(),
+        None => {
+            dpop = dpop.map(|dpop| dpop.replay_store(MemoryReplayStore::new()));
+            Users::in_memory()
+        }
         Some(url) => {
             let redis = Redis::builder(&url).prefix("auth_server").build().await?;
+            if let Some(builder) = dpop {
+                dpop = Some(builder.replay_store(redis.replay_store().build().await?));
+            }
             sessions = sessions
                 .refresh_tokens(RefreshTokens::builder(redis.refresh_store()).build()?)
                 .denylist(redis.denylist().build().await?);
             // The address may have a password in it, and so may what is wrong with it.
             Users::in_redis(&url).await.map_err(|_| "REDIS_URL: the users cannot be had")?
+        }
+    };
+    let session_script = match dpop {
+        None => include_str!("cookies.js"),
+        Some(dpop) => {
+            let dpop = dpop.build().map_err(|error| format!("PUBLIC_URL={public_url}: {error}"))?;
+            sessions = sessions.dpop(dpop).dpop_in_browsers();
+            include_str!("dpop.js")
         }
     };
     let users = Arc::new(users);
@@ -181,7 +227,8 @@ async fn app(public_url: &str) -> Result<App, Box<dyn Error>> {
         name.parse().map_err(|_| format!("ADDRESS_HEADER is the name of a header and not {name:?}"))
     });
     let address_header = address_header.transpose()?;
-    Ok(App { sessions, users, passwords, attempts: Attempts::default(), address_header })
+    let attempts = Attempts::default();
+    Ok(App { sessions, users, passwords, attempts, address_header, session_script })
 }
 
 fn router(app: App) -> Result<Router, Box<dyn Error>> {
@@ -211,6 +258,7 @@ fn router(app: App) -> Result<Router, Box<dyn Error>> {
         .route("/health", get(async || Json(json!({ "status": "ok" }))))
         .route("/", file("text/html; charset=utf-8", include_str!("index.html")))
         .route("/app.js", file("text/javascript; charset=utf-8", include_str!("app.js")))
+        .route("/session.js", file("text/javascript; charset=utf-8", app.session_script))
         .route("/style.css", file("text/css; charset=utf-8", include_str!("style.css")))
         .route("/favicon.svg", file("image/svg+xml", include_str!("favicon.svg")))
         .method_not_allowed_fallback(async || {

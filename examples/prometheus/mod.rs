@@ -18,7 +18,8 @@ use axum::{
     routing::get,
 };
 use tower_jwt_auth::observe::{
-    CacheLookup, Decision, KeyFetch, KeyReport, Observer, Outcome, Scheme, ShadowOutcome,
+    CacheLookup, Decision, EarlyRemoval, KeyFetch, KeyReport, KeyRotation, KeysDropped, Observer,
+    OldKey, Outcome, RemovedKeyUse, Scheme, ShadowReport,
 };
 
 /// The numbers; cheap to clone.
@@ -65,6 +66,10 @@ impl Prometheus {
         self.change(metric, labels, |number| number + 1.0);
     }
 
+    fn count_key_event(&self, issuer: &str, event: &str) {
+        self.count("jwt_auth_key_events_total", &[("issuer", issuer), ("event", event)]);
+    }
+
     /// The text format of Prometheus, version 0.0.4.
     fn text(&self) -> String {
         let mut all = self.others().clone();
@@ -80,7 +85,9 @@ impl Prometheus {
             if *metric != last {
                 let kind = if metric.ends_with("_total") { "counter" } else { "gauge" };
                 // Writing to a string does not fail.
-                let _ = writeln!(text, "# TYPE {metric} {kind}");
+                let help =
+                    HELP.iter().find(|(name, _)| name == metric).map_or("", |(_, help)| help);
+                let _ = writeln!(text, "# HELP {metric} {help}\n# TYPE {metric} {kind}");
                 last = metric;
             }
             let _ = writeln!(text, "{metric}{labels} {number}");
@@ -122,16 +129,47 @@ impl Observer for Prometheus {
         self.count("jwt_auth_keys_refresh_total", &labels);
     }
 
+    fn keys_rotated(&self, rotation: &KeyRotation<'_>) {
+        self.count_key_event(rotation.issuer, "rotated");
+    }
+
+    fn key_removed_early(&self, key: &EarlyRemoval<'_>) {
+        self.count_key_event(key.issuer, "removed_early");
+    }
+
+    fn removed_key_used(&self, key: &RemovedKeyUse<'_>) {
+        self.count_key_event(key.issuer, "removed_used");
+    }
+
+    fn key_is_old(&self, key: &OldKey<'_>) {
+        self.count_key_event(key.issuer, "old");
+    }
+
     fn keys(&self, report: &KeyReport<'_>) {
         let labels = [("issuer", report.issuer)];
         self.change("jwt_auth_keys", &labels, |_| report.keys as f64);
         if let Some(age) = report.age {
             self.change("jwt_auth_keys_age_seconds", &labels, |_| age.as_secs_f64());
         }
+        self.change("jwt_auth_keys_usable", &labels, |_| if report.usable { 1.0 } else { 0.0 });
+        // Begun at 0, so that an alert sees the first one.
+        for event in ["rotated", "removed_early", "removed_used", "old"] {
+            let labels = [("issuer", report.issuer), ("event", event)];
+            self.change("jwt_auth_key_events_total", &labels, |number| number);
+        }
     }
 
-    fn shadow(&self, rule: &str, outcome: ShadowOutcome) {
-        self.count("jwt_auth_shadow_total", &[("rule", rule), ("outcome", outcome.name())]);
+    fn keys_dropped(&self, dropped: &KeysDropped<'_>) {
+        let labels = written(&[("issuer", dropped.issuer)]);
+        let mut others = self.others();
+        for metric in ["jwt_auth_keys", "jwt_auth_keys_age_seconds", "jwt_auth_keys_usable"] {
+            others.remove(&(metric, labels.clone()));
+        }
+    }
+
+    fn shadow(&self, report: &ShadowReport) {
+        let labels = [("rule", report.rule.name()), ("outcome", report.outcome.name())];
+        self.count("jwt_auth_shadow_total", &labels);
     }
 }
 
@@ -147,6 +185,18 @@ fn written(labels: &[(&str, &str)]) -> String {
 fn as_f64(number: &AtomicU64) -> f64 {
     number.load(Ordering::Relaxed) as f64
 }
+
+const HELP: [(&str, &str); 9] = [
+    (REQUESTS, "Decisions on requests."),
+    (CACHE, "Lookups of tokens that were verified before."),
+    ("jwt_auth_token_cache_bytes", "Size of the tokens that are kept."),
+    ("jwt_auth_keys_refresh_total", "Fetches of keys that have ended."),
+    ("jwt_auth_keys", "Keys of an issuer."),
+    ("jwt_auth_keys_age_seconds", "Time since keys were last fetched."),
+    ("jwt_auth_keys_usable", "Whether tokens of an issuer can be verified: 1 or 0."),
+    ("jwt_auth_key_events_total", "Rotations of keys, and what went wrong with them."),
+    ("jwt_auth_shadow_total", "Requests whose token a shadow rule has looked at."),
+];
 
 const REQUESTS: &str = "jwt_auth_requests_total";
 const CACHE: &str = "jwt_auth_token_cache_total";

@@ -8,7 +8,7 @@
 //! | it does not send the body, or the answer takes too long | 408 after [`REQUEST`] |
 //! | it does not take the answer | the connection is closed after [`ANSWER`] |
 //!
-//! A limit to the number of connections, and to how many one address may have, belongs into a
+//! A limit to the number of connections, and to how many one address may have, belongs in a
 //! proxy or a firewall.
 
 use std::{

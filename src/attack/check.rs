@@ -30,6 +30,9 @@ pub(crate) enum Check {
     /// The credentials are those of RFC 6750.
     Credentials,
     CrossSite,
+    /// The token is an access token of RFC 9068.
+    AccessToken,
+    Scope,
 }
 
 impl Check {
@@ -81,12 +84,23 @@ impl Check {
             Self::Source => {
                 "`.source(…)` of the layer: only the places that it names are looked at"
             }
-            Self::Credentials => "a `JwtAuthLayer` accepts one token in one place (RFC 6750 §2)",
+            Self::Credentials => {
+                "a `JwtAuthLayer` accepts one token in one place (RFC 6750 §2), unless a \
+                 `.source(…)` reads another form"
+            }
             Self::CrossSite => {
                 "the cross-site check of `TokenSource::cookie(…)`, without \
                  `.dangerous().without_cross_site_check()`"
             }
+            Self::AccessToken => "`.access_tokens_only()` of the verifier",
+            Self::Scope => "`RequireLayer::scopes(…)` around the route",
         }
+    }
+
+    /// Whether it is about where a request has its token, and not about the token.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn is_about_place(self) -> bool {
+        matches!(self, Self::Token | Self::Source | Self::Credentials)
     }
 
     /// The setting of the verifier that turns the check off, if there is one.
@@ -110,7 +124,9 @@ impl Check {
             | Self::Token
             | Self::Source
             | Self::Credentials
-            | Self::CrossSite => return None,
+            | Self::CrossSite
+            | Self::AccessToken
+            | Self::Scope => return None,
         })
     }
 }

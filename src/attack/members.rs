@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::text;
 
 /// The members of a JSON object in their order. A name may be repeated, and a value need not be JSON.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub(crate) struct Members(Vec<(String, String)>);
 
 impl Members {

@@ -22,7 +22,8 @@ pub(crate) struct Case<T: 'static> {
     pub(crate) description: &'static str,
     /// The check that refuses it.
     pub(crate) check: Check,
-    /// The kinds of the refusal. It is empty if only the keys can refuse it.
+    /// The kinds of the refusal. It is empty if only the keys can refuse it: then a key that nobody
+    /// trusts signs it.
     pub(crate) kinds: &'static [&'static str],
     pub(crate) change: T,
 }

@@ -107,7 +107,7 @@ impl RawConfirmation {
     }
 }
 
-/// Reads a text. `null` is none, and not the absence of the member.
+/// Reads a text. `null` is an error: the member is there, and it is no text.
 fn present<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Cow<'de, str>>, D::Error> {
     json::Text::deserialize(from).map(|text| Some(text.0))
 }

@@ -67,7 +67,7 @@ impl fmt::Display for ProofFault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CertificateFault {
-    /// The request has none.
+    /// The request has no certificate.
     Missing,
     /// It comes in a header from a peer that is not trusted.
     UntrustedProxy,

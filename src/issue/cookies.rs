@@ -131,6 +131,16 @@ impl TokenCookies {
         self.check_length(access)?;
         let lifetime = seconds.map(|_| access.lifetime().as_secs());
         append(headers, self.access_cookie(access.as_str(), lifetime).to_string())?;
+        self.set_refresh(headers, refresh, seconds)
+    }
+
+    /// Adds the cookies of the refresh token and of the id of its session.
+    pub(crate) fn set_refresh(
+        &self,
+        headers: &mut HeaderMap,
+        refresh: &RefreshToken,
+        seconds: Option<u64>,
+    ) -> Result<(), Error> {
         append(headers, self.refresh_cookie(refresh.as_str(), seconds).to_string())?;
         let session = RefreshToken::session_of(refresh.as_str()).ok_or(ErrorKind::Failed)?;
         append(headers, self.session_cookie(&session, seconds).to_string())

@@ -231,7 +231,8 @@ impl<C, R> JwtAuthLayer<C, R> {
 
     /// Records the subject of a verified token in the field `subject` of the span around it, such as
     /// that of an outer `TraceLayer` whose `make_span_with` has declared
-    /// `subject = tracing::field::Empty`. All events of the request then show it. Default: it is
+    /// `subject = tracing::field::Empty`. All events of the request then show it, escaped and cut at
+    /// 64 characters. Default: it is
     /// not recorded, because it is personal data in many services. Requires the feature `tracing`.
     pub fn record_subject(self) -> Self {
         self.with(|gate| (gate.record_subject, gate.watches_accepted) = (true, true))

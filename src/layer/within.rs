@@ -1,5 +1,5 @@
-//! What a layer does with the refusals of the service within: they get its format and its
-//! challenge, and its observers are told of them.
+//! The refusals of the service within a layer: they get its format and its challenge, and its
+//! observers are told of them.
 
 use std::sync::Arc;
 

@@ -10,7 +10,8 @@
 //!    a denylist that several verifiers share report to the observers of the verifier that was built
 //!    first.
 //! 3. Decisions are counted, and not requests: see [`Decision`].
-//! 4. No event has a token, a claim, the id of a session or an address of a request.
+//! 4. Nothing that an observer is told has a token, a claim, the id of a session or an address of a
+//!    request.
 //!
 //! Beside observers, and without being asked for, each event of the feature `tracing` is written;
 //! `docs/operations.md` has the table of all events and metrics.
@@ -61,20 +62,22 @@ pub(crate) use self::tracing::{eviction_not_checked, store_may_evict};
 #[cfg(feature = "remote")]
 pub(crate) use self::tracing::{
     key_is_old, key_removed_early, key_skipped, keys_fetched, keys_not_fetched, keys_rotated,
+    keys_too_old, removed_key_used,
 };
 #[cfg(feature = "issue")]
 pub(crate) use self::tracing::{refresh_token_reused, signing_key_added, signing_key_removed};
 pub use self::{
     event::{
         CacheLookup, Decision, DenylistReport, EarlyRemoval, FetchOutcome, KeyFetch, KeyReport,
-        KeyRotation, OldKey, Outcome, RefreshOutcome, RemovedKeyUse, Scheme, ShadowOutcome,
+        KeyRotation, KeysDropped, OldKey, Outcome, RefreshOutcome, RefreshReport, RemovedKeyUse,
+        Scheme, ShadowOutcome, ShadowReport,
     },
     observer::Observer,
 };
 pub(crate) use self::{
-    observers::{Observed, Observers},
+    observers::{Observed, Observers, of_list},
     tracing::{
-        Outage, Pace, ShadowRefusal, record_subject, refused, refused_after_passing,
-        shadow_refused, tells_refusals,
+        Outage, Pace, ShadowRefusal, issuer_not_resolved, no_room_for_issuer, record_subject,
+        refused, refused_after_passing, shadow_refused, tells_refusals,
     },
 };

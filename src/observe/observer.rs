@@ -3,15 +3,19 @@
 use std::{sync::Arc, time::Duration};
 
 use super::event::{
-    CacheLookup, Decision, DenylistReport, EarlyRemoval, KeyFetch, KeyReport, KeyRotation, OldKey,
-    RefreshOutcome, RemovedKeyUse, ShadowOutcome,
+    CacheLookup, Decision, DenylistReport, EarlyRemoval, KeyFetch, KeyReport, KeyRotation,
+    KeysDropped, OldKey, RefreshReport, RemovedKeyUse, ShadowReport,
 };
 
 /// Is told of decisions, of keys and of stores.
 ///
 /// Every method does nothing unless it is implemented. A method is called where the event
-/// happens, often on the way of a request: it must return at once, and must not block. If it
-/// panics, so does its caller.
+/// happens, often while a request is handled: it must return at once, and must not block.
+///
+/// It should not panic. A panic in [`decided`](Self::decided), [`token_cache`](Self::token_cache),
+/// [`verified`](Self::verified) or [`refreshed`](Self::refreshed) unwinds through the request, as that of
+/// a handler does. All other panics are caught, and an event of the level error reports them. No panic
+/// changes a decision.
 ///
 /// See the [module docs](super) for where to give it.
 pub trait Observer: Send + Sync + 'static {
@@ -48,12 +52,19 @@ pub trait Observer: Send + Sync + 'static {
         _ = fetch;
     }
 
-    /// The state of the keys of an issuer: after each fetch, and every ten seconds.
+    /// The state of a set of keys that is fetched (`RemoteKeys`): after each fetch, and every ten
+    /// seconds.
     fn keys(&self, report: &KeyReport<'_>) {
         _ = report;
     }
 
-    /// The document of an issuer's keys has others than before.
+    /// A set of keys is no longer in use, so its state is of no interest.
+    fn keys_dropped(&self, dropped: &KeysDropped<'_>) {
+        _ = dropped;
+    }
+
+    /// The document of an issuer's keys has keys of other ids than before. A key that is replaced under
+    /// the same id, or without one, is not noticed.
     fn keys_rotated(&self, rotation: &KeyRotation<'_>) {
         _ = rotation;
     }
@@ -75,19 +86,20 @@ pub trait Observer: Send + Sync + 'static {
         _ = key;
     }
 
-    /// The state of a denylist: after each change, and while it is followed at least once a second.
+    /// The state of a denylist: of one in memory after each revocation, of one in Redis about once a
+    /// second.
     fn denylist(&self, report: &DenylistReport) {
         _ = report;
     }
 
     /// A refresh token was presented.
-    fn refreshed(&self, outcome: RefreshOutcome) {
-        _ = outcome;
+    fn refreshed(&self, report: &RefreshReport) {
+        _ = report;
     }
 
-    /// A rule in the shadow has looked at a token that passes. `rule` is its name.
-    fn shadow(&self, rule: &str, outcome: ShadowOutcome) {
-        _ = (rule, outcome);
+    /// A shadow rule has looked at the token of a request that passes.
+    fn shadow(&self, report: &ShadowReport) {
+        _ = report;
     }
 }
 
@@ -102,13 +114,14 @@ macro_rules! forward {
             token_cache_resized(former: usize, bytes: usize),
             keys_fetched(fetch: &KeyFetch<'_>),
             keys(report: &KeyReport<'_>),
+            keys_dropped(dropped: &KeysDropped<'_>),
             keys_rotated(rotation: &KeyRotation<'_>),
             key_removed_early(key: &EarlyRemoval<'_>),
             removed_key_used(key: &RemovedKeyUse<'_>),
             key_is_old(key: &OldKey<'_>),
             denylist(report: &DenylistReport),
-            refreshed(outcome: RefreshOutcome),
-            shadow(rule: &str, outcome: ShadowOutcome),
+            refreshed(report: &RefreshReport),
+            shadow(report: &ShadowReport),
         }
 
         fn times_verification(&$this) -> bool {

@@ -1,4 +1,4 @@
-//! What the sender of a request has shown.
+//! The proofs that the sender of a request has shown.
 
 use crate::{claims::Confirmation, digest::Thumbprint};
 

@@ -50,7 +50,8 @@ pub(super) async fn run(copy: Arc<LocalCopy>, mut follower: Option<Follower>) {
                 if followed {
                     if is_full {
                         copy.outage.not_followed(&FULL);
-                    } else {
+                    } else if copy.is_fresh() {
+                        // A list that has lost data is not trusted at once.
                         copy.outage.followed();
                     }
                     pause = SHORTEST_PAUSE;

@@ -60,7 +60,7 @@ use crate::{
     clock::{Clock, SystemClock, unix_seconds},
     error::{ConfigError, Error, ErrorKind, StoreError},
     maybe_ready::MaybeReady,
-    observe::{self, Observer, Observers, Outage, RefreshOutcome},
+    observe::{self, Observer, Observers, Outage, RefreshOutcome, RefreshReport},
     random::random,
     rules::seconds,
 };
@@ -360,7 +360,7 @@ impl RefreshTokens {
     }
 
     fn tell(&self, outcome: RefreshOutcome) {
-        self.0.observers.tell(|observer| observer.refreshed(outcome));
+        self.0.observers.tell(|observer| observer.refreshed(&RefreshReport::new(outcome)));
     }
 
     fn now(&self) -> i64 {

@@ -38,6 +38,8 @@ pub enum Lint {
     PlainHttpKeys,
     /// A shared secret that is shorter than its hash.
     ShortSecret,
+    /// The feature `test-util` in a build without debug assertions, as a release is.
+    TestUtil,
     /// Several issuers that share a key.
     UnboundKeys,
     /// [`without_expiry`](crate::verifier::DangerousVerifierBuilder::without_expiry).
@@ -79,6 +81,7 @@ impl Lint {
         Self::NoDenylist,
         Self::PlainHttpKeys,
         Self::ShortSecret,
+        Self::TestUtil,
         Self::UnboundKeys,
         Self::WithoutExpiry,
         Self::WithoutTokenId,
@@ -93,7 +96,7 @@ impl Lint {
 
     /// The name, such as `long_leeway`. A name does not change.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::AnyAudience => "any_audience",
             Self::AnyEvents => "any_events",
@@ -109,6 +112,7 @@ impl Lint {
             Self::NoDenylist => "no_denylist",
             Self::PlainHttpKeys => "plain_http_keys",
             Self::ShortSecret => "short_secret",
+            Self::TestUtil => "test_util",
             Self::UnboundKeys => "unbound_keys",
             Self::WithoutExpiry => "without_expiry",
             Self::WithoutTokenId => "without_token_id",
@@ -161,6 +165,10 @@ impl Lint {
             Self::ShortSecret => {
                 "with one token, an attacker can try secrets offline (RFC 7518 §3.2)"
             }
+            Self::TestUtil => {
+                "the feature `test-util` is on, so code of this program can make claims that nobody \
+                 has verified"
+            }
             Self::UnboundKeys => {
                 "each of the trusted issuers can sign tokens in the name of the others"
             }
@@ -188,7 +196,7 @@ impl Lint {
         }
     }
 
-    /// The way out. The wording may change.
+    /// The setting to use instead. The wording may change.
     #[must_use]
     pub fn advice(self) -> &'static str {
         match self {
@@ -224,6 +232,10 @@ impl Lint {
             }
             Self::ShortSecret => {
                 "use a secret of 32 random bytes or more with `Key::hs256(…)`, or a public key"
+            }
+            Self::TestUtil => {
+                "turn `test-util` on only in `[dev-dependencies]`, with the resolver 2 or newer, and \
+                 build a release by itself: `cargo build --release --package …`"
             }
             Self::UnboundKeys => {
                 "bind each key to its issuer with `.with_issuer(…)`, or use `Issuers`"

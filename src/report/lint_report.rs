@@ -8,11 +8,13 @@ use serde::{
 };
 
 use super::Lint;
+use crate::shown::shown;
 
 /// The settings of a verifier or a layer that are legal and unwise.
 ///
 /// `Display` has two lines for each finding, or says that nothing was found. It serializes as an
-/// object with the member `findings`: a list of objects with `name`, `place`, `reason` and `advice`.
+/// object with the member `findings`: a list of objects with `name`, `places` (a
+/// list), `reason` and `advice`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[must_use = "a report does nothing until it is looked at"]
 pub struct LintReport {
@@ -23,19 +25,19 @@ pub struct LintReport {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     lint: Lint,
-    place: Option<Box<str>>,
+    places: Vec<Box<str>>,
 }
 
 impl LintReport {
     /// Adds a finding.
-    pub(crate) fn add(&mut self, lint: Lint, place: Option<Box<str>>) {
-        self.findings.push(Finding { lint, place });
+    pub(crate) fn add(&mut self, lint: Lint, places: impl IntoIterator<Item = Box<str>>) {
+        self.findings.push(Finding { lint, places: places.into_iter().collect() });
     }
 
     /// Adds a finding if it is one.
     pub(crate) fn add_if(&mut self, is_found: bool, lint: Lint) {
         if is_found {
-            self.add(lint, None);
+            self.add(lint, []);
         }
     }
 
@@ -72,11 +74,10 @@ impl Finding {
         self.lint
     }
 
-    /// The cookie, the query parameter, the host or the issuer that has the setting. `None` if that
-    /// is the verifier or the layer itself. With many issuers, these are some of them.
-    #[must_use]
-    pub fn place(&self) -> Option<&str> {
-        self.place.as_deref()
+    /// The cookie, the query parameter, the hosts or the issuers that have the setting, all of them as
+    /// they are configured. None if that is the verifier or the layer itself.
+    pub fn places(&self) -> impl Iterator<Item = &str> {
+        self.places.iter().map(|place| &**place)
     }
 }
 
@@ -95,8 +96,12 @@ impl fmt::Display for LintReport {
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.lint)?;
-        if let Some(place) = &self.place {
-            write!(f, " ({place})")?;
+        if !self.places.is_empty() {
+            let mut places: Vec<_> = self.places().take(MOST_SHOWN).map(shown).collect();
+            if self.places.len() > MOST_SHOWN {
+                places.push("…".to_owned());
+            }
+            write!(f, " ({})", places.join(", "))?;
         }
         write!(f, ": {}\n  instead: {}", self.lint.reason(), self.lint.advice())
     }
@@ -106,12 +111,15 @@ impl Serialize for Finding {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut finding = serializer.serialize_struct("Finding", 4)?;
         finding.serialize_field("name", self.lint.name())?;
-        finding.serialize_field("place", &self.place)?;
+        finding.serialize_field("places", &self.places)?;
         finding.serialize_field("reason", self.lint.reason())?;
         finding.serialize_field("advice", self.lint.advice())?;
         finding.end()
     }
 }
+
+/// The places that are printed.
+const MOST_SHOWN: usize = 8;
 
 #[cfg(test)]
 mod tests {
@@ -135,13 +143,13 @@ mod tests {
         assert!(lines[2].starts_with("any_padding: the same token"), "{text}");
         let value = serde_json::to_value(&report).unwrap();
         assert_eq!(value["findings"][0]["name"], "query_token");
-        assert_eq!(value["findings"][0]["place"], "token");
-        assert_eq!(value["findings"][1]["place"], json!(null));
+        assert_eq!(value["findings"][0]["places"], json!(["token"]));
+        assert_eq!(value["findings"][1]["places"], json!([]));
         assert_eq!(value["findings"][1]["reason"], Lint::AnyPadding.reason());
         assert_eq!(value["findings"][1]["advice"], Lint::AnyPadding.advice());
         assert!(report.contains(Lint::AnyPadding) && !report.contains(Lint::AnyIssuer));
         let left = report.allow([Lint::AnyPadding, Lint::AnyIssuer]);
-        let left: Vec<_> = left.iter().map(|one| (one.lint(), one.place())).collect();
-        assert_eq!(left, [(Lint::QueryToken, Some("token"))]);
+        let left: Vec<_> = left.iter().map(|one| (one.lint(), one.places().collect())).collect();
+        assert_eq!(left, [(Lint::QueryToken, vec!["token"])]);
     }
 }

@@ -3,9 +3,11 @@
 //!
 //! [`Verifier::lint`](crate::Verifier::lint) looks at a verifier, and
 //! [`JwtAuthLayer::lint`](crate::JwtAuthLayer::lint) at a layer with its verifier. Neither needs a token
-//! or the network. A report prints what was found with the reason and the way out, and serializes.
+//! or the network. A report prints what was found, with the reason and what to do instead, and serializes.
 //!
-//! The guide `security` has a table of all findings.
+//! The guide [security] has a table of all findings.
+//!
+//! [security]: https://docs.rs/tower-jwt-auth/latest/tower_jwt_auth/guides/security/index.html#settings-that-are-legal-and-unwise
 //!
 //! [`Verifier::self_test`](crate::Verifier::self_test) has a verifier read more than 150 bad tokens.
 //!

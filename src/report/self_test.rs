@@ -7,12 +7,14 @@ use serde::{
     ser::{SerializeStruct, Serializer},
 };
 
+use crate::shown::shown;
+
 /// The result of [`Verifier::self_test`](crate::Verifier::self_test).
 ///
 /// `Display` has a line with the numbers, a line for each setting that loosens checks, and two lines for
 /// each case that failed. It serializes as an object with `passed`, `left_out` and `cases`: a list of
 /// objects with `name`, `place`, `description`, `outcome`, `kind` and `setting`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a report does nothing until it is looked at"]
 pub struct SelfTestReport {
     cases: Vec<SelfTestCase>,
@@ -44,6 +46,11 @@ pub enum SelfTestOutcome {
 }
 
 impl SelfTestReport {
+    /// A report without a case.
+    pub(crate) fn new() -> Self {
+        Self { cases: Vec::new(), left_out: 0 }
+    }
+
     pub(crate) fn add(&mut self, case: SelfTestCase) {
         self.cases.push(case);
     }
@@ -53,10 +60,12 @@ impl SelfTestReport {
         self.left_out = issuers;
     }
 
-    /// Whether no case has failed. A check that a setting loosens has not failed.
+    /// Whether there are cases, and none has failed. A check that a setting loosens has not failed.
+    /// Issuers that were [left out](Self::left_out) do not count. The verifier of
+    /// [`Issuers`](crate::verifier::Issuers) without any issuer has no case, and has not passed.
     #[must_use]
     pub fn is_passed(&self) -> bool {
-        self.with(SelfTestOutcome::Failed).next().is_none()
+        !self.cases.is_empty() && self.with_outcome(SelfTestOutcome::Failed).next().is_none()
     }
 
     /// All cases.
@@ -65,7 +74,7 @@ impl SelfTestReport {
     }
 
     /// The cases with this outcome.
-    pub fn with(&self, outcome: SelfTestOutcome) -> impl Iterator<Item = &SelfTestCase> {
+    pub fn with_outcome(&self, outcome: SelfTestOutcome) -> impl Iterator<Item = &SelfTestCase> {
         self.iter().filter(move |case| case.outcome == outcome)
     }
 
@@ -79,7 +88,7 @@ impl SelfTestReport {
     /// The settings that loosen checks, each once, with their cases.
     fn loosened(&self) -> Vec<(&'static str, Vec<&SelfTestCase>)> {
         let mut all: Vec<(&'static str, Vec<&SelfTestCase>)> = Vec::new();
-        for case in self.with(SelfTestOutcome::Loosened) {
+        for case in self.with_outcome(SelfTestOutcome::Loosened) {
             let setting = case.setting.unwrap_or_default();
             match all.iter_mut().find(|(other, _)| *other == setting) {
                 Some((_, cases)) => cases.push(case),
@@ -133,7 +142,7 @@ impl SelfTestCase {
 impl SelfTestOutcome {
     /// The name: `passed`, `loosened` or `failed`. A name does not change.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Passed => "passed",
             Self::Loosened => "loosened",
@@ -144,7 +153,7 @@ impl SelfTestOutcome {
 
 impl fmt::Display for SelfTestReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = |outcome| self.with(outcome).count();
+        let count = |outcome| self.with_outcome(outcome).count();
         write!(
             f,
             "self-test: {} passed, {} loosened by a setting, {} failed",
@@ -160,11 +169,11 @@ impl fmt::Display for SelfTestReport {
             for (at, case) in cases.iter().enumerate() {
                 write!(f, "{}{}", if at == 0 { "" } else { ", " }, case.name)?;
                 if let Some(place) = &case.place {
-                    write!(f, " ({place})")?;
+                    write!(f, " ({})", shown(place))?;
                 }
             }
         }
-        for case in self.with(SelfTestOutcome::Failed) {
+        for case in self.with_outcome(SelfTestOutcome::Failed) {
             write!(f, "\n{case}")?;
         }
         Ok(())
@@ -175,7 +184,7 @@ impl fmt::Display for SelfTestCase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name)?;
         if let Some(place) = &self.place {
-            write!(f, " ({place})")?;
+            write!(f, " ({})", shown(place))?;
         }
         write!(f, ": {}\n  {}: ", self.description, self.outcome.name())?;
         match self.kind {
@@ -234,18 +243,19 @@ mod tests {
             kind,
             setting: Some("any_audience"),
         };
-        let mut report = SelfTestReport::default();
+        let mut report = SelfTestReport::new();
+        assert!(!report.is_passed(), "nothing was tested");
         report.add(case("a", SelfTestOutcome::Passed, Some("audience")));
         report.add(case("b", SelfTestOutcome::Loosened, None));
         report.add(SelfTestCase {
-            place: Some("i".into()),
+            place: Some("i\n\u{202e}".into()),
             ..case("c", SelfTestOutcome::Loosened, None)
         });
         assert!(report.is_passed());
         assert_eq!(
             report.to_string(),
             "self-test: 1 passed, 2 loosened by a setting, 0 failed\n\
-             loosened by any_audience: b, c (i)"
+             loosened by any_audience: b, c (i\\n\\u{202e})"
         );
         report.add(case("d", SelfTestOutcome::Failed, Some("signature")));
         report.leave_out(3);
@@ -258,7 +268,7 @@ mod tests {
         assert_eq!((&value["passed"], &value["left_out"]), (&json!(false), &json!(3)));
         let expected = json!({
             "name": "c",
-            "place": "i",
+            "place": "i\n\u{202e}",
             "description": "`aud` is missing",
             "outcome": "loosened",
             "kind": null,

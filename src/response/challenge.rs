@@ -82,8 +82,8 @@ impl Challenge {
         [bearer, dpop].map(|scheme| scheme.as_ref().map(|scheme| scheme.bare.clone()))
     }
 
-    /// The challenges for an error, or none if the client's token is not at fault. The error goes
-    /// with the scheme that the request had (RFC 9449 §7.2).
+    /// The challenges for an error, or none if the client's token is not at fault. The challenge
+    /// of the scheme that the request had has the error (RFC 9449 §7.2).
     pub(super) fn values(&self, class: Class, kind: &ErrorKind) -> Challenges {
         match class {
             // RFC 6749 has no challenge. A 401 needs one (RFC 9110 §15.5.2), and the code is in

@@ -17,10 +17,10 @@
 //! | keys, a store or a service that a rule asks cannot be reached now | 503, `Retry-After` | none |
 //! | a fault of the server | 500 | none |
 //!
-//! The scheme is `Bearer`. Where [DPoP](crate::proof::DPoP) is accepted, there is a second challenge of the
-//! scheme `DPoP`, with `algs`, and where every token needs a proof, it is the only one. An error goes
-//! with the scheme that the request has: one with `Authorization: DPoP` is answered with that challenge
-//! alone (RFC 9449 §7.1, §7.2).
+//! The scheme is `Bearer`. If the verifier accepts [DPoP](crate::proof::DPoP), there is a second challenge
+//! of the scheme `DPoP`, with `algs`. If every token needs a proof, it is the only one. A request with
+//! `Authorization: DPoP` gets only that challenge, with the error. To others, `Bearer` has the error
+//! (RFC 9449 §7.1, §7.2).
 //!
 //! The description is fixed for each error code. The client is not told which check failed. Outer
 //! layers find the [`Rejection`] and its [`Error`] in the response's extensions, and a `tracing`

@@ -53,7 +53,7 @@ use crate::{
     claims::RegisteredClaims,
     error::{ConfigError, Error, ErrorKind, StoreError},
     maybe_ready::MaybeReady,
-    observe::{Observer, Observers, Outage},
+    observe::{Observer, Observers, Outage, of_list},
 };
 
 /// A list of revocations.
@@ -140,7 +140,7 @@ impl Revocations {
 
     pub(crate) fn observe(&self, observers: &Observers) {
         if let (Some(list), Some(observer)) = (&self.list, observers.to_one()) {
-            list.observe(observer);
+            list.observe(of_list(observer));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, Response, StatusCode, header};
 use serde::Serialize;
 use serde_json::json;
 
@@ -64,6 +64,18 @@ impl SessionTokens {
         cookies.set(headers, &self.access, refresh, self.left)
     }
 
+    /// Adds the refresh token and the id of its session to the headers of a response, as cookies. The
+    /// access token gets no cookie: it is for the memory of a page, which has it from the body. See
+    /// [`dpop_in_browsers`](super::SessionsBuilder::dpop_in_browsers).
+    pub(super) fn set_refresh_cookies(
+        &self,
+        cookies: &TokenCookies,
+        headers: &mut HeaderMap,
+    ) -> Result<(), Error> {
+        let seconds = (!self.session().ends_with_browser()).then_some(self.left);
+        cookies.set_refresh(headers, self.refresh.token(), seconds)
+    }
+
     /// The body of RFC 6749 §5.1, as JSON. Send it with `Cache-Control: no-store`.
     ///
     /// # Errors
@@ -72,11 +84,34 @@ impl SessionTokens {
     pub fn to_json(&self) -> Result<String, Error> {
         to_text(&Answer {
             access_token: Some(self.access.as_str()),
-            token_type: Some(if self.session().jkt().is_some() { "DPoP" } else { "Bearer" }),
+            token_type: Some(self.token_type()),
             expires_in: self.access.lifetime().as_secs(),
             refresh_token: Some(self.refresh()),
             scope: self.session().scope(),
         })
+    }
+
+    /// The same for a page, whose refresh token is in a cookie.
+    pub(super) fn to_json_without_refresh(&self) -> Result<String, Error> {
+        to_text(&Answer {
+            access_token: Some(self.access.as_str()),
+            token_type: Some(self.token_type()),
+            expires_in: self.access.lifetime().as_secs(),
+            refresh_token: None,
+            scope: self.session().scope(),
+        })
+    }
+
+    /// The same for a browser whose tokens are in cookies: how long the access token lasts.
+    pub(super) fn to_json_without_tokens(&self) -> Result<String, Error> {
+        let expires_in = self.access.lifetime().as_secs();
+        let (access_token, token_type, refresh_token, scope) = (None, None, None, None);
+        to_text(&Answer { access_token, token_type, expires_in, refresh_token, scope })
+    }
+
+    /// RFC 6749 §7.1, RFC 9449 §5.
+    fn token_type(&self) -> &'static str {
+        if self.session().jkt().is_some() { "DPoP" } else { "Bearer" }
     }
 }
 
@@ -104,28 +139,6 @@ struct Answer<'a> {
 
 fn to_text(answer: &Answer<'_>) -> Result<String, Error> {
     serde_json::to_string(answer).map_err(|error| Error::with_source(ErrorKind::Failed, error))
-}
-
-/// Makes the answer with the tokens: in `cookies`, or in the body with `None`.
-pub(super) fn answer(
-    tokens: &SessionTokens,
-    cookies: Option<&TokenCookies>,
-) -> Result<Response<Body>, Error> {
-    let mut response = Response::new(Body::default());
-    let body = match cookies {
-        None => tokens.to_json()?,
-        Some(cookies) => {
-            tokens.set_cookies(cookies, response.headers_mut())?;
-            let expires_in = tokens.access.lifetime().as_secs();
-            let (access_token, token_type, refresh_token, scope) = (None, None, None, None);
-            to_text(&Answer { access_token, token_type, expires_in, refresh_token, scope })?
-        }
-    };
-    *response.body_mut() = body.into();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
 }
 
 /// Reports an error, and answers with only as much of it as the client may know.
@@ -187,6 +200,8 @@ pub(super) fn is_media_type(media_type: &[u8], expected: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     #[test]

@@ -26,6 +26,7 @@ use crate::{
 /// - claims of an access token: the subject, client and scope of the session
 /// - observers: none
 /// - sessions are not bound to a key or to a certificate
+/// - browsers: both tokens in cookies, and none in a body
 #[must_use = "a builder does nothing until it is built"]
 pub struct SessionsBuilder {
     issuer: TokenIssuer,
@@ -35,6 +36,7 @@ pub struct SessionsBuilder {
     grant: Option<Box<MakeGrant>>,
     observers: Observers,
     proofs: BindingProofs,
+    dpop_in_browsers: bool,
 }
 
 impl Sessions {
@@ -49,6 +51,7 @@ impl Sessions {
             grant: None,
             observers: Observers::default(),
             proofs: BindingProofs::default(),
+            dpop_in_browsers: false,
         }
     }
 }
@@ -114,8 +117,8 @@ impl SessionsBuilder {
     }
 
     /// Adds an observer of [refresh tokens](Observer::refreshed), of the denylist, and of the
-    /// verifiers that [`Sessions::verifier_builder`] makes; see [`observe`](crate::observe). Default:
-    /// none.
+    /// verifiers that [`Sessions::verifier_builder`] makes; see [`observe`](crate::observe). Do not add
+    /// it to that builder again: it would be told of each decision twice. Default: none.
     ///
     /// Refresh tokens that were [set](Self::refresh_tokens) have
     /// [their own](crate::refresh::RefreshTokensBuilder::observer).
@@ -131,7 +134,8 @@ impl SessionsBuilder {
     /// the proof is [required](DPoP::required). Default: no session is bound.
     ///
     /// Sessions in cookies are not bound: no script can read them, and so no page can sign a proof
-    /// for them. If proofs are required, the layers refuse such sessions.
+    /// for them. If proofs are required, the layers refuse such sessions. For pages that have a key, add
+    /// [`dpop_in_browsers`](Self::dpop_in_browsers).
     ///
     /// # Example
     /// ```
@@ -156,13 +160,79 @@ impl SessionsBuilder {
         self
     }
 
+    /// Binds the sessions of browsers to a key of the page, which signs DPoP proofs. The page makes the
+    /// key by WebCrypto with `extractable: false` and keeps it in IndexedDB, so that no script can copy
+    /// it. It requires [`dpop`](Self::dpop). Default: browsers have unbound sessions in cookies.
+    ///
+    /// | | a page with a key | a page without one |
+    /// |---|---|---|
+    /// | access token | the body of the login and of the refresh; the page keeps it in memory | in a cookie |
+    /// | sent as | `Authorization: DPoP`, with a proof | a cookie, by the browser |
+    /// | refresh token | in a cookie, never in a body; needs a proof by the same key | in a cookie |
+    /// | copied, without the key | useless | good until it expires |
+    ///
+    /// This holds for every browser: a login without a proof is refused (400 `invalid_dpop_proof`), and a
+    /// session from before that is not bound is not refreshed (401 `invalid_grant`). The cookie of an
+    /// access token is neither set nor read, so [pages without scripts](Sessions::page_layer) have no user.
+    /// Other clients are as before. `examples/auth_server` has such a page.
+    ///
+    /// A page of another origin needs a [trusted
+    /// origin](crate::issue::TokenCookiesBuilder::trusted_origin) and a CORS layer with
+    /// [`CORS_ALLOWED_HEADERS`](crate::proof::CORS_ALLOWED_HEADERS) and
+    /// [`CORS_EXPOSED_HEADERS`](crate::proof::CORS_EXPOSED_HEADERS).
+    ///
+    /// # Security
+    ///
+    /// A script that was smuggled into the page (XSS) cannot take the session away. But it can read the
+    /// access token, and it can have proofs signed while the page is open. It can also make proofs in
+    /// advance, which [nonces](crate::proof::Nonces) limit to two minutes (RFC 9449 §11.2). Tokens in
+    /// cookies cannot be read by such a script, and they protect against nothing else that it may do.
+    /// Malware that reads the files of the browser finds the key, too.
+    ///
+    /// # Example
+    /// ```
+    /// use tower_jwt_auth::{
+    ///     ConfigError,
+    ///     issue::TokenIssuer,
+    ///     proof::{DPoP, MemoryReplayStore, Nonces},
+    ///     sessions::Sessions,
+    /// };
+    ///
+    /// fn sessions(issuer: TokenIssuer, nonce_secret: [u8; 32]) -> Result<Sessions, ConfigError> {
+    ///     let dpop = DPoP::required()
+    ///         .public_url("https://app.example.com")
+    ///         .replay_store(MemoryReplayStore::new())
+    ///         // The clocks of browsers may be wrong.
+    ///         .nonces(Nonces::new(nonce_secret)?.any_client_clock())
+    ///         .build()?;
+    ///     Sessions::builder(issuer).dpop(dpop).dpop_in_browsers().build()
+    /// }
+    /// # use tower_jwt_auth::{Algorithm, issue::SigningKey};
+    /// # let issuer = TokenIssuer::builder().issuer("https://a.example").audience("b")
+    /// #     .key(SigningKey::generate(Algorithm::EdDSA)?).build()?;
+    /// # sessions(issuer.clone(), [7; 32])?;
+    /// # assert!(Sessions::builder(issuer).dpop_in_browsers().build().is_err());
+    /// # Ok::<(), ConfigError>(())
+    /// ```
+    pub fn dpop_in_browsers(mut self) -> Self {
+        self.dpop_in_browsers = true;
+        self
+    }
+
     /// Builds the sessions.
     ///
     /// # Errors
     ///
-    /// See [`VerifierBuilder::build`](crate::verifier::VerifierBuilder::build): the sessions
+    /// [`dpop_in_browsers`](Self::dpop_in_browsers) without [`dpop`](Self::dpop); and see
+    /// [`VerifierBuilder::build`](crate::verifier::VerifierBuilder::build): the sessions
     /// verify their own tokens.
     pub fn build(self) -> Result<Sessions, ConfigError> {
+        if self.dpop_in_browsers && self.proofs.dpop.is_none() {
+            return Err(ConfigError::Conflict(
+                "`.dpop_in_browsers()` gives access tokens to pages, so they must be bound to a key: \
+                 add `.dpop(…)`, or leave it out to keep tokens in cookies",
+            ));
+        }
         let clock = self.issuer.clock();
         let refresh = match self.refresh {
             Some(refresh) => refresh,
@@ -173,7 +243,9 @@ impl SessionsBuilder {
         };
         let denylist = self.denylist.unwrap_or_else(|| Arc::new(MemoryDenylist::with_clock(clock)));
         let mut sources = TokenSources::new().with_dpop(self.proofs.dpop.is_some());
-        sources.add(self.cookies.source());
+        if !self.dpop_in_browsers {
+            sources.add(self.cookies.source());
+        }
         Ok(Sessions(Arc::new(SessionsInner {
             verifier: verifier(&self.issuer, &denylist, &self.observers, &self.proofs).build()?,
             issuer: self.issuer,
@@ -185,6 +257,7 @@ impl SessionsBuilder {
             grant: self.grant,
             observers: self.observers,
             proofs: self.proofs,
+            dpop_in_browsers: self.dpop_in_browsers,
             outage: Outage::default(),
         })))
     }

@@ -24,7 +24,10 @@
 //! 6. With [`dpop`](SessionsBuilder::dpop) or [`mutual_tls`](SessionsBuilder::mutual_tls), the session
 //!    of a client that is not a browser is bound to its key or to its certificate. A client that
 //!    has only the refresh token can neither use the session nor end it.
-//! 7. Every answer is `Cache-Control: no-store`; a refusal is `application/problem+json`.
+//! 7. With [`dpop_in_browsers`](SessionsBuilder::dpop_in_browsers), the session of a browser is bound to
+//!    a key of its page, too. Its access token is in the body, which is the only exception to rule 2,
+//!    and its refresh token is in the cookie.
+//! 8. Every answer is `Cache-Control: no-store`; a refusal is `application/problem+json`.
 //!
 //! # Example: a whole service
 //! ```
@@ -96,6 +99,7 @@
 mod answer;
 mod body;
 mod builder;
+mod delivery;
 mod pages;
 mod proof;
 mod renew;
@@ -114,7 +118,8 @@ pub use self::{
     routes::SessionService,
 };
 use self::{
-    answer::{answer, refuse, wants_tokens},
+    answer::{refuse, wants_tokens},
+    delivery::Delivery,
     proof::BindingProofs,
 };
 pub use crate::refresh::{Login, Session};
@@ -153,13 +158,15 @@ struct SessionsInner {
     observers: Observers,
     outage: Outage,
     proofs: BindingProofs,
+    /// Whether browsers are pages that sign proofs.
+    dpop_in_browsers: bool,
 }
 
 type MakeGrant = dyn Fn(Session) -> MaybeReady<Result<Grant, Error>> + Send + Sync;
 
 impl Sessions {
     /// Answers a login after the application has identified the user: with cookies, or with the
-    /// tokens in the body, see the [rules](self). The session that the browser had before ends, if
+    /// tokens in the body, see the [rules](self). A DPoP proof is checked last, because it is spent. The session that the browser had before ends, if
     /// the route of the login is below the path of the refresh cookie (`/auth` by default): browsers
     /// send that cookie nowhere else.
     ///
@@ -168,21 +175,26 @@ impl Sessions {
     pub async fn login(&self, request: &Parts, login: Login) -> Response<Body> {
         let Parts { method, uri, headers, .. } = request;
         let cookies = &self.0.cookies;
-        let given = (!wants_tokens(headers, cookies)).then_some(cookies);
+        let delivery = match wants_tokens(headers, cookies) {
+            true => Delivery::Body,
+            false => self.to_browser(),
+        };
         let opened = async {
             cookies.check_login(method, uri, headers)?;
-            // Cookies are not bound to a key: a page cannot hash what it cannot read.
-            let login = match given {
-                Some(_) => login,
-                None => self.0.proofs.bind(login, request.into(), self.0.issuer.now()).await?,
+            let (proofs, now) = (&self.0.proofs, self.0.issuer.now());
+            let login = match delivery {
+                Delivery::Body => proofs.bind(login, request.into(), now).await?,
+                Delivery::Page(_) => proofs.bind_to_key(login, request.into(), now).await?,
+                // They are not bound to a key: a page cannot hash what it cannot read.
+                Delivery::Cookies(_) => login,
             };
-            self.open_for(login, given).await
+            self.open_for(login, delivery).await
         };
         let tokens = match opened.await {
             Ok(tokens) => tokens,
             Err(error) => return refuse(error),
         };
-        let answer = match answer(&tokens, given) {
+        let answer = match delivery.answer(&tokens) {
             Ok(mut answer) => {
                 let now = self.0.issuer.now();
                 self.0.proofs.add_nonce(tokens.session(), request, &mut answer, now);
@@ -194,9 +206,11 @@ impl Sessions {
                 return refuse(error);
             }
         };
-        // The browser forgets the token of its former session, so that session ends.
+        // The browser forgets the token of its former session, so that session ends. One that is bound
+        // does not, if its token was sent by somebody else.
         if let Ok(Some(former)) = cookies.find_refresh(method, uri, headers)
             && let Ok(TokenStatus::Active(session)) = self.0.refresh.token_status(former).await
+            && is_of_same_client(&session, tokens.session())
             && let Err(error) = self.end(session.id()).await
         {
             observe::refused(&error);
@@ -217,7 +231,7 @@ impl Sessions {
     /// If it is dropped half way, there may be a session whose token was given to nobody. The
     /// session counts until it has been idle for too long, or newer ones displace it.
     pub async fn open(&self, login: Login) -> Result<SessionTokens, Error> {
-        self.open_for(login, None).await
+        self.open_for(login, Delivery::Body).await
     }
 
     /// Opens a session that is bound to what the request proves to have: with
@@ -235,24 +249,17 @@ impl Sessions {
         request: impl Into<RequestHead<'r>>,
     ) -> Result<SessionTokens, Error> {
         let login = self.0.proofs.bind(login, request.into(), self.0.issuer.now()).await?;
-        self.open_for(login, None).await
+        self.open_for(login, Delivery::Body).await
     }
 
-    /// Opens a session whose tokens fit into these cookies, if there are any.
-    async fn open_for(
-        &self,
-        login: Login,
-        cookies: Option<&TokenCookies>,
-    ) -> Result<SessionTokens, Error> {
+    /// Opens a session whose tokens can be delivered in this way.
+    async fn open_for(&self, login: Login, delivery: Delivery<'_>) -> Result<SessionTokens, Error> {
         let new = self.0.refresh.prepare(login)?;
-        if cookies.is_some() && new.issued.session().jkt().is_some() {
-            let reason = "a session in cookies cannot be bound to a key (`Login::jkt`)";
-            return Err(ErrorKind::Issue { reason: reason.into() }.into());
-        }
+        delivery.check_new(new.issued.session())?;
         // The steps that may refuse come first: then nothing is opened, and nothing ends.
         let session = new.issued.session();
         let access = self.issue(self.grant(session.clone()).await?, session)?;
-        cookies.map_or(Ok(()), |cookies| cookies.check_length(&access))?;
+        delivery.check_length(&access)?;
 
         let issued = self.0.refresh.store(new).await?;
         match self.end_displaced(issued.session()).await {
@@ -274,7 +281,7 @@ impl Sessions {
     /// ends. The token of a session that is bound to its client is refused, and the session does not
     /// change: use [`refresh_for_request`](Self::refresh_for_request).
     pub async fn refresh(&self, token: &str) -> Result<SessionTokens, Error> {
-        self.renew(Renewal { token, login: None, cookies: None, request: None }).await
+        self.renew(Renewal { token, login: None, delivery: Delivery::Body, request: None }).await
     }
 
     /// Takes a refresh token, and gives the next tokens. If the session is bound to a key or to a
@@ -291,12 +298,12 @@ impl Sessions {
         request: impl Into<RequestHead<'r>>,
     ) -> Result<SessionTokens, Error> {
         let request = Some(request.into());
-        self.renew(Renewal { token, login: None, cookies: None, request }).await
+        self.renew(Renewal { token, login: None, delivery: Delivery::Body, request }).await
     }
 
     /// Gives the next tokens of a session.
     async fn renew(&self, renewal: Renewal<'_>) -> Result<SessionTokens, Error> {
-        let Renewal { token, login, cookies, request } = renewal;
+        let Renewal { token, login, delivery, request } = renewal;
         let now = self.0.issuer.now();
         let authentication = login.as_ref().map(|login| login.authentication(now));
         // The steps that may fail come first: a token that is spent without an answer may count as
@@ -311,6 +318,7 @@ impl Sessions {
                 (None, proven)
             }
             TokenStatus::Active(mut session) => {
+                delivery.check_known(&session)?;
                 let proven = self.0.proofs.proven(&session, request, now).await?;
                 if let Some(login) = &login {
                     check_subject(login, &session)?;
@@ -319,7 +327,7 @@ impl Sessions {
                     session.set_authentication(Authentication::clone(authentication));
                 }
                 let access = self.issue(self.grant_or_end(&session).await?, &session)?;
-                cookies.map_or(Ok(()), |cookies| cookies.check_length(&access))?;
+                delivery.check_length(&access)?;
                 (Some(access), proven)
             }
         };
@@ -435,7 +443,8 @@ impl Sessions {
     }
 
     /// Makes a layer that accepts the access tokens of these sessions, from `Authorization` and
-    /// from the cookie.
+    /// from the cookie. With [`dpop_in_browsers`](SessionsBuilder::dpop_in_browsers) there is no such
+    /// cookie, and none is read.
     ///
     /// # Errors
     ///
@@ -460,7 +469,11 @@ impl Sessions {
     /// # Ok(layer) }
     /// ```
     pub fn layer_with<C>(&self, verifier: Verifier<C>) -> JwtAuthLayer<C> {
-        JwtAuthLayer::new(verifier).source(self.0.cookies.source())
+        let layer = JwtAuthLayer::new(verifier);
+        match self.0.dpop_in_browsers {
+            true => layer,
+            false => layer.source(self.0.cookies.source()),
+        }
     }
 
     /// Starts to build a verifier for these sessions: with the issuer's keys, name and audience,
@@ -487,6 +500,14 @@ impl Sessions {
     #[must_use]
     pub fn issuer(&self) -> &TokenIssuer {
         &self.0.issuer
+    }
+
+    /// The places in which a browser gets its tokens.
+    fn to_browser(&self) -> Delivery<'_> {
+        match self.0.dpop_in_browsers {
+            true => Delivery::Page(&self.0.cookies),
+            false => Delivery::Cookies(&self.0.cookies),
+        }
     }
 
     /// Asks the application for the claims of a session's access token.
@@ -567,13 +588,19 @@ fn check_subject(login: &Login, session: &Session) -> Result<(), Error> {
     }
 }
 
+/// Whether a new session is of the client that had a former one. One that is not bound is of whoever has
+/// its token.
+fn is_of_same_client(former: &Session, new: &Session) -> bool {
+    former.confirmation.as_deref().is_none_or(|bound| bound.is_met_by(new.confirmation.as_deref()))
+}
+
 /// A refresh token that is to give the next tokens.
 struct Renewal<'r> {
     token: &'r str,
     /// The new login, if this is a step-up.
     login: Option<Login>,
-    /// The cookies that the tokens must fit into, if there are any.
-    cookies: Option<&'r TokenCookies>,
+    /// The places in which the client gets the next tokens.
+    delivery: Delivery<'r>,
     /// The request that proves what the session is bound to.
     request: Option<RequestHead<'r>>,
 }

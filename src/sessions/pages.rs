@@ -55,7 +55,9 @@ impl Sessions {
     /// The layer must see the path that the browser has asked for: put it on the outermost router.
     /// Inside of `nest`, the prefix is missing.
     /// It does nothing with cookies [without
-    /// `SameSite`](crate::issue::TokenCookiesBuilder::without_same_site), and over plain `http` in a local
+    /// `SameSite`](crate::issue::TokenCookiesBuilder::without_same_site), with
+    /// [`dpop_in_browsers`](super::SessionsBuilder::dpop_in_browsers), because a browser that opens a page
+    /// sends no proof, and over plain `http` in a local
     /// network, where browsers do not send `Sec-Fetch-Mode`.
     ///
     /// # Example
@@ -79,7 +81,8 @@ impl Sessions {
     fn page_step<B>(&self, request: &Request<B>) -> PageStep {
         let (cookies, headers) = (&self.0.cookies, request.headers());
         let renew = self.renew_path();
-        if !is_navigation(headers)
+        if self.0.dpop_in_browsers
+            || !is_navigation(headers)
             || headers.contains_key(header::AUTHORIZATION)
             || !cookies.may_renew(headers)
         {

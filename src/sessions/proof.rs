@@ -3,13 +3,15 @@
 use http::{Response, request::Parts};
 
 use crate::{
-    claims::Confirmation,
+    claims::{Confirmation, RegisteredClaims},
+    digest::Thumbprint,
     error::{CertificateFault, Error, ErrorKind},
     issue::Body,
     proof::{DPoP, MutualTls},
     refresh::{Login, Session},
     request_head::RequestHead,
     response::DPOP_NONCE,
+    verifier::find_claims,
 };
 
 /// The proofs that sessions may be bound to.
@@ -24,26 +26,37 @@ impl BindingProofs {
     /// unless it must be.
     pub(super) async fn bind(
         &self,
-        mut login: Login,
+        login: Login,
         request: RequestHead<'_>,
         now: i64,
     ) -> Result<Login, Error> {
-        let Self { dpop, mutual_tls } = self;
-        if let Some(mutual_tls) = mutual_tls {
-            match mutual_tls.find(request) {
-                Ok(thumbprint) => login = login.x5t_s256(thumbprint),
-                Err(CertificateFault::Missing) if !mutual_tls.is_required() => {}
-                Err(fault) => return Err(ErrorKind::Certificate(fault).into()),
-            }
+        let must = self.dpop.as_ref().is_some_and(DPoP::is_required);
+        match must || (self.dpop.is_some() && request.headers().contains_key(DPOP)) {
+            true => self.bind_to_key(login, request, now).await,
+            false => self.bind_to_certificate(login, request),
         }
+    }
+
+    /// The same for a login that must be bound to a key.
+    pub(super) async fn bind_to_key(
+        &self,
+        login: Login,
+        request: RequestHead<'_>,
+        now: i64,
+    ) -> Result<Login, Error> {
+        let login = self.bind_to_certificate(login, request)?;
+        let dpop = self.dpop.as_ref().ok_or(ErrorKind::Failed)?;
         // It comes last, because the proof is spent.
-        if let Some(dpop) = dpop
-            && (dpop.is_required() || request.headers().contains_key(DPOP))
-        {
-            let thumbprint = dpop.check_without_token(request, now).await?;
-            login = login.jkt(thumbprint);
+        Ok(login.jkt(dpop.check_without_token(request, now).await?))
+    }
+
+    fn bind_to_certificate(&self, login: Login, request: RequestHead<'_>) -> Result<Login, Error> {
+        let Some(mutual_tls) = &self.mutual_tls else { return Ok(login) };
+        match mutual_tls.find(request) {
+            Ok(thumbprint) => Ok(login.x5t_s256(thumbprint)),
+            Err(CertificateFault::Missing) if !mutual_tls.is_required() => Ok(login),
+            Err(fault) => Err(ErrorKind::Certificate(fault).into()),
         }
-        Ok(login)
     }
 
     /// Checks that a client has the key and the certificate that the session is bound to. The error is that of the
@@ -72,7 +85,10 @@ impl BindingProofs {
         }
         if let Some(expected) = &bound.jkt {
             let dpop = dpop.as_ref().ok_or_else(|| refused(NO_DPOP))?;
-            let jkt = dpop.check_without_token(request, now).await?;
+            let jkt = match key_shown_to_layer(session, request) {
+                Some(jkt) => jkt,
+                None => dpop.check_without_token(request, now).await?,
+            };
             if !jkt.is(expected) {
                 return Err(refused("the proof is signed by another key than that of the session"));
             }
@@ -96,6 +112,14 @@ impl BindingProofs {
             answer.headers_mut().insert(DPOP_NONCE, nonce);
         }
     }
+}
+
+/// The key that has signed the proof of this request, if a layer has accepted it with an access token of
+/// this session. It is spent, so it cannot be checked again.
+fn key_shown_to_layer(session: &Session, request: RequestHead<'_>) -> Option<Thumbprint> {
+    let claims = find_claims::<RegisteredClaims>(request.extensions()).ok()?;
+    let is_of_session = claims.session_id() == Some(session.id());
+    is_of_session.then(|| claims.proof_of_possession().jkt()).flatten()
 }
 
 const DPOP: &str = "dpop";

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderValue, Response, header, request::Parts};
 
-use super::{Renewal, Sessions, answer::refuse, return_path::ReturnPath};
+use super::{Renewal, Sessions, answer::refuse, delivery::Delivery, return_path::ReturnPath};
 use crate::{
     csrf::{opens_a_page, said},
     error::{Error, ErrorKind},
@@ -23,6 +23,10 @@ impl Sessions {
             let reason = "only a browser that opens a page may renew its session in this way";
             return refuse(ErrorKind::CrossSite { reason: reason.into() }.into());
         }
+        // A browser that opens a page sends no proof.
+        if self.0.dpop_in_browsers {
+            return back_to(&page);
+        }
         // Pages of the same site can open this route at any time. A browser that leaves before the
         // answer keeps a spent token, so none is spent without need.
         let welcome = || again.as_ref().map_or_else(|| back_to(&page), send_again);
@@ -31,8 +35,8 @@ impl Sessions {
         }
         let renewed = match cookies.find_refresh(method, uri, headers) {
             Ok(Some(token)) => {
-                let request = Some(parts.into());
-                self.renew(Renewal { token, login: None, cookies: Some(cookies), request }).await
+                let (delivery, request) = (Delivery::Cookies(cookies), Some(parts.into()));
+                self.renew(Renewal { token, login: None, delivery, request }).await
             }
             Ok(None) => Err(cookies.explain_missing(uri, headers)),
             Err(error) => Err(error),

@@ -12,8 +12,9 @@ use zeroize::Zeroizing;
 
 use super::{
     Renewal, Sessions,
-    answer::{answer, is_browser, refuse},
+    answer::{is_browser, refuse},
     body::{BodyToken, malformed, token_in_body},
+    delivery::Delivery,
 };
 use crate::{
     error::{BoxError, Error, ErrorKind, InvalidRequest},
@@ -50,6 +51,7 @@ impl Sessions {
     /// | `grant_type=refresh_token&refresh_token=…` as `application/x-www-form-urlencoded` (RFC 6749 §6) | 200, the tokens in the body (§5.1) |
     /// | `{"refresh_token":"…"}` as `application/json` | the same |
     /// | a token in the body, from a browser of the same origin | 200, cookies, `{"expires_in":900}` |
+    /// | with [`dpop_in_browsers`](super::SessionsBuilder::dpop_in_browsers): the refresh cookie, from the same origin, with a proof by the key of the session | 200, cookies, the access token in the body |
     /// | none of these | 401 |
     /// | two different tokens, a malformed body, or a form without a token | 400 `invalid_request` |
     /// | a form with another `grant_type` | 400 `unsupported_grant_type` |
@@ -154,10 +156,10 @@ impl Sessions {
             Ok(None) => return refuse(self.0.cookies.explain_missing(uri, headers)),
             Err(error) => return refuse(error),
         };
-        // A page can read a body, so a browser gets no token in one. The page may be of another
-        // site that logs its user in to an account of its own.
-        let in_cookies = presented.in_cookie || is_browser(headers, &self.0.cookies);
-        if in_cookies
+        // A page can read a body, so a browser gets no token in one but one that is bound to the key of
+        // the page. The page may be of another site that logs its user in to an account of its own.
+        let to_browser = presented.in_cookie || is_browser(headers, &self.0.cookies);
+        if to_browser
             && !presented.in_cookie
             && let Err(error) = self.0.cookies.check_login(method, uri, headers)
         {
@@ -168,11 +170,11 @@ impl Sessions {
         {
             return refuse(error);
         }
-        let cookies = in_cookies.then_some(&self.0.cookies);
+        let delivery = if to_browser { self.to_browser() } else { Delivery::Body };
         let (token, request) = (&*presented.token, Some(parts.into()));
-        let refreshed = self.renew(Renewal { token, login: None, cookies, request }).await;
+        let refreshed = self.renew(Renewal { token, login: None, delivery, request }).await;
         let answered = refreshed.and_then(|tokens| {
-            let mut response = answer(&tokens, cookies)?;
+            let mut response = delivery.answer(&tokens)?;
             let now = self.0.issuer.now();
             self.0.proofs.add_nonce(tokens.session(), parts, &mut response, now);
             Ok(response)

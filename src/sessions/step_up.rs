@@ -2,10 +2,7 @@
 
 use http::{Response, request::Parts};
 
-use super::{
-    Renewal, SessionTokens, Sessions,
-    answer::{answer, refuse},
-};
+use super::{Renewal, SessionTokens, Sessions, answer::refuse, delivery::Delivery};
 use crate::{error::Error, issue::Body, refresh::Login, request_head::RequestHead};
 
 impl Sessions {
@@ -17,11 +14,13 @@ impl Sessions {
     /// The session is that of the refresh cookie, so the route must be below its path (`/auth` by
     /// default). Of the login, its subject, [`acr`](Login::acr), [`amr`](Login::amr) and
     /// [`auth_time`](Login::auth_time) count; everything else stays as it is: the id of the session,
-    /// its end, its scope.
+    /// its end, its scope. If [`layer`](Self::layer) has accepted the DPoP proof of the request, the same
+    /// proof counts here.
     ///
     /// | request | answer |
     /// |---|---|
     /// | the refresh cookie, from the same origin | 200, cookies, `{"expires_in":900}` |
+    /// | with [`dpop_in_browsers`](super::SessionsBuilder::dpop_in_browsers), the same with a proof by the key of the session | 200, cookies, the access token in the body |
     /// | the login of another subject | 403 |
     /// | no refresh cookie | 401: [`login`](Self::login) opens a session |
     /// | a token that is spent, unknown, or of a session that has ended | 401 `invalid_grant`, and the cookies are removed |
@@ -70,9 +69,15 @@ impl Sessions {
             Ok(None) => return refuse(cookies.explain_missing(uri, headers)),
             Err(error) => return refuse(error),
         };
-        let (login, head) = (Some(login), Some(request.into()));
-        let renewal = Renewal { token, login, cookies: Some(cookies), request: head };
-        match self.renew(renewal).await.and_then(|tokens| answer(&tokens, Some(cookies))) {
+        let (login, delivery) = (Some(login), self.to_browser());
+        let renewal = Renewal { token, login, delivery, request: Some(request.into()) };
+        let renewed = self.renew(renewal).await.and_then(|tokens| {
+            let mut response = delivery.answer(&tokens)?;
+            let now = self.0.issuer.now();
+            self.0.proofs.add_nonce(tokens.session(), request, &mut response, now);
+            Ok(response)
+        });
+        match renewed {
             Ok(response) => response,
             Err(error) => {
                 let is_final = error.code() == Some("invalid_grant");
@@ -108,6 +113,6 @@ impl Sessions {
         request: impl Into<RequestHead<'r>>,
     ) -> Result<SessionTokens, Error> {
         let (login, request) = (Some(login), Some(request.into()));
-        self.renew(Renewal { token, login, cookies: None, request }).await
+        self.renew(Renewal { token, login, delivery: Delivery::Body, request }).await
     }
 }

@@ -21,7 +21,7 @@
 //! | `leeway`, `max_age` | durations |
 //! | `access_tokens_only`, `token_type` | only RFC 9068 access tokens; only these `typ` |
 //! | `required_claim`, `without_subject`, `max_token_len` | as in the [builder](VerifierBuilder) |
-//! | `shadow` | a table of rules that are not enforced: [rules in the shadow](#rules-in-the-shadow) |
+//! | `shadow` | a table of rules that are not enforced: [shadow rules](#shadow-rules) |
 //! | `cache_bytes` | memory for verified tokens, as [`Cache::of_bytes`]; 0 for none |
 //! | `token_cookie` | a cookie that may carry the token |
 //! | `public_origin`, `trusted_origin` | for the cookie: this service's origin, and others that may send unsafe requests |
@@ -32,7 +32,7 @@
 //! | `client_certificate_header`, `trusted_proxy` | the header in which a proxy passes the certificate on, and the networks of such proxies: [client certificates](#client-certificates) |
 //! | `realm` | the challenge's realm |
 //! | `lazy` | start even if the provider does not answer |
-//! | `jwks_min_refresh`, `jwks_max_refresh`, `jwks_default_refresh`, `jwks_min_retry`, `jwks_max_retry`, `jwks_cooldown`, `jwks_timeout`, `jwks_connect_timeout`, `jwks_max_wait`, `jwks_max_stale` | durations, as in [`RemoteKeysBuilder`] |
+//! | `jwks_min_refresh`, `jwks_max_refresh`, `jwks_default_refresh`, `jwks_min_retry`, `jwks_max_retry`, `jwks_cooldown`, `jwks_timeout`, `jwks_connect_timeout`, `jwks_max_wait`, `jwks_max_stale`, `jwks_old_after` | durations, as in [`RemoteKeysBuilder`] |
 //! | `jwks_max_body`, `jwks_max_keys`, `jwks_jitter` | numbers, as there |
 //!
 //! - Set at most one source of keys. Discovery, `lazy` and the names that begin with `jwks_` require
@@ -111,7 +111,7 @@
 //! proofs, build a [`DPoP`](crate::proof::DPoP) with a shared store, and give it to
 //! [`Settings::verifier_builder`] in place of these settings.
 //!
-//! # Rules in the shadow
+//! # Shadow rules
 //!
 //! The table `shadow` has rules that [decide nothing](VerifierBuilder::shadow): tokens that they would
 //! refuse pass, and are reported. It has `audience`, `client_id`, `algorithms`, `access_tokens_only`,

@@ -47,6 +47,9 @@ fn builder(table: &Table) -> RemoteKeysBuilder {
     if let Some(stale) = set(&table.jwks_max_stale) {
         keys = keys.max_stale(stale);
     }
+    if let Some(age) = set(&table.jwks_old_after) {
+        keys = keys.old_after(age);
+    }
     if let Some(Number(bytes)) = table.jwks_max_body {
         keys = keys.max_body(bytes);
     }

@@ -1,4 +1,4 @@
-//! The settings of rules in the shadow.
+//! The settings of shadow rules.
 
 use serde::{Deserialize, Deserializer};
 
@@ -13,7 +13,7 @@ use crate::{alg::Algorithm, error::ConfigError, verifier::ShadowRules};
 pub(super) struct Shadow(ShadowTable);
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, expecting = "the settings of rules in the shadow")]
+#[serde(deny_unknown_fields, expecting = "the settings of shadow rules")]
 struct ShadowTable {
     #[serde(default)]
     audience: List,

@@ -70,6 +70,7 @@ pub(super) struct Table {
     pub(super) jwks_connect_timeout: Option<Span>,
     pub(super) jwks_max_wait: Option<Span>,
     pub(super) jwks_max_stale: Option<Span>,
+    pub(super) jwks_old_after: Option<Span>,
     pub(super) jwks_max_body: Option<Number<usize>>,
     pub(super) jwks_max_keys: Option<Number<usize>>,
 }

@@ -20,6 +20,7 @@ pub(super) fn check(table: &Table) -> Result<(), ConfigError> {
         ("jwks_connect_timeout", table.jwks_connect_timeout.is_some()),
         ("jwks_max_wait", table.jwks_max_wait.is_some()),
         ("jwks_max_stale", table.jwks_max_stale.is_some()),
+        ("jwks_old_after", table.jwks_old_after.is_some()),
         ("jwks_max_body", table.jwks_max_body.is_some()),
         ("jwks_max_keys", table.jwks_max_keys.is_some()),
     ];
@@ -74,6 +75,7 @@ mod tests {
             ("jwks_connect_timeout", json!(2)),
             ("jwks_max_wait", json!(5)),
             ("jwks_max_stale", json!("12h")),
+            ("jwks_old_after", json!("90 days")),
             ("jwks_max_body", json!(65536)),
             ("jwks_max_keys", json!(100)),
         ] {

@@ -12,9 +12,10 @@ impl TokenSources {
                     report.add(lint, cookie.place());
                 }
             };
-            match cookie.is_for_development() {
-                true => add(true, Lint::DevelopmentCookies),
-                false => add(!cookie.is_of_this_host_only(), Lint::CookieWithoutHostPrefix),
+            if cookie.is_for_development() {
+                add(true, Lint::DevelopmentCookies);
+            } else {
+                add(!cookie.is_of_this_host_only(), Lint::CookieWithoutHostPrefix);
             }
             let guard = cookie.cross_site_guard();
             add(guard.is_for_forward_auth(), Lint::ForwardedMethod);

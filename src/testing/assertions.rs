@@ -4,6 +4,7 @@ use std::{error::Error as _, fmt::Write as _};
 
 use http::{HeaderMap, Response, StatusCode, header::WWW_AUTHENTICATE};
 
+use super::jws::joined;
 #[cfg(feature = "tracing")]
 use super::log;
 use crate::{
@@ -13,7 +14,9 @@ use crate::{
 
 /// The argument of the assertions: a response, or the result of
 /// [`Verifier::verify`](crate::Verifier::verify).
-pub trait Outcome {
+///
+/// It is sealed: no other type implements it.
+pub trait TestOutcome: sealed::Outcome {
     /// The error that this crate has left: in the extensions of a response.
     fn error(&self) -> Option<&Error>;
 
@@ -21,7 +24,7 @@ pub trait Outcome {
     fn head(&self) -> Option<(StatusCode, &HeaderMap)>;
 }
 
-impl<B> Outcome for Response<B> {
+impl<B> TestOutcome for Response<B> {
     fn error(&self) -> Option<&Error> {
         self.extensions().get()
     }
@@ -31,7 +34,7 @@ impl<B> Outcome for Response<B> {
     }
 }
 
-impl<C> Outcome for Result<Claims<C>, Error> {
+impl<C> TestOutcome for Result<Claims<C>, Error> {
     fn error(&self) -> Option<&Error> {
         self.as_ref().err()
     }
@@ -43,12 +46,46 @@ impl<C> Outcome for Result<Claims<C>, Error> {
 
 /// The kind of a refusal that a test expects: an [`ErrorKind`], or its
 /// [name](ErrorKind::name) such as `"expired"`, whatever else the kind has.
-pub trait ExpectedKind {
+///
+/// It is sealed: no other type implements it.
+pub trait ExpectedKind: sealed::Expected {
     /// Whether it is this kind.
     fn is(&self, kind: &ErrorKind) -> bool;
 
     /// The text of a failure.
     fn describe(&self) -> String;
+}
+
+mod sealed {
+    use http::Response;
+
+    use crate::{
+        error::{Error, ErrorKind},
+        verifier::Claims,
+    };
+
+    #[expect(unnameable_types, reason = "it is sealed")]
+    pub trait Outcome {}
+
+    impl<B> Outcome for Response<B> {}
+
+    impl<C> Outcome for Result<Claims<C>, Error> {}
+
+    #[expect(unnameable_types, reason = "it is sealed")]
+    pub trait Expected {
+        /// Why no kind is this one, if that is so.
+        fn fault(&self) -> Option<String> {
+            None
+        }
+    }
+
+    impl Expected for &str {
+        fn fault(&self) -> Option<String> {
+            crate::testing::kinds::fault_of_name(self)
+        }
+    }
+
+    impl Expected for ErrorKind {}
 }
 
 impl ExpectedKind for &str {
@@ -87,12 +124,19 @@ impl ExpectedKind for ErrorKind {
 ///
 /// # Panics
 ///
-/// It was refused. The message has the status, the challenge, the kind, the reason and the log.
+/// It was refused, or the service has answered with another status of 400 or above. The message has the
+/// status, the challenge, the kind, the reason and the log.
 #[track_caller]
-pub fn assert_accepted(outcome: &impl Outcome) {
+pub fn assert_accepted(outcome: &impl TestOutcome) {
     let is_good = outcome.head().is_none_or(|(status, _)| status.as_u16() < 400);
-    if outcome.error().is_some() || !is_good {
-        panic!("the request was refused\n{}", report(outcome));
+    match (outcome.error(), outcome.head()) {
+        (Some(_), _) => panic!("the request was refused\n{}", report(outcome)),
+        (None, Some((status, _))) if !is_good => panic!(
+            "the service answered {status}, and not this crate: look for the path, the method, the \
+             body and the handler\n{}",
+            report(outcome)
+        ),
+        _ => {}
     }
 }
 
@@ -114,10 +158,13 @@ pub fn assert_accepted(outcome: &impl Outcome) {
 /// # Panics
 ///
 /// It was accepted, or refused for another reason. The message has the status, the challenge, the
-/// kind, the reason and the log.
+/// kind, the reason and the log. Or no kind has this name.
 #[track_caller]
-pub fn assert_refused(outcome: &impl Outcome, kind: impl ExpectedKind) {
+pub fn assert_refused(outcome: &impl TestOutcome, kind: impl ExpectedKind) {
     let expected = kind.describe();
+    if let Some(fault) = kind.fault() {
+        panic!("{fault}");
+    }
     match outcome.error() {
         Some(error) if kind.is(error.kind()) => {}
         Some(_) => {
@@ -172,6 +219,29 @@ pub fn assert_challenge<'e, B>(response: &Response<B>, error: impl Into<Option<&
 /// Asserts that a request was refused because its token lacks scopes: 403, and the challenge names
 /// these scopes (RFC 6750 §3.1), in this order.
 ///
+/// # Example
+/// ```
+/// use axum::{Router, body::Body, http::Request, routing::get};
+/// use tower::ServiceExt;
+/// use tower_jwt_auth::{
+///     JwtAuthLayer, RequireLayer,
+///     testing::{TestIssuer, TestRequest, assert_insufficient_scope},
+/// };
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let issuer = TestIssuer::new();
+/// let app = Router::new()
+///     .route("/orders", get(async || "orders"))
+///     .route_layer(RequireLayer::scopes(["orders:read"]))
+///     .layer(JwtAuthLayer::new(issuer.verifier()));
+///
+/// let token = issuer.token().scopes(["profile"]).sign();
+/// let request = Request::get("/orders").bearer(&token).body(Body::empty())?;
+/// assert_insufficient_scope(&app.oneshot(request).await?, ["orders:read"]);
+/// # Ok(()) }
+/// ```
+///
 /// # Panics
 ///
 /// It was accepted, or refused for another reason. The message has the status, the challenge, the
@@ -181,8 +251,7 @@ pub fn assert_insufficient_scope<S: AsRef<str>, B>(
     response: &Response<B>,
     scopes: impl IntoIterator<Item = S>,
 ) {
-    let scopes: Vec<_> = scopes.into_iter().map(|scope| scope.as_ref().to_owned()).collect();
-    let scopes = scopes.join(" ");
+    let scopes = joined(scopes);
     let is_named = bearer(response).any(|challenge| {
         parameter(challenge, "error").as_deref() == Some("insufficient_scope")
             && parameter(challenge, "scope").as_deref() == Some(&*scopes)
@@ -224,7 +293,7 @@ fn parameter(challenge: &str, name: &str) -> Option<String> {
 }
 
 /// All that is known of an outcome, a line for each. It has no token.
-fn report(outcome: &impl Outcome) -> String {
+pub(super) fn report(outcome: &impl TestOutcome) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: &dyn std::fmt::Display| {
         // A string can always be written to.
@@ -246,6 +315,9 @@ fn report(outcome: &impl Outcome) -> String {
         Some(error) => {
             line("kind", &error.kind().name());
             line("reason", error);
+            if matches!(error.kind(), ErrorKind::MissingToken) {
+                line("hint", &"a `JwtAuthLayer` does not look at claims of `with_claims`");
+            }
             if let Some(source) = error.source() {
                 line("cause", &source);
             }

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
-use super::token::{json_of, members};
+use super::jws::{joined, json_of, members};
 use crate::{
     claims::RegisteredClaims,
     clock::{Clock, SystemClock, unix_seconds},
@@ -55,7 +55,7 @@ use crate::{
 /// # Security
 ///
 /// Nobody has verified these claims. They come from code only: a request from the network cannot
-/// have them. They exist only with the feature `test-util`, which belongs into
+/// have them. They exist only with the feature `test-util`, which belongs in
 /// `[dev-dependencies]`; see the [module](super).
 #[derive(Clone)]
 #[must_use = "claims do nothing until they are built"]
@@ -78,8 +78,7 @@ impl TestClaims {
 
     /// Sets the scopes: `scope`.
     pub fn scopes<S: AsRef<str>>(self, scopes: impl IntoIterator<Item = S>) -> Self {
-        let scopes: Vec<_> = scopes.into_iter().map(|scope| scope.as_ref().to_owned()).collect();
-        self.claim("scope", scopes.join(" "))
+        self.claim("scope", joined(scopes))
     }
 
     /// Sets the authentication context of the login: `acr`.
@@ -139,6 +138,7 @@ impl TestClaims {
     ///
     /// A registered claim has a value that it cannot have.
     #[must_use]
+    #[track_caller]
     pub fn build(self) -> Claims {
         let this = self.with_auth_time();
         claims_for_test(this.registered(), None, this.clock)
@@ -171,6 +171,7 @@ impl TestClaims {
     ///
     /// A registered claim has a value that it cannot have.
     #[must_use]
+    #[track_caller]
     pub fn build_with<C: Send + Sync + 'static>(self, custom: C) -> Claims<C> {
         let this = self.with_auth_time();
         claims_for_test(this.registered(), Some(custom), this.clock)
@@ -183,6 +184,7 @@ impl TestClaims {
         self.claim("auth_time", unix_seconds(now).saturating_sub(seconds(ago)))
     }
 
+    #[track_caller]
     fn registered(&self) -> RegisteredClaims {
         let text = Value::from(self.claims.clone()).to_string();
         match serde_json::from_str(&text) {

@@ -13,7 +13,10 @@ use crate::clock::{Clock, unix_seconds};
 /// Its time changes only when it is moved. Give the same clock to everything that decides by the time:
 /// [`TestIssuer::with_clock`](super::TestIssuer::with_clock) gives it to the verifiers that
 /// [`verifier_builder`](super::TestIssuer::verifier_builder) starts, and the builders of verifiers,
-/// stores, issuers and refresh tokens have a method `clock`. `Sessions` uses that of its issuer.
+/// stores, issuers and refresh tokens have a method `clock`. `Sessions` uses that of its issuer. A part
+/// with another clock decides by another time, and nothing warns: refresh tokens do not expire when this
+/// clock is moved, and a revocation by the time of 2001 is over for a
+/// [`TestDenylist`](super::TestDenylist) with the clock of the system.
 ///
 /// Pauses and time-outs, such as the interval at which keys are fetched, are tokio's: it does not
 /// move them.

@@ -1,12 +1,14 @@
 //! The cookies of a browser.
 
-use std::fmt;
+use std::{fmt, time::SystemTime};
 
 use cookie::Cookie;
 use http::{
     HeaderMap, HeaderValue, Method, Uri,
     header::{COOKIE, ORIGIN, SET_COOKIE},
 };
+
+use crate::clock::unix_seconds;
 
 /// The cookies of a session in a browser, for
 /// [`TestRequest::cookie_session`](super::TestRequest::cookie_session). `Debug` shows their names.
@@ -35,7 +37,7 @@ use http::{
 /// let app = app()?;
 /// let login = Request::post("/auth/login").cookie_session(&CookieSession::new());
 /// let response = app.clone().oneshot(login.body(Body::empty())?).await?;
-/// let session = CookieSession::of_headers(response.headers());
+/// let session = CookieSession::from_headers(response.headers());
 ///
 /// let post = || Request::post("/me").cookie_session(&session);
 /// assert_accepted(&app.clone().oneshot(post().body(Body::empty())?).await?);
@@ -69,7 +71,7 @@ impl CookieSession {
     ///
     /// A `Set-Cookie` cannot be read.
     #[must_use]
-    pub fn of_headers(headers: &HeaderMap) -> Self {
+    pub fn from_headers(headers: &HeaderMap) -> Self {
         let mut session = Self::new();
         session.update(headers);
         session
@@ -95,7 +97,8 @@ impl CookieSession {
         self
     }
 
-    /// Takes the cookies that the headers of a response set, and drops those that they remove.
+    /// Takes the cookies that the headers of a response set, and drops those that they remove: with
+    /// `Max-Age` of 0 or less, or with `Expires` in the past, by the clock of the system.
     ///
     /// # Panics
     ///
@@ -109,7 +112,13 @@ impl CookieSession {
                 value: cookie.value().to_owned(),
                 path: cookie.path().unwrap_or("/").to_owned(),
             };
-            if cookie.max_age().is_some_and(|age| !age.is_positive()) {
+            // `Max-Age` wins (RFC 6265 §5.3).
+            let is_over = match (cookie.max_age(), cookie.expires_datetime()) {
+                (Some(age), _) => !age.is_positive(),
+                (None, Some(end)) => end.unix_timestamp() <= unix_seconds(SystemTime::now()),
+                (None, None) => false,
+            };
+            if is_over {
                 self.cookies.retain(|other| !other.is_same(&stored));
             } else {
                 self.store(stored);
@@ -212,7 +221,7 @@ mod tests {
 
     #[test]
     fn cookies_are_sent_below_their_path() {
-        let mut session = CookieSession::of_headers(&headers(&[
+        let mut session = CookieSession::from_headers(&headers(&[
             "__Host-at=a; Path=/; Secure; HttpOnly",
             "__Secure-rt=b; Path=/auth; Max-Age=60",
         ]));
@@ -228,8 +237,15 @@ mod tests {
         }
         session.update(&headers(&["__Host-at=c; Path=/", "__Secure-rt=; Path=/auth; Max-Age=0"]));
         assert_eq!((session.get("__Host-at"), session.get("__Secure-rt")), (Some("c"), None));
+        session.update(&headers(&[
+            "__Host-at=d; Path=/; Expires=Fri, 01 Jan 2100 00:00:00 GMT",
+            "other=x; Path=/; Max-Age=60; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
+        ]));
+        assert_eq!((session.get("__Host-at"), session.get("other")), (Some("d"), Some("x")));
+        session.update(&headers(&["other=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT"]));
+        assert_eq!(session.get("other"), None);
         let shown = format!("{session:?}");
-        assert!(shown.contains("__Host-at") && !shown.contains("\"c\""), "{shown}");
+        assert!(shown.contains("__Host-at") && !shown.contains("\"d\""), "{shown}");
     }
 
     #[test]

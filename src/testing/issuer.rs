@@ -6,8 +6,9 @@ use std::{
 };
 
 use super::{
+    jws::{sign, signed},
     keys::{self, Use},
-    token::{TestToken, sign, signed},
+    token::TestToken,
 };
 use crate::{
     alg::Algorithm,
@@ -163,6 +164,9 @@ impl TestIssuer {
 
     /// Starts to build a verifier with the keys, the name, the audience and the clock of this
     /// issuer. Add what the application adds: its type of claims, rules, a denylist.
+    ///
+    /// It has the keys in memory, and `.keys(…)` adds others to them. So for a test that fetches keys,
+    /// begin with [`Verifier::builder`]: otherwise, tokens are accepted without any fetch.
     pub fn verifier_builder(&self) -> VerifierBuilder {
         Verifier::builder()
             .keys(self.keys())

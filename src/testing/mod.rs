@@ -9,7 +9,7 @@
 //! | call a handler without any token | [`TestClaims`], [`TestRequest::with_claims`], [`TestRequest::without_claims`] |
 //! | send a token, or the cookies of a browser | [`TestRequest`], [`CookieSession`] |
 //! | check the answer | [`assert_accepted`], [`assert_refused`], [`assert_challenge`], [`assert_insufficient_scope`] |
-//! | attack a router | [`assert_refuses_all`], [`AttackRun`], [`attacks`] |
+//! | attack a route | [`assert_refuses_all`], [`AttackRun`], [`attacks`] |
 //! | have a denylist, a refresh store or a replay store fail | [`TestDenylist`], [`TestRefreshStore`], [`TestReplayStore`] |
 //! | test a store of your own | [`conformance`] |
 #![cfg_attr(feature = "tracing", doc = "| see the events of the crate | [`TestLog`] |")]
@@ -68,11 +68,12 @@
 //! tower-jwt-auth = { version = "0.1", features = ["test-util"] }
 //! ```
 //!
-//! With the resolver 2 or newer, which packages of edition 2021 and later have, the features of
-//! dev-dependencies are not part of `cargo build` and `cargo build --release`. In a workspace whose
-//! root has no package, set `resolver = "2"` or newer there. `cargo tree --edges normal,features
-//! --invert tower-jwt-auth` shows whether the feature is in a build: `test-util` must not be in
-//! its output. The binary of `cargo test` is built with it, so do not deploy that one.
+//! With the resolver 2 or newer, which packages of edition 2021 and later have by default, the features of
+//! dev-dependencies are not part of `cargo build --release --package app`. They are with the resolver 1,
+//! if tests are built in the same call, and if a member of a workspace that is built in the same call
+//! has the feature as a normal dependency. A release that has the feature has the finding
+//! [`Lint::TestUtil`](crate::report::Lint::TestUtil). See the
+//! [guide](https://docs.rs/tower-jwt-auth/latest/tower_jwt_auth/guides/testing/index.html#keep-it-out-of-a-release).
 //!
 //! # Security
 //!
@@ -87,7 +88,9 @@ mod clock;
 pub mod conformance;
 mod cookie_session;
 mod issuer;
+mod jws;
 mod keys;
+mod kinds;
 #[cfg(feature = "tracing")]
 mod log;
 mod proof;
@@ -100,10 +103,10 @@ mod token;
 pub use self::log::TestLog;
 pub use self::{
     assertions::{
-        ExpectedKind, Outcome, assert_accepted, assert_challenge, assert_insufficient_scope,
+        ExpectedKind, TestOutcome, assert_accepted, assert_challenge, assert_insufficient_scope,
         assert_refused,
     },
-    attacks::{Attack, AttackReport, AttackRun, PassedAttack, assert_refuses_all, attacks},
+    attacks::{Attack, AttackReport, AttackRun, UnrefusedAttack, assert_refuses_all, attacks},
     claims::TestClaims,
     clock::TestClock,
     cookie_session::CookieSession,

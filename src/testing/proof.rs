@@ -10,7 +10,7 @@ use http::{HeaderMap, Response};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::token::{json_of, members, sign, signed};
+use super::jws::{json_of, members, sign, signed};
 use crate::{
     alg::Algorithm,
     digest::{Thumbprint, sha256},
@@ -71,7 +71,7 @@ impl TestProofKey {
         Self(SigningKey::generate(algorithm).expect("a key can be generated"))
     }
 
-    /// The thumbprint of the key, for the claim `cnf` (RFC 9449 §6.1).
+    /// The thumbprint of the key, which the claim `cnf` of a bound token has (RFC 9449 §6.1).
     #[must_use]
     pub fn jkt(&self) -> Thumbprint {
         Thumbprint::from_base64url(self.0.kid()).expect("the id of a new key is its thumbprint")

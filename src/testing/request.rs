@@ -14,7 +14,8 @@ use crate::{
     verifier::Claims,
 };
 
-/// Methods that a test needs, for [`http::request::Builder`] and [`http::Request`].
+/// Methods that a test needs, for [`http::request::Builder`] and [`http::Request`]. It is sealed: no
+/// other type implements it.
 ///
 /// # Example
 /// ```
@@ -33,14 +34,7 @@ use crate::{
 /// assert_eq!(claims.subject(), Some("ada"));
 /// # Ok::<(), http::Error>(())
 /// ```
-pub trait TestRequest: Sized {
-    /// Changes the head of the request. The other methods call it. A builder that has an error
-    /// stays as it is.
-    fn change_head(
-        self,
-        change: impl FnOnce(&Method, &Uri, &mut HeaderMap, &mut Extensions),
-    ) -> Self;
-
+pub trait TestRequest: sealed::Head {
     /// Sends this token in `Authorization` (RFC 6750 §2.1).
     ///
     /// # Panics
@@ -123,7 +117,24 @@ pub trait TestRequest: Sized {
     }
 }
 
-impl TestRequest for Builder {
+mod sealed {
+    use http::{Extensions, HeaderMap, Method, Uri};
+
+    #[expect(unnameable_types, reason = "it is sealed")]
+    pub trait Head: Sized {
+        /// Changes the head of the request. A builder that has an error stays as it is.
+        fn change_head(
+            self,
+            change: impl FnOnce(&Method, &Uri, &mut HeaderMap, &mut Extensions),
+        ) -> Self;
+    }
+}
+
+impl TestRequest for Builder {}
+
+impl<B> TestRequest for Request<B> {}
+
+impl sealed::Head for Builder {
     fn change_head(
         mut self,
         change: impl FnOnce(&Method, &Uri, &mut HeaderMap, &mut Extensions),
@@ -143,7 +154,7 @@ impl TestRequest for Builder {
     }
 }
 
-impl<B> TestRequest for Request<B> {
+impl<B> sealed::Head for Request<B> {
     fn change_head(
         self,
         change: impl FnOnce(&Method, &Uri, &mut HeaderMap, &mut Extensions),

@@ -4,7 +4,6 @@ use std::{
     fmt,
     io::{self, BufRead, BufReader, Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
-    ops::Deref,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -13,15 +12,16 @@ use std::{
     time::{Duration, Instant},
 };
 
+use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::issuer::TestIssuer;
+use super::{issuer::TestIssuer, token::TestToken};
 
 /// An identity provider on a free port of loopback, made by [`TestIssuer::serve`]. It ends when it
 /// is dropped.
 ///
-/// It is a [`TestIssuer`] whose name is [its URL](Self::url), and has its methods: make tokens with
-/// `server.token()`, and rotate its keys with `server.rotate()`. It publishes:
+/// It has a [`TestIssuer`] whose name is [its URL](Self::url): [`issuer`](Self::issuer). The methods that
+/// a test needs most are its own, such as `server.token()` and `server.rotate()`. It publishes:
 ///
 /// | path | document |
 /// |---|---|
@@ -49,7 +49,7 @@ use tower_jwt_auth::{
 
 # #[tokio::main(flavor = "current_thread")]
 # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-let server = TestIssuer::new().serve().await;
+let server = TestIssuer::new().serve();
 let keys = RemoteKeys::discover(server.url()).cooldown(Duration::from_millis(50)).build().await?;
 let verifier = Verifier::builder().audience(server.audience()).keys(keys).build()?;
 assert_accepted(&verifier.verify(&server.token().sign()).await);
@@ -66,6 +66,7 @@ assert!(undecided.unwrap_err().is_server_fault()); // 503, and not 401
 # Ok(()) }
 ```"#
 )]
+#[must_use = "it ends when it is dropped"]
 pub struct TestServer {
     issuer: TestIssuer,
     shared: Arc<Shared>,
@@ -87,7 +88,7 @@ struct Shared {
 enum Fault {
     None,
     /// The key set has this status.
-    Status(u16),
+    Status(StatusCode),
     /// Every answer is late.
     Delay(Duration),
     /// The key set is no JSON.
@@ -98,12 +99,12 @@ enum Fault {
 
 impl TestIssuer {
     /// Starts an identity provider with the audience, the algorithm and the clock of this issuer.
-    /// Its name, and so its keys, are its own.
+    /// It has its own name and keys.
     ///
     /// # Panics
     ///
     /// There is no free port on `127.0.0.1`.
-    pub async fn serve(&self) -> TestServer {
+    pub fn serve(&self) -> TestServer {
         let listener =
             TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has free ports");
         let address = listener.local_addr().expect("it is bound");
@@ -131,6 +132,33 @@ impl TestServer {
         self.issuer.issuer()
     }
 
+    /// The issuer of its tokens.
+    #[must_use]
+    pub fn issuer(&self) -> &TestIssuer {
+        &self.issuer
+    }
+
+    /// The audience of its tokens: `aud`.
+    #[must_use]
+    pub fn audience(&self) -> &str {
+        self.issuer.audience()
+    }
+
+    /// Starts to make a token; see [`TestIssuer::token`].
+    pub fn token(&self) -> TestToken {
+        self.issuer.token()
+    }
+
+    /// Signs with a new key from now on; see [`TestIssuer::rotate`].
+    pub fn rotate(&self) {
+        self.issuer.rotate();
+    }
+
+    /// Publishes only the key that signs; see [`TestIssuer::withdraw_old`].
+    pub fn withdraw_old(&self) {
+        self.issuer.withdraw_old();
+    }
+
     /// The URL of the key set, for `RemoteKeys::at`.
     #[must_use]
     pub fn jwks_url(&self) -> String {
@@ -150,7 +178,17 @@ impl TestServer {
     }
 
     /// Answers requests for the key set with this status, such as 503 or 429.
-    pub fn fail_keys(&self, status: u16) {
+    ///
+    /// # Panics
+    ///
+    /// It is no status.
+    pub fn fail_keys<S>(&self, status: S)
+    where
+        StatusCode: TryFrom<S>,
+    {
+        let Ok(status) = StatusCode::try_from(status) else {
+            panic!("a status is from 100 to 999")
+        };
         self.set(Fault::Status(status));
     }
 
@@ -179,14 +217,6 @@ impl TestServer {
     fn set(&self, fault: Fault) {
         *self.shared.fault() = fault;
         self.shared.changed.notify_all();
-    }
-}
-
-impl Deref for TestServer {
-    type Target = TestIssuer;
-
-    fn deref(&self) -> &TestIssuer {
-        &self.issuer
     }
 }
 
@@ -235,7 +265,7 @@ impl Shared {
         let fault = self.wait();
         let (status, body) = match (&*method, &*path, fault) {
             (_, _, Fault::Unreachable) => return Ok(()),
-            ("GET" | "HEAD", JWKS, Fault::Status(status)) => (status, "{}".to_owned()),
+            ("GET" | "HEAD", JWKS, Fault::Status(status)) => (status.as_u16(), "{}".to_owned()),
             ("GET" | "HEAD", JWKS, Fault::Garbage) => (200, "<html>Bad Gateway</html>".to_owned()),
             ("GET" | "HEAD", JWKS, _) => (200, self.issuer.jwks()),
             ("GET" | "HEAD", OIDC | OAUTH, _) => (200, self.metadata().to_string()),

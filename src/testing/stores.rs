@@ -12,6 +12,7 @@ use crate::{
     clock::Clock,
     error::StoreError,
     maybe_ready::MaybeReady,
+    observe::Observer,
     proof::{Insertion, MemoryReplayStore, PresentedProof, ReplayStore},
     refresh::{Family, MemoryRefreshStore, RefreshStore, Rotated, Rotation, Session},
     revocation::{Denylist, MemoryDenylist, Revocation, TokenIds},
@@ -29,8 +30,8 @@ const FAILS: u8 = 1;
 const LOSES_ANSWERS: u8 = 2;
 
 impl Switch {
-    fn set(&self, mode: u8, on: bool) {
-        self.mode.store(if on { mode } else { ANSWERS }, Ordering::SeqCst);
+    fn set(&self, mode: u8) {
+        self.mode.store(mode, Ordering::SeqCst);
     }
 
     /// Does the work of a call as the switch says.
@@ -67,9 +68,9 @@ impl Switch {
 ///
 /// let token = issuer.token().sign();
 /// assert_accepted(&verifier.verify(&token).await);
-/// denylist.fail(true);
+/// denylist.fail();
 /// assert_refused(&verifier.verify(&token).await, "unavailable");
-/// denylist.fail(false);
+/// denylist.recover();
 /// assert_accepted(&verifier.verify(&token).await);
 /// # Ok(()) }
 /// ```
@@ -85,9 +86,10 @@ impl TestDenylist {
         Self::around(MemoryDenylist::new())
     }
 
-    /// The same with this clock.
+    /// Sets the clock that decides when a revocation is over. It makes another list, which is empty: call
+    /// it first. Give it the clock of the issuer if a test moves that.
     #[must_use]
-    pub fn with_clock(clock: impl Clock) -> Self {
+    pub fn with_clock(self, clock: impl Clock) -> Self {
         Self::around(MemoryDenylist::with_clock(clock))
     }
 }
@@ -99,15 +101,20 @@ impl<D> TestDenylist<D> {
         Self { list: Arc::new(list), switch: Arc::default() }
     }
 
-    /// Fails each call from now on, or no longer does. A call that fails has no effect.
-    pub fn fail(&self, on: bool) {
-        self.switch.set(FAILS, on);
+    /// Fails each call, until [`recover`](Self::recover). A call that fails has no effect.
+    pub fn fail(&self) {
+        self.switch.set(FAILS);
     }
 
-    /// Carries each call out and fails nevertheless, from now on or no longer: as if the answer
-    /// of the database were lost.
-    pub fn lose_answers(&self, on: bool) {
-        self.switch.set(LOSES_ANSWERS, on);
+    /// Carries each call out and fails nevertheless, as if the answer of the database were lost, until
+    /// [`recover`](Self::recover).
+    pub fn lose_answers(&self) {
+        self.switch.set(LOSES_ANSWERS);
+    }
+
+    /// Answers again.
+    pub fn recover(&self) {
+        self.switch.set(ANSWERS);
     }
 
     /// How often it was called.
@@ -130,6 +137,10 @@ impl<D: Denylist> Denylist for TestDenylist<D> {
 
     fn is_revoked(&self, token: TokenIds<'_>) -> MaybeReady<Result<bool, StoreError>> {
         self.switch.call(|| self.list.is_revoked(token))
+    }
+
+    fn observe(&self, observer: Arc<dyn Observer>) {
+        self.list.observe(observer);
     }
 }
 
@@ -167,9 +178,9 @@ impl<D> fmt::Debug for TestDenylist<D> {
 /// let tokens = RefreshTokens::builder(store.clone()).build()?;
 /// let first = tokens.open(Login::new("ada")).await?;
 ///
-/// store.lose_answers(true);
+/// store.lose_answers();
 /// assert!(tokens.rotate(first.token().as_str()).await.is_err());
-/// store.lose_answers(false);
+/// store.recover();
 /// // The token was spent. Within the grace, it gives its successor.
 /// assert!(tokens.rotate(first.token().as_str()).await?.is_repeated());
 /// # Ok(()) }
@@ -194,15 +205,20 @@ impl<S> TestRefreshStore<S> {
         Self { store: Arc::new(store), switch: Arc::default() }
     }
 
-    /// Fails each call from now on, or no longer does. A call that fails has no effect.
-    pub fn fail(&self, on: bool) {
-        self.switch.set(FAILS, on);
+    /// Fails each call, until [`recover`](Self::recover). A call that fails has no effect.
+    pub fn fail(&self) {
+        self.switch.set(FAILS);
     }
 
-    /// Carries each call out and fails nevertheless, from now on or no longer: as if the answer
-    /// of the database were lost.
-    pub fn lose_answers(&self, on: bool) {
-        self.switch.set(LOSES_ANSWERS, on);
+    /// Carries each call out and fails nevertheless, as if the answer of the database were lost, until
+    /// [`recover`](Self::recover).
+    pub fn lose_answers(&self) {
+        self.switch.set(LOSES_ANSWERS);
+    }
+
+    /// Answers again.
+    pub fn recover(&self) {
+        self.switch.set(ANSWERS);
     }
 
     /// How often it was called.
@@ -286,9 +302,9 @@ impl<S> fmt::Debug for TestRefreshStore<S> {
 /// let store = TestReplayStore::new();
 /// let proof = PresentedProof::new([1; 32].into(), [2; 32].into(), 1_800_000_000, 1_800_000_070);
 ///
-/// store.lose_answers(true);
+/// store.lose_answers();
 /// assert!(store.insert(proof).await.is_err());
-/// store.lose_answers(false);
+/// store.recover();
 /// // It was inserted, so the client needs a new one.
 /// assert!(store.insert(proof).await.is_ok_and(|answer| answer == Insertion::Replayed));
 /// # Ok(()) }
@@ -313,15 +329,20 @@ impl<S> TestReplayStore<S> {
         Self { store: Arc::new(store), switch: Arc::default() }
     }
 
-    /// Fails each call from now on, or no longer does. A call that fails has no effect.
-    pub fn fail(&self, on: bool) {
-        self.switch.set(FAILS, on);
+    /// Fails each call, until [`recover`](Self::recover). A call that fails has no effect.
+    pub fn fail(&self) {
+        self.switch.set(FAILS);
     }
 
-    /// Carries each call out and fails nevertheless, from now on or no longer: as if the answer
-    /// of the database were lost.
-    pub fn lose_answers(&self, on: bool) {
-        self.switch.set(LOSES_ANSWERS, on);
+    /// Carries each call out and fails nevertheless, as if the answer of the database were lost, until
+    /// [`recover`](Self::recover).
+    pub fn lose_answers(&self) {
+        self.switch.set(LOSES_ANSWERS);
+    }
+
+    /// Answers again.
+    pub fn recover(&self) {
+        self.switch.set(ANSWERS);
     }
 
     /// How often it was called.

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{
+    jws::{joined, json_of, members, sign, signed},
     keys::{self, Use},
     proof::TestProofKey,
 };
@@ -114,14 +115,7 @@ impl TestToken {
 
     /// Sets the scopes: `scope`, with spaces between them (RFC 8693 §4.2).
     pub fn scopes<S: AsRef<str>>(self, scopes: impl IntoIterator<Item = S>) -> Self {
-        let scopes = scopes.into_iter().fold(String::new(), |mut all, scope| {
-            if !all.is_empty() {
-                all.push(' ');
-            }
-            all.push_str(scope.as_ref());
-            all
-        });
-        self.claim("scope", scopes)
+        self.claim("scope", joined(scopes))
     }
 
     /// Sets the authentication context of the login: `acr`.
@@ -211,7 +205,7 @@ impl TestToken {
         self.header("typ", typ.into())
     }
 
-    /// Sets `kid`. The key remains that of the issuer.
+    /// Sets `kid`. The key remains that of the issuer, so a verifier whose key has no id accepts the token.
     pub fn key_id(self, kid: impl Into<String>) -> Self {
         self.header("kid", kid.into())
     }
@@ -344,34 +338,6 @@ impl fmt::Debug for TestToken {
             .field("claims", &names(&self.claims))
             .field("signature", &self.signature)
             .finish_non_exhaustive()
-    }
-}
-
-/// A token of these two texts, and of the signature that `sign` makes.
-pub(super) fn signed(header: &[u8], payload: &[u8], sign: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
-    let mut text = URL_SAFE_NO_PAD.encode_to_string(header);
-    text.push('.');
-    URL_SAFE_NO_PAD.encode_append(payload, &mut text);
-    let signature = sign(text.as_bytes());
-    text.push('.');
-    URL_SAFE_NO_PAD.encode_append(signature, &mut text);
-    text
-}
-
-pub(super) fn sign(key: &SigningKey, message: &[u8]) -> Vec<u8> {
-    key.sign(message).expect("a key that was generated can sign")
-}
-
-/// A value as JSON.
-pub(super) fn json_of(value: impl Serialize) -> Value {
-    serde_json::to_value(value).expect("the value can be written as JSON")
-}
-
-/// The members of a JSON object.
-pub(super) fn members(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(members) => members,
-        _ => panic!("claims are a JSON object: use a struct or a map"),
     }
 }
 

@@ -3,15 +3,18 @@
 use std::{
     any::{Any, TypeId},
     borrow::Cow,
-    sync::LazyLock,
+    sync::{Arc, LazyLock},
 };
 
 use arc_swap::ArcSwap;
 use http::Extensions;
 
 use super::claims::Claims;
+#[cfg(feature = "test-util")]
+use super::timepiece::Timepiece;
 use crate::{
     claims::RegisteredClaims,
+    clock::Clock,
     response::{ClaimsAbsent, Rejection},
 };
 
@@ -78,6 +81,21 @@ pub(crate) fn find<C: Send + Sync + 'static>(
         }
     }
     Err(if has_any(extensions) { Missing::OfAnotherType } else { Missing::Layer })
+}
+
+/// Makes claims for a test, without a token, judged by this clock or that of the system. `custom` is
+/// `None` only if `C` is [`RegisteredClaims`].
+#[cfg(feature = "test-util")]
+pub(crate) fn claims_for_test<C: Send + Sync + 'static>(
+    registered: RegisteredClaims,
+    custom: Option<C>,
+    clock: Option<Arc<dyn Clock>>,
+) -> Claims<C> {
+    // A request with them is as one behind a layer for this type.
+    register::<C>();
+    let time = Timepiece::of_system();
+    let time = clock.map_or_else(|| time.clone(), |clock| time.with_clock(clock));
+    Claims::unverified(registered, custom, time)
 }
 
 /// Whether a layer for some type has left a trace in the request.

@@ -71,7 +71,7 @@ impl Proofs {
                 let Some(dpop) = &self.dpop else {
                     return refused(ErrorKind::SenderConstrained);
                 };
-                // What was verified is text.
+                // A verified token is text.
                 let Ok(token) = std::str::from_utf8(presented.token) else {
                     return refused(ErrorKind::DpopProof(ProofFault::AccessToken));
                 };
@@ -200,7 +200,7 @@ impl<'r> Presented<'r> {
         self.location == TokenLocation::DPoP
     }
 
-    /// The same by value, for a verification that waits.
+    /// The same by value: a verification that waits outlives the request.
     #[cold]
     pub(super) fn by_value(self) -> OwnedPresented {
         let Self { token, location, request } = self;

@@ -8,7 +8,7 @@ use super::{
     binding::{Bindings, Proofs},
     cache::EngineId,
     engine::Engine,
-    limits::{MOST_LEEWAY, check_required, check_required_header, check_token_len, check_types},
+    limits::{check_required, check_required_header, check_token_len, check_types},
     pipeline::{Checks, LogOptions},
     rule::UserRules,
     shadow::ShadowRules,
@@ -46,7 +46,7 @@ use crate::{
 /// - denylist: none; with one, `jti` is required, and where it cannot be asked, the answer
 ///   is 503
 /// - cache of verified tokens: at most 16 MiB
-/// - rules in the shadow: none
+/// - shadow rules: none
 /// - clock: that of the system
 /// - observers: none
 #[must_use = "a builder does nothing until it is built"]
@@ -631,7 +631,7 @@ impl<C: Send + Sync + 'static> VerifierBuilder<C> {
                 "the client id is empty, give it the `client_id` of its tokens",
             ));
         }
-        if self.leeway > MOST_LEEWAY && !self.any_leeway {
+        if self.leeway > Rules::MOST_LEEWAY && !self.any_leeway {
             return Err(ConfigError::OutOfRange(
                 "a leeway of more than 300 s keeps expired tokens alive, \
                  set the clocks by NTP, or say `.dangerous().any_leeway(…)`",
@@ -717,8 +717,8 @@ impl<C> DangerousVerifierBuilder<C> {
     ///
     /// # Security
     ///
-    /// A client that can keep the list from answering is then never logged out. Each such request is
-    /// an event of the level `error`.
+    /// A client that can keep the list from answering is then never logged out. Such requests are an
+    /// event of the level `error`, at most one in ten seconds.
     pub fn fail_open(mut self) -> VerifierBuilder<C> {
         self.0.revocations.fail_open();
         self.0

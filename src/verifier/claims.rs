@@ -77,7 +77,7 @@ impl<C> UnreleasedClaims<C> {
         Self(Arc::new(ClaimsInner { registered: Arc::new(registered), custom, shadow, time }))
     }
 
-    /// The claims, for the proof of the sender and for the denylist.
+    /// The claims that the proof of the sender and the denylist are about.
     pub(super) fn registered(&self) -> &RegisteredClaims {
         &self.0.registered
     }
@@ -232,16 +232,16 @@ impl<C> Claims<C> {
         self.registered().get(path)
     }
 
-    /// How the sender has shown that the token is theirs. It is none for a bearer token.
+    /// How the sender has shown that the token is theirs. A bearer token has no proof.
     #[must_use]
     pub fn proof_of_possession(&self) -> ProofOfPossession {
         ProofOfPossession::of(self.registered().confirmation())
     }
 
-    /// The rules in the [shadow](super::VerifierBuilder::shadow) that would have refused the token,
-    /// as the last request with this token has found them. It is empty without a shadow.
+    /// The [shadow rules](super::VerifierBuilder::shadow) that would have refused the token, as the
+    /// last request with this token has found them. It is empty without shadow rules.
     ///
-    /// Ask it in a handler. A rule of the verifier runs before the rules in the shadow that depend
+    /// Ask it in a handler. A rule of the verifier runs before the shadow rules that depend
     /// on the time.
     ///
     /// # Example: which clients send ID tokens?
@@ -259,7 +259,7 @@ impl<C> Claims<C> {
         self.0.shadow.get()
     }
 
-    /// The verdict that the rules in the shadow keep.
+    /// The verdict that the shadow rules keep.
     #[inline]
     pub(super) fn kept_verdict(&self) -> &KeptVerdict {
         &self.0.shadow

@@ -1,7 +1,5 @@
 //! Limits that several builders share.
 
-use std::time::Duration;
-
 use crate::{error::ConfigError, rules::Rules, token::RequiredHeader};
 
 /// Refuses a length of tokens that no server needs.
@@ -58,9 +56,6 @@ pub(super) fn check_required_header(required: &RequiredHeader) -> Result<(), Con
     }
     Ok(())
 }
-
-/// More than NTP ever leaves; less than the life of an access token.
-pub(super) const MOST_LEEWAY: Duration = Duration::from_secs(300);
 
 /// More than any server takes in one header.
 const LONGEST_TOKEN: usize = 64 * 1024;

@@ -1,19 +1,20 @@
 //! Settings of a verifier that are legal and unwise.
 
 use super::{Engines, Verifier, engine::Engine};
-use crate::{
-    error::list,
-    report::{Lint, LintReport},
-};
+use crate::report::{Lint, LintReport};
 
 impl<C> Verifier<C> {
     /// Lists settings that are legal and unwise, such as a leeway above two minutes. Each finding has
-    /// a stable name, a reason and the way out. Use it in a test, or when the service starts;
+    /// a stable name, a reason and what to do instead. Use it in a test, or when the service starts;
     /// [`JwtAuthLayer::lint`](crate::JwtAuthLayer::lint) also looks at the settings of the layer.
     ///
     /// It looks at the configuration only, and not at tokens. The issuer decides how long a token lives,
     /// so only a [maximum age](super::VerifierBuilder::max_age) is compared with an hour and a day. A
     /// verifier without a maximum age has no such finding.
+    ///
+    /// [`Lint::TestUtil`] is about the build: a build without debug
+    /// assertions, such as a release, has the feature `test-util`. A test that is run with `--release`
+    /// [allows](LintReport::allow) it.
     ///
     /// For the verifier of [`Issuers`](super::Issuers), it looks at the issuers that are there now.
     ///
@@ -39,7 +40,7 @@ impl<C> Verifier<C> {
         match &self.0.engines {
             Engines::One(engine) | Engines::ObservedOne(engine) => {
                 for lint in Lint::ALL.iter().filter(|lint| engine.has(**lint, false)) {
-                    report.add(*lint, engine.place_of(*lint));
+                    report.add(*lint, engine.places_of(*lint));
                 }
             }
             Engines::ByIssuer(engines) | Engines::ObservedByIssuer(engines) => {
@@ -50,15 +51,18 @@ impl<C> Verifier<C> {
                 let are_several = all.len() > 1 || engines.are_resolved();
                 for lint in Lint::ALL {
                     let has = all.iter().filter(|(_, engine)| engine.has(*lint, are_several));
-                    let mut has = has.map(|(name, _)| name.as_str()).peekable();
-                    if has.peek().is_some() {
-                        report.add(*lint, Some(list(has)));
+                    let names: Vec<Box<str>> = has.map(|(name, _)| name.as_str().into()).collect();
+                    if !names.is_empty() {
+                        report.add(*lint, names);
                     } else if *lint == Lint::LogUnverified && engines.log_unverified() {
-                        report.add(*lint, None);
+                        report.add(*lint, []);
                     }
                 }
             }
         }
+        // Of the build, and not of the verifier: those of tests have debug assertions.
+        let is_release = cfg!(not(debug_assertions));
+        report.add_if(cfg!(feature = "test-util") && is_release, Lint::TestUtil);
         report
     }
 }
@@ -99,15 +103,20 @@ impl<C> Engine<C> {
             | Lint::ForwardedMethod
             | Lint::PassThrough
             | Lint::QueryToken
+            | Lint::TestUtil
             | Lint::WithoutCrossSiteCheck
             | Lint::WithoutSameSite => false,
         }
     }
 
-    /// The part of the verifier that has the setting, if that is not all of it.
-    fn place_of(&self, lint: Lint) -> Option<Box<str>> {
-        let hosts = (lint == Lint::PlainHttpKeys).then(|| self.keys.http_hosts())?;
-        Some(list(hosts.iter().map(String::as_str)))
+    /// The parts of the verifier that have the setting, if that is not all of it.
+    fn places_of(&self, lint: Lint) -> Vec<Box<str>> {
+        match lint {
+            Lint::PlainHttpKeys => {
+                self.keys.http_hosts().into_iter().map(String::into_boxed_str).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 }
 

@@ -16,17 +16,19 @@
 //!    types, `iss`, `aud`, `exp`, `nbf`, `iat`, `sub` and what else is required
 //!    (RFC 7519 §4.1, RFC 8725 §3.8, §3.9). A token with `events` is refused: it is a security
 //!    event, such as a logout token (RFC 8417 §2.2).
-//! 5. Sender constraint: a token with `cnf` is no bearer token (RFC 7800 §3.1)
-//!    and is refused.
+//! 5. Sender constraint: a token with `cnf` is no bearer token (RFC 7800 §3.1). It is refused, unless
+//!    each member of `cnf` is one that the verifier has a check for.
 //! 6. The client, if any are named: `client_id`, `azp`, `cid` or `appid`.
 //! 7. The application's type.
-//! 8. The [denylist](crate::revocation), if there is one.
-//! 9. The application's rules, then its asynchronous and [cached](CachedRule) rules.
+//! 8. The proof of the sender, if the token has `cnf`: see [`proof`](crate::proof). It needs the
+//!    request.
+//! 9. The [denylist](crate::revocation), if there is one.
+//! 10. The application's rules, then its asynchronous and [cached](CachedRule) rules.
 //!
 //! For a token that passed all of them, the rules in the [shadow](VerifierBuilder::shadow) are asked.
 //! They decide nothing.
 //!
-//! A token that passed is [cached](Cache). On a cache hit, its times, its keys, 8 and 9 are
+//! A token that passed is [cached](Cache). On a cache hit, its times, its keys, and 8 to 10 are
 //! rechecked. Only a cached rule answers from what it knows.
 //!
 //! # Example: a token without any HTTP
@@ -84,8 +86,6 @@ mod cached_rule;
 mod claims;
 mod engine;
 mod explain;
-#[cfg(feature = "test-util")]
-mod for_test;
 mod issuers;
 mod key_lookup;
 mod limits;
@@ -103,10 +103,10 @@ use std::{fmt, sync::Arc, time::Instant};
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
+#[cfg(feature = "test-util")]
+pub(crate) use self::any_claims::claims_for_test;
 pub(crate) use self::any_claims::{Missing, find as find_claims};
 pub(crate) use self::binding::Proofs;
-#[cfg(feature = "test-util")]
-pub(crate) use self::for_test::claims_for_test;
 use self::issuers::{IssuerEngines, LoadedEngine};
 pub use self::issuers::{IssuerPattern, Issuers, IssuersBuilder};
 use self::key_lookup::KeyLookup;
@@ -194,19 +194,26 @@ impl<C> Clone for Engines<C> {
     }
 }
 
-/// The engine for a token, as it was at one moment.
+/// The engine for a token, as it was at one moment, and whether observers are told.
 enum EngineRef<'v, C> {
     One(&'v Arc<Engine<C>>),
+    ObservedOne(&'v Arc<Engine<C>>),
     ByIssuer(LoadedEngine<C>),
+    ObservedByIssuer(LoadedEngine<C>),
 }
 
 impl<C> EngineRef<'_, C> {
     #[inline]
     fn get(&self) -> &Arc<Engine<C>> {
         match self {
-            Self::One(engine) => engine,
-            Self::ByIssuer(loaded) => loaded.engine(),
+            Self::One(engine) | Self::ObservedOne(engine) => engine,
+            Self::ByIssuer(loaded) | Self::ObservedByIssuer(loaded) => loaded.engine(),
         }
+    }
+
+    #[inline]
+    fn is_observed(&self) -> bool {
+        matches!(self, Self::ObservedOne(_) | Self::ObservedByIssuer(_))
     }
 }
 
@@ -458,14 +465,17 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         presented: &Presented<'_>,
     ) -> Option<MaybeReady<Result<Claims<C>, Error>>> {
         let cached = hit.value()?;
-        let loaded = self.engine_of(cached);
-        let Some(engine) = loaded.as_ref().map(EngineRef::get).filter(|it| cached.is_by(it.id))
+        let Some(found) = self.engine_of(cached).filter(|found| cached.is_by(found.get().id))
         else {
             // Its issuer has another one now, or none.
             hit.remove();
             return None;
         };
+        let engine = found.get();
         let answer = engine.verify_cached(cached, presented)?;
+        if found.is_observed() {
+            self.0.watch.looked_up(CacheLookup::Hit);
+        }
         match &answer {
             MaybeReady::Ready(Err(_)) if engine.is_over(cached) => hit.remove(),
             MaybeReady::Ready(Err(_)) => {}
@@ -530,21 +540,17 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         }
     }
 
-    /// The engine that verifies the tokens of this one's issuer now. Tells that the token was found.
+    /// The engine that verifies the tokens of this one's issuer now.
     #[inline]
     fn engine_of(&self, cached: &CachedToken<C>) -> Option<EngineRef<'_, C>> {
         match &self.0.engines {
             Engines::One(engine) => Some(EngineRef::One(engine)),
-            Engines::ObservedOne(engine) => {
-                self.0.watch.looked_up(CacheLookup::Hit);
-                Some(EngineRef::One(engine))
-            }
+            Engines::ObservedOne(engine) => Some(EngineRef::ObservedOne(engine)),
             Engines::ByIssuer(engines) => {
                 engines.load(cached.registered().issuer()?).map(EngineRef::ByIssuer)
             }
             Engines::ObservedByIssuer(engines) => {
-                self.0.watch.looked_up(CacheLookup::Hit);
-                engines.load(cached.registered().issuer()?).map(EngineRef::ByIssuer)
+                engines.load(cached.registered().issuer()?).map(EngineRef::ObservedByIssuer)
             }
         }
     }

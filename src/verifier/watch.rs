@@ -2,6 +2,7 @@
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    thread,
     time::Instant,
 };
 
@@ -66,6 +67,9 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.resized(0);
+        // During a panic, another one of an observer would end the process.
+        if !thread::panicking() {
+            self.resized(0);
+        }
     }
 }

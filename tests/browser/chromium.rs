@@ -145,6 +145,19 @@ impl Browser {
         all
     }
 
+    /// Puts cookies of another browser into this one.
+    pub(super) async fn set_cookies(&self, cookies: &[Value]) {
+        let taken =
+            ["name", "value", "domain", "path", "secure", "httpOnly", "sameSite", "expires"];
+        let cookies: Vec<_> = cookies
+            .iter()
+            .map(|cookie| {
+                taken.map(|name| (name, cookie[name].clone())).into_iter().collect::<Value>()
+            })
+            .collect();
+        self.command("Network.setCookies", json!({"cookies": cookies})).await;
+    }
+
     pub(super) async fn phone(&self) {
         let size = json!({"width": 360, "height": 720, "deviceScaleFactor": 2, "mobile": true});
         self.command("Emulation.setDeviceMetricsOverride", size).await;

@@ -7,6 +7,7 @@
 #[path = "../it/sessions/app.rs"]
 mod app;
 mod chromium;
+mod dpop_page;
 mod spa_api;
 
 use std::time::Duration;

@@ -1,6 +1,10 @@
 //! Which events a request causes, and of which level.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use axum::{Router, body::Body, routing::get as on_get};
 use http::{Request, header};
@@ -9,9 +13,12 @@ use tower::ServiceExt;
 use tower_jwt_auth::{
     Algorithm, Claims, Error, JwtAuthLayer, RegisteredClaims, RequireLayer, TokenSource, Verifier,
     authorize::Policy,
+    error::StoreError,
     extract::{Authorized, Subject},
     keys::by_id::KeysById,
+    maybe_ready::MaybeReady,
     response::Rejection,
+    revocation::{Denylist, Revocation, TokenIds},
     verifier::{Issuers, RuleError},
 };
 
@@ -314,7 +321,7 @@ fn an_event_has_nothing_of_an_unverified_token_unless_asked() {
 #[test]
 fn a_span_around_gets_the_subject_if_asked() {
     let token = key(Algorithm::ES256).token(&claims_with(json!({})));
-    let of = |layer: JwtAuthLayer| {
+    let of = |layer: JwtAuthLayer, token: &str| {
         let app = Router::new().route("/", on_get(async || tracing::info!("handled")));
         let request = Request::builder().header("authorization", format!("Bearer {token}"));
         let request = request.body(Body::empty()).unwrap();
@@ -326,8 +333,98 @@ fn a_span_around_gets_the_subject_if_asked() {
         })
     };
     let layer = || JwtAuthLayer::new(builder::<RegisteredClaims>().build().unwrap());
-    assert!(of(layer().record_subject()).contains("request{subject=\"alice\"}"));
-    assert!(!of(layer()).contains("alice"));
+    assert!(of(layer().record_subject(), &token).contains("request{subject=\"alice\"}"));
+    assert!(!of(layer(), &token).contains("alice"));
+    // It is cut, as in the event of a refusal.
+    let long = key(Algorithm::ES256).token(&claims_with(json!({"sub": "s".repeat(100)})));
+    let shown = of(layer().record_subject(), &long);
+    assert!(shown.contains(&format!("request{{subject=\"{}…\"}}", "s".repeat(64))), "{shown}");
+}
+
+#[test]
+fn the_cause_of_a_store_cannot_forge_a_line() {
+    struct Down;
+
+    impl Denylist for Down {
+        fn revoke(&self, _: Revocation) -> MaybeReady<Result<(), StoreError>> {
+            MaybeReady::Ready(Err(StoreError::new("ERR\n2026 INFO forged\u{1b}[31m")))
+        }
+
+        fn is_revoked(&self, _: TokenIds<'_>) -> MaybeReady<Result<bool, StoreError>> {
+            MaybeReady::Ready(Err(StoreError::new("ERR\n2026 INFO forged\u{1b}[31m")))
+        }
+    }
+
+    let token = key(Algorithm::HS256).token(&claims_with(json!({"jti": "1"})));
+    for fail_open in [false, true] {
+        let builder = builder::<RegisteredClaims>().denylist(Down);
+        let builder = if fail_open { builder.dangerous().fail_open() } else { builder };
+        let verifier = builder.build().unwrap();
+        let event = events(|| drop(futures(verifier.verify(&token))));
+        let text = if fail_open { "tokens pass unchecked" } else { "a store does not answer" };
+        assert!(event.contains(text), "{event}");
+        // A field that is shown as it is, so it must be escaped before.
+        assert!(event.contains("cause=ERR\\n2026 INFO forged\\u{1b}[31m more=0"), "{event}");
+    }
+}
+
+/// The answer of what does not wait.
+fn futures<T>(answer: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(answer)
+}
+
+/// The calls of the macro `event!`: the level, the names of the fields, and the text.
+fn calls() -> Vec<(String, Vec<String>, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/observe/tracing");
+    let mut calls = Vec::new();
+    for file in fs::read_dir(folder).unwrap() {
+        let source = fs::read_to_string(file.unwrap().path()).unwrap();
+        let source = source.split("#[cfg(test)]").next().unwrap();
+        for call in source.split("event!(").skip(1).filter(|call| !call.starts_with('@')) {
+            // No call has a text with a quote in it, nor another text before its own.
+            let (front, rest) = call.split_once('"').unwrap();
+            let text = rest.split('"').next().unwrap();
+            let text = text.split('\\').map(str::trim_start).collect::<String>();
+            let mut depth = 0;
+            let arguments = front.split(|c| {
+                depth += i32::from("([{".contains(c)) - i32::from(")]}".contains(c));
+                c == ',' && depth == 0
+            });
+            let mut names = arguments
+                .map(|argument| argument.split('=').next().unwrap().trim().to_owned())
+                .filter(|name| !name.is_empty());
+            calls.push((names.next().unwrap(), names.collect(), text));
+        }
+    }
+    calls
+}
+
+#[test]
+fn the_page_for_operators_has_all_events_and_no_other() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operations.md"))
+        .unwrap();
+    let table = page.split("| event | level | fields |").nth(1).unwrap().split("\n\n").next();
+    let rows: Vec<_> = table.unwrap().lines().filter(|row| row.starts_with("| `")).collect();
+    let calls = calls();
+    assert!(calls.len() > 30, "{calls:?}");
+    let text_of = |row: &str| row.split('`').nth(1).unwrap().to_owned();
+    for (level, fields, text) in &calls {
+        let text = text.replace('`', "");
+        let has_all = |row: &&str| {
+            let cells: Vec<_> = row.split('|').collect();
+            let named = |cell: &str, word: &str| {
+                cell.split(|c: char| !c.is_alphanumeric() && c != '_').any(|one| one == word)
+            };
+            text_of(row) == text
+                && named(cells[2], level)
+                && fields.iter().all(|field| cells[3].contains(&format!("`{field}`")))
+        };
+        assert!(rows.iter().any(has_all), "{level} {fields:?} {text}");
+    }
+    for row in rows {
+        let text = text_of(row);
+        assert!(calls.iter().any(|(_, _, own)| own.replace('`', "") == text), "{row}");
+    }
 }
 
 #[test]

@@ -44,6 +44,13 @@ fn a_default_verifier_has_none() {
     assert_eq!(found(trusting(secret())), [""; 0], "a secret by itself");
 }
 
+/// Tests are built with the feature, and usually with debug assertions.
+#[test]
+fn test_util_in_a_release() {
+    let report = rsa().build().unwrap().lint();
+    assert_eq!(report.contains(Lint::TestUtil), cfg!(not(debug_assertions)), "{report}");
+}
+
 #[test]
 fn settings_that_are_stricter_have_none() {
     let strict = rsa()
@@ -179,13 +186,14 @@ fn several_issuers_are_looked_at_together() {
         .unwrap();
     issuers.add(verifier("https://c.example").leeway(200 * SECOND).build().unwrap()).unwrap();
     let report = issuers.verifier().lint();
-    let all: Vec<_> = report.iter().map(|one| (one.lint(), one.place().unwrap())).collect();
+    let all: Vec<_> =
+        report.iter().map(|one| (one.lint(), one.places().collect::<Vec<_>>())).collect();
     assert_eq!(
         all,
         [
-            (Lint::AnyAudience, "https://a.example, https://c.example"),
-            (Lint::AnyPadding, "https://b.example"),
-            (Lint::LongLeeway, "https://c.example"),
+            (Lint::AnyAudience, vec!["https://a.example", "https://c.example"]),
+            (Lint::AnyPadding, vec!["https://b.example"]),
+            (Lint::LongLeeway, vec!["https://c.example"]),
         ]
     );
     // One that was resolved is one of many.
@@ -199,14 +207,23 @@ fn several_issuers_are_looked_at_together() {
     for at in 0..1000 {
         issuers.add(verifier(&format!("https://{at}.example")).build().unwrap()).unwrap();
     }
-    assert!(issuers.verifier().lint().to_string().len() < 1000);
+    let report = issuers.verifier().lint();
+    assert!(report.to_string().len() < 1000, "{report}");
+    // The program that reads the report gets them all.
+    let value = serde_json::to_value(&report).unwrap();
+    assert_eq!(value["findings"][0]["places"].as_array().unwrap().len(), 1001);
+    // A name cannot forge a line.
+    let issuers = Issuers::builder().build().unwrap();
+    issuers.add(verifier("a\n\u{1b}[31m").any_padding().build().unwrap()).unwrap();
+    let text = issuers.verifier().lint().to_string();
+    assert!(text.contains(r"(a\n\u{1b}[31m)"), "{text}");
 }
 
 /// What is found in a layer with this source, besides its verifier.
 fn of_source(source: TokenSource) -> Vec<(Lint, Option<String>)> {
     let layer = JwtAuthLayer::new(rsa().build().unwrap()).source(source);
     let report = layer.lint();
-    report.iter().map(|one| (one.lint(), one.place().map(str::to_owned))).collect()
+    report.iter().map(|one| (one.lint(), one.places().next().map(str::to_owned))).collect()
 }
 
 #[test]
@@ -286,7 +303,7 @@ async fn plain_http_keys() {
     let verifier = verifier.keys(secret());
     let report = verifier.build().unwrap().lint();
     assert_eq!(names(&report), ["hmac_beside_public_keys", "plain_http_keys"]);
-    assert_eq!(report.iter().last().unwrap().place(), Some("keycloak"));
+    assert_eq!(report.iter().last().unwrap().places().next(), Some("keycloak"));
 }
 
 #[test]

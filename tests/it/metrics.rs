@@ -17,7 +17,11 @@ use serde_json::{Value, json};
 use tower::{Layer, Service, service_fn};
 use tower_jwt_auth::{
     Algorithm, JwtAuthLayer, RegisteredClaims, RequireLayer, TokenSource,
-    observe::{DenylistReport, MetricsObserver, Observer, RefreshOutcome, ShadowOutcome},
+    observe::{
+        DenylistReport, KeyReport, KeysDropped, MetricsObserver, Observer, OldKey, RefreshOutcome,
+        RefreshReport, ShadowOutcome, ShadowReport,
+    },
+    verifier::ShadowRule,
 };
 
 use crate::{
@@ -205,8 +209,10 @@ fn the_time_of_a_verification_is_recorded_on_demand() {
 /// The events that no request causes.
 fn tell_all(observer: &MetricsObserver) {
     observer.denylist(&DenylistReport::new(Some(Duration::from_millis(1500)), 7));
-    observer.refreshed(RefreshOutcome::Rotated);
-    observer.shadow("audience", ShadowOutcome::Refused);
+    observer.refreshed(&RefreshReport::new(RefreshOutcome::Rotated));
+    observer.shadow(&ShadowReport::new(ShadowRule::Audience, ShadowOutcome::Refused));
+    observer.keys(&KeyReport::new("https://a.example", 2, Some(Duration::from_secs(5))));
+    observer.key_is_old(&OldKey::new("https://a.example", "k", Duration::from_secs(5)));
 }
 
 #[test]
@@ -224,6 +230,83 @@ fn stores_and_rules_are_recorded() {
     // A list that was never read is as stale as can be, so that an alert sees it.
     with_local_recorder(&values, || observer.denylist(&DenylistReport::new(None, 0)));
     assert_eq!(values.get("jwt_auth_denylist_lag_seconds{}"), Some(f64::INFINITY));
+}
+
+#[test]
+fn counters_on_which_an_alert_fires_begin_at_0() {
+    let (values, observer) = (Values::default(), MetricsObserver::new());
+    with_local_recorder(&values, || {
+        MetricsObserver::describe();
+        observer.keys(&KeyReport::new("i", 1, None));
+    });
+    let begun: Vec<_> = values.names().into_iter().filter(|name| name.contains("_total")).collect();
+    assert_eq!(begun.len(), 6 + 4 + 4, "{begun:?}");
+    for name in [
+        "jwt_auth_refresh_total{result=reused}",
+        "jwt_auth_keys_refresh_total{issuer=i,result=failed}",
+        "jwt_auth_key_events_total{issuer=i,event=removed_early}",
+    ] {
+        assert_eq!(values.get(name), Some(0.0), "{name} {begun:?}");
+    }
+}
+
+#[test]
+fn several_denylists_do_not_hide_each_other() {
+    let (values, observer) = (Values::default(), MetricsObserver::new());
+    let tell = |list, lag, entries| {
+        let mut report = DenylistReport::new(lag, entries);
+        report.list = list;
+        with_local_recorder(&values, || observer.clone().denylist(&report));
+        ["jwt_auth_denylist_lag_seconds{}", "jwt_auth_denylist_entries{}"]
+            .map(|name| values.get(name).unwrap())
+    };
+    let s = |seconds| Some(Duration::from_secs(seconds));
+    assert_eq!(tell(1, s(500), 5), [500.0, 5.0]);
+    assert_eq!(tell(2, s(0), 1), [500.0, 6.0]);
+    assert_eq!(tell(3, None, 0), [f64::INFINITY, 6.0]);
+    assert_eq!(tell(3, s(1), 2), [500.0, 8.0]);
+    // One that was dropped.
+    assert_eq!(tell(1, s(0), 0), [1.0, 3.0]);
+}
+
+#[test]
+fn several_sets_of_keys_do_not_hide_each_other_and_a_set_that_is_gone_does_not_stay() {
+    let (values, observer) = (Values::default(), MetricsObserver::new());
+    let now = || {
+        ["jwt_auth_keys", "jwt_auth_keys_age_seconds", "jwt_auth_keys_usable"]
+            .map(|name| values.get(&format!("{name}{{issuer=i}}")))
+    };
+    let tell = |set, keys, age: Option<u64>| {
+        let mut report = KeyReport::new("i", keys, age.map(Duration::from_secs));
+        report.set = set;
+        with_local_recorder(&values, || observer.clone().keys(&report));
+        now()
+    };
+    let drop = |set| {
+        with_local_recorder(&values, || observer.keys_dropped(&KeysDropped::new("i", set)));
+        now()
+    };
+    assert_eq!(tell(1, 2, Some(600)), [Some(2.0), Some(600.0), Some(1.0)]);
+    assert_eq!(tell(2, 0, None), [Some(2.0), Some(600.0), Some(0.0)]);
+    assert_eq!(tell(2, 1, Some(5)), [Some(3.0), Some(600.0), Some(1.0)]);
+    assert_eq!(drop(1), [Some(1.0), Some(5.0), Some(1.0)]);
+    assert!(drop(2).into_iter().all(|value| value.unwrap().is_nan()));
+    assert_eq!(tell(3, 1, Some(0)), [Some(1.0), Some(0.0), Some(1.0)]);
+}
+
+#[cfg(feature = "remote")]
+#[tokio::test]
+async fn keys_that_nobody_uses_any_more_have_no_gauges() {
+    use crate::{remote::provider::Provider, support::ISSUER};
+
+    let values = Values::default();
+    let provider = Provider::new([key(Algorithm::ES256)]);
+    let _recording = ::metrics::set_default_local_recorder(&values);
+    let keys = provider.remote().observer(MetricsObserver::new()).build().await.unwrap();
+    let usable = format!("jwt_auth_keys_usable{{issuer={ISSUER}}}");
+    assert_eq!(values.get(&usable), Some(1.0));
+    drop(keys);
+    assert!(values.get(&usable).unwrap().is_nan());
 }
 
 #[cfg(feature = "remote")]
@@ -308,7 +391,7 @@ fn every_metric_that_is_recorded_is_described() {
         ask(&layer, with(&bearer("alice")));
     });
     let all = all_names();
-    assert_eq!(all.len(), 11);
+    assert_eq!(all.len(), 13);
     for name in values.names() {
         let name = name.split('{').next().unwrap();
         assert!(all.contains(name), "{name}");
@@ -356,4 +439,35 @@ fn the_dashboard_is_json_and_names_all_metrics_and_no_other() {
     }
     assert_eq!(found, all_names());
     assert!(dashboard["uid"].is_string() && dashboard["schemaVersion"].is_u64());
+}
+
+#[test]
+fn the_alerts_are_on_the_page_and_name_metrics_and_values_that_there_are() {
+    let alerts = document("alerts.yml");
+    assert!(document("operations.md").contains(&format!("```yaml\n{alerts}```")));
+    let tests = document("alerts-test.yml");
+    let mut names = BTreeSet::new();
+    for alert in alerts.split("- alert: ").skip(1) {
+        let (name, rule) = alert.split_once('\n').unwrap();
+        assert!(names.insert(name) && rule.contains("expr: "), "{name}");
+        assert_eq!(rule.matches('(').count(), rule.matches(')').count(), "{name}");
+        assert!(named(rule).is_subset(&all_names()), "{name}");
+        assert!(
+            tests.contains(&format!("alertname: {name}\n        exp_alerts")),
+            "{name} never fires"
+        );
+    }
+    assert_eq!(names.len(), 7);
+    // Each value of a label is listed on the page, or it is the name of a kind in the table of errors.
+    let known = format!("{}{}", document("operations.md"), document("guides/errors.md"));
+    for label in ["reason", "outcome", "result", "event", "scheme"] {
+        for part in alerts.split(label).skip(1) {
+            let Some(value) = part.trim_start_matches(['=', '~', '!']).strip_prefix('"') else {
+                continue;
+            };
+            for value in value.split('"').next().unwrap().split('|') {
+                assert!(known.contains(&format!("`{value}`")), "{label} {value}");
+            }
+        }
+    }
 }

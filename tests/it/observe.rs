@@ -12,12 +12,13 @@ use tower_jwt_auth::{
     Algorithm, Claims, Error, JwtAuthLayer, RegisteredClaims, RequireLayer, TokenSource, Verifier,
     keys::by_id::KeysById,
     observe::{
-        CacheLookup, Decision, DenylistReport, EarlyRemoval, KeyFetch, KeyReport, KeyRotation,
-        Observer, OldKey, RefreshOutcome, RemovedKeyUse, ShadowOutcome,
+        CacheLookup, Decision, DenylistReport, EarlyRemoval, FetchOutcome, KeyFetch, KeyReport,
+        KeyRotation, KeysDropped, Observer, OldKey, Outcome, RefreshOutcome, RefreshReport,
+        RemovedKeyUse, Scheme, ShadowOutcome, ShadowReport,
     },
     response::Rejection,
     revocation::{Denylist, MemoryDenylist, Revocation},
-    verifier::{Cache, Issuers, RuleError},
+    verifier::{Cache, Issuers, RuleError, ShadowRule},
 };
 
 use crate::{
@@ -72,7 +73,12 @@ impl Observer for Notes {
 
     fn keys(&self, report: &KeyReport<'_>) {
         let age = report.age.map(|age| age.as_secs());
-        self.note(format!("keys {} {} {age:?}", report.issuer, report.keys));
+        let unusable = if report.usable { "" } else { " unusable" };
+        self.note(format!("keys {} {} {age:?}{unusable}", report.issuer, report.keys));
+    }
+
+    fn keys_dropped(&self, dropped: &KeysDropped<'_>) {
+        self.note(format!("dropped {}", dropped.issuer));
     }
 
     fn keys_rotated(&self, rotation: &KeyRotation<'_>) {
@@ -96,12 +102,12 @@ impl Observer for Notes {
         self.note(format!("denylist {:?} {}", report.lag, report.entries));
     }
 
-    fn refreshed(&self, outcome: RefreshOutcome) {
-        self.note(format!("refreshed {}", outcome.name()));
+    fn refreshed(&self, report: &RefreshReport) {
+        self.note(format!("refreshed {}", report.outcome));
     }
 
-    fn shadow(&self, rule: &str, outcome: ShadowOutcome) {
-        self.note(format!("shadow {rule} {}", outcome.name()));
+    fn shadow(&self, report: &ShadowReport) {
+        self.note(format!("shadow {} {}", report.rule, report.outcome));
     }
 }
 
@@ -291,6 +297,25 @@ async fn a_verification_that_waits_is_told_when_it_has_ended() {
     assert_eq!(notes.take("decided"), ["decided accepted none bearer"]);
 }
 
+#[cfg(feature = "test-util")]
+#[test]
+fn a_token_is_found_only_if_its_keys_are_still_trusted() {
+    let notes = Notes::default();
+    let issuer = tower_jwt_auth::testing::TestIssuer::new();
+    let verifier = issuer.verifier_builder().observer(notes.clone()).build().unwrap();
+    let token = issuer.token().sign();
+    let verify = || verifier.verify(&token).now_or_never().unwrap();
+    verify().unwrap();
+    verify().unwrap();
+    assert_eq!(notes.take("cache"), ["cache miss", "cache hit"]);
+    issuer.rotate();
+    verify().unwrap();
+    assert_eq!(notes.take("cache"), ["cache miss"], "it was verified again");
+    issuer.withdraw_old();
+    verify().unwrap_err();
+    assert_eq!(notes.take("cache"), ["cache miss"]);
+}
+
 #[test]
 fn lookups_in_the_cache_are_told_and_its_size() {
     let notes = Notes::default();
@@ -464,4 +489,152 @@ async fn sessions_hand_their_observer_to_all_their_parts() {
         notes.take("decided"),
         ["decided accepted none bearer", "decided refused revoked bearer"]
     );
+}
+
+/// Panics at each of these events, in the way of a bad observer.
+#[derive(Clone, Copy)]
+struct Panics;
+
+impl Observer for Panics {
+    fn token_cache_resized(&self, _: usize, bytes: usize) {
+        assert!(bytes > 0, "an observer has panicked");
+    }
+
+    fn keys_fetched(&self, _: &KeyFetch<'_>) {
+        panic!("an observer has panicked");
+    }
+
+    fn keys(&self, _: &KeyReport<'_>) {
+        panic!("an observer has panicked");
+    }
+
+    fn keys_dropped(&self, _: &KeysDropped<'_>) {
+        panic!("an observer has panicked");
+    }
+
+    fn denylist(&self, _: &DenylistReport) {
+        panic!("an observer has panicked");
+    }
+
+    fn shadow(&self, _: &ShadowReport) {
+        panic!("an observer has panicked");
+    }
+}
+
+#[tokio::test]
+async fn an_observer_that_panics_neither_ends_the_process_nor_changes_a_decision() {
+    let signer = key(Algorithm::ES256);
+    let public = signer.key();
+    let keys = KeysById::builder(move |id: String| {
+        assert!(id != "panics", "the function has panicked");
+        let found = (id == "ES256").then(|| public.clone());
+        async move { Ok::<_, &str>(found) }
+    });
+    let list = MemoryDenylist::builder().clock(FixedClock::default()).build().unwrap();
+    let verifier: Verifier = trusting(keys.issuer(ISSUER).build().unwrap())
+        .denylist(list.clone())
+        .shadow(|rules| rules.client_id("app"))
+        .observer(Panics)
+        .build()
+        .unwrap();
+    let with_kid = |kid: &str, claims: serde_json::Value| {
+        let mut header = signer.header();
+        header["kid"] = json!(kid);
+        signer.token_of(header.to_string(), claims_with(claims).to_string())
+    };
+    let kind = |token: String| {
+        let verification = verifier.verify(&token);
+        async move { verification.await.map(drop).map_err(|error| error.kind().name()) }
+    };
+    assert_eq!(kind(with_kid("ES256", json!({"jti": "1"}))).await, Ok(()));
+    assert_eq!(kind(with_kid("other", json!({"jti": "1"}))).await, Err("unknown_key"));
+    assert_eq!(kind(with_kid("panics", json!({"jti": "1"}))).await, Err("keys_unavailable"));
+    let until = i64::try_from(NOW + 60).unwrap();
+    list.revoke(Revocation::token(ISSUER, "2", until)).await.unwrap();
+    assert_eq!(kind(with_kid("ES256", json!({"jti": "2"}))).await, Err("revoked"));
+}
+
+#[cfg(feature = "remote")]
+#[tokio::test]
+async fn an_observer_that_panics_does_not_end_the_fetches() {
+    use crate::remote::provider::Provider;
+
+    let provider = Provider::new([key(Algorithm::ES256)]);
+    let keys = provider.remote().observer(Panics).build().await.unwrap();
+    for fetches in [2, 3] {
+        keys.refresh().await.unwrap();
+        assert_eq!(provider.fetches(), fetches);
+    }
+    // The last handles go while a request panics: another panic would end the process.
+    let verifier: Verifier = builder().observer(Panics).build().unwrap();
+    verifier.verify(&token("alice")).await.unwrap();
+    let panicked = std::thread::spawn(move || {
+        let _handles = (keys, verifier);
+        panic!("a request has panicked");
+    });
+    panicked.join().unwrap_err();
+}
+
+#[tokio::test]
+async fn several_lists_are_told_apart_and_the_end_of_one_is_told() {
+    #[derive(Clone, Default)]
+    struct Lists(Arc<Mutex<Vec<DenylistReport>>>);
+
+    impl Observer for Lists {
+        fn denylist(&self, report: &DenylistReport) {
+            self.0.lock().unwrap().push(*report);
+        }
+    }
+
+    let lists = Lists::default();
+    let build = || {
+        let list = MemoryDenylist::builder().clock(FixedClock::default()).build().unwrap();
+        let verifier = builder::<RegisteredClaims>().without_token_id().observer(lists.clone());
+        (verifier.denylist(list.clone()).build().unwrap(), list)
+    };
+    let (one, other) = (build(), build());
+    let until = i64::try_from(NOW + 60).unwrap();
+    one.1.revoke(Revocation::token(ISSUER, "a", until)).await.unwrap();
+    drop(other);
+    let told = lists.0.lock().unwrap();
+    let [first, second, entry, end] = &told[..] else { panic!("{told:?}") };
+    assert!(first.list > 0 && second.list > 0 && first.list != second.list, "{told:?}");
+    assert_eq!((entry.list, entry.entries), (first.list, 1));
+    assert_eq!((end.list, end.entries, end.lag), (second.list, 0, Some(Duration::ZERO)));
+}
+
+#[test]
+fn an_observer_of_ones_own_can_be_tested() {
+    let (notes, error) = (Notes::default(), Error::forbidden("no"));
+    let second = Duration::from_secs(1);
+    let ids = ["a".into()];
+    notes.decided(&Decision::new(Outcome::Refused, Scheme::Cookie, Some(&error)));
+    notes.keys_fetched(&KeyFetch::new("i", FetchOutcome::Absent));
+    notes.keys(&KeyReport::new("i", 0, None));
+    notes.keys_dropped(&KeysDropped::new("i", 1));
+    notes.keys_rotated(&KeyRotation::new("i", &ids, &[]));
+    notes.key_removed_early(&EarlyRemoval::new("i", "a", second));
+    notes.removed_key_used(&RemovedKeyUse::new("i", "a"));
+    notes.key_is_old(&OldKey::new("i", "a", second));
+    notes.refreshed(&RefreshReport::new(RefreshOutcome::Reused));
+    notes.shadow(&ShadowReport::new(ShadowRule::TooOld, ShadowOutcome::Accepted));
+    assert_eq!(
+        notes.take(""),
+        [
+            "decided refused forbidden cookie",
+            "fetched i absent",
+            "keys i 0 None unusable",
+            "dropped i",
+            "rotated i [\"a\"] []",
+            "early i a 1",
+            "used i a",
+            "old i a 1",
+            "refreshed reused",
+            "shadow too_old accepted",
+        ]
+    );
+    assert_eq!(format!("{} {}", Outcome::Anonymous, CacheLookup::Full), "anonymous full");
+    assert_eq!(format!("{} {}", Scheme::Within, FetchOutcome::Renewed), "within renewed");
+    const NAME: &str = ShadowRule::ALL[0].name();
+    assert_eq!(NAME, "algorithm_not_allowed");
 }

@@ -71,14 +71,14 @@ impl Service<Request<Rc<Cell<u8>>>> for Local {
 #[test]
 fn traits_of_the_test_kit() {
     use tower_jwt_auth::testing::{
-        Attack, AttackReport, AttackRun, CookieSession, PassedAttack, TestClaims, TestClock,
-        TestDenylist, TestIssuer, TestRefreshStore, TestServer, TestToken,
+        Attack, AttackReport, AttackRun, CookieSession, TestClaims, TestClock, TestDenylist,
+        TestIssuer, TestRefreshStore, TestServer, TestToken, UnrefusedAttack,
     };
 
     shared::<Attack>();
     shared::<AttackReport>();
     shared::<AttackRun>();
-    shared::<PassedAttack>();
+    shared::<UnrefusedAttack>();
     shared::<TestIssuer>();
     shared::<TestToken>();
     shared::<TestClock>();

@@ -19,6 +19,7 @@ use crate::{
 mod proxies;
 mod recipes {
     pub mod any_certificate;
+    #[allow(dead_code, reason = "applications read the address")]
     pub mod axum_listener;
     pub mod axum_server;
     pub mod hyper;

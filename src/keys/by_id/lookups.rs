@@ -2,12 +2,11 @@
 
 use std::{
     collections::HashMap,
-    error::Error as StdError,
-    future::Future,
-    io,
+    future::{Future, poll_fn},
+    panic::{self, AssertUnwindSafe},
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    thread,
+    task::Poll,
     time::Duration,
 };
 
@@ -275,30 +274,51 @@ impl RunningLookup {
         runtime.spawn(self.run());
     }
 
+    /// Requests are answered before the log and observers are told: no panic of theirs changes the
+    /// answer.
     async fn run(self) {
-        let lookups = &self.lookups;
-        let answer = timeout(lookups.limits.timeout, (lookups.function)(self.id.as_ref().into()));
-        let failed = match answer.await {
-            Ok(Ok(Some(key))) if key.algorithms().any(|one| one.is_symmetric()) => {
-                "a shared secret is no key that is looked up, give a public key".into()
+        match self.ask().await {
+            Ok(key) => {
+                let has_key = key.is_some();
+                self.end(key);
+                self.lookups.outage.looked_up();
+                let outcome = if has_key { FetchOutcome::Renewed } else { FetchOutcome::Absent };
+                self.lookups.tell(outcome);
             }
-            Ok(Ok(key)) => return self.end(key),
-            Ok(Err(cause)) => cause,
-            Err(_) => "no answer in time".into(),
-        };
-        self.failed(&*failed);
+            Err(cause) => {
+                self.fail();
+                self.lookups.outage.not_looked_up(&*cause);
+                self.lookups.tell(FetchOutcome::Failed);
+            }
+        }
     }
 
-    fn failed(&self, cause: &(dyn StdError + 'static)) {
-        self.lookups.outage.not_looked_up(cause);
-        self.lookups.tell(FetchOutcome::Failed);
+    /// Asks the function.
+    async fn ask(&self) -> Result<Option<Key>, BoxError> {
+        let lookups = &self.lookups;
+        // It belongs to the application. Its panic is a failure.
+        let call = || (lookups.function)(self.id.as_ref().into());
+        let caught = |_| BoxError::from("the function has panicked");
+        let mut answer = panic::catch_unwind(AssertUnwindSafe(call)).map_err(caught)?;
+        let answer = poll_fn(|context| {
+            let poll = || answer.as_mut().poll(context);
+            match panic::catch_unwind(AssertUnwindSafe(poll)) {
+                Ok(poll) => poll,
+                Err(panic) => Poll::Ready(Err(caught(panic))),
+            }
+        });
+        match timeout(lookups.limits.timeout, answer).await {
+            Ok(Ok(Some(key))) if key.algorithms().any(|one| one.is_symmetric()) => {
+                Err("a shared secret is no key that is looked up, give a public key".into())
+            }
+            Ok(answer) => answer,
+            Err(_) => Err("no answer in time".into()),
+        }
     }
 
     /// Takes the answer of the function.
-    fn end(self, key: Option<Key>) {
+    fn end(&self, key: Option<Key>) {
         let (lookups, id) = (&self.lookups, &*self.id);
-        lookups.outage.looked_up();
-        lookups.tell(if key.is_some() { FetchOutcome::Renewed } else { FetchOutcome::Absent });
         let Some(key) = key else {
             lookups.table.remove(id);
             self.ended(Ended::Absent);
@@ -332,6 +352,14 @@ impl RunningLookup {
         }
     }
 
+    /// The lookup has failed. A present key stays until it is too old.
+    fn fail(&self) {
+        if let Some(key) = self.lookups.table.find(&self.id, self.lookups.wall()) {
+            key.postpone(self.lookups.after(self.lookups.limits.cooldown));
+        }
+        self.ended(Ended::Failed);
+    }
+
     fn ended(&self, how: Ended) {
         let (lookups, limits) = (&self.lookups, &self.lookups.limits);
         let now = lookups.now();
@@ -359,18 +387,11 @@ impl RunningLookup {
 }
 
 impl Drop for RunningLookup {
-    /// The lookup has failed, or its runtime has ended, unless it was ended before.
+    /// Its runtime has ended, unless it was ended before.
     fn drop(&mut self) {
-        if self.sender.borrow().is_some() {
-            return;
+        if self.sender.borrow().is_none() {
+            self.fail();
         }
-        if thread::panicking() {
-            self.failed(&io::Error::other("the function has panicked"));
-        }
-        if let Some(key) = self.lookups.table.find(&self.id, self.lookups.wall()) {
-            key.postpone(self.lookups.after(self.lookups.limits.cooldown));
-        }
-        self.ended(Ended::Failed);
     }
 }
 

@@ -271,7 +271,8 @@ impl RemoteKeysBuilder {
     }
 
     /// Reports each key that is older than this, as an event once a day. The age is the time since
-    /// this process first saw the key: after a restart, it begins anew. The key remains valid.
+    /// this process first saw its id: after a restart, it begins anew, and a key that is replaced under
+    /// the same id is not a new one. The key remains valid.
     /// Default: it is not reported.
     pub fn old_after(mut self, age: Duration) -> Self {
         self.policy.old_after = Some(age);

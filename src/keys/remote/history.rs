@@ -2,16 +2,16 @@
 //! ones that were removed. It knows neither network nor observers.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::atomic::{AtomicI64, Ordering},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use super::{
-    rotated::{Rotated, ids},
-    status::{RemovedKey, Rotation},
+use super::status::{RemovedKey, Rotation};
+use crate::{
+    keys::{Key, KeySet},
+    token::Header,
 };
-use crate::keys::KeySet;
 
 /// When the last token of each key expires that was verified with it.
 pub(super) struct Expiries(Box<[(Box<str>, AtomicI64)]>);
@@ -26,6 +26,13 @@ impl Expiries {
             (id, last)
         };
         Self(ids(keys).into_iter().map(kept).collect())
+    }
+
+    /// Takes a token with this header that was verified.
+    pub(super) fn note_of(&self, header: &Header<'_>, expires_at: i64) {
+        if let Some(id) = header.kid() {
+            self.note(id, expires_at);
+        }
     }
 
     /// Takes a token of this key that was verified.
@@ -164,6 +171,30 @@ impl KeyHistory {
     }
 }
 
+/// The difference between two documents of keys: the ids of keys that were added, and of those that
+/// were removed. A key that was replaced under the same id, or without one, is not noticed.
+pub(super) struct Rotated {
+    pub(super) added: Vec<Box<str>>,
+    pub(super) removed: Vec<Box<str>>,
+}
+
+impl Rotated {
+    /// `None` if the ids are the same.
+    pub(super) fn between(old: &KeySet, new: &KeySet) -> Option<Self> {
+        let (old, new) = (ids(old), ids(new));
+        let added: Vec<_> = new.difference(&old).cloned().collect();
+        let removed: Vec<_> = old.difference(&new).cloned().collect();
+        (!added.is_empty() || !removed.is_empty()).then_some(Self { added, removed })
+    }
+}
+
+/// The ids of keys, in order.
+pub(super) fn ids(keys: &KeySet) -> BTreeSet<Box<str>> {
+    // No token is accepted with a longer one.
+    let ids = keys.iter().filter_map(Key::kid).filter(|id| id.len() <= Header::LONGEST_KID);
+    ids.map(Box::from).collect()
+}
+
 /// A time in seconds since 1970.
 fn time(seconds: i64) -> SystemTime {
     let seconds = Duration::from_secs(u64::try_from(seconds).unwrap_or_default().min(LATEST));
@@ -258,6 +289,22 @@ mod tests {
         }
         // No date is too far.
         assert_eq!(history.rotate(&gone, |_| Some(i64::MAX), Duration::ZERO, at(1)).len(), 1);
+    }
+
+    #[test]
+    fn ids_are_compared() {
+        let set = |ids: &[&str]| -> KeySet {
+            ids.iter().map(|id| Key::of_zeros(Algorithm::HS256).with_kid(*id)).collect()
+        };
+        let between = |old: &[&str], new: &[&str]| {
+            let rotated = Rotated::between(&set(old), &set(new))?;
+            Some((rotated.added.concat(), rotated.removed.concat()))
+        };
+        assert_eq!(between(&["a", "b"], &["b", "a", "a"]), None);
+        assert_eq!(between(&["a", "b"], &["c", "b"]), Some(("c".into(), "a".into())));
+        assert_eq!(between(&[], &["b", "a"]), Some(("ab".into(), "".into())));
+        let long = "k".repeat(Header::LONGEST_KID + 1);
+        assert_eq!(between(&["a"], &["a", &long]), None, "no token can name it");
     }
 
     #[test]

@@ -78,6 +78,7 @@
 mod authorization;
 mod builder;
 mod discover;
+mod events;
 mod fetch;
 mod history;
 mod http;
@@ -86,8 +87,6 @@ mod own_client;
 mod policy;
 mod provider;
 mod refresher;
-mod report;
-mod rotated;
 mod schedule;
 mod status;
 

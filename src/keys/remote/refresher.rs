@@ -21,10 +21,9 @@ use url::Url;
 
 use super::{
     fetch::{self, Fetched, Fetcher},
-    history::{Expiries, KeyHistory},
+    history::{Expiries, KeyHistory, Rotated},
     policy::Policy,
     provider::{Location, Provider},
-    rotated::Rotated,
     schedule::{FetchDecision, RefreshSchedule},
     status::{KeyState, KeyStatus},
 };
@@ -34,9 +33,9 @@ use crate::{
     expiring::ExpiringMap,
     json,
     keys::{set::KeySet, trusted::Trusted},
-    observe::{Observed, Outage},
+    observe::{Observed, Outage, Pace},
     runtime::runtime_with_timer,
-    token::{Compact, Header},
+    token::{Compact, DecodeBuf, Header},
 };
 
 pub(super) struct Refresher {
@@ -51,8 +50,11 @@ pub(super) struct Refresher {
     /// The number of the task that runs; 0 if none does.
     running_task: AtomicU64,
     state: Mutex<RefresherState>,
-    /// Reports that tokens name keys that were removed.
-    pub(super) removed_used: Outage,
+    /// Reports that keys cannot be fetched, and how often it is reported that they are too old, and
+    /// that tokens name keys that were removed.
+    pub(super) outage: Outage,
+    pub(super) too_old: Pace,
+    pub(super) removed_used: Pace,
     pub(super) observed: Observed,
     /// Changes when a fetch has ended.
     ended: watch::Sender<u64>,
@@ -66,14 +68,14 @@ pub(super) struct RefresherState {
     /// The number of the last task: 1 for the first one.
     task_number: u64,
     pub(super) last_success: Option<SystemTime>,
-    last_error: Option<FetchError>,
+    pub(super) last_error: Option<FetchError>,
     /// When the last fetch that succeeded began, in seconds of the plan.
     began: Duration,
     /// The names of keys that it did not bring, although requests waited for them.
     missing: ExpiringMap<Box<str>, ()>,
     pub(super) history: KeyHistory,
     /// Whether the last handle is gone.
-    closed: bool,
+    pub(super) closed: bool,
 }
 
 /// One generation of keys.
@@ -102,11 +104,13 @@ impl LoadedKeys {
 
     /// Notes when a token expires that was verified with these keys.
     pub(in crate::keys) fn note_expiry(&self, token: Compact<'_>, expires_at: i64) {
-        if let Some(snapshot) = self.snapshot.as_ref()
-            && let Some(known) = snapshot.trusted.headers.find(token)
-            && let Some(id) = known.header().kid()
-        {
-            snapshot.expiries.note(id, expires_at);
+        if let Some(snapshot) = self.snapshot.as_ref() {
+            // Only a few short headers are known.
+            if let Some(known) = snapshot.trusted.headers.find(token) {
+                snapshot.expiries.note_of(&known.header(), expires_at);
+            } else if let Ok(header) = token.header(&mut DecodeBuf::new()) {
+                snapshot.expiries.note_of(&header, expires_at);
+            }
         }
     }
 }
@@ -153,7 +157,9 @@ impl Refresher {
                 history: KeyHistory::default(),
                 closed: false,
             }),
-            removed_used: Outage::default(),
+            outage: Outage::default(),
+            too_old: Pace::default(),
+            removed_used: Pace::default(),
             observed: Observed::default(),
             ended: watch::Sender::new(0),
             changed: Notify::new(),
@@ -202,6 +208,8 @@ impl Refresher {
         if let Some(task) = state.task.take() {
             task.abort();
         }
+        drop(state);
+        self.tell_dropped();
     }
 
     /// Causes a fetch for a missing key, if the plan allows it. `patience` is how long the request
@@ -213,6 +221,9 @@ impl Refresher {
         }
         self.tell_removed(name);
         let usable = self.load().trusted().is_some();
+        if !usable {
+            self.tell_too_old();
+        }
         let mut state = self.state();
         let now = self.now();
         if usable && state.missing.get(name, millis(now)).is_some() {
@@ -326,7 +337,7 @@ impl Refresher {
 
     /// Whether the keys may be used. A clock that is set back must not prolong that.
     #[inline]
-    fn is_good(&self, snapshot: &Snapshot) -> bool {
+    pub(super) fn is_good(&self, snapshot: &Snapshot) -> bool {
         let now = unix_seconds(self.clock.now());
         let good_until = snapshot.good_until.load(Ordering::Relaxed);
         let fetched = good_until.saturating_sub(self.max_stale());
@@ -430,7 +441,6 @@ impl Refresher {
         let wall = self.clock.now();
         let chance = fastrand::f64() * 2.0 - 1.0;
         let mut state = self.state();
-        let failed_before = state.last_error.is_some();
         let mut early = Vec::new();
         match &outcome {
             Ok(adopted) => {
@@ -454,7 +464,7 @@ impl Refresher {
         // this end for the end of that one.
         self.ended.send_modify(|ended| *ended = ended.wrapping_add(1));
         drop(state);
-        self.tell(&outcome, failed_before, &early);
+        self.tell(&outcome, &early);
     }
 }
 
@@ -498,7 +508,7 @@ async fn run(task: RunningTask) {
             continue;
         }
         if until < next {
-            refresher.report();
+            refresher.tell_state();
             continue;
         }
         let began = refresher.now();

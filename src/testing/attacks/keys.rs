@@ -9,15 +9,12 @@ use crate::{
     attack::{Check::Keys, Members},
     issue::SigningKey,
     random::hmac_sha256,
-    testing::{
-        keys::{self, Use},
-        token::sign,
-    },
+    testing::jws::sign,
 };
 
 pub(super) fn attacks(forge: &Forge) -> Vec<Attack> {
     let (key, header) = (&forge.token.key, &forge.header);
-    let stranger = keys::of(&forge.token.issuer, key.algorithm(), Use::Stranger);
+    let stranger = forge.stranger();
     let bearer = |name, description, token: String| Attack::bearer(name, Keys, description, &token);
     let by =
         |header: &Members, key: &SigningKey| forge.with_signature(header, |text| sign(key, text));
@@ -33,8 +30,7 @@ pub(super) fn attacks(forge: &Forge) -> Vec<Attack> {
             flipped(&forge.good(), 2),
         ),
         bearer("f07_payload_of_another_token", "the payload is that of another token", {
-            let other = forge.with_claim("sub", "admin");
-            let good = forge.good();
+            let (good, other) = (forge.good(), forge.other());
             let parts = |token: &str| token.split('.').map(str::to_owned).collect::<Vec<_>>();
             match (&*parts(&good), &*parts(&other)) {
                 ([header, _, signature], [_, payload, _]) => {
@@ -103,19 +99,58 @@ pub(super) fn attacks(forge: &Forge) -> Vec<Attack> {
         let mut header = header.clone();
         header.set_text("alg", algorithm.name());
         let name = format!("a04_alg_{}", algorithm.name().to_lowercase());
-        let (signer, description) = match key.clone().with_algorithm(*algorithm) {
-            Ok(key) => (key, "the key of the issuer has signed with"),
-            Err(_) => (key.clone(), "the signature of the issuer's algorithm is called"),
-        };
-        let description = format!("{description} `{algorithm}`");
-        all.push(Attack::bearer(name, Keys, description, &by(&header, &signer)));
+        let description =
+            format!("the signature is by `{}`, and `alg` is `{algorithm}`", key.algorithm());
+        all.push(Attack::bearer(name, Keys, description, &by(&header, key)));
     }
+    all.extend(with_chosen_key(forge));
     all.extend(with_public_key(forge));
     if let Some(token) = as_der(forge) {
         let description = "the signature of ECDSA is DER in place of two numbers";
         all.push(bearer("a05_signature_der", description, token));
     }
     all
+}
+
+/// HMAC with a secret that the header chooses.
+fn with_chosen_key(forge: &Forge) -> Vec<Attack> {
+    let attack = |name, description, parameter: Option<(&str, String)>, secret: &[u8]| {
+        let mut header = forge.header.clone();
+        header.set_text("alg", "HS256");
+        if let Some((parameter, value)) = parameter {
+            header.set(parameter, value);
+        }
+        let token = forge.with_signature(&header, |text| hmac_sha256(secret, text).to_vec());
+        Attack::bearer(name, Keys, description, &token)
+    };
+    let kid = |kid: &str| Some(("kid", Value::from(kid).to_string()));
+    let k = URL_SAFE_NO_PAD.encode_to_string([7; 32]);
+    vec![
+        attack(
+            "a03_hs256_empty_with_id",
+            "`HS256`, the secret is nothing, and `kid` is that of the issuer",
+            None,
+            b"",
+        ),
+        attack(
+            "a12_kid_path_hs256",
+            "`HS256` with an empty secret, and `kid` is the path of an empty file",
+            kid("../../../../dev/null"),
+            b"",
+        ),
+        attack(
+            "a12_kid_sql_hs256",
+            "`HS256` with the secret that the SQL in `kid` selects",
+            kid("x' UNION SELECT 'secret' -- "),
+            b"secret",
+        ),
+        attack(
+            "a07_jwk_secret",
+            "`HS256`, and the secret is in `jwk`",
+            Some(("jwk", format!(r#"{{"kty":"oct","k":"{k}"}}"#))),
+            &[7; 32],
+        ),
+    ]
 }
 
 /// Parameters of the header with which a token brings its own key.
@@ -156,6 +191,7 @@ fn with_public_key(forge: &Forge) -> Vec<Attack> {
         let text = members.get(name)?.as_str()?;
         Some((text.to_owned(), URL_SAFE_NO_PAD.decode_to_vec(text).ok()?))
     };
+    let coordinates = number("x").zip(number("y"));
     let number = number("n").or_else(|| number("x"));
     let mut secrets = vec![
         ("a03_hs256_pem", "the PEM text of the public key", pem.clone().into_bytes()),
@@ -177,6 +213,8 @@ fn with_public_key(forge: &Forge) -> Vec<Attack> {
         ("a03_hs256_empty", "nothing", Vec::new()),
         ("a03_hs256_zeros", "32 zeros", vec![0; 32]),
         ("a03_hs256_word", "the word `secret`", b"secret".to_vec()),
+        ("a03_hs256_changeme", "the word `changeme`", b"changeme".to_vec()),
+        ("a03_hs256_example", "`your-256-bit-secret`", b"your-256-bit-secret".to_vec()),
         ("a03_hs256_issuer", "the name of the issuer", forge.token.issuer.as_bytes().to_vec()),
     ];
     if let Some(der) = der(&pem) {
@@ -188,6 +226,10 @@ fn with_public_key(forge: &Forge) -> Vec<Attack> {
         secrets.push(("a03_hs256_number", "the first number of the public key", bytes));
         let description = "the first number of the public key in base64url";
         secrets.push(("a03_hs256_number_base64url", description, text.into_bytes()));
+    }
+    if let Some(((_, x), (_, y))) = coordinates {
+        let point = [&[4], &*x, &*y].concat();
+        secrets.push(("a03_hs256_point", "the point of the public key", point));
     }
     let header = |algorithm: &str, with_id: bool| {
         let mut header = forge.header.clone();

@@ -1,7 +1,9 @@
 //! Attacks on a router: requests that it must refuse.
 
 mod cookie;
+mod fault;
 mod keys;
+mod options;
 mod report;
 mod run;
 mod transport;
@@ -15,14 +17,20 @@ use http::{
 };
 
 pub use self::{
-    report::{AttackReport, PassedAttack},
+    report::{AttackReport, UnrefusedAttack},
     run::{AttackRun, assert_refuses_all},
 };
 use super::{
     issuer::TestIssuer,
-    token::{TestToken, sign},
+    jws::sign,
+    keys::{self as keys_of_tests, Use},
+    token::TestToken,
 };
-use crate::attack::{CLAIMS, Check, FORMS, HEADERS, Members, Parts, Setup};
+use crate::{
+    attack::{CLAIMS, Check, FORMS, HEADERS, Members, Parts, Setup},
+    issue::SigningKey,
+    rules::{Rules, seconds},
+};
 
 /// A request that must be refused. [`attacks`] makes them.
 ///
@@ -42,6 +50,8 @@ struct Head {
     method: Option<Method>,
     query: Option<String>,
     headers: HeaderMap,
+    /// The token that is in `Authorization` and nowhere else.
+    token: Option<String>,
 }
 
 impl Attack {
@@ -102,7 +112,8 @@ impl Attack {
         description: impl Into<Cow<'static, str>>,
         token: &str,
     ) -> Self {
-        Self::new(name, check, description, Head::default().header(AUTHORIZATION, bearer(token)))
+        let head = Head::default().header(AUTHORIZATION, bearer(token));
+        Self::new(name, check, description, Head { token: Some(token.to_owned()), ..head })
     }
 }
 
@@ -133,14 +144,15 @@ impl Head {
     }
 }
 
-/// More than 200 requests that a router must refuse which trusts this issuer and its audience: each
+/// Some 290 requests that a router must refuse which trusts this issuer and its audience: each
 /// breaks one rule on the place of the token, its form, its header, its signature or its claims.
 ///
 /// The token has a right signature if only that shows the hole. So the router needs to trust only
 /// the keys of the issuer, and nothing else about it is special. The algorithm of the issuer decides
 /// about some of them, such as `HS256` with the public key as the secret.
 ///
-/// [`AttackRun`] sends them all, and adds those through a cookie.
+/// They are those of [`AttackRun::attacks`] without options. [`AttackRun`] sends them all, changes
+/// another token, and adds those through a cookie.
 ///
 /// # Example: one of them
 /// ```
@@ -161,7 +173,7 @@ impl Head {
 /// # }
 /// ```
 pub fn attacks(issuer: &TestIssuer) -> impl Iterator<Item = Attack> + use<> {
-    Forge::new(issuer, issuer.token()).attacks().into_iter()
+    AttackRun::new(issuer).attacks()
 }
 
 /// Makes bad tokens of a good one.
@@ -184,25 +196,68 @@ impl Forge {
             let token = self.with_parts(&self.header, &self.claims, case.change)?;
             Some(Attack::bearer(case.name, case.check, case.description, &token))
         }));
-        all.extend(HEADERS.iter().map(|case| {
+        // A change that changes nothing is no attack, such as of a name without letters to upper case.
+        all.extend(HEADERS.iter().filter_map(|case| {
             let mut header = self.header.clone();
             (case.change)(&mut header, &self.setup());
-            let token = self.signed(&header, &self.claims);
-            Attack::bearer(case.name, case.check, case.description, &token)
+            let token = match case.kinds {
+                [] => self.with_signature(&header, |text| sign(&self.stranger(), text)),
+                _ if header == self.header => return None,
+                _ => self.signed(&header, &self.claims),
+            };
+            Some(Attack::bearer(case.name, case.check, case.description, &token))
         }));
         all.extend(keys::attacks(self));
-        all.extend(CLAIMS.iter().map(|case| {
+        all.extend(CLAIMS.iter().filter_map(|case| {
             let mut claims = self.claims.clone();
             (case.change)(&mut claims, &self.setup());
             let token = self.signed(&self.header, &claims);
-            Attack::bearer(case.name, case.check, case.description, &token)
+            let attack = Attack::bearer(case.name, case.check, case.description, &token);
+            (claims != self.claims).then_some(attack)
         }));
         all
+    }
+
+    /// Tokens that are no access tokens of RFC 9068.
+    fn other_types(&self) -> Vec<Attack> {
+        let (mut jwt, mut untyped) = (self.header.clone(), self.header.clone());
+        jwt.set_text("typ", "JWT");
+        untyped.remove("typ");
+        [
+            ("a10_typ_jwt", "a token of another type: `typ` is `JWT`", jwt),
+            ("a10_typ_missing", "`typ` is missing", untyped),
+        ]
+        .map(|(name, description, header)| {
+            let token = self.signed(&header, &self.claims);
+            Attack::bearer(name, Check::AccessToken, description, &token)
+        })
+        .into()
+    }
+
+    /// The token without its scopes, if it has some.
+    fn without_scope(&self) -> Option<Attack> {
+        self.claims.json("scope").filter(|scope| !matches!(*scope, "\"\"" | "null" | "[]"))?;
+        let mut claims = self.claims.clone();
+        claims.remove("scope");
+        let token = self.signed(&self.header, &claims);
+        let description = "the token lacks the scopes that the route needs";
+        Some(Attack::bearer("c12_scope_missing", Check::Scope, description, &token))
+    }
+
+    /// A good token in `Authorization`, where the service does not look.
+    fn in_authorization(&self) -> Attack {
+        let head = Head::default().header(AUTHORIZATION, bearer(&self.good()));
+        Attack::new("t16_authorization", Check::Source, "the token is in `Authorization`", head)
     }
 
     /// The good token.
     fn good(&self) -> String {
         self.signed(&self.header, &self.claims)
+    }
+
+    /// A key of the same algorithm that nobody trusts.
+    fn stranger(&self) -> SigningKey {
+        keys_of_tests::of(&self.token.issuer, self.token.key.algorithm(), Use::Stranger)
     }
 
     /// A token with this signature over its first two parts.
@@ -216,6 +271,12 @@ impl Forge {
         let mut claims = self.claims.clone();
         claims.set_text(name, value);
         self.signed(&self.header, &claims)
+    }
+
+    /// Another good token, with the same claims except for `jti`.
+    fn other(&self) -> String {
+        let id = self.claims.json("jti").unwrap_or_default().trim_matches('"');
+        self.with_claim("jti", &format!("{id}-another"))
     }
 
     /// A token that the key of the issuer has signed.
@@ -236,7 +297,7 @@ impl Forge {
 
     fn setup(&self) -> Setup<'_> {
         let (issuer, audience) = (&self.token.issuer, &self.audience);
-        Setup { issuer, audience, now: self.token.now, leeway: MOST_LEEWAY }
+        Setup { issuer, audience, now: self.token.now, leeway: seconds(Rules::MOST_LEEWAY) }
     }
 }
 
@@ -246,6 +307,3 @@ fn bearer(token: &str) -> String {
 
 /// The host of all requests.
 const HOST_NAME: &str = "app.test";
-
-/// The longest leeway that is not `any_leeway`, in seconds.
-const MOST_LEEWAY: i64 = 300;

@@ -7,7 +7,8 @@ use http::StatusCode;
 use super::Attack;
 
 /// The result of [`AttackRun::run`](super::AttackRun::run). `Display` has three lines for each attack
-/// that was not refused.
+/// that was not refused, and only the names of those that the service answers as a request without any
+/// token.
 #[derive(Clone, Debug)]
 #[must_use = "a report does nothing until it is looked at"]
 pub struct AttackReport {
@@ -15,14 +16,16 @@ pub struct AttackReport {
     pub(super) sent: usize,
     /// The fault of the set-up: then no attack was sent.
     pub(super) fault: Option<String>,
-    pub(super) passed: Vec<PassedAttack>,
-    /// Those that were allowed, with the reason.
-    pub(super) allowed: Vec<(String, String)>,
+    pub(super) not_refused: Vec<UnrefusedAttack>,
+    /// The answers that refuse.
+    pub(super) expected: Vec<StatusCode>,
+    /// The attacks that were not sent, with the reason.
+    pub(super) notes: Vec<String>,
 }
 
 /// An attack that was not refused.
 #[derive(Clone, Debug)]
-pub struct PassedAttack {
+pub struct UnrefusedAttack {
     pub(super) attack: Attack,
     pub(super) answer: Answer,
 }
@@ -40,12 +43,12 @@ impl AttackReport {
     /// [allowed](super::AttackRun::allow).
     #[must_use]
     pub fn all_refused(&self) -> bool {
-        self.fault.is_none() && self.passed.is_empty()
+        self.fault.is_none() && self.not_refused.is_empty()
     }
 
     /// The attacks that were not refused.
-    pub fn passed(&self) -> impl Iterator<Item = &PassedAttack> {
-        self.passed.iter()
+    pub fn not_refused(&self) -> impl Iterator<Item = &UnrefusedAttack> {
+        self.not_refused.iter()
     }
 
     /// The number of attacks that were sent.
@@ -71,7 +74,7 @@ impl AttackReport {
     }
 }
 
-impl PassedAttack {
+impl UnrefusedAttack {
     /// The attack.
     #[must_use]
     pub fn attack(&self) -> &Attack {
@@ -88,38 +91,81 @@ impl PassedAttack {
     }
 }
 
+impl AttackReport {
+    /// The status of a request without a token, if that is not a refusal.
+    fn without_token(&self) -> Option<StatusCode> {
+        let is_without_token = |one: &&UnrefusedAttack| one.attack.name() == "t01_no_token";
+        self.not_refused.iter().find(is_without_token)?.status()
+    }
+
+    /// The likely reason why so many were not refused.
+    fn hint(&self) -> Option<String> {
+        let status = self.without_token()?;
+        match status {
+            _ if status.is_success() => Some(
+                "the route answers requests without a token: put it inside a `JwtAuthLayer`, without \
+                 `.optional()` and `.pass_through()`"
+                    .into(),
+            ),
+            _ if status.is_redirection() || status == StatusCode::NOT_FOUND => Some(format!(
+                "requests without a token get {status}: if the service refuses them so, count it as a \
+                 refusal with `.refusal(…)`"
+            )),
+            _ => None,
+        }
+    }
+
+    /// Whether it is named only, because a request without any token gets the same answer.
+    fn is_like_none(&self, one: &UnrefusedAttack) -> bool {
+        let is_all = self.not_refused.len() == self.sent;
+        one.attack.name() != "t01_no_token"
+            && self.without_token().is_some_and(|status| one.status() == Some(status))
+            && (is_all || one.attack.check.is_about_place())
+    }
+
+    fn expected(&self) -> String {
+        let mut all: Vec<_> =
+            self.expected.iter().map(|status| status.as_u16().to_string()).collect();
+        let last = all.pop().unwrap_or_default();
+        format!("{} or {last}", all.join(", "))
+    }
+}
+
 impl fmt::Display for AttackReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { path, sent, fault, passed, allowed } = self;
+        let Self { path, sent, fault, not_refused, notes, .. } = self;
         if let Some(fault) = fault {
             return write!(f, "no attack was sent to {path}: {fault}");
         }
-        match &**passed {
-            [] => write!(f, "{path} refused all of {sent} attacks")?,
-            some => {
-                write!(f, "{path} did not refuse {} of {sent} attacks", some.len())?;
-                let is_open = |one: &PassedAttack| {
-                    let is_success = one.status().is_some_and(|status| status.is_success());
-                    one.attack.name() == "t01_no_token" && is_success
-                };
-                if some.iter().any(is_open) {
-                    f.write_str(
-                        "\nthe route answers requests without a token: put it inside a `JwtAuthLayer`",
-                    )?;
-                }
-            }
+        if not_refused.is_empty() {
+            write!(f, "{path} refused all of {sent} attacks")?;
+        } else {
+            write!(f, "{path} did not refuse {} of {sent} attacks", not_refused.len())?;
+            write!(f, ", expected {}", self.expected())?;
         }
-        for one in passed {
+        if let Some(hint) = self.hint() {
+            write!(f, "\n{hint}")?;
+        }
+        let (named, shown): (Vec<_>, Vec<_>) =
+            not_refused.iter().partition(|one| self.is_like_none(one));
+        for one in shown {
             write!(f, "\n{one}")?;
         }
-        for (name, reason) in allowed {
-            write!(f, "\n{name}: allowed, {reason}")?;
+        if !named.is_empty() {
+            let names: Vec<_> = named.iter().map(|one| one.attack.name()).collect();
+            write!(f, "\nwith the same answer: {}", names.join(", "))?;
+        }
+        if !not_refused.is_empty() {
+            f.write_str("\nif one must pass, write its reason down with `.allow(name, reason)`")?;
+        }
+        for note in notes {
+            write!(f, "\n{note}")?;
         }
         Ok(())
     }
 }
 
-impl fmt::Display for PassedAttack {
+impl fmt::Display for UnrefusedAttack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { attack, answer } = self;
         let (name, description) = (attack.name(), attack.description());
@@ -135,9 +181,9 @@ impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Status(status) if status.is_server_error() => {
-                write!(f, "{status}, expected 400, 401 or 403: the request made the service fail")
+                write!(f, "{status}: the request made the service fail")
             }
-            Self::Status(status) => write!(f, "{status}, expected 400, 401 or 403"),
+            Self::Status(status) => write!(f, "{status}"),
             Self::Failed(error) => write!(f, "the service has failed: {error}"),
         }
     }

@@ -1,25 +1,40 @@
 //! Sends all attacks to a service.
 
-use std::{fmt, future::poll_fn, marker::PhantomData};
+use std::{
+    any::Any,
+    fmt,
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+};
 
-use http::{Method, Request, Response, StatusCode};
+use http::{
+    HeaderValue, Method, Request, Response, StatusCode,
+    header::{CONTENT_TYPE, HOST},
+};
+use serde::Serialize;
 use tower_service::Service;
 
 use super::{
-    Attack, Forge, Head, bearer, cookie,
-    report::{Answer, AttackReport, PassedAttack},
-    transport::COOKIES,
+    Attack,
+    cookie::Origin,
+    fault::Valid,
+    options::Options,
+    report::{Answer, AttackReport, UnrefusedAttack},
 };
 use crate::{
-    attack::Check,
     issue::Body,
-    testing::{issuer::TestIssuer, token::TestToken},
+    testing::{issuer::TestIssuer, jws::json_of, token::TestToken},
 };
 
 /// Asserts that a service refuses all [`attacks`](super::attacks) on this path, and accepts a valid
 /// token there. The service trusts [`TestIssuer::new`]; [`AttackRun`] has more options.
 ///
-/// An attack is refused if the status is 400, 401 or 403.
+/// An attack is refused if the status is 400, 401 or 403, or if a layer of this crate has refused it
+/// with a status of the application's own that is no success, such as a redirection. It sends `GET`
+/// requests: a route with several methods needs a run for each.
 ///
 /// # Example
 /// ```
@@ -48,20 +63,22 @@ where
     AttackRun::new(&TestIssuer::new()).run(service, path).await.assert_all_refused();
 }
 
-/// The options of a run of all attacks.
+/// The options of a run of all attacks on a route.
 ///
 /// # Defaults
 ///
 /// - token: [`TestIssuer::token`]
 /// - method: `GET`
 /// - cookie: none, so there are no attacks through a cookie that the service reads
+/// - origin of the service: `https://app.test`
+/// - answers that refuse an attack: 400, 401 and 403, each refusal of this crate that is no success, and
+///   503 if the key of the token may still be fetched
 /// - attacks that are allowed: none
 /// - body of the requests: an empty [`Body`], which axum's `Router` accepts
 ///
-/// # Example: a route that needs a scope, and reads a cookie
+/// # Example: several routes, one with a body and one with a cookie
 /// ```
-/// use axum::{Router, routing::get};
-/// use http::Method;
+/// use axum::{Json, Router, http::Method, routing::get};
 /// use tower_jwt_auth::{
 ///     JwtAuthLayer, RequireLayer, TokenSource,
 ///     testing::{AttackRun, TestIssuer},
@@ -69,17 +86,32 @@ where
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// #[derive(serde::Deserialize)]
+/// struct Order {
+///     item: String,
+/// }
+///
 /// let issuer = TestIssuer::new();
+/// let order = async |Json(order): Json<Order>| format!("ordered {}", order.item);
 /// let app = Router::new()
-///     .route("/orders", get(async || "orders").post(async || "ordered"))
+///     .route("/orders", get(async || "orders").post(order))
 ///     .route_layer(RequireLayer::scopes(["orders"]))
+///     .route("/me", get(async || "hello"))
+///     .route("/help", get(async || "help"))
 ///     .layer(
 ///         JwtAuthLayer::new(issuer.verifier())
 ///             .source(TokenSource::cookie("__Host-at").build()?),
 ///     );
 ///
+/// let run = AttackRun::new(&issuer).cookie("__Host-at", Method::GET);
+/// for path in ["/me", "/help"] {
+///     run.run(app.clone(), path).await.assert_all_refused();
+/// }
+///
 /// let report = AttackRun::new(&issuer)
 ///     .token(issuer.token().scopes(["orders"]))
+///     .method(Method::POST)
+///     .json(serde_json::json!({"item": "tea"}))
 ///     .cookie("__Host-at", Method::POST)
 ///     .run(app, "/orders")
 ///     .await;
@@ -87,48 +119,94 @@ where
 /// assert!(report.all_refused());
 /// # Ok(()) }
 /// ```
+///
+/// # Security
+///
+/// A run shows that bad tokens are refused, and with the [scopes](Self::token) of a token that they are
+/// needed. It does not show that other rights are checked, such as roles, or whose order it is.
 #[must_use = "no attack is sent until it runs"]
 pub struct AttackRun<B = Body> {
-    issuer: TestIssuer,
-    token: TestToken,
-    method: Method,
-    cookie: Option<(String, Method)>,
-    allowed: Vec<(String, String)>,
-    body: PhantomData<fn() -> B>,
+    options: Options,
+    make: Arc<Make<B>>,
 }
+
+/// Makes the request of an attack.
+type Make<B> = dyn Fn(Request<()>) -> Request<B> + Send + Sync;
 
 impl AttackRun {
     /// A run with tokens of this issuer.
     pub fn new(issuer: &TestIssuer) -> Self {
-        Self {
-            issuer: issuer.clone(),
-            token: issuer.token(),
-            method: Method::GET,
-            cookie: None,
-            allowed: Vec::new(),
-            body: PhantomData,
-        }
+        let options = Options::new(issuer);
+        Self { options, make: Arc::new(|request| request.map(|()| Body::default())) }
     }
 }
 
-impl<B: Default> AttackRun<B> {
+impl<B> AttackRun<B> {
     /// Sets the valid token that the attacks change. Set it if the route needs scopes, or claims of
     /// the application's type. Use the same issuer.
+    ///
+    /// If it has scopes, one attack lacks them: `c12_scope_missing`. Set only those that the route needs.
     pub fn token(mut self, token: TestToken) -> Self {
-        self.token = token;
+        self.options.token = token;
+        self.options.has_own_token = true;
         self
     }
 
     /// Sets the method of the requests. Default: `GET`.
     pub fn method(mut self, method: Method) -> Self {
-        self.method = method;
+        self.options.method = method;
         self
     }
 
     /// Sets the cookie that the service reads, and a method of the route that changes something, such
     /// as `POST`. This adds the attacks through a cookie, such as requests from pages of other sites.
+    ///
+    /// If the route has no such method, give it `GET`: pages of other sites may send that, so these
+    /// attacks are left out, and the report says so.
     pub fn cookie(mut self, name: impl Into<String>, unsafe_method: Method) -> Self {
-        self.cookie = Some((name.into(), unsafe_method));
+        self.options.cookie = Some((name.into(), unsafe_method));
+        self
+    }
+
+    /// Sets the origin of the service, such as `https://app.example.com`: that of its own pages, which
+    /// may send the cookie, and the `Host` of all requests. Default: `https://app.test`.
+    ///
+    /// # Panics
+    ///
+    /// It is no origin.
+    pub fn origin(mut self, origin: &str) -> Self {
+        self.options.origin = Origin::new(origin);
+        self
+    }
+
+    /// The service reads tokens only from the [cookie](Self::cookie). Then the bad tokens are in the
+    /// cookie, and a good one in `Authorization` is an attack: `t16_authorization`.
+    ///
+    /// # Panics
+    ///
+    /// At [`run`](Self::run), if no cookie is set.
+    pub fn without_authorization(mut self) -> Self {
+        self.options.reads_authorization = false;
+        self
+    }
+
+    /// Adds tokens that are no access tokens of RFC 9068: with the type `JWT` or with none, as ID tokens
+    /// have it. Use it if the verifier is to be
+    /// [`access_tokens_only`](crate::verifier::VerifierBuilder::access_tokens_only).
+    pub fn access_tokens_only(mut self) -> Self {
+        self.options.access_tokens_only = true;
+        self
+    }
+
+    /// Adds a status that refuses a request, beside 400, 401 and 403: 303 for a service that is not of
+    /// this crate, and sends browsers without a session to its login.
+    ///
+    /// # Security
+    ///
+    /// An attack that gets this status counts as refused, whatever the service has done. The valid
+    /// request must get another one.
+    pub fn refusal(mut self, status: StatusCode) -> Self {
+        self.options.refusals.push(status);
         self
     }
 
@@ -138,17 +216,97 @@ impl<B: Default> AttackRun<B> {
     ///
     /// At [`run`](Self::run), if no attack has this name.
     pub fn allow(mut self, name: impl Into<String>, reason: impl Into<String>) -> Self {
-        self.allowed.push((name.into(), reason.into()));
+        self.options.allowed.push((name.into(), reason.into()));
         self
     }
 
-    /// Sets the type of the body, which is its default value. Set it if the service takes only that type.
+    /// Sets the type of the body, with its default value as the body. Set it if the service takes only
+    /// that type, such as a `service_fn` of `Request<axum::body::Body>`. Call it before
+    /// [`json`](Self::json) and [`content`](Self::content), which it undoes.
     pub fn body<T: Default>(self) -> AttackRun<T> {
-        let Self { issuer, token, method, cookie, allowed, body: PhantomData } = self;
-        AttackRun { issuer, token, method, cookie, allowed, body: PhantomData }
+        self.requests(|request| request.map(|()| T::default()))
     }
 
-    /// Sends a valid request, and then all attacks, one after the other.
+    /// Sets the function that makes each request, which has the method, the path and the headers of an
+    /// attack: it adds the body, and other headers that the route needs. For a service that reads
+    /// tokens from another place than `Authorization`, such as the query, it can move them there.
+    ///
+    /// # Example: a form
+    /// ```
+    /// use axum::{Form, Router, http::{HeaderValue, Method, header::CONTENT_TYPE}, routing::post};
+    /// use tower_jwt_auth::{JwtAuthLayer, testing::{AttackRun, TestIssuer}};
+    ///
+    /// # #[derive(serde::Deserialize)]
+    /// # struct Order { item: String }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let issuer = TestIssuer::new();
+    /// let app = Router::new()
+    ///     .route("/orders", post(async |Form(order): Form<Order>| order.item))
+    ///     .layer(JwtAuthLayer::new(issuer.verifier()));
+    ///
+    /// AttackRun::new(&issuer)
+    ///     .method(Method::POST)
+    ///     .requests(|attack| {
+    ///         let mut request = attack.map(|()| String::from("item=tea"));
+    ///         let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+    ///         request.headers_mut().insert(CONTENT_TYPE, form);
+    ///         request
+    ///     })
+    ///     .run(app, "/orders")
+    ///     .await
+    ///     .assert_all_refused();
+    /// # }
+    /// ```
+    pub fn requests<T>(
+        self,
+        make: impl Fn(Request<()>) -> Request<T> + Send + Sync + 'static,
+    ) -> AttackRun<T> {
+        AttackRun { options: self.options, make: Arc::new(make) }
+    }
+
+    /// Sets a body and its `Content-Type` for each request.
+    ///
+    /// # Panics
+    ///
+    /// The type has a byte that no header can have.
+    pub fn content(self, content_type: &str, body: impl Into<String>) -> Self
+    where
+        B: From<String> + 'static,
+    {
+        let content_type = HeaderValue::from_str(content_type);
+        let content_type = content_type.expect("a content type has only bytes of a header");
+        let body = body.into();
+        self.requests(move |request| {
+            let mut request = request.map(|()| B::from(body.clone()));
+            request.headers_mut().insert(CONTENT_TYPE, content_type.clone());
+            request
+        })
+    }
+
+    /// Sets a body of this JSON for each request, with `Content-Type: application/json`.
+    ///
+    /// # Panics
+    ///
+    /// The value cannot be written as JSON.
+    pub fn json(self, value: impl Serialize) -> Self
+    where
+        B: From<String> + 'static,
+    {
+        self.content("application/json", json_of(value).to_string())
+    }
+
+    /// The attacks that a run sends, without those that are [allowed](Self::allow).
+    ///
+    /// # Panics
+    ///
+    /// As [`run`](Self::run) does.
+    pub fn attacks(&self) -> impl Iterator<Item = Attack> + use<B> {
+        self.options.attacks(&self.options.forge()).into_iter()
+    }
+
+    /// Sends a valid request, and then all attacks, one after the other. One run may be used for several
+    /// routes.
     ///
     /// # Panics
     ///
@@ -158,121 +316,76 @@ impl<B: Default> AttackRun<B> {
         S: Service<Request<B>, Response = Response<R>>,
         S::Error: fmt::Debug,
     {
-        let forge = Forge::new(&self.issuer, self.token.clone());
-        let mut report = AttackReport {
-            path: path.to_owned(),
-            sent: 0,
-            fault: None,
-            passed: Vec::new(),
-            allowed: self.allowed.clone(),
-        };
-        let attacks = self.attacks(&forge);
-        for valid in self.valid(&forge) {
+        let options = &self.options;
+        let forge = options.forge();
+        let attacks = options.attacks(&forge);
+        let mut report = options.report(path, &forge);
+        for (valid, cookie) in options.valid(&forge) {
             let answer = self.send(&mut service, &valid, path).await;
-            if !matches!(answer, Answer::Status(status) if status.as_u16() < 400) {
-                report.fault = Some(self.fault(&valid, &answer));
+            let method = valid.head.method.as_ref().unwrap_or(&options.method);
+            let (issuer, refusals) = (&options.issuer, &*options.refusals);
+            report.fault = Valid { issuer, method, path, cookie, refusals }.fault(&answer);
+            if report.fault.is_some() {
                 return report;
             }
         }
         for attack in attacks {
             report.sent += 1;
-            let answer = self.send(&mut service, &attack, path).await;
-            if !matches!(answer, Answer::Status(status) if REFUSALS.contains(&status)) {
-                report.passed.push(PassedAttack { attack, answer });
-            }
+            let answer = match self.send(&mut service, &attack, path).await {
+                Ok(response) if options.is_refusal(&response) => continue,
+                Ok(response) => Answer::Status(response.status()),
+                Err(error) => Answer::Failed(error),
+            };
+            report.not_refused.push(UnrefusedAttack { attack, answer });
         }
         report
     }
 
-    /// The attacks that are not allowed.
-    fn attacks(&self, forge: &Forge) -> Vec<Attack> {
-        let mut all = forge.attacks();
-        for (name, _) in &self.allowed {
-            let is_known = all.iter().any(|attack| attack.name() == name)
-                || cookie::attacks(forge, "at", &Method::POST).iter().any(|it| it.name() == name);
-            assert!(is_known, "no attack is called {name:?}: see `attacks` for the names");
-        }
-        if let Some((name, method)) = &self.cookie {
-            // The router reads this one.
-            let own = COOKIES.iter().find(|(_, cookie)| cookie == name);
-            all.retain(|attack| own.is_none_or(|(own, _)| attack.name() != *own));
-            all.extend(cookie::attacks(forge, name, method));
-        }
-        all.retain(|attack| !self.allowed.iter().any(|(name, _)| attack.name() == name));
-        all
-    }
-
-    /// The requests that must be accepted.
-    fn valid(&self, forge: &Forge) -> Vec<Attack> {
-        let header = Head::default().header(http::header::AUTHORIZATION, bearer(&forge.good()));
-        let mut all = vec![Attack::new("valid", Check::Token, "a valid token", header)];
-        if let Some((name, method)) = &self.cookie {
-            all.push(cookie::good(forge, name, method));
-        }
-        all
-    }
-
-    fn fault(&self, valid: &Attack, answer: &Answer) -> String {
-        let answer = match answer {
-            Answer::Status(status) => status.to_string(),
-            Answer::Failed(error) => format!("a failure: {error}"),
-        };
-        let (issuer, audience) = (self.issuer.issuer(), self.issuer.audience());
-        match &self.cookie {
-            Some((name, method)) if valid.name() == "valid_cookie" => format!(
-                "a valid token in the cookie `{name}`, from a page of the same origin, got {answer} \
-                 for `{method}`. Name the cookie that the service reads, and a method of the route"
-            ),
-            _ => format!(
-                "a valid token got {answer} for `{}`. The service must trust the keys of this \
-                 `TestIssuer`, with the issuer {issuer:?} and the audience {audience:?}. If the route \
-                 needs scopes, or claims of a type, set them with `.token(…)`",
-                self.method
-            ),
-        }
-    }
-
-    async fn send<S, R>(&self, service: &mut S, attack: &Attack, path: &str) -> Answer
+    async fn send<S, R>(
+        &self,
+        service: &mut S,
+        attack: &Attack,
+        path: &str,
+    ) -> Result<Response<R>, String>
     where
         S: Service<Request<B>, Response = Response<R>>,
         S::Error: fmt::Debug,
     {
-        let request = attack.request(self.method.clone(), path).map(|()| B::default());
-        if let Err(error) = poll_fn(|context| service.poll_ready(context)).await {
-            return Answer::Failed(format!("{error:?}"));
-        }
-        match service.call(request).await {
-            Ok(response) => Answer::Status(response.status()),
-            Err(error) => Answer::Failed(format!("{error:?}")),
-        }
+        let mut request = attack.request(self.options.method.clone(), path);
+        let host = HeaderValue::try_from(self.options.origin.authority());
+        request.headers_mut().insert(HOST, host.expect("the authority of a URI is a host"));
+        let request = (self.make)(request);
+        let answer = async {
+            poll_fn(|context| service.poll_ready(context)).await?;
+            service.call(request).await
+        };
+        let mut answer = pin!(answer);
+        // A service that panics is named, and the other attacks are sent to it.
+        poll_fn(|context| {
+            let polled = catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(context)));
+            match polled {
+                Ok(answer) => answer.map(|answer| answer.map_err(|error| format!("{error:?}"))),
+                Err(panic) => Poll::Ready(Err(format!("a panic: {}", message(&*panic)))),
+            }
+        })
+        .await
     }
+}
+
+/// The text of a panic.
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a text")
 }
 
 impl<B> Clone for AttackRun<B> {
     fn clone(&self) -> Self {
-        Self {
-            issuer: self.issuer.clone(),
-            token: self.token.clone(),
-            method: self.method.clone(),
-            cookie: self.cookie.clone(),
-            allowed: self.allowed.clone(),
-            body: PhantomData,
-        }
+        Self { options: self.options.clone(), make: Arc::clone(&self.make) }
     }
 }
 
 impl<B> fmt::Debug for AttackRun<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AttackRun")
-            .field("issuer", &self.issuer)
-            .field("token", &self.token)
-            .field("method", &self.method)
-            .field("cookie", &self.cookie)
-            .field("allowed", &self.allowed)
-            .finish()
+        f.debug_struct("AttackRun").field("options", &self.options).finish_non_exhaustive()
     }
 }
-
-/// The answers that refuse a request.
-const REFUSALS: [StatusCode; 3] =
-    [StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];

@@ -11,7 +11,7 @@ use crate::attack::Check::{Credentials, Length, Source, Token};
 pub(super) fn attacks(forge: &Forge) -> Vec<Attack> {
     let good = &*forge.good();
     // The same claims, and another text.
-    let other = &*forge.with_claim("jti", "another");
+    let other = &*forge.other();
     let head = Head::default;
     let with =
         |name: &'static str, value: &str| head().header(HeaderName::from_static(name), value);
@@ -32,6 +32,7 @@ pub(super) fn attacks(forge: &Forge) -> Vec<Attack> {
         ("t03_token", "the token is behind `Token`", format!("Token {good}")),
         ("t03_jwt", "the token is behind `JWT`", format!("JWT {good}")),
         ("t03_bearerx", "the token is behind `Bearerx`", format!("Bearerx {good}")),
+        ("t03_xbearer", "the token is behind `XBearer`", format!("XBearer {good}")),
         ("t03_bearer_colon", "the token is behind `Bearer:`", format!("Bearer: {good}")),
         ("t03_bearer_equals", "the token is behind `Bearer=`", format!("Bearer={good}")),
         ("t03_no_blank", "no blank is between the scheme and the token", format!("Bearer{good}")),
@@ -48,6 +49,10 @@ pub(super) fn attacks(forge: &Forge) -> Vec<Attack> {
         ("t05_list_of_bad", "a good and a bad token are in one header", {
             format!("Bearer {good}, Bearer a.b.c")
         }),
+        ("t05_list_basic_first", "`Basic` and the token are in one header", {
+            format!("Basic dXNlcjpwYXNzd29yZA==, Bearer {good}")
+        }),
+        ("t06_tilde", "a tilde is behind the token, as in an SD-JWT", format!("Bearer {good}~")),
         ("t06_text_behind", "a word is behind the token", format!("Bearer {good} x")),
         ("t06_text_before", "a word is before the token", format!("Bearer x {good}")),
         ("t06_tab", "a tab and a word are behind the token", format!("Bearer {good}\tx")),
@@ -91,6 +96,8 @@ pub(super) fn attacks(forge: &Forge) -> Vec<Attack> {
         ("t16_x_access_token", "x-access-token"),
         ("t16_x_auth_token", "x-auth-token"),
         ("t16_x_jwt_assertion", "x-jwt-assertion"),
+        ("t16_x_forwarded_access_token", "x-forwarded-access-token"),
+        ("t16_x_goog_iap_jwt_assertion", "x-goog-iap-jwt-assertion"),
         ("t16_x_amzn_oidc_data", "x-amzn-oidc-data"),
         ("t16_cf_access_jwt_assertion", "cf-access-jwt-assertion"),
     ] {
@@ -100,6 +107,7 @@ pub(super) fn attacks(forge: &Forge) -> Vec<Attack> {
     }
     for (name, header) in [
         ("t16_x_user", "x-user"),
+        ("t16_x_user_id", "x-user-id"),
         ("t16_x_forwarded_user", "x-forwarded-user"),
         ("t16_x_authenticated_user", "x-authenticated-user"),
         ("t16_remote_user", "remote-user"),
@@ -147,11 +155,13 @@ pub(super) fn attacks(forge: &Forge) -> Vec<Attack> {
 }
 
 /// Names of cookies that a router may read.
-pub(super) const COOKIES: [(&str, &str); 6] = [
+pub(super) const COOKIES: [(&str, &str); 8] = [
     ("t10_cookie_access_token", "access_token"),
     ("t10_cookie_token", "token"),
     ("t10_cookie_jwt", "jwt"),
+    ("t10_cookie_auth_token", "auth_token"),
     ("t10_cookie_session", "session"),
+    ("t10_cookie_sid", "sid"),
     ("t10_cookie_authorization", "authorization"),
     ("t10_cookie_host_at", "__Host-at"),
 ];

@@ -1,6 +1,6 @@
 //! A store of refresh families against a model that remembers every token.
 
-use std::{thread, time::Duration};
+use std::{fmt, thread, time::Duration};
 
 use super::random::Random;
 use crate::{
@@ -9,6 +9,7 @@ use crate::{
     testing::clock::TestClock,
 };
 
+const PART: &str = "part 7 of the suite of refresh stores";
 pub(super) const GRACE: u64 = 10;
 const IDLE: u64 = 100;
 const ABSOLUTE: u64 = 300;
@@ -105,6 +106,22 @@ enum Outcome {
     Stolen,
 }
 
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::New => "it is the live token, so it gives a new one (`Rotated::Rotated`)",
+            Self::Again(_) => {
+                "it was spent within the grace, and its successor was not used yet, so it gives the \
+                 same successor (`Rotated::Repeated`)"
+            }
+            Self::Refused => "its session has ended (`Rotated::Expired` or `Rotated::Unknown`)",
+            Self::Stolen => {
+                "it was spent before, so it ends its session (`Rotated::Reused`, delete the family)"
+            }
+        })
+    }
+}
+
 impl History {
     fn is_over(&self, now: u64) -> bool {
         self.ended || now >= self.refreshed + IDLE || now >= self.opened + ABSOLUTE
@@ -155,7 +172,13 @@ impl World {
             Act::Guess(family) => self.guess(family % count).await,
             Act::Stray(family) => {
                 let stray = changed(&self.histories[family % count].tokens[0].0, 0);
-                assert_eq!(self.refusal(&stray).await, ErrorKind::RefreshToken);
+                let refusal = self.refusal(&stray).await;
+                assert!(
+                    refusal == ErrorKind::RefreshToken,
+                    "{PART}: a token of a session that never was is refused as {}; `refresh_token` is \
+                     right (`Rotated::Unknown`)",
+                    refusal.name()
+                );
             }
             Act::End(family) => {
                 let id = self.histories[family % count].id.clone();
@@ -182,17 +205,32 @@ impl World {
     async fn present(&mut self, family: usize, back: usize) {
         let now = self.now;
         let history = &mut self.histories[family];
-        let at = history.tokens.len().saturating_sub(1 + back);
+        let of = history.tokens.len();
+        let at = of.saturating_sub(1 + back);
         let expected = history.outcome(at, now);
         match self.tokens.rotate(&history.tokens[at].0).await {
             Ok(opened) => {
                 let token = opened.token().as_str().to_owned();
-                assert_eq!(opened.session().id(), history.id);
+                assert!(
+                    opened.session().id() == history.id,
+                    "{PART}: a rotation gave the session of another token"
+                );
                 if opened.is_repeated() {
-                    assert_eq!(expected, Outcome::Again(token), "it gave the successor again");
+                    assert!(
+                        expected == Outcome::Again(token),
+                        "{PART}: token {at} of {of} gave a successor again (`Rotated::Repeated`); right \
+                         is: {expected}"
+                    );
                 } else {
-                    assert_eq!(expected, Outcome::New, "it gave a new token");
-                    assert!(history.tokens.iter().all(|(old, _)| *old != token));
+                    assert!(
+                        expected == Outcome::New,
+                        "{PART}: token {at} of {of} gave a new successor (`Rotated::Rotated`); right is: \
+                         {expected}"
+                    );
+                    assert!(
+                        history.tokens.iter().all(|(old, _)| *old != token),
+                        "{PART}: a rotation gave a token that was given before"
+                    );
                     history.tokens[at].1 = Some(now);
                     history.tokens.push((token, None));
                     history.refreshed = now;
@@ -200,14 +238,22 @@ impl World {
             }
             Err(error) => match error.kind() {
                 ErrorKind::RefreshToken => {
-                    assert_eq!(expected, Outcome::Refused, "it says that the session has ended");
+                    assert!(
+                        expected == Outcome::Refused,
+                        "{PART}: for token {at} of {of}, `rotate` says that its session has ended; right \
+                         is: {expected}"
+                    );
                     history.ended = true;
                 }
                 ErrorKind::RefreshTokenReused { session, .. } => {
-                    assert_eq!((&**session, expected), (&*history.id, Outcome::Stolen));
+                    assert!(
+                        expected == Outcome::Stolen && **session == *history.id,
+                        "{PART}: for token {at} of {of}, `rotate` says that it was stolen \
+                         (`Rotated::Reused`); right is: {expected}"
+                    );
                     history.ended = true;
                 }
-                other => panic!("{other:?}"),
+                other => panic!("{PART}: `rotate` failed: {}: {error}", other.name()),
             },
         }
     }
@@ -222,9 +268,13 @@ impl World {
         let reused = match self.refusal(&guessed).await {
             ErrorKind::RefreshToken => None,
             ErrorKind::RefreshTokenReused { session, .. } => Some(session),
-            other => panic!("{other:?}"),
+            other => panic!("{PART}: `rotate` failed: {}", other.name()),
         };
-        assert_eq!(reused.as_deref(), expected, "the session that a wrong token ends");
+        assert!(
+            reused.as_deref() == expected,
+            "{PART}: a wrong token with the id of a session ends the session {reused:?}; right is \
+             {expected:?}, because only a thief has such a token while the session lasts"
+        );
         self.histories[family].ended = true;
     }
 
@@ -238,11 +288,17 @@ impl World {
         for history in &mut self.histories {
             let is_said = said.iter().any(|session| session.id() == history.id);
             if !these(history) || history.ended {
-                assert!(!is_said, "it had not to end, or had ended before");
+                assert!(
+                    !is_said,
+                    "{PART}: `end` or `end_all` gives a session of {} that {}",
+                    SUBJECTS[history.subject],
+                    if history.ended { "had ended before" } else { "it was not asked to end" }
+                );
             } else {
                 assert!(
                     is_said || history.is_over(now),
-                    "the store does not say that it has ended"
+                    "{PART}: `end` or `end_all` does not give a session of {} that it had to end",
+                    SUBJECTS[history.subject]
                 );
                 history.ended = true;
             }
@@ -259,7 +315,15 @@ impl World {
                 self.histories.iter().filter(alive).map(|history| history.id.clone()).collect();
             listed.sort();
             expected.sort();
-            assert_eq!(listed, expected, "the sessions of {subject}");
+            assert!(
+                listed == expected,
+                "{PART}: `list` of {subject} gives {} sessions, and {} is right; too many: {:?}, missing: \
+                 {:?}",
+                listed.len(),
+                expected.len(),
+                listed.iter().filter(|id| !expected.contains(id)).collect::<Vec<_>>(),
+                expected.iter().filter(|id| !listed.contains(id)).collect::<Vec<_>>()
+            );
         }
         for history in &self.histories {
             for at in 0..history.tokens.len() {
@@ -271,14 +335,37 @@ impl World {
                     TokenStatus::Spent(_) | TokenStatus::Unknown => None,
                 };
                 let of = history.tokens.len();
-                assert_eq!(session.is_some(), takes, "token {at} of {of} can be rotated");
+                assert!(
+                    session.is_some() == takes,
+                    "{PART}: token {at} of {of} can{} be rotated; by what `get` gives, it is {}",
+                    if takes { "" } else { "not" },
+                    match &standing {
+                        TokenStatus::Active(_) => "live",
+                        TokenStatus::Spent(_) => "spent",
+                        TokenStatus::Unknown => "unknown",
+                    }
+                );
                 if let Some(session) = session {
                     let time = |seconds: u64| self.begin + i64::try_from(seconds).unwrap();
-                    assert_eq!(session.subject(), SUBJECTS[history.subject]);
-                    assert_eq!(session.created_at(), time(history.opened));
-                    assert_eq!(session.refreshed_at(), time(history.refreshed));
                     let until = (history.refreshed + IDLE).min(history.opened + ABSOLUTE);
-                    assert_eq!(session.expires_at(), time(until));
+                    for (name, said, right) in [
+                        ("created_at", session.created_at(), time(history.opened)),
+                        ("refreshed_at", session.refreshed_at(), time(history.refreshed)),
+                        ("expires_at", session.expires_at(), time(until)),
+                    ] {
+                        let begin = self.begin;
+                        assert!(
+                            said == right,
+                            "{PART}: `get` gives a session whose `{name}` is {} s after the begin of the \
+                             sequence; {} s is right",
+                            said - begin,
+                            right - begin
+                        );
+                    }
+                    assert!(
+                        session.subject() == SUBJECTS[history.subject],
+                        "{PART}: `get` gives a session of another subject"
+                    );
                 }
             }
         }

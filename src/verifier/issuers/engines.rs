@@ -28,7 +28,7 @@ pub(in crate::verifier) struct IssuerEngines<C> {
     clock: Box<dyn Clock>,
     /// Shows issuers of tokens that nobody has verified in events.
     log_unverified: bool,
-    /// The proofs that engines check which have none of their own.
+    /// The proofs that an engine without its own checks.
     proofs: Proofs,
 }
 

@@ -5,10 +5,7 @@ use crate::{
     error::Error,
     rules::{Rules, seconds},
     token::Compact,
-    verifier::{
-        limits::MOST_LEEWAY,
-        pipeline::{check_form, read_claims},
-    },
+    verifier::pipeline::{check_form, read_claims},
 };
 
 /// Refuses a token that no verifier would accept, so that its issuer is not resolved in vain. Only
@@ -22,7 +19,7 @@ pub(super) fn plausible(token: &str, limit: usize, now: i64) -> Result<(), Error
 fn check(token: &str, limit: usize, now: i64) -> Result<(), Error> {
     let token = Compact::parse(token, limit)?.without_padding()?;
     let ((), payload) = check_form(token, |_| Ok(()))?;
-    let rules = Rules::of_anybody(seconds(MOST_LEEWAY));
+    let rules = Rules::of_anybody(seconds(Rules::MOST_LEEWAY));
     let mut raw = RawClaims::default();
     read_claims(&payload, &rules, &mut raw)?;
     rules.check(&raw, now).map(drop)

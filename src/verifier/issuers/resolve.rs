@@ -19,7 +19,7 @@ use crate::{
     expiring::ExpiringMap,
     maybe_ready::MaybeReady,
     misses::Misses,
-    observe::{Observers, Outage},
+    observe::{self, Observers, Pace},
     runtime::runtime_with_timer,
     verifier::engine::Engine,
 };
@@ -35,8 +35,9 @@ pub(super) struct Resolver<C> {
     /// The times of the misses count from here.
     start: tokio::time::Instant,
     pub(super) observers: Observers,
-    outage: Outage,
-    full: Outage,
+    /// How often failures, and a lack of room, are reported.
+    failures: Pace,
+    full: Pace,
 }
 
 /// The application's own function: from an issuer to its engine.
@@ -98,8 +99,8 @@ impl<C> Resolver<C> {
             state: Mutex::new(state),
             start: tokio::time::Instant::now(),
             observers: Observers::default(),
-            outage: Outage::default(),
-            full: Outage::default(),
+            failures: Pace::default(),
+            full: Pace::default(),
         }
     }
 
@@ -204,13 +205,13 @@ impl<C> Resolver<C> {
 
     /// Tells that there is no room for a resolved issuer, once in ten seconds.
     pub(super) fn tell_no_room(&self) {
-        self.full.no_room(self.limits.max_resolved);
+        observe::no_room_for_issuer(&self.full, self.limits.max_resolved);
     }
 
     /// Tells why, once in ten seconds: not for each request that fails with it.
     #[cold]
     fn unavailable(&self, cause: &(dyn StdError + 'static)) -> Error {
-        self.outage.not_resolved(cause);
+        observe::issuer_not_resolved(&self.failures, cause);
         keys_unavailable(Duration::from_secs(PAUSE.unsigned_abs()))
     }
 }

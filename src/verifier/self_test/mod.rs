@@ -14,17 +14,20 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     /// when the service starts, or in a test. [`lint`](Self::lint) looks at the settings themselves.
     ///
     /// It has no private key. So the checks of the form, the header and the claims read tokens whose
-    /// signature is not looked at, on a way that no request can take. The checks of the keys read
+    /// signature is not looked at, on a path that no request reaches. The checks of the keys read
     /// tokens with a signature that no key has made. Each token must be refused for its own reason. If
     /// a setting turns the check off, the case is [loosened](crate::report::SelfTestOutcome::Loosened) and has not
     /// failed.
+    ///
+    /// With a short `max_token_len`, tokens that are longer are left out, because each of them is refused for
+    /// its length.
     ///
     /// It fetches no keys, asks no denylist and no rule of the application, and leaves the cache as it
     /// is. It takes some milliseconds. For the verifier of [`Issuers`](super::Issuers), it checks the
     /// first 16 of the issuers that are there now, in the order of their names.
     ///
     /// The layer is not part of it. `testing::assert_refuses_all`, of the feature `test-util`, sends
-    /// requests to a whole router.
+    /// requests to a route.
     ///
     /// # Example
     /// ```
@@ -35,7 +38,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     /// };
     /// let report = builder().audience("https://api.example.com").build()?.self_test();
     /// assert!(report.is_passed(), "{report}");
-    /// assert_eq!(report.with(SelfTestOutcome::Loosened).count(), 0);
+    /// assert_eq!(report.with_outcome(SelfTestOutcome::Loosened).count(), 0);
     ///
     /// let report = builder().any_audience().build()?.self_test();
     /// println!("{report}");
@@ -45,7 +48,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     /// # Ok::<(), tower_jwt_auth::ConfigError>(())
     /// ```
     pub fn self_test(&self) -> SelfTestReport {
-        let mut report = SelfTestReport::default();
+        let mut report = SelfTestReport::new();
         match &self.0.engines {
             Engines::One(engine) | Engines::ObservedOne(engine) => {
                 Tester::new(engine, None, &mut report).run()

@@ -2,6 +2,7 @@
 
 use base64_simd::URL_SAFE_NO_PAD;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::{
     super::{
@@ -13,10 +14,10 @@ use super::{
 use crate::{
     alg::{Algorithm, Family},
     attack::{CLAIMS, Check, FORMS, HEADERS, Members, Parts, Setup},
-    error::{Error, ErrorKind},
+    error::Error,
     keys::hmac_sha256,
     report::{SelfTestCase, SelfTestOutcome, SelfTestReport},
-    rules::Types,
+    rules::{Rules, Types, seconds},
 };
 
 /// Tests one engine.
@@ -112,24 +113,44 @@ impl<'t, C: DeserializeOwned + 'static> Tester<'t, C> {
             header.remove("typ");
             check("a10_typ_missing", "`typ` is missing", &["token_type"], &header, claims);
         }
-        if let Some((name, _)) = checks.required_header.iter().next() {
-            let mut header = header.clone();
-            header.remove(name);
-            let description = "a header parameter that is required is missing";
-            check("a09_required_parameter", description, &["header_parameter"], &header, claims);
+        let mut results = Vec::new();
+        for (name, values) in checks.required_header.iter() {
+            let mut absent = header.clone();
+            absent.remove(name);
+            results.push(self.read(&token(&absent, claims)));
+            let mut other = header.clone();
+            let longest = values.iter().map(|value| value.len()).max().unwrap_or_default();
+            other.set_text(name, &"x".repeat(longest.saturating_add(1)));
+            results.push(self.read(&token(&other, claims)));
         }
+        let description = "a header parameter that is required is missing or has another value";
+        self.add_worst("a09_required_parameter", description, &results, |result| {
+            is_kind(result, &["header_parameter"])
+        });
+        let mut results = Vec::new();
+        for name in &rules.required {
+            let mut absent = claims.clone();
+            absent.remove(name);
+            results.push(self.read(&token(header, &absent)));
+            let mut null = claims.clone();
+            null.set(name, "null");
+            // A `cnf` that is `null` is malformed.
+            if &**name != "cnf" {
+                results.push(self.read(&token(header, &null)));
+            }
+        }
+        let description = "a claim that is required is missing or `null`";
+        self.add_worst("c06_required_claim", description, &results, |result| {
+            is_kind(result, &["missing_claim"])
+        });
         if !checks.clients.is_empty() {
             let mut claims = claims.clone();
             claims.set_text("client_id", "another-client");
             if !checks.clients.iter().any(|client| client == "another-client") {
-                check("c06_client_other", "the client is another", &["client"], header, &claims);
+                let result = self.read(&token(header, &claims));
+                let is_refused = is_kind(&result, &["client"]);
+                self.add("c06_client_other", "the client is another", None, is_refused, &result);
             }
-        }
-        if let Some(name) = rules.required.first() {
-            let mut claims = claims.clone();
-            claims.remove(name);
-            let description = "a claim that is required is missing";
-            check("c06_required_claim", description, &["missing_claim"], header, &claims);
         }
         if let Some(age) = rules.max_age {
             let iat = self.now.saturating_sub(age).saturating_sub(rules.leeway).saturating_sub(1);
@@ -150,23 +171,18 @@ impl<'t, C: DeserializeOwned + 'static> Tester<'t, C> {
             ("a05_signature_zero", "the signature is all zeros (CVE-2022-21449)", 0),
         ] {
             let algorithms = self.engine.checks.algorithms;
-            let results =
-                Algorithm::ALL.iter().filter(|one| algorithms.contains(**one)).map(|one| {
+            let results: Vec<_> = Algorithm::ALL
+                .iter()
+                .filter(|one| algorithms.contains(**one))
+                .map(|one| {
                     let mut header = header.clone();
                     header.set_text("alg", one.name());
                     let signature = vec![byte; signature_len(*one)];
                     let sign = |_: &str| URL_SAFE_NO_PAD.encode_to_string(&signature);
                     self.verify(&Parts { header: &header, claims, sign: &sign }.token())
-                });
-            // The first that is not refused so, or else the last.
-            let mut last = Err(Error::new(ErrorKind::AlgorithmNotAllowed));
-            for result in results {
-                last = result;
-                if !is_kind(&last, NO_KEY) {
-                    break;
-                }
-            }
-            self.add(name, description, None, is_kind(&last, NO_KEY), &last);
+                })
+                .collect();
+            self.add_worst(name, description, &results, |result| is_kind(result, NO_KEY));
         }
     }
 
@@ -184,13 +200,23 @@ impl<'t, C: DeserializeOwned + 'static> Tester<'t, C> {
         };
         let is_refused =
             |result: &_| is_kind(result, NO_KEY) || is_kind(result, &["algorithm_not_allowed"]);
-        let mut results: Vec<_> = secrets.iter().map(verify).collect();
-        let wrong = results.iter().position(|result| !is_refused(result)).unwrap_or_default();
+        let results: Vec<_> = secrets.iter().map(verify).collect();
+        let description = "`HS256`, and the secret is a public key of the verifier";
         // Without a public key, there is nothing to be taken for a secret.
-        if wrong < results.len() {
-            let result = results.swap_remove(wrong);
-            let description = "`HS256`, and the secret is a public key of the verifier";
-            self.add("a03_hs256_public_key", description, None, is_refused(&result), &result);
+        self.add_worst("a03_hs256_public_key", description, &results, is_refused);
+    }
+
+    /// Adds a case of several tokens: the first that is not refused so, or else the first.
+    fn add_worst(
+        &mut self,
+        name: &'static str,
+        description: &'static str,
+        results: &[Result<(), Error>],
+        is_refused: impl Fn(&Result<(), Error>) -> bool,
+    ) {
+        let wrong = results.iter().find(|result| !is_refused(result));
+        if let Some(result) = wrong.or(results.first()) {
+            self.add(name, description, None, is_refused(result), result);
         }
     }
 
@@ -261,7 +287,7 @@ impl<'t, C: DeserializeOwned + 'static> Tester<'t, C> {
             Check::Type => matches!(rules.types, Types::Only(_)),
             Check::Issuer => rules.issuers.is_none(),
             Check::Audience => rules.audiences.is_none(),
-            Check::Expiry | Check::Times => rules.leeway > LONGEST_LEEWAY,
+            Check::Expiry | Check::Times => rules.leeway > seconds(Rules::MOST_LEEWAY),
             Check::HasExpiry => rules.without_expiry,
             Check::Subject => !rules.subject,
             Check::SubjectType => rules.integer_subject,
@@ -275,7 +301,9 @@ impl<'t, C: DeserializeOwned + 'static> Tester<'t, C> {
             | Check::Token
             | Check::Source
             | Check::Credentials
-            | Check::CrossSite => false,
+            | Check::CrossSite
+            | Check::AccessToken
+            | Check::Scope => false,
         }
     }
 
@@ -287,14 +315,25 @@ impl<'t, C: DeserializeOwned + 'static> Tester<'t, C> {
             Check::Audience => ("aud", rules.audiences.as_deref()),
             _ => return false,
         };
-        let value = claims.json(name).and_then(|json| serde_json::from_str::<String>(json).ok());
+        let value = claims.json(name).and_then(|json| serde_json::from_str::<Value>(json).ok());
         let trusted = trusted.unwrap_or_default();
-        value.is_some_and(|value| trusted.iter().any(|one| **one == *value))
+        let is_trusted = |value: &Value| {
+            value.as_str().is_some_and(|text| trusted.iter().any(|one| **one == *text))
+        };
+        match value {
+            // An array with something else than texts is refused for that.
+            Some(Value::Array(all)) => {
+                all.iter().all(Value::is_string) && all.iter().any(is_trusted)
+            }
+            value => value.as_ref().is_some_and(is_trusted),
+        }
     }
 
     fn setup(&self) -> Setup<'_> {
         let (issuer, audience) = (&self.issuer, &self.audience);
-        Setup { issuer, audience, now: self.now, leeway: self.engine.checks.rules.leeway }
+        // A longer one is `any_leeway`, which the report names.
+        let leeway = self.engine.checks.rules.leeway.min(seconds(Rules::MOST_LEEWAY));
+        Setup { issuer, audience, now: self.now, leeway }
     }
 }
 
@@ -332,6 +371,3 @@ const VALID: &str = "valid";
 
 /// The kinds of a refusal by the keys.
 const NO_KEY: &[&str] = &["signature", "unknown_key", "keys_not_tried"];
-
-/// The longest leeway that is not `any_leeway`, in seconds.
-const LONGEST_LEEWAY: i64 = 300;

@@ -1,22 +1,25 @@
-//! Asks the rules in the shadow about a token.
+//! Asks the shadow rules about a token.
 
 use std::{fmt, sync::Arc};
 
-use super::verdict::{KeptVerdict, RuleSet, ShadowRule};
+use super::{
+    ShadowRule,
+    verdict::{KeptVerdict, RuleSet, SeenHeader},
+};
 use crate::{
     alg::AlgorithmSet,
     claims::{RawClaims, Reading, RegisteredClaims, Times},
     clock::{Clock, unix_seconds},
     error::{Detail, list},
     maybe_ready::MaybeReady,
-    observe::{self, Observed, Pace, ShadowOutcome, ShadowRefusal},
+    observe::{self, Observed, Pace, ShadowOutcome, ShadowRefusal, ShadowReport},
     rules::{Rules, Types},
     shown::shown,
     token::{Compact, DecodeBuf, RequiredHeader},
     verifier::rule::AsyncRule,
 };
 
-/// The rules in the shadow of a verifier. Those that are not set accept everything.
+/// The shadow rules of a verifier. Those that are not set accept everything.
 #[derive(Debug)]
 pub(in crate::verifier) struct Shadow {
     pub(super) rules: Rules,
@@ -61,7 +64,7 @@ impl Shadow {
         claims: &RegisteredClaims,
     ) -> KeptVerdict {
         let mut refused = RuleSet::default();
-        self.judge_header(token, &mut refused);
+        let seen = self.judge_header(token, &mut refused);
         self.with_raw(claims, |raw, is_integer| {
             refused
                 .insert_if(is_integer && self.refuse_integer_subject, ShadowRule::MalformedClaims);
@@ -82,10 +85,12 @@ impl Shadow {
             !self.clients.is_empty() && !claims.client().is_some_and(is_client),
             ShadowRule::Client,
         );
-        refused.into()
+        KeptVerdict::new(refused, seen)
     }
 
-    fn judge_header(&self, token: Compact<'_>, refused: &mut RuleSet) {
+    /// Also gives the values of the header that events of refusals have.
+    fn judge_header(&self, token: Compact<'_>, refused: &mut RuleSet) -> Option<Box<SeenHeader>> {
+        let mut seen = None;
         let mut buf = DecodeBuf::new();
         // A token with a malformed header was refused.
         if let Ok(header) = token.header(&mut buf) {
@@ -96,8 +101,14 @@ impl Shadow {
                 is_typed && self.rules.check_type(header.typ()).is_err(),
                 ShadowRule::TokenType,
             );
+            if refused.contains(ShadowRule::Algorithm) || refused.contains(ShadowRule::TokenType) {
+                let (algorithm, typ) = (header.algorithm(), header.typ());
+                seen =
+                    Some(Box::new(SeenHeader { algorithm, typ: typ.map(|typ| shown(typ).into()) }));
+            }
         }
         refused.insert_if(self.required_header.check(token).is_err(), ShadowRule::HeaderParameter);
+        seen
     }
 
     /// Reads the payload again, and says whether its subject is a number.
@@ -132,7 +143,7 @@ impl Shadow {
         refused
     }
 
-    /// The shadow as the last rule of a verifier: it lets every token pass.
+    /// The shadow rules as the last rule of a verifier: it lets every token pass.
     pub(in crate::verifier) fn into_rule<C>(self: Arc<Self>) -> Arc<AsyncRule<C>> {
         Arc::new(move |claims, clock| {
             self.ask(claims.registered(), claims.kept_verdict(), clock);
@@ -154,9 +165,12 @@ impl Shadow {
                 true => ShadowOutcome::Refused,
                 false => ShadowOutcome::Accepted,
             };
-            self.observed.tell("", |observer, _| observer.shadow(rule.name(), outcome));
+            let report = ShadowReport::new(*rule, outcome);
+            self.observed.tell("", |observer, _| observer.shadow(&report));
             if outcome == ShadowOutcome::Refused {
-                observe::shadow_refused(rule.name(), pace, || self.explain(*rule, claims, now));
+                observe::shadow_refused(*rule, pace, || {
+                    self.explain(*rule, claims, kept.seen(), now)
+                });
             }
         }
     }
@@ -167,6 +181,7 @@ impl Shadow {
         &self,
         rule: ShadowRule,
         claims: &RegisteredClaims,
+        header: Option<&SeenHeader>,
         now: Option<i64>,
     ) -> ShadowRefusal {
         let mut detail = Detail { issuer: self.issuers.clone(), ..Detail::default() };
@@ -175,11 +190,14 @@ impl Shadow {
             ShadowRule::Algorithm => {
                 let names = self.algorithms.iter().flat_map(|all| all.iter());
                 detail.expected = Some(list(names.map(|algorithm| algorithm.name())));
+                detail.seen = header.map(|header| header.algorithm.name().into());
             }
             ShadowRule::TokenType => {
                 if let Types::Only(types) = &self.rules.types {
                     detail.expected = Some(list(types.iter().map(|typ| &**typ)));
                 }
+                // Without a `typ`, nothing was seen.
+                detail.seen = header.and_then(|header| header.typ.clone());
             }
             ShadowRule::HeaderParameter => {
                 detail.expected = Some(list(self.required_header.iter().map(|(name, _)| name)));

@@ -1,8 +1,8 @@
-//! The rules in the shadow, as they are configured.
+//! The shadow rules, as they are configured.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use super::{ask::Shadow, verdict::ShadowRule};
+use super::{ShadowRule, ask::Shadow};
 use crate::{
     alg::{Algorithm, AlgorithmSet},
     error::{ConfigError, list},
@@ -16,8 +16,10 @@ use crate::{
 /// Rules that decide nothing, and report which tokens they would refuse. They are set with
 /// [`VerifierBuilder::shadow`](crate::verifier::VerifierBuilder::shadow).
 ///
-/// Each method is that of the same name of the [builder](crate::verifier::VerifierBuilder), and
-/// can only be stricter than the verifier: only tokens that the verifier accepts are looked at.
+/// A method sets the rule of the method of the same name of the
+/// [builder](crate::verifier::VerifierBuilder); those that begin with `refuse_` undo a permission of
+/// the verifier. A shadow rule can only be stricter than the verifier: only tokens that the verifier
+/// accepts are looked at.
 ///
 /// # Defaults
 ///
@@ -205,8 +207,8 @@ impl ShadowRules {
         let names = self.issuers.iter().chain(&self.audiences).chain(&self.clients);
         if names.into_iter().any(|name| name.trim().is_empty()) {
             return Err(ConfigError::InvalidName(
-                "an issuer, an audience or a client in the shadow is empty: name it, or leave the \
-                 rule out",
+                "an issuer, an audience or a client of the shadow rules is empty: name it, or leave \
+                 the rule out",
             ));
         }
         check_required(self.required.iter())?;
@@ -216,19 +218,19 @@ impl ShadowRules {
         }
         if self.algorithms.is_some_and(AlgorithmSet::is_empty) {
             return Err(ConfigError::InvalidName(
-                "the list of algorithms in the shadow is empty, name one or leave it out",
+                "the list of algorithms of the shadow rules is empty, name one or leave it out",
             ));
         }
         if self.leeway.is_some_and(|leeway| seconds(leeway) > verifier.leeway) {
             return Err(ConfigError::OutOfRange(
-                "the leeway in the shadow is larger than that of the verifier, so it would refuse \
+                "the leeway of the shadow rules is larger than that of the verifier, so it would refuse \
                  nothing: set a smaller one",
             ));
         }
         let longest = verifier.max_age.unwrap_or(i64::MAX);
         if self.max_age.is_some_and(|max_age| seconds(max_age) > longest) {
             return Err(ConfigError::OutOfRange(
-                "the maximum age in the shadow is larger than that of the verifier, so it would \
+                "the maximum age of the shadow rules is larger than that of the verifier, so it would \
                  refuse nothing: set a smaller one",
             ));
         }

@@ -1,93 +1,13 @@
-//! The rules in the shadow that refuse a token.
+//! The shadow rules that would refuse a token.
 
 use std::{
     fmt,
     sync::atomic::{AtomicU16, Ordering},
 };
 
-/// A rule in the [shadow](crate::verifier::VerifierBuilder::shadow). Its name is the one that the
-/// [kind](crate::ErrorKind::name) of the error has once the rule is enforced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ShadowRule {
-    /// The algorithm of the token (`algorithm_not_allowed`).
-    Algorithm,
-    /// The `typ` of its header (`token_type`).
-    TokenType,
-    /// A parameter of its header that is required (`header_parameter`).
-    HeaderParameter,
-    /// Its issuer; also if it names none (`issuer`).
-    Issuer,
-    /// Its audience; also if it names none (`audience`).
-    Audience,
-    /// Its client; also if it names none (`client`).
-    Client,
-    /// A claim that is required (`missing_claim`).
-    MissingClaim,
-    /// The claim `events` (`security_event`).
-    SecurityEvent,
-    /// The claim `cnf` (`sender_constrained`).
-    SenderConstrained,
-    /// A `sub` that is a number (`malformed_claims`).
-    MalformedClaims,
-    /// Its `exp`, with a smaller leeway (`expired`).
-    Expired,
-    /// Its `nbf`, with a smaller leeway (`not_yet_valid`).
-    NotYetValid,
-    /// Its `iat`, with a smaller leeway (`issued_in_future`).
-    IssuedInFuture,
-    /// Its age; also if it has no `iat` (`too_old`).
-    TooOld,
-}
+use crate::{alg::Algorithm, shadow_rule::ShadowRule};
 
-impl ShadowRule {
-    /// All rules.
-    pub(super) const ALL: [Self; 14] = [
-        Self::Algorithm,
-        Self::TokenType,
-        Self::HeaderParameter,
-        Self::Issuer,
-        Self::Audience,
-        Self::Client,
-        Self::MissingClaim,
-        Self::SecurityEvent,
-        Self::SenderConstrained,
-        Self::MalformedClaims,
-        Self::Expired,
-        Self::NotYetValid,
-        Self::IssuedInFuture,
-        Self::TooOld,
-    ];
-
-    /// The name of the rule, as events have it: `audience`, `token_type`. A name does not change.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Algorithm => "algorithm_not_allowed",
-            Self::TokenType => "token_type",
-            Self::HeaderParameter => "header_parameter",
-            Self::Issuer => "issuer",
-            Self::Audience => "audience",
-            Self::Client => "client",
-            Self::MissingClaim => "missing_claim",
-            Self::SecurityEvent => "security_event",
-            Self::SenderConstrained => "sender_constrained",
-            Self::MalformedClaims => "malformed_claims",
-            Self::Expired => "expired",
-            Self::NotYetValid => "not_yet_valid",
-            Self::IssuedInFuture => "issued_in_future",
-            Self::TooOld => "too_old",
-        }
-    }
-}
-
-impl fmt::Display for ShadowRule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// The rules in the shadow that would have refused a token; returned by
+/// The shadow rules that would have refused a token; returned by
 /// [`Claims::shadow`](crate::Claims::shadow).
 ///
 /// `Display` writes the names with commas: `audience, expired`.
@@ -95,7 +15,7 @@ impl fmt::Display for ShadowRule {
 pub struct ShadowVerdict(RuleSet);
 
 impl ShadowVerdict {
-    /// Whether no rule in the shadow would have refused the token.
+    /// Whether no shadow rule would have refused the token.
     #[must_use]
     pub fn is_empty(self) -> bool {
         self.0 == RuleSet::NONE
@@ -160,7 +80,7 @@ impl RuleSet {
 
     #[inline]
     pub(super) fn iter(self) -> impl Iterator<Item = ShadowRule> {
-        ShadowRule::ALL.into_iter().filter(move |rule| self.contains(*rule))
+        ShadowRule::ALL.iter().copied().filter(move |rule| self.contains(*rule))
     }
 
     /// The rules of the set whose verdict depends on the time.
@@ -176,35 +96,49 @@ const fn bit(rule: ShadowRule) -> u16 {
 /// The verdict that is kept with the claims of a token. The part that does not depend on the time was
 /// found once; the other part is that of the last request.
 #[derive(Debug, Default)]
-pub(in crate::verifier) struct KeptVerdict(AtomicU16);
+pub(in crate::verifier) struct KeptVerdict {
+    refused: AtomicU16,
+    /// The values of the header, if a rule on it would refuse the token: the claims have no header.
+    seen: Option<Box<SeenHeader>>,
+}
+
+/// Values of a header, for events.
+#[derive(Clone, Debug)]
+pub(super) struct SeenHeader {
+    pub(super) algorithm: Algorithm,
+    /// Escaped and cut.
+    pub(super) typ: Option<Box<str>>,
+}
 
 impl KeptVerdict {
+    pub(super) fn new(refused: RuleSet, seen: Option<Box<SeenHeader>>) -> Self {
+        Self { refused: AtomicU16::new(refused.0), seen }
+    }
+
     pub(in crate::verifier) fn get(&self) -> ShadowVerdict {
-        ShadowVerdict(RuleSet(self.0.load(Ordering::Relaxed)))
+        ShadowVerdict(RuleSet(self.refused.load(Ordering::Relaxed)))
+    }
+
+    pub(super) fn seen(&self) -> Option<&SeenHeader> {
+        self.seen.as_deref()
     }
 
     /// Replaces the part that depends on the time, and returns the whole. The memory is written to
     /// only if that has changed, because all requests with the token share it.
     #[inline]
     pub(super) fn with_times(&self, times: RuleSet) -> RuleSet {
-        let before = self.0.load(Ordering::Relaxed);
+        let before = self.refused.load(Ordering::Relaxed);
         let now = (before & !RuleSet::OF_TIME.0) | times.of_time().0;
         if now != before {
-            self.0.store(now, Ordering::Relaxed);
+            self.refused.store(now, Ordering::Relaxed);
         }
         RuleSet(now)
     }
 }
 
-impl From<RuleSet> for KeptVerdict {
-    fn from(refused: RuleSet) -> Self {
-        Self(AtomicU16::new(refused.0))
-    }
-}
-
 impl Clone for KeptVerdict {
     fn clone(&self) -> Self {
-        Self::from(self.get().0)
+        Self::new(self.get().0, self.seen.clone())
     }
 }
 
@@ -215,7 +149,7 @@ mod tests {
     #[test]
     fn each_rule_has_a_bit_and_a_name_of_its_own() {
         let mut set = RuleSet::default();
-        for (place, rule) in ShadowRule::ALL.into_iter().enumerate() {
+        for (place, rule) in ShadowRule::ALL.iter().copied().enumerate() {
             assert!(!set.contains(rule), "{rule}");
             set.insert(rule);
             assert_eq!(set.iter().count(), place + 1);
@@ -232,7 +166,7 @@ mod tests {
             rules.iter().for_each(|rule| set.insert(*rule));
             set
         };
-        let kept = KeptVerdict::from(set(&[ShadowRule::Audience]));
+        let kept = KeptVerdict::new(set(&[ShadowRule::Audience]), None);
         assert_eq!(kept.get().to_string(), "audience");
         kept.with_times(set(&[ShadowRule::Expired]));
         assert_eq!(kept.get().to_string(), "audience, expired");

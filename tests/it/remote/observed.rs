@@ -49,11 +49,14 @@ async fn the_first_fetch_is_told_to_an_observer_of_the_keys_themselves() {
     let notes = Notes::default();
     let provider = Provider::new([key(Algorithm::ES256)]);
     let keys = RemoteKeys::at(provider.jwks_url()).observer(notes.clone());
-    keys.build().await.unwrap();
+    let _keys = keys.build().await.unwrap();
     // Without an issuer, they are named by where they come from.
     let url = provider.jwks_url();
     assert_eq!(notes.take("fetched"), [format!("fetched {url} renewed")]);
-    assert_eq!(notes.take("keys"), [format!("keys {url} 0 None"), format!("keys {url} 1 Some(0)")]);
+    assert_eq!(
+        notes.take("keys"),
+        [format!("keys {url} 0 None unusable"), format!("keys {url} 1 Some(0)"),]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -143,4 +146,44 @@ async fn an_old_key_is_told_once_a_day() {
             assert_eq!(note, format!("old {ISSUER} ES256 {}", hours * 3600));
         }
     }
+}
+
+#[tokio::test]
+async fn an_early_removal_is_noticed_whatever_headers_other_tokens_have() {
+    let notes = Notes::default();
+    let (old, new) = (key(Algorithm::ES256), fresh(Algorithm::ES256, "new"));
+    let provider = Provider::new([old, &new]);
+    let keys = provider.remote().clock(FixedClock::default()).build().await.unwrap();
+    let verifier: Verifier = trusting(keys.clone()).observer(notes.clone()).build().unwrap();
+    // More headers than are remembered.
+    for nonce in 0..20 {
+        let mut header = new.header();
+        header["nonce"] = json!(nonce);
+        accepted(now(&verifier, &new.token_of(header.to_string(), claims().to_string())));
+    }
+    // And one that is too long to be remembered.
+    let mut header = old.header();
+    header["x5c"] = json!(["A".repeat(600)]);
+    let token =
+        old.token_of(header.to_string(), claims_with(json!({"exp": NOW + 100})).to_string());
+    accepted(now(&verifier, &token));
+    provider.publish([&new]);
+    keys.refresh().await.unwrap();
+    assert_eq!(notes.take("early"), [format!("early {ISSUER} ES256 100")]);
+    assert_eq!(keys.status().removed[0].tokens_expire_at, Some(at(NOW + 100)));
+}
+
+#[tokio::test]
+async fn keys_that_are_too_old_are_told_as_unusable() {
+    let (notes, clock) = (Notes::default(), FixedClock::default());
+    let provider = Provider::new([key(Algorithm::ES256)]);
+    let keys = provider.remote().clock(clock.clone()).max_stale(Duration::from_secs(60));
+    let keys = keys.observer(notes.clone()).build().await.unwrap();
+    notes.take("keys");
+    clock.set(at(NOW + 61));
+    provider.answer(Answer::Status(500));
+    keys.refresh().await.unwrap_err();
+    assert_eq!(notes.take("keys"), [format!("keys {ISSUER} 1 Some(61) unusable")]);
+    drop(keys);
+    assert_eq!(notes.take("dropped"), [format!("dropped {ISSUER}")]);
 }

@@ -407,6 +407,7 @@ fn wrong_settings_are_told_in_one_line() {
         ),
         (vec![("DPOP", "yes")], "`dpop` is `optional` or `required`"),
         (vec![("MTLS_HEADER", "client-cert")], "`client_certificate_header` needs `trusted_proxy`"),
+        (vec![("SHADOW_AUDIENCES", "a")], "there is no variable SHADOW_AUDIENCES"),
         (vec![("INTROSPECTION_URL", &keys)], "INTROSPECTION_URL is not supported"),
         (vec![("METRICS", "127.0.0.1")], "cannot listen on METRICS=127.0.0.1: "),
         (vec![("HMAC_SECRET", "AAAA")], "set at most one"),
@@ -509,13 +510,16 @@ async fn metrics_are_served_at_an_address_of_their_own_also_under_load() {
         r#"jwt_auth_requests_total{outcome="refused",reason="insufficient_scope",scheme="within"} 1"#
             .into(),
         r#"jwt_auth_token_cache_total{result="hit"} 200"#.into(),
+        "# HELP jwt_auth_keys Keys of an issuer.".into(),
         "# TYPE jwt_auth_keys gauge".into(),
+        format!(r#"jwt_auth_keys_usable{{issuer="{issuer}"}} 1"#),
+        format!(r#"jwt_auth_key_events_total{{issuer="{issuer}",event="removed_early"}} 0"#),
         format!(r#"jwt_auth_keys{{issuer="{issuer}"}} 1"#),
     ] {
         assert!(text.lines().any(|one| one == line), "{line}\n{text}");
     }
     // Each line is of the text format, and no series is there twice.
-    let series: Vec<_> = text.lines().filter(|line| !line.starts_with("# TYPE ")).collect();
+    let series: Vec<_> = text.lines().filter(|line| !line.starts_with("# ")).collect();
     let names: std::collections::BTreeSet<_> =
         series.iter().map(|line| line.rsplit_once(' ').unwrap().0).collect();
     assert_eq!(names.len(), series.len());
@@ -604,18 +608,39 @@ async fn a_check_prints_what_is_unwise_and_the_self_test() {
         assert!(text.ends_with(" passed, 0 loosened by a setting, 0 failed\n"), "{text}");
         assert!(output.stderr.is_empty());
     }
+    // The advice names the variable, and the shadow rules that are set are printed.
+    let shadow = [("LEEWAY_SECS", "200"), ("SHADOW_AUDIENCE", "b"), ("SHADOW_LEEWAY_SECS", "5")];
+    let output = checks(&["--check"], &[&base[..], &shadow].concat());
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines[..2], ["shadow rule: SHADOW_AUDIENCE=b", "shadow rule: SHADOW_LEEWAY_SECS=5"]);
+    assert!(lines[3].ends_with("(here: LEEWAY_SECS)"), "{text}");
+    let file = env::temp_dir().join(format!("no-key-{}.pem", std::process::id()));
+    std::fs::write(&file, "no key").unwrap();
+    let file = file.to_str().unwrap();
     // A setting that is wrong is told as always.
     for (arguments, changes, said) in [
         (&["--check"][..], ("LEEWAY_SECS", "301"), "300 s"),
+        (&["--check"], ("LEEWAY_SECS", "302"), "(here: LEEWAY_SECS)"),
+        (&["--check"], ("KEY_PEM_FILE", file), file),
+        (&["--check"], ("PUBLIC_URL", "nonsense"), "(here: PUBLIC_URL)"),
+        (&["--check"], ("HMAC_SECRET", "abc"), "(here: HMAC_SECRET)"),
+        (&["--check"], ("JWKS_URL", "http://127.0.0.1:1/"), "(here: LAZY)"),
+        (&["--check"], ("SHADOW_AUDIENCES", "b"), "there is no variable SHADOW_AUDIENCES"),
+        (&["--check"], ("BIND", "nonsense"), "BIND=nonsense: "),
+        (&["--check"], ("METRICS", "127.0.0.1"), "METRICS=127.0.0.1: "),
         (&["--checks"], ("LOG", ""), "there is no argument --checks"),
         (&["--check", "now"], ("LOG", ""), "there is no argument now"),
     ] {
-        let variables: Vec<_> = base.into_iter().chain([changes]).collect();
+        let is_static = matches!(changes.0, "KEY_PEM_FILE" | "HMAC_SECRET");
+        let base = base.into_iter().filter(|(name, _)| !is_static || *name != "JWKS_URL");
+        let variables: Vec<_> = base.chain([changes]).collect();
         let output = checks(arguments, &variables);
         let text = String::from_utf8(output.stderr).unwrap();
         assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{text}");
         assert!(text.starts_with("resource_server: ") && text.contains(said), "{text}");
     }
+    std::fs::remove_file(file).unwrap();
 }
 
 #[tokio::test]
@@ -643,7 +668,7 @@ async fn rules_in_the_shadow_are_told_and_refuse_nothing() {
     let mut log = String::new();
     server.process.stderr.take().unwrap().read_to_string(&mut log).unwrap();
     let rule = |rule: &str| {
-        let told = |line: &&str| line.contains("in the shadow") && line.contains(rule);
+        let told = |line: &&str| line.contains("a shadow rule") && line.contains(rule);
         log.lines().filter(told).count()
     };
     for name in ["token_type", "audience", "client", "missing_claim", "too_old"] {

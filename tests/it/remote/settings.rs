@@ -12,7 +12,10 @@ async fn keys_are_fetched() {
     let provider = Provider::new([es]);
     let url = json!({"jwks_url": provider.jwks_url(), "algorithms": ["ES256"]});
     accepted(verifier_of(url).await.unwrap().verify(&fresh_token(es, json!({}))).await);
-    let found = settings(json!({"issuer": provider.issuer(), "jwks_timeout": "2s"})).unwrap();
+    let found = settings(
+        json!({"issuer": provider.issuer(), "jwks_timeout": "2s", "jwks_old_after": "90 days"}),
+    )
+    .unwrap();
     let verifier: Verifier = found.verifier().await.unwrap();
     let token = fresh_token(es, json!({"iss": provider.issuer()}));
     accepted(verifier.verify(&token).await);

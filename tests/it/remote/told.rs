@@ -108,3 +108,39 @@ fn a_rotation_is_told_and_a_removed_key_that_still_signs() {
     assert_eq!(used.len(), 1, "one in ten seconds: {own}");
     assert!(used[0].contains("WARN") && used[0].contains(r#"kid="ES256""#), "{}", used[0]);
 }
+
+#[test]
+fn an_outage_that_lasts_is_told_again_and_so_are_keys_that_are_too_old() {
+    use crate::support::{FixedClock, NOW};
+
+    let (own, _) = told(async || {
+        let clock = FixedClock::default();
+        let provider = Provider::new([key(Algorithm::ES256)]);
+        let keys = provider.remote().clock(clock.clone()).max_stale(Duration::from_secs(60));
+        let keys = keys.build().await.unwrap();
+        provider.answer(Answer::Status(500));
+        for _ in 0..3 {
+            keys.refresh().await.unwrap_err();
+        }
+        clock.set(std::time::UNIX_EPOCH + Duration::from_secs(NOW + 61));
+        for _ in 0..3 {
+            keys.refresh().await.unwrap_err();
+        }
+        tokio::time::sleep(Duration::from_millis(10_100)).await;
+        let failing = keys.refresh().await;
+        failing.unwrap_err();
+        provider.answer(Answer::Good);
+        keys.refresh().await.unwrap();
+    });
+    let lines =
+        |text: &str| -> Vec<&str> { own.lines().filter(|line| line.contains(text)).collect() };
+    let failed = lines("keys cannot be fetched");
+    assert_eq!(failed.len(), 2, "one in ten seconds: {own}");
+    assert!(failed[0].contains("more=0") && failed[1].contains("WARN"), "{own}");
+    let more = failed[1].rsplit_once("more=").unwrap().1;
+    assert!(more.parse::<u32>().unwrap() >= 5, "{own}");
+    let stale = lines("keys are too old to be used");
+    assert_eq!(stale.len(), 2, "one in ten seconds: {own}");
+    assert!(stale[0].contains("ERROR") && stale[0].contains("age_s=61 more=0"), "{own}");
+    assert_eq!(lines("keys can be fetched again").len(), 1, "{own}");
+}

@@ -8,6 +8,8 @@ mod bound;
 mod client;
 #[cfg(feature = "axum")]
 mod clients;
+#[cfg(all(feature = "axum", feature = "test-util"))]
+mod dpop_in_browsers;
 mod interop;
 mod issue;
 #[cfg(unix)]

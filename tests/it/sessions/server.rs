@@ -163,7 +163,7 @@ async fn a_browser_gets_cookies_and_no_tokens() {
     let [access, refresh, session] = cookies[..] else { panic!("{cookies:?}") };
     assert!(access.starts_with("__Host-at=") && refresh.starts_with("__Secure-rt="));
     assert!(session.starts_with("__Host-sid="));
-    let session = CookieSession::of_headers(&answer.headers);
+    let session = CookieSession::from_headers(&answer.headers);
 
     let with = |method, path| {
         app.request(method, path).header("cookie", session.cookie_header(path).unwrap())
@@ -207,6 +207,25 @@ async fn its_keys_are_public() {
     }
 }
 
+#[tokio::test]
+async fn a16_browsers_may_have_to_prove_a_key_and_other_clients_need_none() {
+    let (app, usual) = (App::start(&[("DPOP", "1")]), App::start(&[]));
+    let (access, refresh) = app.logged_in().await;
+    assert_eq!(app.me(&access).await.status, 200);
+    assert_eq!(app.refresh(&refresh).await.status, 200);
+    // The same page, with another part that sends its requests.
+    let text = async |app: &App, path: &str| ask(app.get(path)).await.body.to_string();
+    assert_eq!(text(&app, "/app.js").await, text(&usual, "/app.js").await);
+    assert!(text(&app, "/session.js").await.contains("dpop+jwt"));
+    assert!(!text(&usual, "/session.js").await.contains("dpop+jwt"));
+
+    let login = json!({"email": EMAIL, "password": PASSWORD});
+    let browser = app.json("/auth/login", &login).header("sec-fetch-site", "same-origin");
+    let refused = ask(browser).await;
+    assert_eq!((refused.status, &refused.body["error"]), (400, &json!("invalid_dpop_proof")));
+    assert!(set_cookies(&refused.headers).is_empty());
+}
+
 #[test]
 fn wrong_settings_are_told_in_one_line() {
     for (name, value, said) in [
@@ -219,6 +238,8 @@ fn wrong_settings_are_told_in_one_line() {
         ("SIGNING_KEY", "/nowhere.pem", "SIGNING_KEY=/nowhere.pem"),
         ("SIGNING_KEY", "Cargo.toml", "SIGNING_KEY=Cargo.toml"),
         ("DEVELOPMENT_COOKIES", "yes", "DEVELOPMENT_COOKIES is 0 or 1"),
+        ("DPOP", "yes", "DPOP is 0 or 1"),
+        ("DPOP_NONCE_SECRET", "0123456789abcdef0123456789abcdef", "DPOP_NONCE_SECRET needs DPOP=1"),
     ] {
         let output = refuses(&[(name, value)]);
         let text = String::from_utf8(output.stderr).unwrap();
@@ -229,4 +250,13 @@ fn wrong_settings_are_told_in_one_line() {
     }
     let elsewhere = [("DEVELOPMENT_COOKIES", "1"), ("PUBLIC_URL", "http://app.example.com")];
     assert!(!refuses(&elsewhere).status.success());
+    for (name, value) in [("DPOP_NONCE_SECRET", "short"), ("PUBLIC_URL", "http://app.example.com")]
+    {
+        let output = refuses(&[("DPOP", "1"), (name, value)]);
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            !output.status.success() && text.contains(name) && text.lines().count() == 1,
+            "{text}"
+        );
+    }
 }

@@ -27,7 +27,7 @@ fn told(work: impl FnOnce()) -> Vec<String> {
 
 #[test]
 fn an_event_says_what_was_expected_and_seen() {
-    let start = "INFO a rule in the shadow would refuse tokens rule=";
+    let start = "INFO a shadow rule would refuse tokens rule=";
     for (rules, changes, expected) in [
         (
             (|rules| rules.audience(AUDIENCE)) as SetRules,
@@ -50,7 +50,15 @@ fn an_event_says_what_was_expected_and_seen() {
         (
             |rules| rules.token_types(["at+jwt"]),
             json!({}),
-            format!("\"token_type\" issuer=\"{ISSUER}\" expected=\"at+jwt\" more=0"),
+            format!("\"token_type\" issuer=\"{ISSUER}\" expected=\"at+jwt\" seen=\"JWT\" more=0"),
+        ),
+        (
+            |rules| rules.algorithms([Algorithm::RS256]),
+            json!({}),
+            format!(
+                "\"algorithm_not_allowed\" issuer=\"{ISSUER}\" expected=\"RS256\" \
+                 seen=\"ES256\" more=0"
+            ),
         ),
         (
             |rules| rules.leeway(Duration::ZERO),

@@ -390,11 +390,11 @@ fn rules_that_cannot_be_meant_are_refused() {
     let cases: [(SetRules, &str); 9] = [
         (|rules| rules.audience(""), "an audience"),
         (|rules| rules.issuer(" "), "an issuer"),
-        (|rules| rules.client_id(""), "a client in the shadow is empty"),
+        (|rules| rules.client_id(""), "a client of the shadow rules is empty"),
         (|rules| rules.required_claim(""), "required claim is empty"),
         (|rules| rules.required_header("typ", "x"), "`.token_types(…)`"),
         (|rules| rules.token_types(Vec::<String>::new()), "token types is empty"),
-        (|rules| rules.algorithms([]), "algorithms in the shadow is empty"),
+        (|rules| rules.algorithms([]), "algorithms of the shadow rules is empty"),
         (|rules| rules.leeway(Duration::from_secs(61)), "would refuse nothing"),
         (|rules| rules.max_age(2 * MINUTE), "would refuse nothing"),
     ];

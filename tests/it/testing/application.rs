@@ -168,11 +168,11 @@ async fn nobody_is_let_in_while_the_denylist_is_down() {
     let notes = Notes::new();
     let token = notes.issuer.token().claim("tenant", "acme").sign();
     assert_accepted(&notes.get("/acme/notes", &token).await);
-    notes.denylist.fail(true);
+    notes.denylist.fail();
     let response = notes.get("/acme/notes", &token).await;
     assert_refused(&response, "unavailable");
     assert!(response.headers().contains_key("retry-after"));
-    notes.denylist.fail(false);
+    notes.denylist.recover();
     assert_accepted(&notes.get("/acme/notes", &token).await);
 }
 

@@ -87,6 +87,14 @@ async fn good_answers_and_other_refusals_are_told_apart() {
     assert!(said.contains("410") && said.contains("no error of this crate"), "{said}");
     message(|| assert_refused(&gone, "expired"));
 
+    assert!(said.starts_with("the service answered 410 Gone, and not this crate"), "{said}");
+
+    // A name that no kind has is a fault of the test.
+    let said = message(|| assert_refused(&scope, "insuficient_scope"));
+    assert!(said.contains("did you mean `insufficient_scope`?"), "{said}");
+    let said = message(|| assert_accepted(&missing));
+    assert!(said.contains("`JwtAuthLayer` does not look at claims of `with_claims`"), "{said}");
+
     let verified = issuer().verifier().verify(&issuer().token().wrong_audience().sign()).await;
     assert_refused(&verified, "audience");
     let said = message(|| assert_accepted(&verified));

@@ -21,7 +21,7 @@ async fn verifier(server: &TestServer) -> Verifier {
 #[tokio::test]
 async fn its_keys_are_discovered_and_follow_a_rotation() {
     for algorithm in [Algorithm::ES256, Algorithm::EdDSA, Algorithm::RS256] {
-        let server = TestIssuer::new().with_algorithm(algorithm).serve().await;
+        let server = TestIssuer::new().with_algorithm(algorithm).serve();
         let verifier = verifier(&server).await;
         assert_eq!((server.fetches(), server.metadata_fetches()), (1, 1));
         let old = server.token().sign();
@@ -43,13 +43,13 @@ async fn its_keys_are_discovered_and_follow_a_rotation() {
         assert_refused(&verifier.verify(&old).await, "unknown_key");
         // The issuer that it was made from is another one.
         assert_refused(&verifier.verify(&TestIssuer::new().token().sign()).await, "issuer");
-        assert!(server.key_id() != TestIssuer::new().with_algorithm(algorithm).key_id());
+        assert!(server.issuer().key_id() != TestIssuer::new().with_algorithm(algorithm).key_id());
     }
 }
 
 #[tokio::test]
 async fn both_documents_of_metadata_name_its_keys() {
-    let server = TestIssuer::new().serve().await;
+    let server = TestIssuer::new().serve();
     let get = |path: &str, method: &str| {
         let mut stream = TcpStream::connect(server.url().strip_prefix("http://").unwrap()).unwrap();
         let request = format!("{method} {path} HTTP/1.1\r\nhost: x\r\n\r\n");
@@ -70,14 +70,14 @@ async fn both_documents_of_metadata_name_its_keys() {
     }
     assert_eq!(server.metadata_fetches(), 6);
     let path = "/.well-known/jwks.json?x=y";
-    assert_eq!(get(path, "GET"), (200, server.jwks()));
+    assert_eq!(get(path, "GET"), (200, server.issuer().jwks()));
     assert_eq!(get("/", "GET").0, 404);
     assert_eq!(server.fetches(), 1);
 }
 
 #[tokio::test]
 async fn each_fault_is_what_it_says_until_it_recovers() {
-    let server = TestIssuer::new().serve().await;
+    let server = TestIssuer::new().serve();
     let keys = async || RemoteKeys::at(server.jwks_url()).issuer(server.url()).build().await;
     let failure = async || match keys().await {
         Err(ConfigError::Fetch(error)) => error.kind().clone(),
@@ -107,7 +107,7 @@ async fn each_fault_is_what_it_says_until_it_recovers() {
 
 #[tokio::test]
 async fn keys_stay_good_while_it_fails_and_unknown_ones_are_not_decided() {
-    let server = TestIssuer::new().serve().await;
+    let server = TestIssuer::new().serve();
     let verifier = verifier(&server).await;
     let known = server.token().sign();
     for fault in [|server: &TestServer| server.fail_keys(500), TestServer::unreachable] {
@@ -128,7 +128,7 @@ async fn keys_stay_good_while_it_fails_and_unknown_ones_are_not_decided() {
 
 #[tokio::test]
 async fn it_ends_when_it_is_dropped_also_in_the_middle_of_an_answer() {
-    let server = TestIssuer::new().serve().await;
+    let server = TestIssuer::new().serve();
     let address = server.url().strip_prefix("http://").unwrap().to_owned();
     server.delay(Duration::from_secs(600));
     let mut waiting = TcpStream::connect(&address).unwrap();
@@ -146,21 +146,19 @@ async fn it_ends_when_it_is_dropped_also_in_the_middle_of_an_answer() {
 }
 
 #[test]
-fn it_answers_while_the_runtime_is_blocked() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let server = runtime.block_on(TestIssuer::new().serve());
+fn it_needs_no_runtime() {
     // As a test that waits for a process.
-    drop(runtime);
+    let server = TestIssuer::new().serve();
     let mut stream = TcpStream::connect(server.url().strip_prefix("http://").unwrap()).unwrap();
     stream.write_all(b"GET /.well-known/jwks.json HTTP/1.1\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.ends_with(&server.jwks()), "{answer}");
+    assert!(answer.ends_with(&server.issuer().jwks()), "{answer}");
 }
 
 #[tokio::test]
 async fn a_self_test_fetches_no_keys() {
-    let server = TestIssuer::new().serve().await;
+    let server = TestIssuer::new().serve();
     let verifier_of = |keys: RemoteKeys| {
         Verifier::builder().audience(server.audience()).keys(keys).build().unwrap()
     };

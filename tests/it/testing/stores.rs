@@ -1,6 +1,9 @@
 //! The fakes, and the suites of stores: each finds a store that is wrong in one way.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::UNIX_EPOCH,
+};
 
 use tower_jwt_auth::{
     error::StoreError,
@@ -9,7 +12,7 @@ use tower_jwt_auth::{
         Family, Login, MemoryRefreshStore, RefreshStore, RefreshTokens, Rotated, Rotation, Session,
     },
     revocation::{Denylist, MemoryDenylist, Revocation, TokenIds},
-    testing::{TestDenylist, TestRefreshStore, conformance},
+    testing::{TestClock, TestDenylist, TestRefreshStore, conformance},
 };
 
 /// What is wrong with a store of refresh tokens.
@@ -24,6 +27,10 @@ enum Fault {
     LosesLabel,
     EndsOnlyOne,
     NeverEnds,
+    GetsExpired,
+    TakesWildcards,
+    DisplacesForAll,
+    DisplacesNewest,
 }
 
 #[derive(Clone)]
@@ -40,6 +47,13 @@ impl Wrong {
     ) -> MaybeReady<Result<T, StoreError>> {
         MaybeReady::Ready(Ok(work(&mut self.1.lock().unwrap())))
     }
+}
+
+/// Whether the text is like the pattern, as SQL says with `_`.
+fn is_like(text: &str, pattern: &str) -> bool {
+    let mut letters = pattern.chars();
+    let same = |letter: char| letters.next().is_some_and(|one| one == '_' || one == letter);
+    text.chars().count() == pattern.chars().count() && text.chars().all(same)
 }
 
 fn is(id: &str) -> impl Fn(&Family) -> bool {
@@ -64,7 +78,8 @@ impl RefreshStore for Wrong {
     fn get(&self, id: &str, now: i64) -> MaybeReady<Result<Option<Family>, StoreError>> {
         self.with(|families| {
             let found = families.iter().find(|family| is(id)(family)).cloned();
-            found.filter(|family| family.session().expires_at() > now)
+            let expired = self.has(Fault::GetsExpired);
+            found.filter(|family| expired || family.session().expires_at() > now)
         })
     }
 
@@ -103,12 +118,36 @@ impl RefreshStore for Wrong {
     fn list(&self, subject: &str, now: i64) -> MaybeReady<Result<Vec<Session>, StoreError>> {
         self.with(|families| {
             let sessions = families.iter().map(Family::session);
-            let of_subject = sessions.filter(|session| match self.has(Fault::ListsByPrefix) {
-                true => session.subject().starts_with(subject),
-                false => session.subject() == subject,
+            let of_subject = sessions.filter(|session| match self.0 {
+                Fault::ListsByPrefix => session.subject().starts_with(subject),
+                Fault::TakesWildcards => is_like(session.subject(), subject),
+                _ => session.subject() == subject,
             });
             let expired = self.has(Fault::ListsExpired);
             of_subject.filter(|one| expired || one.expires_at() > now).cloned().collect()
+        })
+    }
+
+    fn displace(
+        &self,
+        subject: &str,
+        most: usize,
+        now: i64,
+    ) -> MaybeReady<Result<Option<Vec<Session>>, StoreError>> {
+        if !self.has(Fault::DisplacesForAll) && !self.has(Fault::DisplacesNewest) {
+            return MaybeReady::Ready(Ok(None));
+        }
+        self.with(|families| {
+            let sessions = families.iter().map(Family::session);
+            let mut all: Vec<_> =
+                sessions.filter(|one| one.subject() == subject && one.expires_at() > now).collect();
+            all.sort_by_key(|session| std::cmp::Reverse(session.created_at()));
+            if self.has(Fault::DisplacesForAll) {
+                return Some(all.into_iter().skip(most).cloned().collect());
+            }
+            let given: Vec<_> = all.into_iter().rev().skip(most).cloned().collect();
+            families.retain(|family| !given.contains(family.session()));
+            Some(given)
         })
     }
 
@@ -138,33 +177,48 @@ impl RefreshStore for Wrong {
     }
 }
 
-/// Whether a suite fails.
-pub(super) fn fails<F: Future<Output = ()>>(suite: impl FnOnce() -> F + Send + 'static) -> bool {
+/// The message of a suite that fails.
+fn failure<F: Future<Output = ()>>(suite: impl FnOnce() -> F + Send + 'static) -> Option<String> {
     let work = move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         runtime.block_on(suite());
     };
-    std::thread::spawn(work).join().is_err()
+    let panic = std::thread::spawn(work).join().err()?;
+    Some(panic.downcast_ref::<String>().expect("the message has values").clone())
 }
 
 #[test]
 fn the_suite_of_refresh_stores_finds_each_fault() {
-    for fault in [
-        Fault::Overwrites,
-        Fault::ReadsBeforeItWrites,
-        Fault::KeepsReused,
-        Fault::ForgetsGrace,
-        Fault::ListsByPrefix,
-        Fault::LosesLabel,
-        Fault::EndsOnlyOne,
-        Fault::NeverEnds,
+    let suite = |fault| {
+        failure(move || conformance::refresh_store(async move |_| Wrong(fault, Arc::default())))
+    };
+    for (fault, parts) in [
+        (Fault::Overwrites, ["part 2", "`create` took the id"]),
+        (Fault::ReadsBeforeItWrites, ["part 4", "in one step"]),
+        (Fault::KeepsReused, ["part 7", "`list` of ada gives 1 sessions, and 0 is right"]),
+        (
+            Fault::ForgetsGrace,
+            ["part 4", "of a hundred rotations of one token at once, 99 were refused"],
+        ),
+        (
+            Fault::ListsByPrefix,
+            ["part 1", "`list` of the subject \"ada\" gives sessions of [\"ada\", \"ada"],
+        ),
+        (Fault::LosesLabel, ["part 1", "as it was given to `create`"]),
+        (Fault::EndsOnlyOne, ["part 7", "a session of"]),
+        (Fault::NeverEnds, ["part 1", "has ended; `get` gives Some"]),
+        (Fault::ListsExpired, ["part 5", "`list` gives"]),
+        (Fault::GetsExpired, ["part 5", "`None` is right"]),
+        (Fault::TakesWildcards, ["part 1", "`list` of the subject \"a_\" gives"]),
+        (Fault::DisplacesForAll, ["part 6", "to 20 of twenty callers; 1 is right"]),
+        (Fault::DisplacesNewest, ["part 6", "the newest three of 4 sessions remain"]),
     ] {
-        let make = move || conformance::refresh_store(async move |_| Wrong(fault, Arc::default()));
-        assert!(fails(make), "{fault:?} passes");
+        let said = suite(fault).unwrap_or_else(|| panic!("{fault:?} passes"));
+        for part in parts {
+            assert!(said.contains(part), "{fault:?}: {part} is not in: {said}");
+        }
+        assert!(said.len() < 4000, "{fault:?}: {said}");
     }
-    // Whoever uses it filters again, so this is no fault that anybody sees.
-    let make = || conformance::refresh_store(async |_| Wrong(Fault::ListsExpired, Arc::default()));
-    assert!(!fails(make));
 }
 
 #[test]
@@ -177,8 +231,13 @@ fn the_suite_of_refresh_stores_wants_several_threads() {
     assert!(panic.downcast_ref::<&str>().is_some_and(|said| said.contains("multi_thread")));
 }
 
+/// The time of the system, in seconds since 1970.
+fn unix_seconds() -> i64 {
+    i64::try_from(UNIX_EPOCH.elapsed().unwrap().as_secs()).unwrap()
+}
+
 /// A list that is wrong in one way.
-struct WrongList(ListFault, MemoryDenylist, Mutex<Vec<Revocation>>);
+struct WrongList(ListFault, MemoryDenylist, Mutex<Vec<Revocation>>, TestClock);
 
 #[derive(Clone, Copy, Debug)]
 enum ListFault {
@@ -190,15 +249,44 @@ enum ListFault {
     MixesNames,
     IgnoresTime,
     AcceptsWithoutTime,
+    ForgetsSoon,
+    ForgetsAfterADay,
+    LastEndWins,
+    FirstEndWins,
+    DropsNonAscii,
+    CutsNames,
 }
 
 impl WrongList {
+    /// The name of an entry, by what the list keeps of it.
+    fn kept(&self, key: &str) -> String {
+        match self.0 {
+            ListFault::DropsNonAscii => key.chars().filter(char::is_ascii).collect(),
+            ListFault::CutsNames => key.chars().take(70).collect(),
+            _ => key.to_owned(),
+        }
+    }
+
     fn revoked(&self, token: TokenIds<'_>) -> bool {
         let all = self.2.lock().unwrap();
-        let keys: Vec<_> = token.keys().collect();
+        let keys: Vec<_> = token.keys().map(|key| self.kept(&key)).collect();
+        let now = self.3.unix_seconds();
         all.iter().any(|one| {
-            let named = keys.contains(&one.key());
-            named && one.issued_until().is_none_or(|time| token.is_issued_until(time))
+            let named = keys.contains(&self.kept(&one.key()));
+            let ends: Vec<_> = all
+                .iter()
+                .filter(|other| other.key() == one.key())
+                .map(Revocation::keep_until)
+                .collect();
+            let is_over = match self.0 {
+                ListFault::ForgetsSoon => one.keep_until() <= now + 3898,
+                ListFault::ForgetsAfterADay => now > unix_seconds() + 24 * 3600,
+                ListFault::LastEndWins => *ends.last().unwrap() <= now,
+                ListFault::FirstEndWins => *ends.iter().min().unwrap() <= now,
+                _ => false,
+            };
+            let is_in_time = one.issued_until().is_none_or(|time| token.is_issued_until(time));
+            named && is_in_time && !is_over
         })
     }
 }
@@ -249,32 +337,42 @@ impl Denylist for WrongList {
 
 #[test]
 fn the_suite_of_denylists_finds_each_fault() {
-    let fails = |fault: ListFault| {
-        fails(move || {
+    let suite = |fault: ListFault| {
+        failure(move || {
             conformance::denylist(async move |clock| {
-                let memory = MemoryDenylist::builder().clock(clock).build().unwrap();
-                WrongList(fault, memory, Mutex::default())
+                let memory = MemoryDenylist::builder().clock(clock.clone()).build().unwrap();
+                WrongList(fault, memory, Mutex::default(), clock)
             })
         })
     };
-    assert!(!fails(ListFault::Nothing));
-    for fault in [
-        ListFault::ForgetsAll,
-        ListFault::LastOneWins,
-        ListFault::FirstOneWins,
-        ListFault::IgnoresIssuer,
-        ListFault::MixesNames,
-        ListFault::IgnoresTime,
-        ListFault::AcceptsWithoutTime,
+    assert_eq!(suite(ListFault::Nothing), None);
+    for (fault, parts) in [
+        (ListFault::ForgetsAll, ["part 1", "a verifier with this list accepted it"]),
+        (ListFault::LastOneWins, ["part 2", "`is_revoked` says false, and true is right"]),
+        (ListFault::FirstOneWins, ["part 1", "a verifier with this list accepted it"]),
+        (ListFault::IgnoresIssuer, ["part 1", "refused it"]),
+        (ListFault::MixesNames, ["part 1", "refused it"]),
+        (ListFault::IgnoresTime, ["part 1", "refused it"]),
+        (ListFault::AcceptsWithoutTime, ["part 2", "without `iat`"]),
+        (ListFault::ForgetsSoon, ["part 3", "the later end holds"]),
+        (ListFault::ForgetsAfterADay, ["part 4", "its time (`keep_until`) is not over"]),
+        (ListFault::LastEndWins, ["part 3", "\"soon-last\""]),
+        (ListFault::FirstEndWins, ["part 3", "the later end holds"]),
+        (ListFault::DropsNonAscii, ["part 5", "whatever their characters"]),
+        (ListFault::CutsNames, ["part 5", "their length"]),
     ] {
-        assert!(fails(fault), "{fault:?} passes");
+        let said = suite(fault).unwrap_or_else(|| panic!("{fault:?} passes"));
+        for part in parts {
+            assert!(said.contains(part), "{fault:?}: {part} is not in: {said}");
+        }
+        assert!(said.contains("revoked so far, in this order: "), "{said}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_fakes_are_stores_as_good_as_any() {
     conformance::refresh_store(async |_| TestRefreshStore::new()).await;
-    conformance::denylist(async |clock| TestDenylist::with_clock(clock)).await;
+    conformance::denylist(async |clock| TestDenylist::new().with_clock(clock)).await;
     // Around a store of one's own, too.
     conformance::denylist(async |_| TestDenylist::around(MemoryDenylist::new())).await;
 }
@@ -285,21 +383,42 @@ async fn a_switch_is_that_of_all_clones() {
     let tokens = RefreshTokens::builder(store.clone()).build().unwrap();
     let opened = tokens.open(Login::new("ada")).await.unwrap();
     let calls = store.calls();
-    store.fail(true);
+    store.fail();
     let error = tokens.rotate(opened.token().as_str()).await.unwrap_err();
     assert!(error.is_server_fault());
     assert_eq!(store.calls(), calls + 1);
-    store.fail(false);
+    store.recover();
     let next = tokens.rotate(opened.token().as_str()).await.unwrap();
     assert!(!next.is_repeated(), "the call that failed had no effect");
 
-    store.lose_answers(true);
+    store.lose_answers();
     assert!(tokens.end(next.session().id()).await.is_err());
-    store.lose_answers(false);
+    store.recover();
     assert!(tokens.list("ada").await.unwrap().is_empty(), "it had an effect");
 
     let list = TestDenylist::new();
-    list.clone().lose_answers(true);
+    list.clone().lose_answers();
     assert!(list.revoke(Revocation::token("i", "j", i64::MAX)).await.is_err());
     assert_eq!((list.get_ref().len(), list.calls()), (1, 1));
+}
+
+/// A list reports to an observer through the fake.
+#[test]
+fn the_fake_reports_as_its_list_does() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use tower_jwt_auth::observe::{DenylistReport, Observer};
+
+    #[derive(Default)]
+    struct Counts(AtomicUsize);
+    impl Observer for Counts {
+        fn denylist(&self, _: &DenylistReport) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    let counts = Arc::new(Counts::default());
+    let list = TestDenylist::new();
+    list.observe(Arc::clone(&counts) as Arc<dyn Observer>);
+    let revoked = list.revoke(Revocation::token("i", "j", i64::MAX)).now_or_never();
+    assert!(revoked.is_some_and(|answer| answer.is_ok()));
+    assert!(counts.0.load(Ordering::SeqCst) > 0);
 }

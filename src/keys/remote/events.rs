@@ -1,4 +1,4 @@
-//! Reports of the keys: to the log, and to observers.
+//! The events of the keys: to the log, and to observers.
 
 use std::{
     borrow::Cow,
@@ -8,16 +8,15 @@ use std::{
 
 use super::{
     fetch,
-    history::RemovedEarly,
+    history::{RemovedEarly, Rotated},
     refresher::{Adopted, Refresher, Snapshot},
-    rotated::Rotated,
 };
 use crate::{
     error::{ConfigError, FetchError},
     keys::{answer::id_of, set::KeySet},
     observe::{
-        self, EarlyRemoval, FetchOutcome, KeyFetch, KeyReport, KeyRotation, Observer, Observers,
-        OldKey, RemovedKeyUse,
+        self, EarlyRemoval, FetchOutcome, KeyFetch, KeyReport, KeyRotation, KeysDropped, Observer,
+        Observers, OldKey, RemovedKeyUse,
     },
 };
 
@@ -32,16 +31,10 @@ impl Refresher {
     }
 
     /// Reports how a fetch has ended.
-    pub(super) fn tell(
-        &self,
-        outcome: &Result<Adopted, FetchError>,
-        failed_before: bool,
-        early: &[RemovedEarly],
-    ) {
+    pub(super) fn tell(&self, outcome: &Result<Adopted, FetchError>, early: &[RemovedEarly]) {
         match outcome {
-            Ok(adopted) => self.tell_adopted(adopted, failed_before, early),
-            Err(error) if !failed_before => observe::keys_not_fetched(error),
-            Err(_) => {}
+            Ok(adopted) => self.tell_adopted(adopted, early),
+            Err(error) => observe::keys_not_fetched(&self.outage, error),
         }
         let outcome = match outcome {
             Ok(adopted) if adopted.renewed => FetchOutcome::Renewed,
@@ -51,13 +44,13 @@ impl Refresher {
         self.tell_observers(|observer, issuer| {
             observer.keys_fetched(&KeyFetch { issuer, outcome });
         });
-        self.report();
+        self.tell_state();
         self.tell_old();
     }
 
-    fn tell_adopted(&self, adopted: &Adopted, failed_before: bool, early: &[RemovedEarly]) {
+    fn tell_adopted(&self, adopted: &Adopted, early: &[RemovedEarly]) {
         let from = fetch::shown(self.location().url());
-        observe::keys_fetched(&from, failed_before);
+        observe::keys_fetched(&self.outage, &from);
         if let Some(Rotated { added, removed }) = &adopted.rotated {
             observe::keys_rotated(&from, added, removed);
             self.tell_observers(|observer, issuer| {
@@ -84,7 +77,7 @@ impl Refresher {
         let (now, wall) = (self.now(), self.clock.now());
         if self.state().history.note_use(id, now, wall) {
             let from = fetch::shown(self.location().url());
-            if self.removed_used.removed_key_used(&from, id) {
+            if observe::removed_key_used(&self.removed_used, &from, id) {
                 self.tell_observers(|observer, issuer| {
                     observer.removed_key_used(&RemovedKeyUse { issuer, id });
                 });
@@ -104,22 +97,56 @@ impl Refresher {
         }
     }
 
-    /// Tells the observers of the present keys.
-    pub(super) fn report(&self) {
-        if !self.observed.is_set() {
-            return;
-        }
-        let keys =
-            self.current.load().as_ref().map_or(0, |now: &Arc<Snapshot>| now.trusted.keys.len());
-        let last_success = self.state().last_success;
-        let age = last_success.map(|at| self.since(at));
-        let issuer = &*self.name();
-        self.observed.tell_state(|observer| observer.keys(&KeyReport { issuer, keys, age }));
+    /// Reports the present state: that the keys are too old, if they are, and to observers.
+    pub(super) fn tell_state(&self) {
+        self.tell_too_old();
+        self.report();
     }
 
-    /// The time until the observers are to be told again, if there are any.
+    /// Reports that the keys have become too old to be used, if they have.
+    pub(super) fn tell_too_old(&self) {
+        if self.current.load().as_ref().is_some_and(|keys| !self.is_good(keys)) {
+            let from = || fetch::shown(self.location().url());
+            observe::keys_too_old(&self.too_old, from, || self.age());
+        }
+    }
+
+    /// Tells the observers of the present keys.
+    fn report(&self) {
+        if !self.observed.is_set() || self.state().closed {
+            return;
+        }
+        let current = self.current.load();
+        let current = current.as_ref();
+        let keys = current.map_or(0, |now: &Arc<Snapshot>| now.trusted.keys.len());
+        let usable = current.is_some_and(|now| self.is_good(now));
+        let (age, issuer) = (self.age(), &*self.name());
+        self.observed.tell_state(|observer, set| {
+            observer.keys(&KeyReport { set, usable, ..KeyReport::new(issuer, keys, age) });
+        });
+    }
+
+    /// Tells the observers that the keys are no longer in use.
+    pub(super) fn tell_dropped(&self) {
+        if self.observed.is_set() {
+            let issuer = &*self.name();
+            self.observed.tell_state(|observer, set| {
+                observer.keys_dropped(&KeysDropped { issuer, set });
+            });
+        }
+    }
+
+    /// The time until the state is to be reported again: to observers, and to the log while keys
+    /// cannot be fetched.
     pub(super) fn report_interval(&self) -> Option<Duration> {
-        self.observed.is_set().then_some(REPORTED)
+        let is_due = self.observed.is_set() || self.state().last_error.is_some();
+        is_due.then_some(REPORTED)
+    }
+
+    /// The time since keys were last fetched.
+    fn age(&self) -> Option<Duration> {
+        let last_success = self.state().last_success;
+        last_success.map(|at| self.since(at))
     }
 
     fn since(&self, time: SystemTime) -> Duration {
@@ -141,5 +168,5 @@ impl Refresher {
     }
 }
 
-/// How often observers are told of the keys.
+/// How often the state of the keys is reported.
 const REPORTED: Duration = Duration::from_secs(10);

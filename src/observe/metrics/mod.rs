@@ -1,13 +1,29 @@
 //! An observer that counts with the facade `metrics`.
 
-use std::{fmt, sync::OnceLock, time::Duration};
+mod series;
+mod states;
+
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use metrics::{Counter, Unit, counter, describe_counter, describe_gauge, describe_histogram};
 
+use self::{
+    series::{
+        CACHE, CACHE_BYTES, DENYLIST_ENTRIES, DENYLIST_LAG, KEY_EVENTS, KEYS, KEYS_AGE,
+        KEYS_REFRESH, KEYS_USABLE, OLD, REFRESH, REMOVED_EARLY, REMOVED_USED, REQUESTS, ROTATED,
+        SHADOW, VERIFY, as_f64, key_events, key_refreshes, refreshes,
+    },
+    states::States,
+};
 use super::{
     event::{
-        CacheLookup, Decision, DenylistReport, KeyFetch, KeyReport, Outcome, RefreshOutcome,
-        Scheme, ShadowOutcome,
+        CacheLookup, Decision, DenylistReport, EarlyRemoval, KeyFetch, KeyReport, KeyRotation,
+        KeysDropped, OldKey, Outcome, RefreshOutcome, RefreshReport, RemovedKeyUse, Scheme,
+        ShadowReport,
     },
     observer::Observer,
 };
@@ -24,19 +40,27 @@ use super::{
 /// | `jwt_auth_keys_refresh_total` | counter | `issuer`; `result`: `renewed`, `unchanged`, `absent`, `failed` |
 /// | `jwt_auth_keys_age_seconds` | gauge | `issuer` |
 /// | `jwt_auth_keys` | gauge | `issuer` |
+/// | `jwt_auth_keys_usable` | gauge | `issuer` |
+/// | `jwt_auth_key_events_total` | counter | `issuer`; `event`: `rotated`, `removed_early`, `removed_used`, `old` |
 /// | `jwt_auth_denylist_lag_seconds` | gauge | |
 /// | `jwt_auth_denylist_entries` | gauge | |
 /// | `jwt_auth_refresh_total` | counter | `result`: `rotated`, `repeated`, `reused`, `expired`, `unknown`, `unavailable` |
 /// | `jwt_auth_shadow_total` | counter | `rule`; `outcome`: `accepted`, `refused` |
 ///
 /// The methods and types of this module say what each counts. The number of series is bounded:
-/// `issuer` and `rule` are names of the configuration, and no label comes from a token or a request.
+/// `issuer` is a name of the configuration, the values of the other labels are fixed, and no label comes
+/// from a token or a request.
+///
+/// Several denylists, and several sets of keys of one issuer, share their gauges: entries and keys are
+/// added up, and the lag and the age are the largest ones. So give clones of one observer to all
+/// verifiers; two observers overwrite the gauges of each other. The facade cannot remove a series: once
+/// nobody uses the keys of an issuer, its gauges are `NaN`.
 ///
 /// # Recorder
 ///
 /// Install the recorder before the first request: each observer, and each clone of it, looks up the
-/// counters of requests that pass when it uses them for the first time, and then keeps them. All others
-/// are looked up each time.
+/// counters of requests that pass when it uses them for the first time, and then keeps them. Those of
+/// shadow rules are kept, too. All others are looked up each time.
 ///
 /// # Example
 /// ```
@@ -55,6 +79,7 @@ use super::{
 #[derive(Clone, Default)]
 pub struct MetricsObserver {
     kept: KeptCounters,
+    states: Arc<States>,
     times_verification: bool,
 }
 
@@ -80,8 +105,9 @@ impl MetricsObserver {
         self
     }
 
-    /// Tells the recorder what each metric means, and its unit. Call it once, when the recorder is
-    /// installed.
+    /// Tells the recorder what each metric means, and its unit, and begins the counters of refresh
+    /// tokens at 0: an alert on the first token that is used again needs the value before it. Call it
+    /// once, when the recorder is installed.
     pub fn describe() {
         describe_counter!(REQUESTS, "Decisions on requests");
         describe_histogram!(VERIFY, Unit::Seconds, "How long the verification of a token took");
@@ -90,6 +116,8 @@ impl MetricsObserver {
         describe_counter!(KEYS_REFRESH, "Fetches of keys that have ended");
         describe_gauge!(KEYS_AGE, Unit::Seconds, "Time since keys were last fetched");
         describe_gauge!(KEYS, "Keys of an issuer");
+        describe_gauge!(KEYS_USABLE, "Whether tokens of an issuer can be verified: 1 or 0");
+        describe_counter!(KEY_EVENTS, "Rotations of keys, and what went wrong with them");
         describe_gauge!(
             DENYLIST_LAG,
             Unit::Seconds,
@@ -97,7 +125,8 @@ impl MetricsObserver {
         );
         describe_gauge!(DENYLIST_ENTRIES, "Revocations in this process");
         describe_counter!(REFRESH, "Refresh tokens that were presented");
-        describe_counter!(SHADOW, "Tokens that a rule in the shadow has looked at");
+        describe_counter!(SHADOW, "Requests whose token a shadow rule has looked at");
+        RefreshOutcome::ALL.into_iter().for_each(|outcome| refreshes(outcome).increment(0));
     }
 }
 
@@ -135,31 +164,43 @@ impl Observer for MetricsObserver {
     }
 
     fn keys_fetched(&self, fetch: &KeyFetch<'_>) {
-        let issuer = fetch.issuer.to_owned();
-        counter!(KEYS_REFRESH, "issuer" => issuer, "result" => fetch.outcome.name()).increment(1);
+        key_refreshes(fetch.issuer, fetch.outcome).increment(1);
     }
 
     fn keys(&self, report: &KeyReport<'_>) {
-        let issuer = report.issuer.to_owned();
-        metrics::gauge!(KEYS, "issuer" => issuer.clone()).set(as_f64(report.keys));
-        if let Some(age) = report.age {
-            metrics::gauge!(KEYS_AGE, "issuer" => issuer).set(age);
-        }
+        self.states.keys(report);
+    }
+
+    fn keys_dropped(&self, dropped: &KeysDropped<'_>) {
+        self.states.keys_dropped(dropped);
+    }
+
+    fn keys_rotated(&self, rotation: &KeyRotation<'_>) {
+        key_events(rotation.issuer, ROTATED).increment(1);
+    }
+
+    fn key_removed_early(&self, key: &EarlyRemoval<'_>) {
+        key_events(key.issuer, REMOVED_EARLY).increment(1);
+    }
+
+    fn removed_key_used(&self, key: &RemovedKeyUse<'_>) {
+        key_events(key.issuer, REMOVED_USED).increment(1);
+    }
+
+    fn key_is_old(&self, key: &OldKey<'_>) {
+        key_events(key.issuer, OLD).increment(1);
     }
 
     fn denylist(&self, report: &DenylistReport) {
-        metrics::gauge!(DENYLIST_ENTRIES).set(as_f64(report.entries));
-        // A list that was never read is as old as can be.
-        let lag = report.lag.map_or(f64::INFINITY, |lag| lag.as_secs_f64());
-        metrics::gauge!(DENYLIST_LAG).set(lag);
+        self.states.denylist(report);
     }
 
-    fn refreshed(&self, outcome: RefreshOutcome) {
-        counter!(REFRESH, "result" => outcome.name()).increment(1);
+    fn refreshed(&self, report: &RefreshReport) {
+        refreshes(report.outcome).increment(1);
     }
 
-    fn shadow(&self, rule: &str, outcome: ShadowOutcome) {
-        counter!(SHADOW, "rule" => rule.to_owned(), "outcome" => outcome.name()).increment(1);
+    fn shadow(&self, report: &ShadowReport) {
+        self.states.shadow(report);
     }
 }
 
@@ -198,11 +239,6 @@ impl KeptCounters {
     }
 }
 
-#[allow(clippy::cast_precision_loss, reason = "a gauge needs no more")]
-fn as_f64(number: usize) -> f64 {
-    number as f64
-}
-
 impl fmt::Debug for MetricsObserver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MetricsObserver")
@@ -210,15 +246,3 @@ impl fmt::Debug for MetricsObserver {
             .finish_non_exhaustive()
     }
 }
-
-const REQUESTS: &str = "jwt_auth_requests_total";
-const VERIFY: &str = "jwt_auth_verify_seconds";
-const CACHE: &str = "jwt_auth_token_cache_total";
-const CACHE_BYTES: &str = "jwt_auth_token_cache_bytes";
-const KEYS_REFRESH: &str = "jwt_auth_keys_refresh_total";
-const KEYS_AGE: &str = "jwt_auth_keys_age_seconds";
-const KEYS: &str = "jwt_auth_keys";
-const DENYLIST_LAG: &str = "jwt_auth_denylist_lag_seconds";
-const DENYLIST_ENTRIES: &str = "jwt_auth_denylist_entries";
-const REFRESH: &str = "jwt_auth_refresh_total";
-const SHADOW: &str = "jwt_auth_shadow_total";
