@@ -23,6 +23,7 @@
 //! | `ALGORITHMS` | only these, with commas |
 //! | `TOKEN_COOKIE` | a cookie that may carry the token |
 //! | `DPOP` | `optional` or `required`: tokens that are bound to a key need a DPoP proof for an address below `PUBLIC_URL` |
+//! | `DPOP_NONCE_SECRET`, `DPOP_NONCE_SECRET_FILE` | a secret as base64url, of at least 32 random bytes and the same for all processes, or a file with it: proofs must have a nonce |
 //! | `MTLS_HEADER`, `MTLS_TRUSTED` | the header in which a proxy passes the client certificate on, such as `client-cert`, and the networks of such proxies, with commas: a token that is bound to a certificate needs it |
 //! | `CLIENTS` | only tokens of these clients, with commas |
 //! | `ACCESS_TOKENS_ONLY=1` | only tokens of RFC 9068, so that no ID token passes |
@@ -77,7 +78,7 @@ use crate::{
 
 /// The names of the environment, those of the settings, and the unit that is added to a
 /// value.
-const VARIABLES: [(&str, &str, &str); 23] = [
+const VARIABLES: [(&str, &str, &str); 25] = [
     ("ISSUER", "issuer", ""),
     ("AUDIENCE", "audience", ""),
     ("PUBLIC_URL", "public_origin", ""),
@@ -89,6 +90,8 @@ const VARIABLES: [(&str, &str, &str); 23] = [
     ("TOKEN_COOKIE", "token_cookie", ""),
     ("CLIENTS", "client_id", ""),
     ("DPOP", "dpop", ""),
+    ("DPOP_NONCE_SECRET", "dpop_nonce_secret", ""),
+    ("DPOP_NONCE_SECRET_FILE", "dpop_nonce_secret_file", ""),
     ("MTLS_HEADER", "client_certificate_header", ""),
     ("MTLS_TRUSTED", "trusted_proxy", ""),
     ("LEEWAY_SECS", "leeway", "s"),

@@ -22,6 +22,7 @@ impl Confirmation {
     }
 
     /// Whether a sender who has `proven` this may use what is bound to it. Both methods must hold.
+    #[cfg(feature = "issue")]
     pub(crate) fn is_met_by(&self, proven: Option<&Self>) -> bool {
         let is_met = |bound: Option<Thumbprint>, proven: Option<Thumbprint>| match bound {
             None => true,

@@ -1,9 +1,11 @@
 //! The registered claims of a request, whatever type its layer reads besides.
 
+#[cfg(feature = "test-util")]
+use std::sync::Arc;
 use std::{
     any::{Any, TypeId},
     borrow::Cow,
-    sync::{Arc, LazyLock},
+    sync::LazyLock,
 };
 
 use arc_swap::ArcSwap;
@@ -12,9 +14,10 @@ use http::Extensions;
 use super::claims::Claims;
 #[cfg(feature = "test-util")]
 use super::timepiece::Timepiece;
+#[cfg(feature = "test-util")]
+use crate::clock::Clock;
 use crate::{
     claims::RegisteredClaims,
-    clock::Clock,
     response::{ClaimsAbsent, Rejection},
 };
 

@@ -1,11 +1,19 @@
 // Walks the authorization code flow as a browser would, through the provider's
-// own pages for login and consent, and gives the ID token.
+// own pages for login and consent.
 
 import { createHash, randomBytes } from 'node:crypto';
 
+// Logs in at the authorization endpoint, and gives the URL that the browser ends at.
+export async function authorize(issuer, path) {
+  const browse = browser(issuer);
+  const loginPage = await browse(path);
+  const consentPage = await browse(loginPage.pathname, { prompt: 'login', login: 'alice', password: 'any' });
+  return browse(consentPage.pathname, { prompt: 'consent' });
+}
+
+// Gives an ID token.
 export async function logIn(issuer, client) {
   const verifier = randomBytes(32).toString('base64url');
-  const browse = browser(issuer);
 
   const start = new URLSearchParams({
     client_id: client.id,
@@ -16,9 +24,7 @@ export async function logIn(issuer, client) {
     code_challenge: createHash('sha256').update(verifier).digest('base64url'),
     code_challenge_method: 'S256',
   });
-  const loginPage = await browse(`/auth?${start}`);
-  const consentPage = await browse(loginPage.pathname, { prompt: 'login', login: 'alice', password: 'any' });
-  const end = await browse(consentPage.pathname, { prompt: 'consent' });
+  const end = await authorize(issuer, `/auth?${start}`);
 
   const code = end.searchParams.get('code');
   if (!end.href.startsWith(client.redirectUri) || !code) throw new Error(`login ended at ${end}`);

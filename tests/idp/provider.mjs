@@ -5,17 +5,22 @@
 //
 //   GET  /test/token?alg=ES256&scope=read   an access token, by client credentials
 //   GET  /test/id-token                     an ID token, by login and consent
+//   POST /test/sign                         an access token with these claims, as JSON
 //   POST /test/rotate                       new keys; the old ones are gone
 //   POST /test/rotate?keep=1                new keys; the old ones stay published
 //   GET  /test/hits                         requests served so far, by path
 //
+// Its token endpoint requires nonces in DPoP proofs. The client `device` authenticates by its
+// certificate, which a proxy passes on as nginx does, in `x-ssl-client-cert`.
+//
 // All other paths are the provider's own. stdout has one line, `listening on
 // ISSUER`, written when it is ready; warnings go to stderr.
 
-import { generateKeyPair, randomBytes } from 'node:crypto';
+import { X509Certificate, createPrivateKey, generateKeyPair, randomBytes, sign } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
+import { text as readText } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { Provider, errors } from 'oidc-provider';
 import { logIn } from './login.mjs';
@@ -23,6 +28,7 @@ import { logIn } from './login.mjs';
 console.log = console.info = console.error;
 
 const AUDIENCE = 'https://api.example.com';
+const OTHER = 'https://other.example.com';
 const SERVICE = { id: 'service', secret: 'secret-of-the-service' };
 
 // This client is named like the audience, so an ID token made for it passes a
@@ -39,6 +45,7 @@ const KEY_TYPES = {
 // An access token's algorithm is chosen by its resource; the audience is the
 // same for all.
 const RESOURCES = new Map(Object.keys(KEY_TYPES).map((alg) => [`${AUDIENCE}/${alg}`, alg]));
+RESOURCES.set(OTHER, 'ES256');
 
 function newKeys() {
   const generate = promisify(generateKeyPair);
@@ -52,7 +59,7 @@ function newKeys() {
 function getResourceServerInfo(ctx, resource) {
   if (!RESOURCES.has(resource)) throw new errors.InvalidTarget();
   return {
-    audience: AUDIENCE,
+    audience: resource === OTHER ? OTHER : AUDIENCE,
     scope: 'read write admin',
     accessTokenFormat: 'jwt',
     accessTokenTTL: 600,
@@ -60,14 +67,33 @@ function getResourceServerInfo(ctx, resource) {
   };
 }
 
+// The certificate of the client, if there is one.
+function getCertificate(ctx) {
+  const header = ctx.get('x-ssl-client-cert');
+  return header ? new X509Certificate(decodeURIComponent(header)) : undefined;
+}
+
 // Of the keys for one algorithm, the first one signs.
 function newProvider(issuer, keys) {
   const provider = new Provider(issuer, {
     jwks: { keys },
     cookies: { keys: [randomBytes(32).toString('hex')] },
+    clientAuthMethods: ['client_secret_basic', 'tls_client_auth', 'none'],
+    enabledJWA: { dPoPSigningAlgValues: ['ES256', 'EdDSA', 'Ed25519', 'PS256'] },
     features: {
       clientCredentials: { enabled: true },
       devInteractions: { enabled: true },
+      dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => true },
+      mTLS: {
+        enabled: true,
+        certificateBoundAccessTokens: true,
+        tlsClientAuth: true,
+        getCertificate,
+        certificateAuthorized: (ctx) => getCertificate(ctx) !== undefined,
+        certificateSubjectMatches: (ctx, property, expected) => (
+          property === 'tls_client_auth_subject_dn' && getCertificate(ctx).subject === expected
+        ),
+      },
       resourceIndicators: { enabled: true, getResourceServerInfo },
     },
     clients: [
@@ -81,10 +107,19 @@ function newProvider(issuer, keys) {
       {
         client_id: WEB.id,
         token_endpoint_auth_method: 'none',
-        grant_types: ['authorization_code'],
+        grant_types: ['authorization_code', 'refresh_token'],
         response_types: ['code'],
         redirect_uris: [WEB.redirectUri],
         id_token_signed_response_alg: 'RS256',
+      },
+      {
+        client_id: 'device',
+        token_endpoint_auth_method: 'tls_client_auth',
+        tls_client_auth_subject_dn: 'CN=device',
+        tls_client_certificate_bound_access_tokens: true,
+        grant_types: ['client_credentials'],
+        response_types: [],
+        redirect_uris: [],
       },
     ],
   });
@@ -106,6 +141,18 @@ async function accessToken(issuer, alg, scope) {
   return (await response.json()).access_token;
 }
 
+// A token that this provider would not issue itself.
+function signed(claims) {
+  const jwk = keys.find(({ alg }) => alg === 'ES256');
+  const now = Math.floor(Date.now() / 1000);
+  const all = { iss: issuer, aud: AUDIENCE, sub: 'service', iat: now, exp: now + 600, ...claims };
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const input = `${part({ alg: 'ES256', typ: 'at+jwt', kid: jwk.kid })}.${part(all)}`;
+  const key = createPrivateKey({ key: jwk, format: 'jwk' });
+  const signature = sign('sha256', Buffer.from(input), { key, dsaEncoding: 'ieee-p1363' });
+  return `${input}.${signature.toString('base64url')}`;
+}
+
 let issuer;
 let keys;
 let provider;
@@ -117,7 +164,7 @@ async function rotate(keep) {
 }
 
 // Gives the status, the type and the text of the answer.
-async function control(method, { pathname, searchParams: query }) {
+async function control(method, { pathname, searchParams: query }, body) {
   switch (`${method} ${pathname}`) {
     case 'GET /test/token': {
       const token = await accessToken(issuer, query.get('alg') ?? 'RS256', query.get('scope') ?? 'read');
@@ -125,6 +172,8 @@ async function control(method, { pathname, searchParams: query }) {
     }
     case 'GET /test/id-token':
       return [200, 'text/plain', await logIn(issuer, WEB)];
+    case 'POST /test/sign':
+      return [200, 'text/plain', signed(JSON.parse(body))];
     case 'POST /test/rotate':
       await rotate(query.get('keep') === '1');
       return [204];
@@ -144,7 +193,7 @@ async function answerRequest(request, response) {
   }
   let answer;
   try {
-    answer = await control(request.method, new URL(request.url, issuer));
+    answer = await control(request.method, new URL(request.url, issuer), await readText(request));
   } catch (error) {
     console.error(error);
     answer = [500, 'text/plain', String(error)];

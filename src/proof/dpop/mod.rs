@@ -116,6 +116,7 @@ impl DPoP {
 
     /// Checks the proof of a request that wants a token, and gives the key that the token is to be
     /// bound to (RFC 9449 §5). It is spent then, so all other checks of the request come before.
+    #[cfg(any(test, feature = "issue"))]
     pub(crate) fn check_without_token(
         &self,
         request: RequestHead<'_>,

@@ -3,6 +3,8 @@
 
 mod denylist;
 mod faults;
+#[cfg(all(feature = "axum", feature = "remote", feature = "test-util"))]
+mod processes;
 mod refresh;
 mod replay;
 mod server;

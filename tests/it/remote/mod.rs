@@ -13,6 +13,8 @@ mod pem_map;
 mod process;
 pub(crate) mod provider;
 mod rotation;
+#[cfg(feature = "axum")]
+mod senders;
 mod settings;
 mod tls;
 #[cfg(feature = "tracing")]

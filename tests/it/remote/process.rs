@@ -388,6 +388,23 @@ fn wrong_settings_are_told_in_one_line() {
         (vec![("LAZY", "maybe")], "LAZY is 0 or 1"),
         (vec![("TOKEN_COOKIE", "a b")], "token_cookie"),
         (vec![("ALLOW_HTTP", "maybe"), ("JWKS_URL", ""), ("HMAC_SECRET", &short)], "is 0 or 1"),
+        (vec![("DPOP_NONCE_SECRET", &short)], "`dpop_nonce_secret` is set, set `dpop`, too"),
+        (
+            vec![
+                ("DPOP", "required"),
+                ("PUBLIC_URL", "https://api.example.com"),
+                ("DPOP_NONCE_SECRET", &short),
+            ],
+            "at least 32 random bytes",
+        ),
+        (
+            vec![
+                ("DPOP", "optional"),
+                ("PUBLIC_URL", "https://api.example.com"),
+                ("DPOP_NONCE_SECRET_FILE", "/nowhere.key"),
+            ],
+            "/nowhere.key",
+        ),
         (vec![("DPOP", "yes")], "`dpop` is `optional` or `required`"),
         (vec![("MTLS_HEADER", "client-cert")], "`client_certificate_header` needs `trusted_proxy`"),
         (vec![("SHADOW_AUDIENCES", "a")], "there is no variable SHADOW_AUDIENCES"),
@@ -453,7 +470,7 @@ async fn a_log_that_nobody_reads_does_not_stop_it() {
 }
 
 /// An address of loopback that nobody listens at.
-fn free_address() -> String {
+pub(crate) fn free_address() -> String {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
