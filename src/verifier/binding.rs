@@ -124,16 +124,18 @@ impl Bindings {
     /// Whether a verifier with them may be one of several issuers whose layers check these proofs. Each
     /// method of the verifier must be the very same: layers ask for it, and see the request only for it.
     pub(super) fn check_among(&self, all: &Proofs) -> Result<(), ConfigError> {
-        let own = &self.proofs;
-        let is_same = |own: Option<bool>, is_required: bool| own.unwrap_or(!is_required);
-        let dpop = own.dpop.as_ref().map(|own| all.dpop.as_ref().is_some_and(|all| own.is(all)));
-        let dpop_required = all.dpop.as_ref().is_some_and(DPoP::is_required);
-        let mutual_tls = own.mutual_tls.as_ref();
-        let mutual_tls =
-            mutual_tls.map(|own| all.mutual_tls.as_ref().is_some_and(|all| own.is(all)));
-        let mutual_tls_required = all.mutual_tls.as_ref().is_some_and(MutualTls::is_required);
-        let is_good = is_same(dpop, dpop_required) && is_same(mutual_tls, mutual_tls_required);
-        if is_good && !(self.ignored && !all.are_none()) {
+        let dpop = match (&self.proofs.dpop, &all.dpop) {
+            (Some(own), Some(all)) => own.is(all),
+            (Some(_), None) => false,
+            (None, all) => !all.as_ref().is_some_and(DPoP::is_required),
+        };
+        let mutual_tls = match (&self.proofs.mutual_tls, &all.mutual_tls) {
+            (Some(own), Some(all)) => own.is(all),
+            (Some(_), None) => false,
+            (None, all) => !all.as_ref().is_some_and(MutualTls::is_required),
+        };
+        let takes_all = self.ignored && !all.are_none();
+        if dpop && mutual_tls && !takes_all {
             return Ok(());
         }
         Err(ConfigError::Conflict(

@@ -1,7 +1,7 @@
 //! What clients are told (RFC 9449 §7.1, §7.2).
 
 use http::{Request, Response};
-use tower_jwt_auth::{Error, RequireLayer, proof::DPoP, testing::TestRequest};
+use tower_jwt_auth::{RequireLayer, proof::DPoP, testing::TestRequest};
 
 use super::*;
 
@@ -57,7 +57,7 @@ async fn refusals_within_have_the_scheme_that_was_used() {
 #[tokio::test]
 async fn refusals_by_hand_have_it_too() {
     use axum::{Router, body::Body, routing::get};
-    use tower_jwt_auth::response::Rejection;
+    use tower_jwt_auth::{Error, response::Rejection};
 
     let setup = Setup::new(DPoP::optional());
     let refuse = async || Err::<(), _>(Rejection::from(Error::forbidden("no")));

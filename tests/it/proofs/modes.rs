@@ -2,9 +2,8 @@
 
 use http::{Request, header::AUTHORIZATION};
 use tower_jwt_auth::{
-    JwtAuthLayer, RequireLayer, TokenSource,
-    authorize::sender_constrained,
-    proof::{DPoP, ProofOfPossession},
+    JwtAuthLayer, TokenSource,
+    proof::DPoP,
     testing::{TestIssuer, TestProofKey, TestRequest, assert_accepted, assert_refused},
     verifier::Issuers,
 };
@@ -232,7 +231,7 @@ async fn bindings_that_are_ignored_are_shown_by_nobody() {
 #[tokio::test]
 async fn a_handler_and_a_policy_see_the_proof() {
     use axum::{Router, body::Body, routing::get};
-    use tower::ServiceExt;
+    use tower_jwt_auth::{RequireLayer, authorize::sender_constrained, proof::ProofOfPossession};
 
     let setup = Setup::new(DPoP::optional());
     let app: Router = Router::new()

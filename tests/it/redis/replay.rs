@@ -1,13 +1,13 @@
 //! Proofs in Redis.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+#[cfg(feature = "test-util")]
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+#[cfg(feature = "test-util")]
+use tower_jwt_auth::maybe_ready::MaybeReady;
 use tower_jwt_auth::{
     error::StoreError,
-    maybe_ready::MaybeReady,
     proof::{Insertion, PresentedProof, ReplayStore, Thumbprint},
     redis::{Redis, RedisReplayStore},
 };
