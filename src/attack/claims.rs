@@ -143,7 +143,7 @@ pub(crate) static CLAIMS: &[Case<Change>] = &[
         claims.set("cnf", r#"{"jkt":"0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}"#);
     }),
     Case::new("c11_cnf_certificate", Confirmation, BOUND, "the token is bound to a certificate, and the request has none", |claims, _| {
-        claims.set("cnf", r#"{"x5t#S256":"bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}"#);
+        claims.set("cnf", r#"{"x5t#S256":"bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg0"}"#);
     }),
     Case::new("c11_cnf_unknown", Confirmation, BOUND, "the token is bound in an unknown way", |claims, _| claims.set("cnf", r#"{"other":1}"#)),
     Case::new("c11_cnf_empty", Confirmation, BOUND, "`cnf` is an empty object", |claims, _| claims.set("cnf", "{}")),
@@ -197,7 +197,7 @@ const MISSING: &[&str] = &["missing_claim"];
 const MALFORMED: &[&str] = &["malformed_claims"];
 const ISSUER: &[&str] = &["issuer"];
 const AUDIENCE: &[&str] = &["audience"];
-const BOUND: &[&str] = &["sender_constrained"];
+const BOUND: &[&str] = &["sender_constrained", "not_sender_constrained"];
 
 /// In seconds.
 const HOUR: i64 = 60 * 60;

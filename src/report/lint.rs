@@ -20,6 +20,12 @@ pub enum Lint {
     AnyIssuer,
     /// [`any_padding`](crate::verifier::VerifierBuilder::any_padding).
     AnyPadding,
+    /// [`any_max_age`](crate::proof::DangerousDPoPBuilder::any_max_age) of DPoP.
+    DpopLongMaxAge,
+    /// [`trust_host`](crate::proof::DangerousDPoPBuilder::trust_host) of DPoP.
+    DpopTrustHost,
+    /// DPoP without a [replay store](crate::proof::DPoPBuilder::replay_store).
+    DpopWithoutStore,
     /// [`fail_open`](crate::verifier::DangerousVerifierBuilder::fail_open).
     FailOpen,
     /// A shared secret beside public keys for the same issuer.
@@ -32,6 +38,8 @@ pub enum Lint {
     LongLeeway,
     /// A maximum age of more than a day.
     LongMaxAge,
+    /// [`trust_everyone_who_can_connect`](crate::proof::DangerousMutualTlsBuilder::trust_everyone_who_can_connect).
+    MutualTlsTrustsEveryone,
     /// A maximum age of more than an hour, and no denylist.
     NoDenylist,
     /// A host from which keys may be fetched over plain `http`.
@@ -72,12 +80,16 @@ impl Lint {
         Self::AnyIntegerSubject,
         Self::AnyIssuer,
         Self::AnyPadding,
+        Self::DpopLongMaxAge,
+        Self::DpopTrustHost,
+        Self::DpopWithoutStore,
         Self::FailOpen,
         Self::HmacBesidePublicKeys,
         Self::IgnoreConfirmation,
         Self::LogUnverified,
         Self::LongLeeway,
         Self::LongMaxAge,
+        Self::MutualTlsTrustsEveryone,
         Self::NoDenylist,
         Self::PlainHttpKeys,
         Self::ShortSecret,
@@ -103,12 +115,16 @@ impl Lint {
             Self::AnyIntegerSubject => "any_integer_subject",
             Self::AnyIssuer => "any_issuer",
             Self::AnyPadding => "any_padding",
+            Self::DpopLongMaxAge => "dpop_long_max_age",
+            Self::DpopTrustHost => "dpop_trust_host",
+            Self::DpopWithoutStore => "dpop_without_store",
             Self::FailOpen => "fail_open",
             Self::HmacBesidePublicKeys => "hmac_beside_public_keys",
             Self::IgnoreConfirmation => "ignore_confirmation",
             Self::LogUnverified => "log_unverified",
             Self::LongLeeway => "long_leeway",
             Self::LongMaxAge => "long_max_age",
+            Self::MutualTlsTrustsEveryone => "mutual_tls_trusts_everyone",
             Self::NoDenylist => "no_denylist",
             Self::PlainHttpKeys => "plain_http_keys",
             Self::ShortSecret => "short_secret",
@@ -144,6 +160,11 @@ impl Lint {
                  8725 §3.8)"
             }
             Self::AnyPadding => "the same token may exist as two texts",
+            Self::DpopLongMaxAge => "a proof that was stolen before it was used counts for as long",
+            Self::DpopTrustHost => {
+                "a proof for another host is accepted if the request claims to be for that host"
+            }
+            Self::DpopWithoutStore => "a proof can be presented again within its time",
             Self::FailOpen => "a client that keeps the denylist from answering is never logged out",
             Self::HmacBesidePublicKeys => {
                 "everybody who knows the shared secret can sign tokens in the name of the issuer \
@@ -155,6 +176,9 @@ impl Lint {
             Self::LogUnverified => "anybody can write texts into the log",
             Self::LongLeeway => "an expired token is accepted for more than two minutes",
             Self::LongMaxAge => "a token may be accepted for more than a day",
+            Self::MutualTlsTrustsEveryone => {
+                "whoever connects past the proxy can claim every certificate"
+            }
             Self::NoDenylist => {
                 "a token may be accepted for more than an hour, and cannot be revoked"
             }
@@ -214,6 +238,15 @@ impl Lint {
                 "have the issuer write base64url without padding (RFC 7515 §2), and leave out \
                  `.any_padding()`"
             }
+            Self::DpopLongMaxAge => {
+                "leave out `.dangerous().any_max_age(…)`, and set the clocks by NTP"
+            }
+            Self::DpopTrustHost => {
+                "name the public address with `.public_url(…)`, and leave out `.dangerous().trust_host()`"
+            }
+            Self::DpopWithoutStore => {
+                "add a `.replay_store(…)`, which all processes of the service share"
+            }
             Self::FailOpen => "leave out `.dangerous().fail_open()`: the answer is then 503",
             Self::HmacBesidePublicKeys => {
                 "remove the secret, or bind it to an issuer of its own with `.with_issuer(…)`"
@@ -225,6 +258,7 @@ impl Lint {
             Self::LogUnverified => "leave out `.log_unverified()` when the fault is found",
             Self::LongLeeway => "set the clocks by NTP, and `.leeway(…)` to 120 s or less",
             Self::LongMaxAge => "set `.max_age(…)` to a day or less",
+            Self::MutualTlsTrustsEveryone => "name the proxies with `.trusted_proxy(…)`",
             Self::NoDenylist => "add a `.denylist(…)`, or set `.max_age(…)` to an hour or less",
             Self::PlainHttpKeys => {
                 "fetch the keys over `https`, and leave out `.dangerous().http_host(…)` (in \

@@ -1,7 +1,10 @@
 //! Settings of a verifier that are legal and unwise.
 
 use super::{Engines, Verifier, engine::Engine};
-use crate::report::{Lint, LintReport};
+use crate::{
+    proof::{DPoP, MutualTls},
+    report::{Lint, LintReport},
+};
 
 impl<C> Verifier<C> {
     /// Lists settings that are legal and unwise, such as a leeway above two minutes. Each finding has
@@ -73,6 +76,8 @@ impl<C> Engine<C> {
         let (checks, rules) = (&self.checks, &self.checks.rules);
         let age_above = |seconds: i64| rules.max_age.is_some_and(|age| age > seconds);
         let are_several = self.issuers().is_none_or(|issuers| issuers.len() > 1);
+        let proofs = checks.bindings.proofs();
+        let dpop = proofs.dpop.as_ref();
         match lint {
             Lint::AnyAudience => {
                 rules.audiences.is_none()
@@ -83,12 +88,18 @@ impl<C> Engine<C> {
             Lint::AnyIntegerSubject => rules.integer_subject,
             Lint::AnyIssuer => rules.issuers.is_none(),
             Lint::AnyPadding => self.any_padding,
+            Lint::DpopLongMaxAge => dpop.is_some_and(DPoP::has_long_max_age),
+            Lint::DpopTrustHost => dpop.is_some_and(DPoP::trusts_host),
+            Lint::DpopWithoutStore => dpop.is_some_and(|dpop| !dpop.has_store()),
             Lint::FailOpen => self.revocations.fails_open(),
             Lint::HmacBesidePublicKeys => self.keys.mix_secrets_and_public_keys(checks.algorithms),
             Lint::IgnoreConfirmation => checks.bindings.ignored,
             Lint::LogUnverified => checks.log.unverified,
             Lint::LongLeeway => rules.leeway > 2 * MINUTE,
             Lint::LongMaxAge => age_above(24 * 60 * MINUTE),
+            Lint::MutualTlsTrustsEveryone => {
+                proofs.mutual_tls.as_ref().is_some_and(MutualTls::trusts_everyone)
+            }
             Lint::NoDenylist => age_above(60 * MINUTE) && !self.revocations.is_configured(),
             Lint::PlainHttpKeys => !self.keys.http_hosts().is_empty(),
             Lint::ShortSecret => self.keys.has_short_secret(),

@@ -252,6 +252,28 @@ fn sources() {
 }
 
 #[test]
+fn proofs_that_show_less_than_they_could() {
+    use tower_jwt_auth::proof::{DPoP, MemoryReplayStore, MutualTls, ProxyHeader};
+
+    let url = "https://api.example.com";
+    let with = |dpop: DPoP| names(&rsa().dpop(dpop).build().unwrap().lint());
+    let store = || DPoP::optional().replay_store(MemoryReplayStore::new());
+    assert!(with(store().public_url(url).build().unwrap()).is_empty());
+    let elsewhere = DPoP::optional().public_url(url).dangerous().replay_protection_elsewhere();
+    assert_eq!(with(elsewhere.build().unwrap()), ["dpop_without_store"]);
+    let host = store().dangerous().trust_host();
+    assert_eq!(with(host.build().unwrap()), ["dpop_trust_host"]);
+    let long = store().public_url(url).dangerous().any_max_age(Duration::from_secs(301));
+    assert_eq!(with(long.build().unwrap()), ["dpop_long_max_age"]);
+
+    let header = || MutualTls::optional().proxy_header(ProxyHeader::client_cert());
+    let with = |mutual_tls| names(&rsa().mutual_tls(mutual_tls).build().unwrap().lint());
+    assert!(with(header().trusted_proxy("10.0.0.1").build().unwrap()).is_empty());
+    let everyone = header().dangerous().trust_everyone_who_can_connect();
+    assert_eq!(with(everyone.build().unwrap()), ["mutual_tls_trusts_everyone"]);
+}
+
+#[test]
 fn pass_through_comes_after_what_the_verifier_has() {
     let layer = JwtAuthLayer::new(rsa().any_padding().build().unwrap()).pass_through();
     let report = layer.lint();

@@ -47,6 +47,33 @@ fn settings(report: &SelfTestReport) -> Vec<&'static str> {
     settings
 }
 
+/// A bound token counts only with its proof, which the self-test has for one key alone.
+#[test]
+fn proofs_of_senders_pass_all() {
+    use tower_jwt_auth::proof::{DPoP, MemoryReplayStore, MutualTls};
+
+    let dpop = |required| {
+        let builder = if required { DPoP::required() } else { DPoP::optional() };
+        let builder = builder.public_url("https://api.example.com");
+        builder.replay_store(MemoryReplayStore::new()).build().unwrap()
+    };
+    let mutual_tls = |required| {
+        let builder = if required { MutualTls::required() } else { MutualTls::optional() };
+        builder.build().unwrap()
+    };
+    for (required, both) in [(false, false), (true, false), (false, true), (true, true)] {
+        let report = report(|builder| {
+            let builder = builder.dpop(dpop(required));
+            if both { builder.mutual_tls(mutual_tls(required)) } else { builder }
+        });
+        assert_eq!(loosened(&report), []);
+        let kind = |name| report.iter().find(|case| case.name() == name).map(|case| case.kind());
+        assert!(kind("c11_cnf_jkt").is_some_and(|kind| kind.is_some()), "{required} {both}");
+        let not_bound = required.then_some(Some("not_sender_constrained"));
+        assert_eq!(kind("d03_not_bound"), not_bound, "{required} {both}");
+    }
+}
+
 #[test]
 fn the_defaults_pass_all() {
     let report = report(|builder| builder);

@@ -81,6 +81,11 @@ impl MutualTls {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    /// Whether a header is believed whoever sends it.
+    pub(crate) fn trusts_everyone(&self) -> bool {
+        matches!(self.0.source, Source::Header { proxies: Proxies::Everyone, .. })
+    }
+
     /// Whether every token must be bound to a certificate.
     pub(crate) fn is_required(&self) -> bool {
         self.0.required

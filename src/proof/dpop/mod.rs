@@ -79,6 +79,21 @@ impl DPoP {
         self.0.required
     }
 
+    /// Whether proofs may be older than 300 s.
+    pub(crate) fn has_long_max_age(&self) -> bool {
+        self.0.window.is_long()
+    }
+
+    /// Whether the address may be that of the request's `Host`.
+    pub(crate) fn trusts_host(&self) -> bool {
+        self.0.urls.trusts_host()
+    }
+
+    /// Whether each proof is accepted only once.
+    pub(crate) fn has_store(&self) -> bool {
+        self.0.store.is_some()
+    }
+
     /// The algorithms of proofs, as the parameter `algs` of a challenge has them (RFC 9449 §7.1).
     pub(crate) fn algorithms(&self) -> &str {
         &self.0.algorithm_names

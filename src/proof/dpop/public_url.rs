@@ -42,6 +42,10 @@ impl PublicUrls {
         Ok(())
     }
 
+    pub(super) fn trusts_host(&self) -> bool {
+        self.trusts_host
+    }
+
     pub(super) fn trust_host(&mut self) {
         self.trusts_host = true;
     }

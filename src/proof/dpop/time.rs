@@ -20,6 +20,11 @@ impl Window {
         Self { max_age: seconds(max_age), max_ahead: seconds(max_ahead) }
     }
 
+    /// Whether a proof may be older than it should be.
+    pub(super) fn is_long(self) -> bool {
+        self.max_age > 300
+    }
+
     /// Checks `iat`, and gives the first second at which no clock accepts it any more that is as far
     /// behind this one as a proof may be ahead.
     pub(super) fn check(self, iat: NumericDate, now: i64) -> Result<i64, ProofFault> {

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     alg::{Algorithm, Family},
     attack::{CLAIMS, Check, FORMS, HEADERS, Members, Parts, Setup},
-    error::Error,
+    error::{Error, ErrorKind},
     keys::hmac_sha256,
     report::{SelfTestCase, SelfTestOutcome, SelfTestReport},
     rules::{Rules, Types, seconds},
@@ -152,6 +152,14 @@ impl<'t, C: DeserializeOwned + 'static> Tester<'t, C> {
                 self.add("c06_client_other", "the client is another", None, is_refused, &result);
             }
         }
+        if claims.json("cnf").is_some() && !rules.required.iter().any(|name| **name == *"cnf") {
+            let mut claims = claims.clone();
+            claims.remove("cnf");
+            let result = self.read(&token(header, &claims));
+            let is_refused = is_kind(&result, &["not_sender_constrained"]);
+            let description = "the token is not bound to its sender";
+            self.add("d03_not_bound", description, None, is_refused, &result);
+        }
         if let Some(age) = rules.max_age {
             let iat = self.now.saturating_sub(age).saturating_sub(rules.leeway).saturating_sub(1);
             if iat >= 0 {
@@ -226,8 +234,14 @@ impl<'t, C: DeserializeOwned + 'static> Tester<'t, C> {
         let token = self.engine.parse(token)?;
         let ((), payload) = pipeline::check_form(token, |header| checks.check_header(header))?;
         checks.required_header.check(token)?;
-        pipeline::check_claims(checks, payload, |_| Ok::<_, Error>(()))?;
-        Ok(())
+        let checked = pipeline::check_claims(checks, payload, |_| Ok::<_, Error>(()))?;
+        // As the engine decides on a request without a proof.
+        match checked.registered.confirmation() {
+            Some(confirmation) if !valid::is_own(confirmation) => {
+                Err(Error::new(ErrorKind::SenderConstrained))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Verifies a token with the keys that are there now.

@@ -1,7 +1,14 @@
 //! A header and claims that satisfy all rules of a verifier.
 
 use super::super::pipeline::Checks;
-use crate::{alg::Algorithm, attack::Members, rules::Types};
+use crate::{
+    alg::Algorithm,
+    attack::Members,
+    claims::Confirmation,
+    digest::Thumbprint,
+    proof::{DPoP, MutualTls},
+    rules::Types,
+};
 
 /// A header that satisfies all rules.
 pub(super) fn header(checks: &Checks) -> Members {
@@ -47,8 +54,29 @@ pub(super) fn claims(checks: &Checks, issuer: &str, audience: &str, now: i64) ->
             }
         }
     }
+    let proofs = checks.bindings.proofs();
+    let required = [
+        ("jkt", proofs.dpop.as_ref().is_some_and(DPoP::is_required)),
+        ("x5t#S256", proofs.mutual_tls.as_ref().is_some_and(MutualTls::is_required)),
+    ];
+    let methods: Vec<_> = required.iter().filter(|(_, is_required)| *is_required).collect();
+    if !methods.is_empty() {
+        let methods = methods.iter().map(|(name, _)| format!("\"{name}\":\"{OWN}\""));
+        claims.set("cnf", format!("{{{}}}", methods.collect::<Vec<_>>().join(",")));
+    }
     claims
 }
+
+/// Whether all methods of a confirmation are those of the claims here. The self-test has their proofs,
+/// and no others.
+pub(super) fn is_own(confirmation: &Confirmation) -> bool {
+    let own = Thumbprint::from_base64url(OWN);
+    let methods = [confirmation.jkt, confirmation.x5t_s256];
+    methods.into_iter().flatten().all(|method| Some(method) == own)
+}
+
+/// A thumbprint of 32 zeros.
+const OWN: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// In seconds.
 const QUARTER: i64 = 15 * 60;
