@@ -16,7 +16,7 @@ use crate::{
     token::{Compact, DecodeBuf},
 };
 
-/// What a proof must be for.
+/// The key and the token that a proof must be for.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Expected<'a> {
     /// The key; `None` if any will do.

@@ -118,7 +118,8 @@ async fn a16_a_page_has_the_access_token_in_the_body_and_the_refresh_token_in_a_
             let answer = page.send(path, &headers).await;
             assert_eq!(answer.status, 200, "{}", answer.body);
             let body = answer.body.as_object().unwrap();
-            let members: Vec<_> = body.keys().map(String::as_str).collect();
+            let mut members: Vec<_> = body.keys().map(String::as_str).collect();
+            members.sort_unstable();
             assert_eq!(members, ["access_token", "expires_in", "scope", "token_type"]);
             assert_eq!((&body["token_type"], &body["scope"]), (&json!("DPoP"), &json!("read")));
             assert_eq!(names(&answer), ["__Secure-rt", "__Host-sid"]);

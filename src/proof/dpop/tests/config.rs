@@ -1,4 +1,4 @@
-//! What the builder refuses.
+//! Settings that the builder refuses.
 
 use std::time::Duration;
 

@@ -102,8 +102,10 @@ impl Signer {
 
     /// The RFC 7638 thumbprint, computed in another way than by the crate.
     fn jkt(&self) -> Thumbprint {
-        // The names of a `Value` are in order, and all members are required ones.
-        Thumbprint::of(&[self.jwk().to_string().as_bytes()])
+        // All members are required ones, which are put in order.
+        let jwk = self.jwk();
+        let members: std::collections::BTreeMap<_, _> = jwk.as_object().unwrap().iter().collect();
+        Thumbprint::of(&[serde_json::to_string(&members).unwrap().as_bytes()])
     }
 
     /// A good proof, with these changes: `null` takes a member out.
