@@ -16,7 +16,8 @@ use std::{
 use base64_simd::URL_SAFE_NO_PAD;
 use http::{Request, Response};
 use tower_jwt_auth::{
-    Algorithm, JwtAuthLayer, Key, KeySet, StoreError,
+    Algorithm, JwtAuthLayer, Key, KeySet,
+    error::StoreError,
     layer::JwtAuth,
     maybe_ready::MaybeReady,
     proof::{DPoP, Insertion, MemoryReplayStore, PresentedProof, ReplayStore},

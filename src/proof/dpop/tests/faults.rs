@@ -82,7 +82,7 @@ fn d01_weak_keys() {
     let rsa = |bytes: usize| {
         let mut n = vec![0xff; bytes];
         n[bytes - 1] = 1;
-        json!({"alg": "PS256", "jwk": {"kty": "RSA", "e": "AQAB", "n": base64url(n)}})
+        json!({"alg": "PS256", "jwk": {"e": "AQAB", "kty": "RSA", "n": base64url(n)}})
     };
     let mut point = [0; 32];
     point[0] = 1;
