@@ -4,19 +4,18 @@
 //!
 //! Usage: cargo bench --bench proofs --features test-util
 
+mod shared;
+
 use std::{
-    convert::Infallible,
-    future::{Ready, ready},
     hint::black_box,
-    pin::pin,
-    task::{Context, Poll, Waker},
     time::{Duration, Instant},
 };
 
 use base64_simd::URL_SAFE_NO_PAD;
-use http::{Request, Response};
+use http::Request;
+use shared::{Bare, status};
 use tower_jwt_auth::{
-    Algorithm, JwtAuthLayer, Key, KeySet,
+    Algorithm, JwtAuthLayer, Key, KeySet, RegisteredClaims,
     error::StoreError,
     layer::JwtAuth,
     maybe_ready::MaybeReady,
@@ -24,7 +23,6 @@ use tower_jwt_auth::{
     testing::{TestIssuer, TestProofKey, TestRequest},
 };
 use tower_layer::Layer;
-use tower_service::Service;
 
 const URL: &str = "https://api.example.com/me";
 const ALGORITHMS: [Algorithm; 4] =
@@ -94,14 +92,11 @@ fn row(algorithm: Algorithm, rounds: usize, batch: usize) {
     );
 }
 
-fn service(
-    issuer: &TestIssuer,
-    store: impl ReplayStore,
-) -> JwtAuth<Within, tower_jwt_auth::RegisteredClaims> {
+fn service(issuer: &TestIssuer, store: impl ReplayStore) -> JwtAuth<Bare, RegisteredClaims> {
     let dpop = DPoP::optional().public_url("https://api.example.com").algorithms(ALGORITHMS);
     let dpop = dpop.replay_store(store).build().expect("a check of proofs");
     let verifier = issuer.verifier_builder().dpop(dpop).build().expect("a verifier");
-    JwtAuthLayer::new(verifier).layer(Within)
+    JwtAuthLayer::new(verifier).layer(Bare)
 }
 
 /// The key in the header of a proof, made ready once.
@@ -119,7 +114,7 @@ fn signed(proof: &str) -> (Vec<u8>, Vec<u8>) {
 }
 
 fn all_accepted(
-    service: &mut JwtAuth<Within, tower_jwt_auth::RegisteredClaims>,
+    service: &mut JwtAuth<Bare, RegisteredClaims>,
     requests: Vec<Request<()>>,
 ) -> Duration {
     let (status, took) = ask(service, requests);
@@ -129,39 +124,12 @@ fn all_accepted(
 
 /// The largest status of the answers, and the time that they took.
 fn ask(
-    service: &mut JwtAuth<Within, tower_jwt_auth::RegisteredClaims>,
+    service: &mut JwtAuth<Bare, RegisteredClaims>,
     requests: Vec<Request<()>>,
 ) -> (u16, Duration) {
-    let mut context = Context::from_waker(Waker::noop());
     let began = Instant::now();
-    let mut worst = 0;
-    for request in requests {
-        let response = pin!(service.call(request));
-        match response.poll(&mut context) {
-            Poll::Ready(Ok(response)) => worst = worst.max(response.status().as_u16()),
-            Poll::Pending => unreachable!("nothing has to be waited for"),
-        }
-    }
-    (worst, began.elapsed())
-}
-
-/// The service within.
-#[derive(Clone)]
-struct Within;
-
-impl Service<Request<()>> for Within {
-    type Response = Response<()>;
-    type Error = Infallible;
-    type Future = Ready<Result<Response<()>, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<()>) -> Self::Future {
-        black_box(&request);
-        ready(Ok(Response::new(())))
-    }
+    let worst = requests.into_iter().map(|request| status(service, request)).max();
+    (worst.unwrap_or_default(), began.elapsed())
 }
 
 /// The mean of the lowest tenth, in microseconds for each request.

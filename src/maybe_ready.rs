@@ -57,6 +57,17 @@ impl<T> MaybeReady<T> {
         Self::Pending(Box::pin(future))
     }
 
+    /// Changes the answer, in place if it is ready.
+    pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U + Send + 'static) -> MaybeReady<U>
+    where
+        T: 'static,
+    {
+        match self {
+            Self::Ready(answer) => MaybeReady::Ready(change(answer)),
+            Self::Pending(answer) => MaybeReady::pending(async move { change(answer.await) }),
+        }
+    }
+
     /// The answer if it is ready, or `None`.
     pub fn now_or_never(self) -> Option<T> {
         match self {

@@ -166,9 +166,9 @@ type MakeGrant = dyn Fn(Session) -> MaybeReady<Result<Grant, Error>> + Send + Sy
 
 impl Sessions {
     /// Answers a login after the application has identified the user: with cookies, or with the
-    /// tokens in the body, see the [rules](self). A DPoP proof is checked last, because it is spent. The session that the browser had before ends, if
-    /// the route of the login is below the path of the refresh cookie (`/auth` by default): browsers
-    /// send that cookie nowhere else.
+    /// tokens in the body, see the [rules](self). A DPoP proof is checked last, because it is spent. The
+    /// session that the browser had before ends, if the route of the login is below the path of the
+    /// refresh cookie (`/auth` by default): browsers send that cookie nowhere else.
     ///
     /// The answer is 200. The application may change it: its status and `Location` to redirect
     /// a form, its body to greet the user.

@@ -58,8 +58,8 @@ impl BindingProofs {
         }
     }
 
-    /// Checks that a client has the key and the certificate that the session is bound to. The error is that of the
-    /// proof, or `invalid_grant` if the proof is good and of another key.
+    /// Checks that a client has the key and the certificate that the session is bound to. The error is
+    /// that of the proof, or `invalid_grant` if it is of another key.
     ///
     /// The session does not change: a client that has only the token must neither use the session nor
     /// end it.

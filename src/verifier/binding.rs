@@ -73,12 +73,7 @@ impl Proofs {
                 let Ok(token) = std::str::from_utf8(presented.token) else {
                     return refused(ErrorKind::DpopProof(ProofFault::AccessToken));
                 };
-                match dpop.check(request, token, jkt, now) {
-                    MaybeReady::Ready(answer) => MaybeReady::Ready(answer.map(|()| Binding(()))),
-                    MaybeReady::Pending(answer) => {
-                        MaybeReady::pending(async move { answer.await.map(|()| Binding(())) })
-                    }
-                }
+                dpop.check(request, token, jkt, now).map(|answer| answer.map(Binding))
             }
         }
     }

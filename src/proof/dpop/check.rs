@@ -142,13 +142,8 @@ fn id_of(key: &Thumbprint, jti: &str, service: Option<&str>) -> Thumbprint {
 /// Asks the store, if there is one.
 fn spend(dpop: &Arc<Inner>, proof: PresentedProof) -> MaybeReady<Result<Thumbprint, Error>> {
     let Some(store) = &dpop.store else { return MaybeReady::Ready(Ok(proof.key)) };
-    match store.insert(proof) {
-        MaybeReady::Ready(answer) => MaybeReady::Ready(verdict(dpop, proof, answer)),
-        MaybeReady::Pending(answer) => {
-            let dpop = Arc::clone(dpop);
-            MaybeReady::pending(async move { verdict(&dpop, proof, answer.await) })
-        }
-    }
+    let dpop = Arc::clone(dpop);
+    store.insert(proof).map(move |answer| verdict(&dpop, proof, answer))
 }
 
 fn verdict(

@@ -109,12 +109,7 @@ impl DPoP {
         now: i64,
     ) -> MaybeReady<Result<(), Error>> {
         let expected = Expected { jkt: Some(jkt), token: Some(token) };
-        match check::check(&self.0, request, expected, now) {
-            MaybeReady::Ready(answer) => MaybeReady::Ready(answer.map(drop)),
-            MaybeReady::Pending(answer) => {
-                MaybeReady::pending(async move { answer.await.map(drop) })
-            }
-        }
+        check::check(&self.0, request, expected, now).map(|answer| answer.map(drop))
     }
 
     /// Checks the proof of a request for a session that is bound to the key `jkt` (RFC 9449 §5). A proof
@@ -140,8 +135,8 @@ impl DPoP {
         check::check(&self.0, request, Expected::default(), now)
     }
 
-    /// The same as [`check_key`](Self::check_key) for a request whose proof a layer has accepted with an access token, and so spent. All
-    /// other checks are made again.
+    /// The same as [`check_key`](Self::check_key) for a request whose proof a layer has accepted with an
+    /// access token, and so spent. All other checks are made again.
     #[cfg(feature = "issue")]
     pub(crate) fn check_spent(
         &self,
