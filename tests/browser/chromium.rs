@@ -29,6 +29,12 @@ pub(super) struct Browser {
 
 impl Chromium {
     pub(super) fn start() -> Self {
+        // It takes a free port of IPv4, and ends if another process has that of IPv6.
+        (0..3).find_map(|_| Self::try_start()).expect("chromedriver does not start")
+    }
+
+    /// None if it ends before it listens.
+    fn try_start() -> Option<Self> {
         let path = env::var_os("CHROMEDRIVER").expect("CHROMEDRIVER: the path of chromedriver");
         let mut command = Command::new(path);
         command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null());
@@ -39,9 +45,13 @@ impl Chromium {
             let port = line.split_once("successfully on port ")?.1;
             port.trim_end_matches('.').parse().ok()
         });
+        let Some(port) = port else {
+            driver.wait().unwrap();
+            return None;
+        };
         // What else it says has to go somewhere.
         std::thread::spawn(move || lines.for_each(drop));
-        Self { port: port.expect("its port"), driver, sessions: Arc::default() }
+        Some(Self { port, driver, sessions: Arc::default() })
     }
 
     pub(super) async fn browser(&self) -> Browser {
