@@ -152,6 +152,16 @@ impl LocalCopy {
         Duration::from_millis(self.stale_after).max(connected + BLOCK)
     }
 
+    /// The time, in milliseconds, that other machines wait after each step of a machine that writes
+    /// back: longer than it takes that machine to notice that its connection is dead, and to connect
+    /// again.
+    pub(super) fn hold_millis(&self) -> u64 {
+        let connection = self.redis.connection();
+        let noticed = BLOCK + connection.timeout();
+        let hold = noticed + LONGEST_PAUSE + connection.connect_timeout() + HOLD_MARGIN;
+        u64::try_from(hold.as_millis()).unwrap_or(u64::MAX)
+    }
+
     pub(super) fn unsaved(&self) -> MutexGuard<'_, Vec<Revocation>> {
         // No code that holds the lock panics half way.
         self.unsaved.lock().unwrap_or_else(PoisonError::into_inner)
@@ -176,6 +186,9 @@ impl LocalCopy {
 
 /// The time that the store holds an answer back while nothing changes.
 pub(super) const BLOCK: Duration = Duration::from_millis(250);
+
+/// What a hold is longer than connecting again.
+const HOLD_MARGIN: Duration = Duration::from_millis(500);
 
 /// How often the observer is told, in milliseconds.
 const REPORTED: u64 = 1000;

@@ -40,7 +40,8 @@ use crate::{
 ///    again. It writes back the revocations of the copy that the store has lost.
 /// 5. A list that is new, or has lost changes that a machine had seen, is not used for one stale
 ///    period (at least 2.25 s), so that other machines can write back what they know. It is
-///    not used either until 3 s after the last of them has written.
+///    not used either until 3 s after the last of them has written; longer time-outs of
+///    [`RedisBuilder`](super::RedisBuilder) lengthen that.
 /// 6. A revocation takes effect at once in the process that made it. In the others, it takes
 ///    effect when the store has told them: within milliseconds, or once their copy is stale.
 ///

@@ -125,7 +125,7 @@ impl Follower {
         let mut begin = BEGIN.key(&keys.count);
         begin.key(&keys.since).key(&keys.changes).key(&keys.writing);
         begin.arg(progress.seen.load(Ordering::Relaxed));
-        begin.arg(if knew_nothing { 0 } else { hold_millis() });
+        begin.arg(if knew_nothing { 0 } else { copy.hold_millis() });
         let list: ListState = begin.invoke_async(&mut self.connection).await?;
         // The next reading compares with this, even if this one fails.
         progress.seen.store(list.count, Ordering::Relaxed);
@@ -157,7 +157,7 @@ impl Follower {
         loop {
             let mut pipe = redis::pipe();
             if reading.hold {
-                pipe.pset_ex(&keys.writing, 1, hold_millis()).ignore();
+                pipe.pset_ex(&keys.writing, 1, copy.hold_millis()).ignore();
             }
             pipe.cmd("HSCAN").arg(&keys.entries).arg(cursor).arg("COUNT").arg(SCANNED);
             let page: Page = pipe.query_async(&mut self.connection).await?;
@@ -191,7 +191,7 @@ impl Follower {
             let left = self.still_missing(copy, some).await?;
             if !left.is_empty() && reading.hold {
                 let mut hold = redis::pipe();
-                hold.pset_ex(&copy.keys.writing, 1, hold_millis()).ignore();
+                hold.pset_ex(&copy.keys.writing, 1, copy.hold_millis()).ignore();
                 hold.query_async::<()>(&mut self.connection).await?;
             }
             self.write(copy, left).await?;
@@ -325,14 +325,6 @@ struct Reading {
     knew_nothing: bool,
     /// Whether other machines wait until this one has written back what the list has lost.
     hold: bool,
-}
-
-/// The time that other machines wait after each step of a machine that writes back: longer than
-/// it takes to connect again.
-const HOLD: Duration = Duration::from_secs(3);
-
-fn hold_millis() -> u64 {
-    u64::try_from(HOLD.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The number of readings, of a list that has lost something, for which other machines wait.

@@ -25,7 +25,9 @@ use self::server::Server;
 /// A connection of its own, as another machine has.
 async fn connect(server: &Server) -> Redis {
     server.establish("test");
-    Redis::builder(server.url()).prefix("test").build().await.unwrap()
+    // Longer than the default: other tests keep the processor busy.
+    let builder = Redis::builder(server.url()).timeout(Duration::from_millis(750));
+    builder.prefix("test").build().await.unwrap()
 }
 
 async fn follower(server: &Server) -> RedisDenylist {
