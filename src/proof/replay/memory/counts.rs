@@ -1,39 +1,69 @@
 //! Live proofs, counted by the second in which they expire.
 
-use std::{collections::BTreeMap, num::NonZeroI64, time::Duration};
+use std::{collections::BTreeMap, mem, num::NonZeroI64, time::Duration};
 
 use super::table::Ends;
 
 /// The numbers of proofs that expire in each second. A second that has passed is taken away as a
 /// whole, so the number of live ones is exact, whatever is still in memory.
-#[derive(Debug, Default)]
+///
+/// Most proofs expire in the second that the one before expires in. So that second is kept beside the
+/// others, as is the first of all: an insert then reads nothing else.
+#[derive(Debug)]
 pub(super) struct Seconds {
-    counts: BTreeMap<i64, usize>,
     live: usize,
+    /// The first second with live proofs, or [`i64::MAX`].
+    first: i64,
+    /// The second of the last proof, which is not among the others, and its number.
+    last: (i64, usize),
+    others: BTreeMap<i64, usize>,
 }
 
 impl Seconds {
     /// The number of live proofs, and the time until the first of them expires.
     pub(super) fn live(&mut self, now: i64) -> (usize, Duration) {
-        let mut wait = 0;
-        while let Some(first) = self.counts.first_entry() {
-            wait = first.key().saturating_sub(now);
-            if wait > 0 {
-                break;
-            }
-            self.live = self.live.saturating_sub(first.remove());
+        if self.first <= now {
+            self.remove_until(now);
         }
-        (self.live, seconds(wait))
+        (self.live, seconds(self.first.saturating_sub(now)))
+    }
+
+    fn remove_until(&mut self, now: i64) {
+        let live = match now.checked_add(1) {
+            Some(next) => self.others.split_off(&next),
+            None => BTreeMap::new(),
+        };
+        let over: usize = mem::replace(&mut self.others, live).into_values().sum();
+        self.live = self.live.saturating_sub(over);
+        if self.last.0 <= now {
+            self.live = self.live.saturating_sub(mem::take(&mut self.last.1));
+        }
+        let last = if self.last.1 > 0 { self.last.0 } else { i64::MAX };
+        self.first = self.others.first_key_value().map_or(last, |(first, _)| last.min(*first));
     }
 
     pub(super) fn add(&mut self, end: i64, proofs: usize) {
-        *self.counts.entry(end).or_default() += proofs;
+        if self.last.0 != end {
+            let former = mem::replace(&mut self.last, (end, 0));
+            if former.1 > 0 {
+                self.others.insert(former.0, former.1);
+            }
+            self.last.1 = self.others.remove(&end).unwrap_or_default();
+        }
+        self.last.1 += proofs;
         self.live += proofs;
+        self.first = self.first.min(end);
     }
 
     /// The number of live proofs when it was last asked for.
     pub(super) fn last(&self) -> usize {
         self.live
+    }
+}
+
+impl Default for Seconds {
+    fn default() -> Self {
+        Self { live: 0, first: i64::MAX, last: (i64::MIN, 0), others: BTreeMap::new() }
     }
 }
 
@@ -87,7 +117,10 @@ impl Ends for Counts {
     fn end(&self) -> i64 {
         match self {
             Self::One { end, .. } => *end,
-            Self::Many(all) => all.counts.last_key_value().map_or(i64::MIN, |(end, _)| *end),
+            Self::Many(all) => {
+                let others = all.others.last_key_value().map_or(i64::MIN, |(end, _)| *end);
+                all.last.0.max(others)
+            }
         }
     }
 }

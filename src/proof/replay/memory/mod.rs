@@ -11,10 +11,11 @@ use std::{
 
 use self::{
     counts::{Counts, End, Seconds},
-    table::{Ends, Name, Table},
+    table::{Ends, Table},
 };
 use super::{Insertion, PresentedProof, ReplayStore};
 use crate::{
+    digest::Thumbprint,
     error::{ConfigError, StoreError},
     maybe_ready::MaybeReady,
 };
@@ -124,13 +125,15 @@ impl Proofs {
             // The caller refuses such a proof, and so does this store.
             return Ok(Insertion::Replayed);
         }
-        let (id, key) = (Name::of(&proof.id), Name::of(&proof.key));
-        let (id_hash, key_hash) = (self.hasher.hash_one(id), self.hasher.hash_one(key));
-        let (Some(ids), Some(keys)) = (part(&self.ids, id_hash), part(&self.keys, key_hash)) else {
+        let (id, key) = (self.hash(&proof.id), self.hash(&proof.key));
+        let (Some(ids), Some(keys)) = (part(&self.ids, id), part(&self.keys, key)) else {
             return Err(StoreError::new("a replay store has at least one part"));
         };
-        let mut ids = lock(ids);
-        if ids.get_mut(id_hash, id).is_some_and(|end| end.end() > now) {
+        // Both before the first look: a lock waits for all that was read before it, and in a large store
+        // each look waits for the memory. So the two wait together.
+        let (mut ids, mut keys) = (lock(ids), lock(keys));
+        let mut counts = keys.get_mut(key);
+        if ids.get_mut(id).is_some_and(|end| end.end() > now) {
             return Ok(Insertion::Replayed);
         }
         if expires_at <= ids.forgotten() {
@@ -138,8 +141,6 @@ impl Proofs {
                 "the clock of this machine was set back: the proof may have been accepted before",
             ));
         }
-        let mut keys = lock(keys);
-        let mut counts = keys.get_mut(key_hash, key);
         if let Some(counts) = &mut counts {
             let (live, retry_after) = counts.live(now);
             if live >= self.max_proofs_per_key {
@@ -155,11 +156,15 @@ impl Proofs {
         drop(all);
         match counts {
             Some(counts) => counts.add(expires_at, now),
-            None => keys.put(&self.hasher, key, Counts::first(expires_at), now),
+            None => keys.put(key, Counts::first(expires_at), now),
         }
         drop(keys);
-        ids.put(&self.hasher, id, End::at(expires_at), now);
+        ids.put(id, End::at(expires_at), now);
         Ok(Insertion::Inserted)
+    }
+
+    fn hash(&self, name: &Thumbprint) -> u64 {
+        self.hasher.hash_one(name.as_bytes())
     }
 }
 

@@ -1,26 +1,6 @@
 //! A hash table that reuses the places of entries whose time is over.
 
-use std::{
-    hash::{BuildHasher, RandomState},
-    mem,
-};
-
-use crate::digest::Thumbprint;
-
-/// The first half of a SHA-256. Two thumbprints with the same half would count as the same: to find
-/// such a pair takes 2^64 attempts, and it can only get a proof of its maker refused.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Name([u64; 2]);
-
-impl Name {
-    pub(super) fn of(thumbprint: &Thumbprint) -> Self {
-        let mut halves = [0; 2];
-        for (half, bytes) in halves.iter_mut().zip(thumbprint.as_bytes().chunks_exact(8)) {
-            *half = bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
-        }
-        Self(halves)
-    }
-}
+use std::mem;
 
 /// A value that can be removed after a while.
 pub(super) trait Ends {
@@ -28,13 +8,17 @@ pub(super) trait Ends {
     fn end(&self) -> i64;
 }
 
-/// Entries by their names, with open addressing and linear probing. Nothing is removed by itself: a
+/// Entries by the hashes of their names, with open addressing and linear probing. Nothing is removed by itself: a
 /// new entry takes the first place on its way that is free or whose entry is over. When three quarters
 /// of the places are in use, the entries that are not over move to a table of the right size.
 ///
 /// So there is no list of what ends when, and a small table has no long pause when it grows.
+///
+/// A hash stands for its name. It depends on a secret, so nobody can look for two names with the same
+/// one, and among a million entries a name has that of another one by chance once in 10^13 times.
+/// A whole name would need twice the memory, and an insert would read more of it.
 pub(super) struct Table<V> {
-    slots: Box<[Option<(Name, V)>]>,
+    slots: Box<[Option<(u64, V)>]>,
     /// The number of places that are not free.
     used: usize,
     /// The latest end of an entry that was removed.
@@ -51,10 +35,10 @@ impl<V: Ends> Table<V> {
         self.forgotten
     }
 
-    /// The value of this name, even if it is over.
-    pub(super) fn get_mut(&mut self, hash: u64, name: Name) -> Option<&mut V> {
+    /// The value of this hash, even if it is over.
+    pub(super) fn get_mut(&mut self, hash: u64) -> Option<&mut V> {
         let at = self.way(hash).find(|at| match self.slots.get(*at) {
-            Some(Some((found, _))) => *found == name,
+            Some(Some((found, _))) => *found == hash,
             _ => true,
         })?;
         match self.slots.get_mut(at) {
@@ -63,17 +47,16 @@ impl<V: Ends> Table<V> {
         }
     }
 
-    /// Puts a value in, in the place of an older one of this name.
-    pub(super) fn put(&mut self, hasher: &RandomState, name: Name, value: V, now: i64) {
+    /// Puts a value in, in the place of an older one of this hash.
+    pub(super) fn put(&mut self, hash: u64, value: V, now: i64) {
         // With a free place at the end of every way.
         if self.used * 4 >= self.slots.len() * 3 {
-            self.rebuild(hasher, now);
+            self.rebuild(now);
         }
-        let hash = hasher.hash_one(name);
         let mut place = None;
         for at in self.way(hash) {
             match self.slots.get(at) {
-                Some(Some((found, _))) if *found == name => {
+                Some(Some((found, _))) if *found == hash => {
                     place = Some(at);
                     break;
                 }
@@ -92,8 +75,8 @@ impl<V: Ends> Table<V> {
             }
         }
         let slot = place.and_then(|at| self.slots.get_mut(at));
-        if let Some((former, entry)) = slot.and_then(|slot| slot.replace((name, value)))
-            && former != name
+        if let Some((former, entry)) = slot.and_then(|slot| slot.replace((hash, value)))
+            && former != hash
         {
             self.forgotten = self.forgotten.max(entry.end());
         }
@@ -108,22 +91,20 @@ impl<V: Ends> Table<V> {
     }
 
     #[cold]
-    fn rebuild(&mut self, hasher: &RandomState, now: i64) {
+    fn rebuild(&mut self, now: i64) {
         let kept = self.slots.iter().flatten().filter(|(_, entry)| !is_over(entry, now)).count();
         let places = ((kept + 1) * 8 / 5).next_power_of_two().max(LEAST);
         let slots = (0..places).map(|_| None).collect();
         let former = mem::replace(&mut self.slots, slots);
         self.used = kept;
-        for (name, entry) in former.into_iter().flatten() {
+        for (hash, entry) in former.into_iter().flatten() {
             if is_over(&entry, now) {
                 self.forgotten = self.forgotten.max(entry.end());
                 continue;
             }
-            let free = self
-                .way(hasher.hash_one(name))
-                .find(|at| self.slots.get(*at).is_some_and(Option::is_none));
+            let free = self.way(hash).find(|at| self.slots.get(*at).is_some_and(Option::is_none));
             if let Some(slot) = free.and_then(|at| self.slots.get_mut(at)) {
-                *slot = Some((name, entry));
+                *slot = Some((hash, entry));
             }
         }
     }
