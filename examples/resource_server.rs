@@ -23,7 +23,7 @@
 //! | `ALGORITHMS` | only these, with commas |
 //! | `TOKEN_COOKIE` | a cookie that may carry the token |
 //! | `DPOP` | `optional` or `required`: tokens that are bound to a key need a DPoP proof for an address below `PUBLIC_URL` |
-//! | `DPOP_NONCE_SECRET`, `DPOP_NONCE_SECRET_FILE` | a secret as base64url, of at least 32 random bytes and the same for all processes, or a file with it: proofs must have a nonce |
+//! | `DPOP_NONCE_SECRET`, `DPOP_NONCE_SECRET_FILE` | secrets as base64url, of at least 32 random bytes and the same for all processes, or a file with them: proofs must have a nonce. The first makes nonces, those of the others are accepted, too; commas or white space separate them |
 //! | `MTLS_HEADER`, `MTLS_TRUSTED` | the header in which a proxy passes the client certificate on, such as `client-cert`, and the networks of such proxies, with commas: a token that is bound to a certificate needs it |
 //! | `CLIENTS` | only tokens of these clients, with commas |
 //! | `ACCESS_TOKENS_ONLY=1` | only tokens of RFC 9068, so that no ID token passes |

@@ -27,7 +27,7 @@
 //! | `public_origin`, `trusted_origin` | for the cookie: this service's origin, and others that may send unsafe requests |
 //! | `dpop` | `optional` or `required`: tokens that are bound to a key, with [DPoP](crate::proof::DPoP) proofs for addresses below `public_origin` |
 //! | `dpop_algorithms`, `dpop_max_age` | the algorithms and the age that proofs may have |
-//! | `dpop_nonce_secret`, `dpop_nonce_secret_file` | a secret as base64url, of at least 32 bytes, or a file with it: proofs must have a [nonce](crate::proof::Nonces) |
+//! | `dpop_nonce_secret`, `dpop_nonce_secret_file` | secrets as base64url, of at least 32 bytes, or a file with them: proofs must have a [nonce](crate::proof::Nonces). The first makes nonces, those of the others are accepted, too; commas or white space separate them |
 //! | `mutual_tls` | `optional` or `required`: tokens that are bound to a [client certificate](crate::proof::MutualTls); `optional` if `client_certificate_header` is set |
 //! | `client_certificate_header`, `trusted_proxy` | the header in which a proxy passes the certificate on, and the networks of such proxies: [client certificates](#client-certificates) |
 //! | `realm` | the challenge's realm |

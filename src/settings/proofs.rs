@@ -1,5 +1,7 @@
 //! The proofs of senders that the settings ask for.
 
+use zeroize::Zeroizing;
+
 use super::{
     contradiction,
     keys::{read, secret_bytes},
@@ -43,23 +45,24 @@ impl Table {
         if let Some(Span(age)) = self.dpop_max_age {
             builder = builder.max_age(age);
         }
-        let secret = match (&self.dpop_nonce_secret, &self.dpop_nonce_secret_file) {
+        let secrets = match (&self.dpop_nonce_secret, &self.dpop_nonce_secret_file) {
             (Some(_), Some(_)) => {
                 return contradiction(
                     "set at most one of `dpop_nonce_secret` and `dpop_nonce_secret_file`",
                 );
             }
-            (Some(secret), None) => {
-                Some(secret_bytes("dpop_nonce_secret", secret.expose().as_bytes())?)
+            (Some(secrets), None) => {
+                Some(nonce_secrets("dpop_nonce_secret", secrets.expose().as_bytes())?)
             }
             (None, Some(file)) => {
-                let secret = read("dpop_nonce_secret_file", file)?;
-                Some(secret_bytes("dpop_nonce_secret_file", secret.trim_ascii_end())?)
+                let secrets = read("dpop_nonce_secret_file", file)?;
+                Some(nonce_secrets("dpop_nonce_secret_file", &secrets)?)
             }
             (None, None) => None,
         };
-        if let Some(secret) = secret {
-            builder = builder.nonces(Nonces::new(&*secret)?);
+        if let Some(secrets) = secrets {
+            let secrets = secrets.iter().map(|secret| &**secret);
+            builder = builder.nonces(Nonces::with_secrets(secrets)?);
         }
         builder.build().map(Some)
     }
@@ -96,4 +99,13 @@ impl Table {
         }
         builder.trusted_proxies(self.trusted_proxy.iter()).build().map(Some)
     }
+}
+
+/// The secrets of nonces, with commas or white space between them.
+fn nonce_secrets(setting: &str, texts: &[u8]) -> Result<Vec<Zeroizing<Vec<u8>>>, ConfigError> {
+    texts
+        .split(|byte| *byte == b',' || byte.is_ascii_whitespace())
+        .filter(|text| !text.is_empty())
+        .map(|text| secret_bytes(setting, text))
+        .collect()
 }

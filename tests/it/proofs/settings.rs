@@ -32,22 +32,34 @@ async fn a_mode_and_an_origin_are_enough() {
         let expected = if mode == "optional" { 200 } else { 401 };
         assert_eq!(ask(&layer, bearer).await.status(), expected, "{mode}");
     }
-    let with_nonces = json!({
-        "dpop": "optional",
-        "public_origin": origin,
-        "dpop_algorithms": "ES256",
-        "dpop_max_age": "30s",
-        "dpop_nonce_secret": "bm9uY2VzIG9mIGEgdGVzdCwgMzIgYnl0ZXMgbG9uZyEh",
-    });
-    let layer = layer(&issuer, with_nonces).await.unwrap();
+    let with_nonces = |secrets: &str| {
+        json!({
+            "dpop": "optional",
+            "public_origin": origin,
+            "dpop_algorithms": "ES256",
+            "dpop_max_age": "30s",
+            "dpop_nonce_secret": secrets,
+        })
+    };
+    let only = with_nonces("bm9uY2VzIG9mIGEgdGVzdCwgMzIgYnl0ZXMgbG9uZyEh");
+    let with_one = layer(&issuer, only).await.unwrap();
     let token = issuer.token().bound_to(&key).sign();
     let proof = || key.proof("GET", URL).token(&token);
     let request = Request::get("/me").dpop(&token, proof().sign()).body(String::new()).unwrap();
-    let response = ask(&layer, request).await;
+    let response = ask(&with_one, request).await;
     assert_eq!(challenges(&response), ["DPoP algs=\"ES256\", error=\"use_dpop_nonce\""]);
-    let proof = proof().nonce_of(&response).sign();
-    let request = Request::get("/me").dpop(&token, proof).body(String::new()).unwrap();
-    assert_eq!(ask(&layer, request).await.status(), 200);
+    let with_nonce = proof().nonce_of(&response).sign();
+    let request = Request::get("/me").dpop(&token, with_nonce).body(String::new()).unwrap();
+    assert_eq!(ask(&with_one, request).await.status(), 200);
+    // The secret is replaced: the new one comes first, the old one is still there.
+    let old = "bm9uY2VzIG9mIGEgdGVzdCwgMzIgYnl0ZXMgbG9uZyEh";
+    let new = "YW5vdGhlciBzZWNyZXQgb2YgMzIgYnl0ZXMsIG5ldyEh";
+    for (secrets, status) in [(format!("{new}, {old}"), 200), (new.to_owned(), 401)] {
+        let with_new = layer(&issuer, with_nonces(&secrets)).await.unwrap();
+        let with_nonce = proof().nonce_of(&response).sign();
+        let request = Request::get("/me").dpop(&token, with_nonce).body(String::new()).unwrap();
+        assert_eq!(ask(&with_new, request).await.status(), status, "{secrets}");
+    }
 }
 
 #[tokio::test]
