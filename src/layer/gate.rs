@@ -64,8 +64,8 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
         match self.sources.find(request.method(), request.uri(), request.headers()) {
             Ok(Some(token)) => {
                 let location = token.location();
-                let request = self.sees_requests.then(|| request.into());
-                (self.verifier.verify_raw(&token, request), location)
+                let head = self.sees_requests.then(|| RequestHead::from(request));
+                (self.verifier.verify_raw(&token, head.as_ref()), location)
             }
             Ok(None) => {
                 (MaybeReady::Ready(Err(ErrorKind::MissingToken.into())), TokenLocation::Other)
@@ -90,7 +90,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
                     self.tell_accepted(location, request.extensions());
                 }
                 match location {
-                    TokenLocation::DPoP => self.fresh_nonce((&*request).into()),
+                    TokenLocation::DPoP => self.accept_proof(request),
                     _ => location.into(),
                 }
             }
@@ -129,11 +129,15 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
         response
     }
 
-    /// The nonce for the client's next proof, if it used the former one (RFC 9449 §8.2).
+    /// Tells the layers within that the proof was accepted, so that they do not take it for a replay.
+    /// Gives the nonce for the client's next proof, if it used the former one (RFC 9449 §8.2).
     #[cold]
-    fn fresh_nonce(&self, request: RequestHead<'_>) -> HeaderChange {
-        let dpop = self.verifier.proofs().dpop.as_ref();
-        let nonce = dpop.and_then(|dpop| dpop.fresh_nonce(request, self.verifier.now()));
+    fn accept_proof<B>(&self, request: &mut Request<B>) -> HeaderChange {
+        let Some(dpop) = &self.verifier.proofs().dpop else { return HeaderChange::None };
+        let nonce = dpop.fresh_nonce((&*request).into(), self.verifier.now());
+        if let Some(spent) = dpop.spent((&*request).into()) {
+            request.extensions_mut().insert(spent);
+        }
         nonce.map_or(HeaderChange::None, |nonce| HeaderChange::Nonce(Box::new(nonce)))
     }
 

@@ -24,13 +24,18 @@
 //!    `htu` the address and `ath` the SHA-256 of the token.
 //! 3. `htu` must be the address of the request below a [public URL](DPoPBuilder::public_url), both
 //!    normalised by RFC 3986 §6.2.2 and §6.2.3. The query and the fragment do not count. `Host` and
-//!    `Forwarded` never do.
+//!    `Forwarded` never do. A request whose own path has dot segments is refused: a router does not
+//!    remove them.
 //! 4. `iat` is in the time window, whose bounds belong to it; `exp` and `nbf` hold if the proof has
 //!    them. With [`Nonces`], the proof must have a current one.
 //! 5. The proof is checked on each request, also if the token was verified before. The replay store is
-//!    asked last, so a request that is refused does not spend its proof.
+//!    asked after all other checks of the token and its proof, and after the denylist, so that a request
+//!    which these refuse does not spend its proof. Rules of the application come after it.
 //! 6. Names are unique in the header, the key and the claims, and `crit`, `b64` and `enc` are refused,
 //!    as for tokens.
+//! 7. Of several layers around a service, each checks the proof. It counts as one use if they share one
+//!    [`DPoP`], by clones; those of different `DPoP` need stores of their own, or the inner one refuses
+//!    it as a replay.
 //!
 //! # Example
 //! ```
@@ -87,6 +92,7 @@ mod dpop;
 mod possession;
 mod replay;
 
+pub(crate) use self::dpop::UnspentProof;
 pub use self::{
     certificate::{
         ClientCertificate, DangerousMutualTlsBuilder, MutualTls, MutualTlsBuilder, ProxyHeader,

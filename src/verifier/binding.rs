@@ -7,7 +7,7 @@ use crate::{
     claims::{Confirmation, RawClaims, RawConfirmation},
     error::{ConfigError, Error, ErrorKind, ProofFault},
     maybe_ready::MaybeReady,
-    proof::{DPoP, MutualTls},
+    proof::{DPoP, MutualTls, UnspentProof},
     request_head::RequestHead,
     source::{RawToken, TokenLocation},
 };
@@ -39,15 +39,15 @@ impl Proofs {
         Ok(())
     }
 
-    /// Checks the proofs of a bound token. A DPoP proof comes last, since it is spent.
+    /// Checks the proofs of a bound token, up to the replay of a DPoP proof.
     #[cold]
     fn check(
         &self,
         confirmation: &Confirmation,
         presented: &Presented<'_>,
         now: i64,
-    ) -> MaybeReady<Result<Binding, Error>> {
-        let refused = |kind: ErrorKind| MaybeReady::Ready(Err(Error::new(kind)));
+    ) -> Result<Unspent, Error> {
+        let refused = |kind: ErrorKind| Err(Error::new(kind));
         // Without the request, nobody has shown anything.
         let Some(request) = presented.request else {
             return refused(ErrorKind::SenderConstrained);
@@ -56,14 +56,14 @@ impl Proofs {
             let Some(mutual_tls) = &self.mutual_tls else {
                 return refused(ErrorKind::SenderConstrained);
             };
-            if let Err(fault) = mutual_tls.check(request, x5t) {
+            if let Err(fault) = mutual_tls.check(*request, x5t) {
                 return refused(ErrorKind::Certificate(fault));
             }
         }
         match (&confirmation.jkt, presented.is_dpop()) {
             // The scheme says that there is a key, and the token names none.
             (None, true) => refused(ErrorKind::NotSenderConstrained),
-            (None, false) => MaybeReady::Ready(Ok(Binding(()))),
+            (None, false) => Ok(Unspent(None)),
             (Some(_), false) => refused(ErrorKind::DpopScheme),
             (Some(jkt), true) => {
                 let Some(dpop) = &self.dpop else {
@@ -73,7 +73,7 @@ impl Proofs {
                 let Ok(token) = std::str::from_utf8(presented.token) else {
                     return refused(ErrorKind::DpopProof(ProofFault::AccessToken));
                 };
-                dpop.check(request, token, jkt, now).map(|answer| answer.map(Binding))
+                dpop.check(*request, token, jkt, now).map(|proof| Unspent(Some(proof)))
             }
         }
     }
@@ -96,6 +96,20 @@ pub(crate) struct Confirmable(());
 /// for each request anew.
 #[derive(Debug)]
 pub(crate) struct Binding(());
+
+/// The proofs of a request that have passed all checks but that of the replay. The denylist is asked
+/// before a proof is spent: if it does not answer, the client may send the same proof again.
+pub(super) struct Unspent(Option<UnspentProof>);
+
+impl Unspent {
+    /// Asks whether the DPoP proof was sent before, if there is one.
+    pub(super) fn spend(self) -> MaybeReady<Result<Binding, Error>> {
+        match self.0 {
+            Some(proof) => proof.spend().map(|answer| answer.map(|_| Binding(()))),
+            None => MaybeReady::Ready(Ok(Binding(()))),
+        }
+    }
+}
 
 impl Bindings {
     /// # Errors
@@ -165,19 +179,19 @@ impl Bindings {
         (confirmation.is_none() && !presented.is_dpop()).then_some(Binding(()))
     }
 
-    /// Checks the proofs of a request.
+    /// Checks the proofs of a request, up to the replay.
     #[cold]
     pub(super) fn prove(
         &self,
         confirmation: Option<&Confirmation>,
         presented: &Presented<'_>,
         now: i64,
-    ) -> MaybeReady<Result<Binding, Error>> {
+    ) -> Result<Unspent, Error> {
         match confirmation {
             Some(confirmation) => self.proofs.check(confirmation, presented, now),
             // Nobody asks for the proof of such a token, if bindings are ignored.
-            None if self.ignored => MaybeReady::Ready(Ok(Binding(()))),
-            None => MaybeReady::Ready(Err(Error::new(ErrorKind::NotSenderConstrained))),
+            None if self.ignored => Ok(Unspent(None)),
+            None => Err(Error::new(ErrorKind::NotSenderConstrained)),
         }
     }
 }
@@ -187,13 +201,14 @@ impl Bindings {
 pub(crate) struct Presented<'r> {
     token: &'r [u8],
     location: TokenLocation,
-    /// The request, if it is known and proofs are checked.
-    request: Option<RequestHead<'r>>,
+    /// The request, if it is known and proofs are checked. By reference, because a bearer token brings
+    /// none along.
+    request: Option<&'r RequestHead<'r>>,
 }
 
 impl<'r> Presented<'r> {
     #[inline]
-    pub(crate) fn new(token: &'r RawToken<'_>, request: Option<RequestHead<'r>>) -> Self {
+    pub(crate) fn new(token: &'r RawToken<'_>, request: Option<&'r RequestHead<'r>>) -> Self {
         Self { token: token.as_bytes(), location: token.location(), request }
     }
 
@@ -227,8 +242,9 @@ pub(super) struct OwnedPresented {
 }
 
 impl OwnedPresented {
-    pub(super) fn by_ref(&self) -> Presented<'_> {
+    /// Does this with the token as it was presented.
+    pub(super) fn with<T>(&self, work: impl FnOnce(&Presented<'_>) -> T) -> T {
         let request = self.request.as_ref().map(RequestHead::from);
-        Presented { token: &self.token, location: self.location, request }
+        work(&Presented { token: &self.token, location: self.location, request: request.as_ref() })
     }
 }

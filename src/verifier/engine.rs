@@ -226,22 +226,20 @@ impl<C: Send + Sync + 'static> Engine<C> {
         presented: &Presented<'_>,
     ) -> MaybeReady<Result<Claims<C>, Error>> {
         let (bindings, now) = (&self.checks.bindings, self.checks.now());
-        match bindings.prove(claims.registered().confirmation(), presented, now) {
-            MaybeReady::Ready(Ok(binding)) => self.ask_denylist(claims, binding),
-            MaybeReady::Ready(Err(error)) => {
-                MaybeReady::Ready(Err(self.checks.explain_verified(error, claims.registered())))
+        let proven = bindings.prove(claims.registered().confirmation(), presented, now);
+        let unspent = match proven {
+            Ok(unspent) => unspent,
+            Err(error) => {
+                let error = self.checks.explain_verified(error, claims.registered());
+                return MaybeReady::Ready(Err(error));
             }
-            MaybeReady::Pending(answer) => {
-                let engine = Arc::clone(self);
-                MaybeReady::pending(async move {
-                    let answer = answer.await;
-                    let binding = answer.map_err(|error| {
-                        engine.checks.explain_verified(error, claims.registered())
-                    })?;
-                    engine.ask_denylist(claims, binding).await
-                })
-            }
-        }
+        };
+        let answer = self.revocations.check(claims.registered());
+        self.after(answer, claims, |engine, claims, not_revoked| {
+            engine.after(unspent.spend(), claims, |engine, claims, binding| {
+                engine.ask_rules(claims.into_claims(binding, not_revoked))
+            })
+        })
     }
 
     #[inline]
@@ -250,10 +248,24 @@ impl<C: Send + Sync + 'static> Engine<C> {
         claims: UnreleasedClaims<C>,
         binding: Binding,
     ) -> MaybeReady<Result<Claims<C>, Error>> {
-        match self.revocations.check(claims.registered()) {
-            MaybeReady::Ready(Ok(not_revoked)) => {
-                self.ask_rules(claims.into_claims(binding, not_revoked))
-            }
+        let answer = self.revocations.check(claims.registered());
+        self.after(answer, claims, |engine, claims, not_revoked| {
+            engine.ask_rules(claims.into_claims(binding, not_revoked))
+        })
+    }
+
+    /// Goes on when somebody has answered, which is at once if the answer is ready.
+    #[inline]
+    fn after<T: 'static>(
+        self: &Arc<Self>,
+        answer: MaybeReady<Result<T, Error>>,
+        claims: UnreleasedClaims<C>,
+        next: impl FnOnce(&Arc<Self>, UnreleasedClaims<C>, T) -> MaybeReady<Result<Claims<C>, Error>>
+        + Send
+        + 'static,
+    ) -> MaybeReady<Result<Claims<C>, Error>> {
+        match answer {
+            MaybeReady::Ready(Ok(evidence)) => next(self, claims, evidence),
             MaybeReady::Ready(Err(error)) => {
                 MaybeReady::Ready(Err(self.checks.explain_verified(error, claims.registered())))
             }
@@ -261,11 +273,10 @@ impl<C: Send + Sync + 'static> Engine<C> {
                 let engine = Arc::clone(self);
                 MaybeReady::pending(async move {
                     let answer = answer.await;
-                    let not_revoked = answer.map_err(|error| {
+                    let evidence = answer.map_err(|error| {
                         engine.checks.explain_verified(error, claims.registered())
                     })?;
-                    let claims = claims.into_claims(binding, not_revoked);
-                    engine.ask_rules(claims).await
+                    next(&engine, claims, evidence).await
                 })
             }
         }

@@ -77,6 +77,10 @@ impl Checks {
             return error;
         }
         let mut detail = self.explain_times(error.kind(), claims.times(), self.now());
+        if let Some(of_proof) = error.detail() {
+            (detail.expected, detail.seen) = (of_proof.expected.clone(), of_proof.seen.clone());
+            (detail.late_by, detail.early_by) = (of_proof.late_by, of_proof.early_by);
+        }
         if self.log.subject {
             detail.subject = claims.subject().map(|subject| shown(subject).into());
         }

@@ -83,7 +83,9 @@ where
     for mut waiting in waits {
         let mut outcome = waiting.done().await;
         match engine.verify(token) {
-            Ok((claims, _)) => return engine.finish(claims, &presented.by_ref()).await,
+            Ok((claims, _)) => {
+                return presented.with(|presented| engine.finish(claims, presented)).await;
+            }
             Err(Failure::Final(error)) => return Err(error),
             Err(Failure::KeyMissing(missing)) => {
                 refusal.set_reason(missing.error);
@@ -106,7 +108,7 @@ where
     if any_began_before && first_deadline.is_none() && !refusal.is_server_fault() {
         let missing = MissingKey { error: refusal.0, may_have_it };
         let again = KeyLookup { missing, first_deadline: deadline };
-        return again.begin(&engine, token, &presented.by_ref()).await;
+        return presented.with(|presented| again.begin(&engine, token, presented)).await;
     }
     ended.iter().for_each(PendingKey::remember_missing);
     Err(refusal.0)

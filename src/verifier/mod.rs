@@ -383,7 +383,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     ) -> Verification<C> {
         let request = request.into();
         Verification::new(match RawToken::of_request(token, request.headers()) {
-            Ok(token) => self.verify_raw(&token, Some(request)),
+            Ok(token) => self.verify_raw(&token, Some(&request)),
             Err(error) => MaybeReady::Ready(Err(error)),
         })
     }
@@ -393,7 +393,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     pub(crate) fn verify_raw(
         &self,
         token: &RawToken<'_>,
-        request: Option<RequestHead<'_>>,
+        request: Option<&RequestHead<'_>>,
     ) -> MaybeReady<Result<Claims<C>, Error>> {
         let Some(cache) = &self.0.cache else { return self.verify_uncached(token, request) };
         let presented = Presented::new(token, request);
@@ -411,7 +411,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     fn verify_uncached(
         &self,
         token: &RawToken<'_>,
-        request: Option<RequestHead<'_>>,
+        request: Option<&RequestHead<'_>>,
     ) -> MaybeReady<Result<Claims<C>, Error>> {
         match &self.0.timed {
             Some(timed) => {
@@ -572,7 +572,9 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         let presented = presented.by_value();
         Ok(MaybeReady::pending(resolving.verify_with(async move |engine| {
             let place = verifier.0.cache.as_ref().map(|cache| cache.place(token.as_bytes()));
-            verifier.verify_new(&engine, &token, &presented.by_ref(), place)?.await
+            let verified =
+                presented.with(|presented| verifier.verify_new(&engine, &token, presented, place));
+            verified?.await
         })))
     }
 }

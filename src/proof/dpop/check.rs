@@ -3,14 +3,15 @@
 
 use std::sync::Arc;
 
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
 
 use super::{Inner, claims::ProofClaims, header, key_cache::Name, nonces::Accepted, time};
 use crate::{
     digest::Thumbprint,
-    error::{Error, ErrorKind, ProofFault, StoreError},
+    error::{Detail, Error, ErrorKind, ProofFault, StoreError},
     keys::{Authentic, ProofKey},
     maybe_ready::MaybeReady,
+    observe,
     proof::{Insertion, PresentedProof},
     request_head::RequestHead,
     token::{Compact, DecodeBuf},
@@ -33,8 +34,57 @@ pub(super) fn check(
     now: i64,
 ) -> MaybeReady<Result<Thumbprint, Error>> {
     match check_but_replay(dpop, request, expected, now) {
-        Ok(proof) => spend(dpop, proof),
+        Ok(proof) => proof.spend(),
         Err(error) => MaybeReady::Ready(Err(error)),
+    }
+}
+
+/// A proof that has passed all checks but that of the replay.
+pub(crate) struct UnspentProof {
+    dpop: Arc<Inner>,
+    proof: PresentedProof,
+    /// Whether a layer around this one has spent it for this request.
+    is_spent: bool,
+}
+
+impl UnspentProof {
+    /// The thumbprint of its key.
+    #[cfg(feature = "issue")]
+    pub(super) fn key(&self) -> Thumbprint {
+        self.proof.key
+    }
+
+    /// Asks the replay store, if there is one, and gives the thumbprint of the key.
+    pub(crate) fn spend(self) -> MaybeReady<Result<Thumbprint, Error>> {
+        let Self { dpop, proof, is_spent } = self;
+        let Some(store) = dpop.store.as_ref().filter(|_| !is_spent) else {
+            return MaybeReady::Ready(Ok(proof.key));
+        };
+        let answer = store.insert(proof);
+        answer.map(move |answer| verdict(&dpop, proof, answer))
+    }
+}
+
+/// Says that a layer has accepted the proof of a request; it is in the request's extensions. Another
+/// layer within, which checks proofs by a clone of the same [`DPoP`], makes all checks again but that of
+/// the replay.
+#[derive(Clone)]
+pub(crate) struct SpentProof {
+    dpop: Arc<Inner>,
+    proof: HeaderValue,
+}
+
+impl SpentProof {
+    /// Of a request whose proof was accepted.
+    pub(super) fn of(dpop: &Arc<Inner>, request: RequestHead<'_>) -> Option<Self> {
+        dpop.store.as_ref()?;
+        let proof = request.headers().get(DPOP)?.clone();
+        Some(Self { dpop: Arc::clone(dpop), proof })
+    }
+
+    /// Whether it is this proof, and was checked by this one.
+    fn is(&self, dpop: &Arc<Inner>, proof: &str) -> bool {
+        Arc::ptr_eq(&self.dpop, dpop) && *self.proof.as_bytes() == *proof.as_bytes()
     }
 }
 
@@ -47,12 +97,13 @@ pub(super) fn nonce_of(dpop: &Inner, request: RequestHead<'_>, now: i64) -> Opti
 
 /// All checks but that of the replay.
 pub(super) fn check_but_replay(
-    dpop: &Inner,
+    dpop: &Arc<Inner>,
     request: RequestHead<'_>,
     expected: Expected<'_>,
     now: i64,
-) -> Result<PresentedProof, Error> {
-    let proof = Compact::parse(proof_text(request)?, LONGEST).map_err(|error| {
+) -> Result<UnspentProof, Error> {
+    let text = proof_text(request)?;
+    let proof = Compact::parse(text, LONGEST).map_err(|error| {
         refused(match error.kind() {
             ErrorKind::Unsigned => ProofFault::Algorithm,
             _ => ProofFault::Malformed,
@@ -71,13 +122,18 @@ pub(super) fn check_but_replay(
         let claims = ProofClaims::parse(&payload).map_err(refused)?;
         let expires_at = check_claims(dpop, &authentic, &claims, request, expected.token, now)?;
         let id = id_of(key.thumbprint(), &claims.jti, dpop.service_name.as_deref());
-        Ok(PresentedProof { key: *key.thumbprint(), id, now, expires_at })
+        let spent = request.extensions().get::<SpentProof>();
+        Ok(UnspentProof {
+            dpop: Arc::clone(dpop),
+            proof: PresentedProof { key: *key.thumbprint(), id, now, expires_at },
+            is_spent: spent.is_some_and(|spent| spent.is(dpop, text)),
+        })
     })
 }
 
 /// The only value of the only header `DPoP`.
 fn proof_text(request: RequestHead<'_>) -> Result<&str, Error> {
-    let mut proofs = request.headers().get_all(HeaderName::from_static("dpop")).iter();
+    let mut proofs = request.headers().get_all(DPOP).iter();
     let proof = proofs.next().ok_or_else(|| refused(ProofFault::Missing))?;
     if proofs.next().is_some() || proof.as_bytes().contains(&b',') {
         return Err(refused(ProofFault::Several));
@@ -105,7 +161,8 @@ fn check_claims(
         return Err(refused(ProofFault::Method));
     }
     if !dpop.urls.has(&claims.htu, request) {
-        return Err(refused(ProofFault::Uri));
+        let explain = || dpop.urls.explain(&claims.htu, request);
+        return Err(explained(ProofFault::Uri, explain));
     }
     if let Some(token) = token {
         let ath = claims.ath.as_ref().ok_or_else(|| refused(ProofFault::Claim("ath")))?;
@@ -114,13 +171,14 @@ fn check_claims(
             return Err(refused(ProofFault::AccessToken));
         }
     }
-    time::check_validity(claims, dpop.window, now).map_err(refused)?;
+    let outside = |fault| explained(fault, || dpop.window.explain(claims, now));
+    time::check_validity(claims, dpop.window, now).map_err(outside)?;
     let Some(nonces) = &dpop.nonces else {
-        return dpop.window.check(claims.iat, now).map_err(refused);
+        return dpop.window.check(claims.iat, now).map_err(outside);
     };
     let by_iat = match nonces.accepts_any_client_clock() {
         true => None,
-        false => Some(dpop.window.check(claims.iat, now).map_err(refused)?),
+        false => Some(dpop.window.check(claims.iat, now).map_err(outside)?),
     };
     let nonce = claims.nonce.as_ref().and_then(|nonce| nonces.check(nonce, now));
     let nonce = nonce.ok_or_else(|| new_nonce(nonces.make(now)))?;
@@ -137,13 +195,6 @@ fn id_of(key: &Thumbprint, jti: &str, service: Option<&str>) -> Thumbprint {
             Thumbprint::of(&[key.as_bytes(), b"\x01", &length, name.as_bytes(), jti.as_bytes()])
         }
     }
-}
-
-/// Asks the store, if there is one.
-fn spend(dpop: &Arc<Inner>, proof: PresentedProof) -> MaybeReady<Result<Thumbprint, Error>> {
-    let Some(store) = &dpop.store else { return MaybeReady::Ready(Ok(proof.key)) };
-    let dpop = Arc::clone(dpop);
-    store.insert(proof).map(move |answer| verdict(&dpop, proof, answer))
 }
 
 fn verdict(
@@ -172,10 +223,19 @@ fn refused(fault: ProofFault) -> Error {
     Error::new(ErrorKind::DpopProof(fault))
 }
 
+/// The refusal of a proof with the values that the operator needs. They are those of the sender.
+#[cold]
+fn explained(fault: ProofFault, explain: impl FnOnce() -> Detail) -> Error {
+    let error = refused(fault);
+    if observe::tells_refusals() { error.with_detail(explain()) } else { error }
+}
+
 #[cold]
 fn new_nonce(nonce: Box<str>) -> Error {
     Error::new(ErrorKind::DpopNonce { nonce })
 }
+
+const DPOP: HeaderName = HeaderName::from_static("dpop");
 
 /// Far above a proof with an RSA key of 4096 bits, in bytes.
 pub(super) const LONGEST: usize = 4096;

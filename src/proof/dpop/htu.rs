@@ -106,8 +106,20 @@ pub(super) fn normal_path(path: &str) -> Option<Cow<'_, str>> {
         return None;
     }
     let path = normal_escapes(path, is_path_byte)?;
-    let has_dots = path.split('/').any(|segment| matches!(segment, "." | ".."));
+    let has_dots = path.split('/').any(is_dots);
     Some(if has_dots { Cow::Owned(without_dots(&path)) } else { path })
+}
+
+/// The same of the path of a request. `None` if it has dot segments, too: clients remove them before
+/// they send a request, a router does not, and so a proof for `/me` would be one for `/files/../me`.
+pub(super) fn request_path(path: &str) -> Option<Cow<'_, str>> {
+    let normal = normal_escapes(path, is_path_byte)?;
+    let has_dots = normal.split('/').any(is_dots);
+    if has_dots { None } else { normal_path(path) }
+}
+
+fn is_dots(segment: &str) -> bool {
+    matches!(segment, "." | "..")
 }
 
 /// Removes the dot segments (RFC 3986 §5.2.4) of a path that begins with `/`.
@@ -115,7 +127,7 @@ fn without_dots(path: &str) -> String {
     let mut kept = Vec::new();
     let mut ends_with_dots = false;
     for segment in path.split('/').skip(1) {
-        ends_with_dots = matches!(segment, "." | "..");
+        ends_with_dots = is_dots(segment);
         match segment {
             "." => {}
             ".." => _ = kept.pop(),

@@ -17,6 +17,7 @@ use std::{fmt, sync::Arc};
 
 use http::HeaderValue;
 
+pub(crate) use self::check::{SpentProof, UnspentProof};
 pub use self::{
     builder::{DPoPBuilder, DangerousDPoPBuilder},
     cors::{CORS_ALLOWED_HEADERS, CORS_EXPOSED_HEADERS},
@@ -99,17 +100,23 @@ impl DPoP {
         &self.0.algorithm_names
     }
 
-    /// Checks the proof of a request for a token that is bound to the key `jkt`. The token must have
-    /// passed its own checks.
+    /// Checks the proof of a request for a token that is bound to the key `jkt`, up to the replay. The
+    /// token must have passed its own checks.
     pub(crate) fn check(
         &self,
         request: RequestHead<'_>,
         token: &str,
         jkt: &Thumbprint,
         now: i64,
-    ) -> MaybeReady<Result<(), Error>> {
+    ) -> Result<UnspentProof, Error> {
         let expected = Expected { jkt: Some(jkt), token: Some(token) };
-        check::check(&self.0, request, expected, now).map(|answer| answer.map(drop))
+        check::check_but_replay(&self.0, request, expected, now)
+    }
+
+    /// What a layer leaves in a request whose proof it has accepted, so that the layers within accept it,
+    /// too.
+    pub(crate) fn spent(&self, request: RequestHead<'_>) -> Option<SpentProof> {
+        SpentProof::of(&self.0, request)
     }
 
     /// Checks the proof of a request for a session that is bound to the key `jkt` (RFC 9449 §5). A proof
@@ -145,7 +152,7 @@ impl DPoP {
         now: i64,
     ) -> Result<Thumbprint, Error> {
         let expected = Expected { jkt: Some(jkt), token: None };
-        check::check_but_replay(&self.0, request, expected, now).map(|proof| proof.key)
+        check::check_but_replay(&self.0, request, expected, now).map(|proof| proof.key())
     }
 
     /// The nonce that the answer to a request brings, because that of its proof, which was accepted, is

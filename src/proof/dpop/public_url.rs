@@ -2,10 +2,14 @@
 
 use std::{fmt, ops::Deref};
 
-use http::{Uri, header};
+use http::{Uri, header, uri::PathAndQuery};
 
 use super::htu::{self, Address, Origin};
-use crate::{error::ConfigError, request_head::RequestHead};
+use crate::{
+    error::{ConfigError, Detail, list},
+    request_head::RequestHead,
+    shown::shown,
+};
 
 /// The addresses at which clients reach the service.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +25,8 @@ struct PublicUrl {
     origin: Origin,
     /// Normal, and without the slash at its end.
     prefix: Box<str>,
+    /// As it was given, without the slash at its end.
+    text: Box<str>,
 }
 
 impl PublicUrls {
@@ -38,7 +44,8 @@ impl PublicUrls {
             ));
         }
         let prefix = path.strip_suffix('/').unwrap_or(&path).into();
-        self.urls.push(PublicUrl { origin, prefix });
+        let text = url.strip_suffix('/').unwrap_or(url).into();
+        self.urls.push(PublicUrl { origin, prefix, text });
         Ok(())
     }
 
@@ -60,9 +67,7 @@ impl PublicUrls {
 
     /// Whether this `htu` is an address of the request.
     pub(super) fn has(&self, htu: &str, request: RequestHead<'_>) -> bool {
-        let uri = self.original_uri.0(request).unwrap_or(request.uri());
-        // `CONNECT` has an authority and no path (RFC 9110 §9.3.6).
-        let path = uri.path_and_query().and_then(|target| htu::normal_path(target.path()));
+        let path = self.path_of(request).and_then(htu::request_path);
         let (Some(claimed), Some(path)) = (htu::parse(htu), path) else { return false };
         let is_public = self
             .urls
@@ -72,6 +77,28 @@ impl PublicUrls {
             || (self.trusts_host
                 && claimed.path == path
                 && host_of(request).is_some_and(|origin| origin == claimed.origin))
+    }
+}
+
+impl PublicUrls {
+    /// The path of a request as the client sent it. `CONNECT` has an authority and no path (RFC 9110
+    /// §9.3.6).
+    fn path_of<'r>(&self, request: RequestHead<'r>) -> Option<&'r str> {
+        let uri = self.original_uri.0(request).unwrap_or(request.uri());
+        uri.path_and_query().map(PathAndQuery::path)
+    }
+
+    /// What `htu` should have been, and what it was without its query.
+    #[cold]
+    pub(super) fn explain(&self, htu: &str, request: RequestHead<'_>) -> Detail {
+        let path = self.path_of(request).unwrap_or_default();
+        let expected: Vec<_> = self.urls.iter().map(|url| format!("{}{path}", url.text)).collect();
+        let seen = htu.split(['?', '#']).next().unwrap_or_default();
+        Detail {
+            expected: (!expected.is_empty()).then(|| list(expected.iter().map(String::as_str))),
+            seen: Some(shown(seen).into()),
+            ..Detail::default()
+        }
     }
 }
 

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::claims::ProofClaims;
-use crate::{claims::NumericDate, error::ProofFault};
+use crate::{
+    claims::NumericDate,
+    error::{Detail, ProofFault},
+};
 
 /// How far the time of a proof may be from now. Both bounds belong to it.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +35,18 @@ impl Window {
             && iat.ceil() <= now.saturating_add(self.max_ahead);
         let last = iat.floor().saturating_add(self.max_age).saturating_add(self.max_ahead);
         is_within.then_some(last.saturating_add(1)).ok_or(ProofFault::Time)
+    }
+
+    /// How far the time of a proof is outside.
+    #[cold]
+    pub(super) fn explain(self, claims: &ProofClaims<'_>, now: i64) -> Detail {
+        let ends = claims.iat.floor().saturating_add(self.max_age);
+        let ends = claims.exp.map_or(ends, |exp| exp.floor().saturating_sub(1).min(ends));
+        let begins = claims.nbf.map_or(claims.iat.ceil(), |nbf| nbf.ceil().max(claims.iat.ceil()));
+        let begins = begins.saturating_sub(self.max_ahead);
+        let seconds = |from: i64, to: i64| Some(to.saturating_sub(from)).filter(|it| *it > 0);
+        let (late_by, early_by) = (seconds(ends, now), seconds(now, begins));
+        Detail { late_by, early_by, ..Detail::default() }
     }
 
     /// The same for a proof whose time is that of its nonce.

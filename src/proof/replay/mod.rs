@@ -26,7 +26,7 @@ use crate::{digest::Thumbprint, error::StoreError, maybe_ready::MaybeReady};
 pub trait ReplayStore: Send + Sync + 'static {
     /// Inserts a proof unless it is there, in one step: of several calls at once with the same
     /// proof, one gets [`Inserted`](Insertion::Inserted). Called after all other checks of the proof
-    /// and the token.
+    /// and the token, and after the denylist.
     ///
     /// # Errors
     ///

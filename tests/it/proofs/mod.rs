@@ -4,6 +4,7 @@ mod answers;
 mod certificates;
 mod dpop;
 mod modes;
+mod order;
 #[cfg(feature = "settings")]
 mod settings;
 

@@ -232,12 +232,12 @@ fn d01_texts_that_are_no_proof() {
         (&[&*good, ""], ProofFault::Several),
     ] {
         let request = request("GET", "/me", proofs);
-        let checked = answer(dpop.check((&request).into(), TOKEN, &signer.jkt(), NOW));
+        let checked = answer(dpop.check_and_spend((&request).into(), TOKEN, &signer.jkt(), NOW));
         assert_eq!(checked, fault(expected));
     }
     let mut bytes = request("GET", "/me", &[]);
     bytes.headers_mut().insert("dpop", HeaderValue::from_bytes(b"a.\xe4.b").unwrap());
-    let checked = answer(dpop.check((&bytes).into(), TOKEN, &signer.jkt(), NOW));
+    let checked = answer(dpop.check_and_spend((&bytes).into(), TOKEN, &signer.jkt(), NOW));
     assert_eq!(checked, fault(ProofFault::Malformed));
     assert_eq!(store.calls(), 0, "no fault asks the store");
     assert_eq!(check(&dpop, &good, &signer.jkt()), Ok(()), "none has spent it");

@@ -40,6 +40,22 @@ const NOW: i64 = 1_800_000_000;
 const TOKEN: &str = "ey.to.ken";
 const URL: &str = "https://api.example.com";
 
+impl DPoP {
+    /// All checks, as for a request with this token.
+    fn check_and_spend(
+        &self,
+        request: RequestHead<'_>,
+        token: &str,
+        jkt: &Thumbprint,
+        now: i64,
+    ) -> MaybeReady<Result<(), Error>> {
+        match self.check(request, token, jkt, now) {
+            Ok(proof) => proof.spend().map(|answer| answer.map(drop)),
+            Err(error) => MaybeReady::Ready(Err(error)),
+        }
+    }
+}
+
 fn base64url(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode_to_string(bytes)
 }
@@ -197,7 +213,7 @@ fn request(method: &str, uri: &str, proofs: &[&str]) -> Request<()> {
 
 fn check_at(dpop: &DPoP, proof: &str, jkt: &Thumbprint, now: i64) -> Result<(), ErrorKind> {
     let request = request("GET", "/me?a=b", &[proof]);
-    answer(dpop.check((&request).into(), TOKEN, jkt, now))
+    answer(dpop.check_and_spend((&request).into(), TOKEN, jkt, now))
 }
 
 fn check(dpop: &DPoP, proof: &str, jkt: &Thumbprint) -> Result<(), ErrorKind> {

@@ -55,7 +55,7 @@ fn d01_a_changed_text_is_refused() {
         let Ok(value) = HeaderValue::from_bytes(&bytes) else { continue };
         let mut request = request("GET", "/me", &[]);
         request.headers_mut().insert("dpop", value);
-        let checked = answer(dpop.check((&request).into(), TOKEN, &signer.jkt(), NOW));
+        let checked = answer(dpop.check_and_spend((&request).into(), TOKEN, &signer.jkt(), NOW));
         assert!(matches!(checked, Err(ErrorKind::DpopProof(_))), "{round}: {checked:?}");
     }
     assert_eq!(store.calls(), 0);

@@ -80,7 +80,7 @@ fn a_nonce_of_the_period_before_brings_a_fresh_one() {
     let fresh = |nonce: &str, now| {
         let claims = json!({"nonce": nonce, "iat": now});
         let request = request("GET", "/me", &[&signer.proof_with(json!({}), claims)]);
-        answer(dpop.check((&request).into(), TOKEN, &signer.jkt(), now)).unwrap();
+        answer(dpop.check_and_spend((&request).into(), TOKEN, &signer.jkt(), now)).unwrap();
         dpop.fresh_nonce((&request).into(), now)
     };
     let nonce = nonces().make(NOW);

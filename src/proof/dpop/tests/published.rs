@@ -24,7 +24,7 @@ fn they_are_accepted() {
     assert_eq!(thumbprint, Ok(jkt));
 
     let head = request("GET", "/protectedresource", &[RESOURCE_REQUEST]);
-    let at = |token, jkt, now| answer(dpop.check((&head).into(), token, jkt, now));
+    let at = |token, jkt, now| answer(dpop.check_and_spend((&head).into(), token, jkt, now));
     let (other, now) = (Thumbprint::of(&[]), 1_562_262_618);
     assert_eq!(at("Kz~8mXK1EalYznwH", &jkt, now), fault(ProofFault::AccessToken));
     assert_eq!(at(ACCESS_TOKEN, &other, now), fault(ProofFault::OtherKey));

@@ -37,7 +37,7 @@ fn d08_nothing_is_spent_before_all_else_is_right() {
     let proof = signer.proof();
     let at = |method: &str, uri: &str, token: &str, now: i64| {
         let request = request(method, uri, &[&proof]);
-        answer(dpop.check((&request).into(), token, &signer.jkt(), now))
+        answer(dpop.check_and_spend((&request).into(), token, &signer.jkt(), now))
     };
     assert_eq!(at("POST", "/me", TOKEN, NOW), fault(ProofFault::Method));
     assert_eq!(at("GET", "/you", TOKEN, NOW), fault(ProofFault::Uri));
@@ -81,7 +81,7 @@ fn a_store_elsewhere_is_waited_for() {
     let request = request("GET", "/me", &[&signer.proof()]);
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let once = || {
-        let answer = dpop.check((&request).into(), TOKEN, &signer.jkt(), NOW);
+        let answer = dpop.check_and_spend((&request).into(), TOKEN, &signer.jkt(), NOW);
         assert!(matches!(answer, MaybeReady::Pending(_)));
         runtime.block_on(async { answer.await }).map_err(|error| error.kind().clone())
     };
