@@ -34,14 +34,16 @@ impl UserAuthentication {
         }
     }
 
-    /// Both together. Of different contexts, those that are in both lists are asked for; if they
-    /// share no context, the first ones are.
+    /// Both together, with the contexts that are in both lists. If they share none, one list may have a
+    /// context that the other policy accepts, too: [`only_accepted`] finds out.
     fn and(self, other: Self) -> Self {
         let mut acr_values = self.acr_values.to_vec();
         if acr_values.is_empty() {
             acr_values = other.acr_values.into();
         } else if acr_values.iter().any(|value| other.acr_values.contains(value)) {
             acr_values.retain(|value| other.acr_values.contains(value));
+        } else {
+            acr_values.extend(other.acr_values);
         }
         let max_age = match (self.max_age, other.max_age) {
             (Some(one), Some(other)) => Some(one.min(other)),
@@ -90,6 +92,40 @@ pub(super) fn both(one: Option<ErrorKind>, other: Option<ErrorKind>) -> Option<E
         true => both.into(),
         false => ErrorKind::InsufficientScope { required: both.scopes, missing: Box::default() },
     })
+}
+
+/// The same refusal, which asks only for contexts that the policy `accepts`: with any other one, the
+/// client would log in, and be asked again. If no login helps, it is not asked for. `own` is the context
+/// of the token, whose login may only be too old.
+pub(super) fn only_accepted(
+    error: Error,
+    own: Option<&str>,
+    accepts: impl Fn(&str) -> bool,
+) -> Error {
+    let ErrorKind::UserAuthentication { acr_values, max_age, scopes } = error.kind() else {
+        return error;
+    };
+    if acr_values.iter().all(|acr| accepts(acr)) {
+        return error;
+    }
+    let mut accepted: Vec<_> = acr_values.iter().filter(|acr| accepts(acr)).cloned().collect();
+    if accepted.is_empty() {
+        accepted.extend(own.filter(|acr| can_be_asked_for(acr) && accepts(acr)).map(Box::from));
+    }
+    if accepted.is_empty() {
+        let kind = ErrorKind::Forbidden { policy: "step-up".into() };
+        let reason = "no `acr` that a policy names is accepted by all of its step-ups: give them one \
+                      in common";
+        return Error::with_source(kind, reason);
+    }
+    let reason = error.source().map(ToString::to_string).unwrap_or_default();
+    let (max_age, scopes) = (*max_age, scopes.clone());
+    UserAuthentication { acr_values: accepted.into(), max_age, scopes }.into_error(reason)
+}
+
+/// Whether `acr_values` can name a context: one word (RFC 9470 §3), in characters that a header has.
+pub(super) fn can_be_asked_for(acr: &str) -> bool {
+    !acr.is_empty() && acr.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// A refusal for both of two reasons, if that asks for a login: one challenge names everything. The

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 
 use super::{
-    challenge::{UserAuthentication, asks_for_login, both, is_for_login, join},
+    challenge::{UserAuthentication, asks_for_login, both, is_for_login, join, only_accepted},
     policy::Policy,
 };
 use crate::{
@@ -14,7 +14,8 @@ use crate::{
 /// Combines policies.
 pub trait PolicyExt: Sized {
     /// Requires both policies. The first that refuses gives the reason. With a
-    /// [step-up](super::StepUp), one challenge names what both of them require.
+    /// [step-up](super::StepUp), one challenge names what both of them require, and only values of `acr`
+    /// that both accept. If they share no value, the answer is 403.
     fn and<P>(self, other: P) -> And<Self, P> {
         And::new(self, other)
     }
@@ -42,10 +43,13 @@ impl<A, B> And<A, B> {
     pub(super) fn new(first: A, second: B) -> Self {
         Self(first, second)
     }
-}
 
-impl<C, A: Policy<C>, B: Policy<C>> Policy<C> for And<A, B> {
-    fn authorize(&self, claims: &Claims<C>) -> Result<(), Error> {
+    /// The decision. A challenge may name an `acr` that only one of both accepts.
+    fn decide<C>(&self, claims: &Claims<C>) -> Result<(), Error>
+    where
+        A: Policy<C>,
+        B: Policy<C>,
+    {
         let first = match self.0.authorize(claims) {
             Ok(()) => {
                 let second = self.1.authorize(claims);
@@ -70,6 +74,19 @@ impl<C, A: Policy<C>, B: Policy<C>> Policy<C> for And<A, B> {
         let refusals: Vec<_> = [Some(&first), second.as_ref()].into_iter().flatten().collect();
         Err(join(kinds.0, kinds.1, &refusals).unwrap_or(first))
     }
+}
+
+impl<C, A: Policy<C>, B: Policy<C>> Policy<C> for And<A, B> {
+    fn authorize(&self, claims: &Claims<C>) -> Result<(), Error> {
+        self.decide(claims).map_err(|error| {
+            let own = claims.registered().acr();
+            only_accepted(error, own.as_deref(), |acr| self.accepts_acr(claims, acr))
+        })
+    }
+
+    fn accepts_acr(&self, claims: &Claims<C>, acr: &str) -> bool {
+        self.0.accepts_acr(claims, acr) && self.1.accepts_acr(claims, acr)
+    }
 
     fn challenge(&self) -> Option<ErrorKind> {
         both(self.0.challenge(), self.1.challenge())
@@ -92,6 +109,10 @@ impl<C, A: Policy<C>, B: Policy<C>> Policy<C> for Or<A, B> {
         let Err(second) = self.1.authorize(claims) else { return Ok(()) };
         // One that could not decide may have said yes: `Not` must hear of it.
         Err(if is_no(&first) && !is_no(&second) { second } else { first })
+    }
+
+    fn accepts_acr(&self, claims: &Claims<C>, acr: &str) -> bool {
+        self.0.accepts_acr(claims, acr) || self.1.accepts_acr(claims, acr)
     }
 
     fn challenge(&self) -> Option<ErrorKind> {

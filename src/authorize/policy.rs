@@ -1,5 +1,7 @@
 //! The trait of all policies.
 
+use std::error::Error as _;
+
 use crate::{
     error::{Error, ErrorKind},
     verifier::Claims,
@@ -31,6 +33,20 @@ pub trait Policy<C> {
     #[doc(hidden)]
     fn challenge(&self) -> Option<ErrorKind> {
         None
+    }
+
+    /// Whether a login with this `acr`, which is recent and has the scopes, may satisfy the policy, if all
+    /// other claims stay as they are. A challenge names no other values.
+    #[doc(hidden)]
+    fn accepts_acr(&self, claims: &Claims<C>, acr: &str) -> bool {
+        let Err(error) = self.authorize(claims) else { return true };
+        match error.kind() {
+            ErrorKind::UserAuthentication { acr_values, .. } => {
+                acr_values.is_empty() || acr_values.iter().any(|value| **value == *acr)
+            }
+            ErrorKind::InsufficientScope { .. } => error.source().is_none(),
+            _ => false,
+        }
     }
 }
 

@@ -16,6 +16,15 @@ pub struct SenderConstrained;
 /// 8705). Use it for a few routes of a service that accepts bearer tokens, too. A bearer token is
 /// answered 401 `invalid_token`: the client needs another one.
 ///
+/// The verifier of the layer must check proofs: [`VerifierBuilder::dpop`] with [`DPoP::optional`], or
+/// [`VerifierBuilder::mutual_tls`] with [`MutualTls::optional`]. Without these, it refuses bound tokens, and
+/// this policy refuses all others. The event of the refusal says so.
+///
+/// [`VerifierBuilder::dpop`]: crate::verifier::VerifierBuilder::dpop
+/// [`VerifierBuilder::mutual_tls`]: crate::verifier::VerifierBuilder::mutual_tls
+/// [`DPoP::optional`]: crate::proof::DPoP::optional
+/// [`MutualTls::optional`]: crate::proof::MutualTls::optional
+///
 /// # Example
 /// ```
 /// use tower_jwt_auth::{RequireLayer, authorize::sender_constrained};
@@ -30,8 +39,11 @@ pub fn sender_constrained() -> SenderConstrained {
 impl<C> Policy<C> for SenderConstrained {
     fn authorize(&self, claims: &Claims<C>) -> Result<(), Error> {
         match claims.proof_of_possession().is_none() {
-            true => Err(Error::new(ErrorKind::NotSenderConstrained)),
+            true => Err(Error::with_source(ErrorKind::NotSenderConstrained, BEARER)),
             false => Ok(()),
         }
     }
 }
+
+const BEARER: &str = "the token is a bearer token, and this route requires one that is bound: have the \
+                      issuer bind it, and let the verifier check proofs, by `.dpop(…)` or `.mutual_tls(…)`";

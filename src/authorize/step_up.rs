@@ -2,7 +2,10 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use super::{challenge::UserAuthentication, policy::Policy, scopes::words};
+use super::{
+    challenge::{UserAuthentication, can_be_asked_for},
+    policy::Policy,
+};
 use crate::{
     claims::{ClaimPath, NumericDate},
     error::{Error, ErrorKind},
@@ -20,8 +23,9 @@ use crate::{
 ///    the [leeway](crate::verifier::VerifierBuilder::leeway) of the verifier.
 /// 3. A token whose claim is missing or of another type is not enough.
 /// 4. With [`and`](super::PolicyExt::and), one challenge names everything that both policies
-///    require, also the scopes: the client needs one login, and not one for each. If the other policy
-///    refuses for a reason that a login does not change, such as a role, the answer is 403.
+///    require, also the scopes: the client needs one login, and not one for each. It names only values of
+///    `acr` that both accept. If they share no value, or the other policy refuses for a reason that a login
+///    does not change, such as a role, the answer is 403.
 /// 5. Under [`not`](super::PolicyExt::not), it refuses every token, because a challenge cannot ask
 ///    for a weaker login. The event of the refusal says so.
 ///
@@ -74,12 +78,17 @@ type Rank = dyn Fn(&str) -> Option<u32> + Send + Sync;
 impl StepUp {
     /// Requires one of these authentication contexts (`acr`), in the order in which you prefer them.
     /// Without any, no token will do: a list that is empty by mistake must not open a route.
+    ///
+    /// Each value is one word of visible ASCII, as in `acr_values` (RFC 9470 §3). With another one, such as
+    /// `"a b"`, no token will do: no challenge could ask for it. The event of the refusal says so.
     pub fn acr<S: AsRef<str>>(values: impl IntoIterator<Item = S>) -> Self {
-        Self { acr: Acr::OneOf(words(values)), max_age: None }
+        let values = values.into_iter().map(|value| value.as_ref().into()).collect();
+        Self { acr: Acr::OneOf(values), max_age: None }
     }
 
     /// Requires this authentication context (`acr`) or a stronger one: one with the same rank or a
-    /// higher one. A context without a rank is not enough. If `least` has no rank, no token will do.
+    /// higher one. A context without a rank is not enough. If `least` has no rank, or is not one word of
+    /// visible ASCII, no token will do.
     ///
     /// # Example: the levels of NIST
     /// ```
@@ -120,6 +129,10 @@ impl StepUp {
             Acr::OneOf(values) if values.is_empty() => {
                 Some("the policy names no `acr`, give it one")
             }
+            Acr::OneOf(values) if !values.iter().all(|acr| can_be_asked_for(acr)) => {
+                Some(NOT_A_WORD)
+            }
+            Acr::AtLeast { least, .. } if !can_be_asked_for(least) => Some(NOT_A_WORD),
             Acr::AtLeast { least, rank } if rank(least).is_none() => {
                 Some("the policy wants an `acr` that has no rank, give it one")
             }
@@ -127,20 +140,24 @@ impl StepUp {
         }
     }
 
-    /// Why the `acr` of a token is not enough.
-    fn check_acr<C>(&self, claims: &Claims<C>) -> Result<(), &'static str> {
-        let is_enough = |acr: &str| match &self.acr {
+    /// Whether a context is enough.
+    fn has(&self, acr: &str) -> bool {
+        match &self.acr {
             Acr::Any => true,
             Acr::OneOf(values) => values.iter().any(|value| **value == *acr),
             Acr::AtLeast { least, rank } => {
                 rank(least).zip(rank(acr)).is_some_and(|(least, rank)| rank >= least)
             }
-        };
+        }
+    }
+
+    /// Why the `acr` of a token is not enough.
+    fn check_acr<C>(&self, claims: &Claims<C>) -> Result<(), &'static str> {
         if matches!(self.acr, Acr::Any) {
             return Ok(());
         }
         match claims.registered().at::<String>(&ClaimPath::from(["acr"])) {
-            Ok(Some(acr)) if is_enough(&acr) => Ok(()),
+            Ok(Some(acr)) if self.has(&acr) => Ok(()),
             Ok(Some(_)) => Err("its `acr` is not one that is accepted"),
             Ok(None) => Err("it has no `acr`: have the issuer write it"),
             Err(_) => Err("its `acr` is not a string"),
@@ -183,6 +200,10 @@ impl<C> Policy<C> for StepUp {
         }
     }
 
+    fn accepts_acr(&self, _: &Claims<C>, acr: &str) -> bool {
+        self.fault().is_none() && self.has(acr)
+    }
+
     fn challenge(&self) -> Option<ErrorKind> {
         Some(self.wanted().into())
     }
@@ -197,3 +218,6 @@ impl fmt::Debug for StepUp {
             .finish_non_exhaustive()
     }
 }
+
+const NOT_A_WORD: &str = "an `acr` of the policy cannot be in `acr_values`, where blanks separate values: \
+                          give each value by itself, as one word of visible ASCII";

@@ -259,6 +259,20 @@ async fn a_handler_and_a_policy_see_the_proof() {
     assert_eq!(ask(Request::get("/me")).await.0, 401);
 }
 
+/// Such a service refuses every token there, and its operator must learn why.
+#[tokio::test]
+async fn a15_a_policy_for_bound_tokens_without_proofs_says_so() {
+    use std::error::Error as _;
+    use tower_jwt_auth::authorize::{Policy, sender_constrained};
+
+    let issuer = TestIssuer::new();
+    let claims = issuer.verifier().verify(&issuer.token().sign()).await.unwrap();
+    let error = sender_constrained().authorize(&claims).unwrap_err();
+    assert_eq!((error.kind().name(), error.status().as_u16()), ("not_sender_constrained", 401));
+    let cause = error.source().unwrap().to_string();
+    assert!(cause.contains("`.dpop(…)`") && cause.contains("`.mutual_tls(…)`"), "{cause}");
+}
+
 #[tokio::test]
 async fn a_store_that_waits_decides_too_and_the_token_is_stripped() {
     let setup = Setup::new(DPoP::optional());
