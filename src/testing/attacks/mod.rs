@@ -122,7 +122,7 @@ impl Attack {
     /// let mut attacks = AttackRun::new(&issuer).dpop(url).attacks();
     /// let attack = attacks.find(|attack| attack.name() == "d02_same_request").unwrap();
     /// let requests = attack.requests(Method::GET, "/me");
-    /// let [first, second] = requests.try_into().unwrap();
+    /// let [first, second]: [_; 2] = requests.try_into().unwrap();
     /// assert_accepted(&app.clone().oneshot(first.map(|()| Body::empty())).await?);
     /// assert_refused(&app.oneshot(second.map(|()| Body::empty())).await?, "dpop_replayed");
     /// # Ok(()) }
