@@ -33,6 +33,19 @@ pub(crate) enum Check {
     /// The token is an access token of RFC 9068.
     AccessToken,
     Scope,
+    /// The form, the header, the signature, the key and the claims of a proof.
+    Proof,
+    /// `htu` of a proof.
+    ProofAddress,
+    /// `iat` of a proof.
+    ProofTime,
+    ProofNonce,
+    /// A proof is accepted once.
+    Replay,
+    /// A token has the proofs that its `cnf` names, and the scheme of these.
+    Binding,
+    /// Every token is bound.
+    Bound,
 }
 
 impl Check {
@@ -94,6 +107,21 @@ impl Check {
             }
             Self::AccessToken => "`.access_tokens_only()` of the verifier",
             Self::Scope => "`RequireLayer::scopes(…)` around the route",
+            Self::Proof => {
+                "`.dpop(…)` of the verifier: a `DPoP` makes all checks of each proof (RFC 9449 §4.3)"
+            }
+            Self::ProofAddress => "`.public_url(…)` of `DPoP`, without `.dangerous().trust_host()`",
+            Self::ProofTime => {
+                "`.max_age(…)` of `DPoP`, at most 300 s, and `.max_ahead(…)`; set \
+                 `.any_client_clock()` of the run if its nonces have that"
+            }
+            Self::ProofNonce => "`.nonces(…)` of `DPoP`",
+            Self::Replay => "`.replay_store(…)` of `DPoP`",
+            Self::Binding => {
+                "a `Verifier` accepts a bound token only with the proofs that its `cnf` names, and \
+                 as `DPoP` only a token with `jkt`"
+            }
+            Self::Bound => "`DPoP::required()`",
         }
     }
 
@@ -126,7 +154,14 @@ impl Check {
             | Self::Credentials
             | Self::CrossSite
             | Self::AccessToken
-            | Self::Scope => return None,
+            | Self::Scope
+            | Self::Proof
+            | Self::ProofAddress
+            | Self::ProofTime
+            | Self::ProofNonce
+            | Self::Replay
+            | Self::Binding
+            | Self::Bound => return None,
         })
     }
 }

@@ -139,7 +139,7 @@ pub(crate) static CLAIMS: &[Case<Change>] = &[
     Case::new("c06_client_id_array", ClaimsForm, MALFORMED, "`client_id` is an array", |claims, _| claims.set("client_id", r#"["client"]"#)),
     Case::new("c06_sid_number", ClaimsForm, MALFORMED, "`sid` is a number", |claims, _| claims.set("sid", "7")),
     // ----- cnf, events
-    Case::new("c11_cnf_jkt", Confirmation, BOUND, "the token is bound to a key of DPoP, and the request has no proof", |claims, _| {
+    Case::new("c11_cnf_jkt", Confirmation, BOUND, "the token is bound to a key of DPoP that the sender does not have", |claims, _| {
         claims.set("cnf", r#"{"jkt":"0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}"#);
     }),
     Case::new("c11_cnf_certificate", Confirmation, BOUND, "the token is bound to a certificate, and the request has none", |claims, _| {

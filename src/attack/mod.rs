@@ -1,4 +1,4 @@
-//! Attacks on a verifier, as tables: what is changed in a good token, which check then refuses it, and
+//! Attacks on a verifier, as tables: what is changed in a good token or its proof, which check then refuses it, and
 //! which setting turns that check off. The corpus of the test kit signs what is in them, and the
 //! self-test of a verifier looks at it without a signature.
 
@@ -7,11 +7,19 @@ mod claims;
 mod form;
 mod header;
 mod members;
+mod proof;
 
 use serde_json::Value;
 
+#[cfg(feature = "test-util")]
+pub(crate) use self::proof::{CONFIRMATIONS, PROOF_ADDRESSES, PROOF_CLAIMS};
 pub(crate) use self::{
-    check::Check, claims::CLAIMS, form::FORMS, form::Parts, header::HEADERS, members::Members,
+    check::Check,
+    claims::CLAIMS,
+    form::{FORMS, Parts},
+    header::HEADERS,
+    members::Members,
+    proof::{PROOF_HEADERS, ProofSetup},
 };
 
 /// A change of a good token after which it must be refused.
@@ -67,7 +75,17 @@ mod tests {
     #[test]
     fn names_are_unique_and_begin_with_the_id_of_a_row() {
         let all = (CLAIMS.iter().chain(HEADERS).map(|case| (case.name, case.description)))
-            .chain(FORMS.iter().map(|case| (case.name, case.description)));
+            .chain(FORMS.iter().map(|case| (case.name, case.description)))
+            .chain(PROOF_HEADERS.iter().map(|case| (case.name, case.description)));
+        #[cfg(feature = "test-util")]
+        let all = all
+            .chain(
+                PROOF_CLAIMS
+                    .iter()
+                    .chain(PROOF_ADDRESSES)
+                    .map(|case| (case.name, case.description)),
+            )
+            .chain(CONFIRMATIONS.iter().map(|case| (case.name, case.description)));
         let mut seen = HashSet::new();
         for (name, description) in all {
             assert!(seen.insert(name), "{name} twice");

@@ -290,7 +290,8 @@ impl TestIssuer {
         self.0.live.set(keys.key_set(self.issuer()), Vec::new());
     }
 
-    fn now(&self) -> i64 {
+    /// The time of its clock, in seconds since 1970.
+    pub(super) fn now(&self) -> i64 {
         unix_seconds(self.0.clock.now())
     }
 

@@ -50,7 +50,7 @@ use crate::{
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
-pub struct TestProofKey(SigningKey);
+pub struct TestProofKey(pub(super) SigningKey);
 
 impl TestProofKey {
     /// A new key for ES256.
@@ -90,7 +90,8 @@ impl TestProofKey {
         TestProof { key: self.0.clone(), header: members(header), claims: members(claims) }
     }
 
-    fn public_jwk(&self) -> Value {
+    /// The members of the public key that count.
+    pub(super) fn public_jwk(&self) -> Value {
         let jwk = self.0.public_jwk().expect("the key has a public half");
         let mut jwk = members(serde_json::from_str(&jwk).expect("a JWK is JSON"));
         jwk.retain(|name, _| ["kty", "crv", "x", "y", "n", "e"].contains(&&**name));

@@ -86,7 +86,7 @@ impl CookieRoute {
     }
 
     /// The headers of a page of the same origin that sends this cookie.
-    fn same_origin(&self, cookies: &str) -> Head {
+    pub(super) fn same_origin(&self, cookies: &str) -> Head {
         Head::default()
             .header(COOKIE, cookies)
             .header(SITE, "same-origin")

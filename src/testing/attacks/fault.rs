@@ -2,20 +2,19 @@
 
 use http::{Method, Response, StatusCode};
 
+use super::options::Options;
 use crate::{
-    error::ErrorKind,
-    testing::{assertions, issuer::TestIssuer},
+    error::{ErrorKind, ProofFault},
+    testing::assertions,
 };
 
 /// A valid request, and the service that must accept it.
 pub(super) struct Valid<'r> {
-    pub(super) issuer: &'r TestIssuer,
+    pub(super) options: &'r Options,
     pub(super) method: &'r Method,
     pub(super) path: &'r str,
     /// The cookie, if the token is in it.
     pub(super) cookie: Option<&'r str>,
-    /// Those that the run counts as a refusal.
-    pub(super) refusals: &'r [StatusCode],
 }
 
 impl Valid<'_> {
@@ -34,13 +33,11 @@ impl Valid<'_> {
                 ));
             }
         };
-        let error = response.extensions().get::<crate::error::Error>();
-        let status = response.status();
-        let is_accepted =
-            error.is_none() && status.as_u16() < 400 && !self.refusals.contains(&status);
-        if is_accepted {
+        if self.options.is_accepted(response) {
             return None;
         }
+        let error = response.extensions().get::<crate::error::Error>();
+        let status = response.status();
         let advice = match error {
             Some(error) => self.advice_for(error.kind()),
             None => self.advice_for_status(status),
@@ -74,9 +71,16 @@ impl Valid<'_> {
                  `trusted_origin`"
                     .into()
             }
+            "dpop_proof"
+            | "dpop_scheme"
+            | "dpop_nonce"
+            | "not_sender_constrained"
+            | "sender_constrained"
+            | "certificate" => self.advice_for_proof(kind),
             "missing_token" if self.cookie.is_some() => {
                 "name the cookie that the service reads with `.cookie(…)`".into()
             }
+            "missing_token" if self.options.dpop.is_some() => Self::without_dpop(),
             "missing_token" => {
                 "if the service reads the token only from a cookie, set `.cookie(…)` and \
                  `.without_authorization()`; if only from another place, move it there with \
@@ -88,6 +92,55 @@ impl Valid<'_> {
             }
             _ => "set the scopes and the claims that the route needs with `.token(…)`".into(),
         }
+    }
+
+    /// The option to set after a refusal of a proof, or of a token without one.
+    fn advice_for_proof(&self, kind: &ErrorKind) -> String {
+        let has_dpop = self.options.dpop.is_some();
+        match kind {
+            ErrorKind::DpopProof(ProofFault::Uri) => {
+                "give `.dpop(…)` the URL at which clients reach the path `/` of the service, as its \
+                 `public_url` has it; a layer within `Router::nest` needs `original_uri`"
+                    .into()
+            }
+            ErrorKind::DpopProof(ProofFault::Algorithm) => {
+                "give `.proof_key(…)` a key for an algorithm that the service accepts".into()
+            }
+            ErrorKind::DpopProof(ProofFault::Time) => {
+                "give the issuer and the service the same clock, with `TestIssuer::with_clock(…)` \
+                 and `.clock(…)`"
+                    .into()
+            }
+            ErrorKind::Certificate(_) => {
+                "put the client certificate into each request with `.requests(…)`, as the server \
+                 does"
+                    .into()
+            }
+            ErrorKind::SenderConstrained if has_dpop => Self::without_dpop(),
+            ErrorKind::NotSenderConstrained if has_dpop => {
+                "bind the token to a certificate, too, with `TestToken::bound_to_certificate`, and put \
+                 that into each request with `.requests(…)`"
+                    .into()
+            }
+            ErrorKind::NotSenderConstrained => {
+                "the service takes only bound tokens: set its public URL with `.dpop(…)`, or bind \
+                 the token to a certificate with `TestToken::bound_to_certificate`"
+                    .into()
+            }
+            ErrorKind::DpopScheme if !has_dpop => {
+                "leave the binding of the token to the run: set the public URL of the service with \
+                 `.dpop(…)`"
+                    .into()
+            }
+            _ if has_dpop => "the service refuses a right proof: see the reason below".into(),
+            _ => "set the public URL of the service with `.dpop(…)`, or leave `cnf` out of the token".into(),
+        }
+    }
+
+    fn without_dpop() -> String {
+        "the verifier of the service needs `.dpop(…)`; if it takes no proofs, leave `.dpop(…)` out of \
+         the run"
+            .into()
     }
 
     /// The option to set after an answer that is not of this crate.
@@ -117,8 +170,8 @@ impl Valid<'_> {
         format!(
             "the service must trust the keys of this `TestIssuer`, with the issuer {:?} and the \
              audience {:?}",
-            self.issuer.issuer(),
-            self.issuer.audience()
+            self.options.issuer.issuer(),
+            self.options.issuer.audience()
         )
     }
 }

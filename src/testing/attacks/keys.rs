@@ -154,7 +154,9 @@ fn with_chosen_key(forge: &Forge) -> Vec<Attack> {
 }
 
 /// Parameters of the header with which a token brings its own key.
-fn brought(stranger: &SigningKey) -> Vec<(&'static str, &'static str, &'static str, String)> {
+pub(super) fn brought(
+    stranger: &SigningKey,
+) -> Vec<(&'static str, &'static str, &'static str, String)> {
     let text = |text: &str| Value::from(text).to_string();
     let mut all = vec![
         (
@@ -273,14 +275,16 @@ fn as_der(forge: &Forge) -> Option<String> {
     if !matches!(key.algorithm().family(), Family::P256 | Family::P384) {
         return None;
     }
-    Some(forge.with_signature(&forge.header, |text| {
-        let signature = sign(key, text);
-        let (r, s) = signature.split_at(signature.len() / 2);
-        let numbers = [integer(r), integer(s)].concat();
-        // At most 102 bytes, so the length is one byte.
-        let length = u8::try_from(numbers.len()).unwrap_or(u8::MAX);
-        [&[0x30, length], &*numbers].concat()
-    }))
+    Some(forge.with_signature(&forge.header, |text| der_signature(&sign(key, text))))
+}
+
+/// The two numbers of a signature of ECDSA as DER.
+pub(super) fn der_signature(signature: &[u8]) -> Vec<u8> {
+    let (r, s) = signature.split_at(signature.len() / 2);
+    let numbers = [integer(r), integer(s)].concat();
+    // At most 102 bytes, so the length is one byte.
+    let length = u8::try_from(numbers.len()).unwrap_or(u8::MAX);
+    [&[0x30, length], &*numbers].concat()
 }
 
 /// A number as an INTEGER of DER.
@@ -292,7 +296,7 @@ fn integer(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// The token with another first character in the middle of one of its parts.
-fn flipped(token: &str, part: usize) -> String {
+pub(super) fn flipped(token: &str, part: usize) -> String {
     let mut parts: Vec<_> = token.split('.').map(str::to_owned).collect();
     if let Some(part) = parts.get_mut(part) {
         // In the middle, all bits of a character count.

@@ -1,9 +1,11 @@
 //! Attacks on a router: requests that it must refuse.
 
 mod cookie;
+mod dpop;
 mod fault;
 mod keys;
 mod options;
+mod proof_options;
 mod report;
 mod run;
 mod transport;
@@ -41,6 +43,9 @@ pub struct Attack {
     description: Cow<'static, str>,
     check: Check,
     head: Head,
+    proof: Option<dpop::Proof>,
+    /// The request is sent twice. This changes the second one, which is the attack.
+    again: Option<fn(&mut Request<()>)>,
 }
 
 /// The parts of the request except its path.
@@ -76,11 +81,81 @@ impl Attack {
 
     /// The request for this path. Some attacks through a cookie have a method of their own.
     ///
+    /// With [`dpop`](AttackRun::dpop), it has a new proof each time, without a nonce. If the attack is not
+    /// one on this path, the request lacks the proof. An attack that repeats a request (`d02_…`) needs those of
+    /// [`requests`](Self::requests): a router may accept this one.
+    ///
     /// # Panics
     ///
     /// The path is not one.
     #[must_use]
     pub fn request(&self, method: Method, path: &str) -> Request<()> {
+        let mut request = self.head(method, path, HOST_NAME);
+        self.add_proof(&mut request, None);
+        request
+    }
+
+    /// The requests for this path, which are to be sent one after the other. The last one must be refused,
+    /// and others accepted. Most attacks have one. It is empty if the attack is not one on this path, such
+    /// as another case of a path without letters, or needs the nonce of the service.
+    ///
+    /// # Example: a proof that is presented twice
+    /// ```
+    /// use axum::{Router, body::Body, http::Method, routing::get};
+    /// use tower::ServiceExt;
+    /// use tower_jwt_auth::{
+    ///     JwtAuthLayer,
+    ///     proof::{DPoP, MemoryReplayStore},
+    ///     testing::{AttackRun, TestIssuer, assert_accepted, assert_refused},
+    /// };
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let issuer = TestIssuer::new();
+    /// let url = "https://api.example.com";
+    /// let dpop = DPoP::required().public_url(url).replay_store(MemoryReplayStore::new()).build()?;
+    /// let verifier = issuer.verifier_builder().dpop(dpop).build()?;
+    /// let app = Router::new()
+    ///     .route("/me", get(async || "hello"))
+    ///     .layer(JwtAuthLayer::new(verifier));
+    ///
+    /// let mut attacks = AttackRun::new(&issuer).dpop(url).attacks();
+    /// let attack = attacks.find(|attack| attack.name() == "d02_same_request").unwrap();
+    /// let requests = attack.requests(Method::GET, "/me");
+    /// let [first, second]: [_; 2] = requests.try_into().unwrap();
+    /// assert_accepted(&app.clone().oneshot(first.map(|()| Body::empty())).await?);
+    /// assert_refused(&app.oneshot(second.map(|()| Body::empty())).await?, "dpop_replayed");
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// The path is not one.
+    #[must_use]
+    pub fn requests(&self, method: Method, path: &str) -> Vec<Request<()>> {
+        self.requests_at(method, path, HOST_NAME, None)
+    }
+
+    /// The same for a host, and with the nonce of the service.
+    fn requests_at(
+        &self,
+        method: Method,
+        path: &str,
+        host: &str,
+        nonce: Option<&str>,
+    ) -> Vec<Request<()>> {
+        let mut request = self.head(method, path, host);
+        if !self.add_proof(&mut request, nonce) {
+            return Vec::new();
+        }
+        let Some(again) = self.again else { return vec![request] };
+        let mut second = request.clone();
+        again(&mut second);
+        vec![request, second]
+    }
+
+    /// The request without a proof.
+    fn head(&self, method: Method, path: &str, host: &str) -> Request<()> {
         let mut target = path.to_owned();
         if let Some(query) = &self.head.query {
             target.push(if path.contains('?') { '&' } else { '?' });
@@ -91,9 +166,29 @@ impl Attack {
         let mut request = Request::new(());
         *request.method_mut() = self.head.method.clone().unwrap_or(method);
         *request.uri_mut() = uri;
-        request.headers_mut().insert(HOST, HeaderValue::from_static(HOST_NAME));
+        let host = HeaderValue::try_from(host).expect("the authority of a URI is a host");
+        request.headers_mut().insert(HOST, host);
         request.headers_mut().extend(self.head.headers.clone());
         request
+    }
+
+    /// Adds the proof, if the attack has one. `false` if it is no attack on this request.
+    fn add_proof(&self, request: &mut Request<()>, nonce: Option<&str>) -> bool {
+        let Some(proof) = &self.proof else { return true };
+        let sent = dpop::Sent { method: request.method(), path: request.uri().path(), nonce };
+        let Some(values) = proof.values(sent) else { return false };
+        for value in values {
+            let value = HeaderValue::try_from(value);
+            let value = value.expect("proofs have only bytes that a header can have");
+            request.headers_mut().append("dpop", value);
+        }
+        true
+    }
+
+    /// Adds a header in place of others of its name.
+    fn with_header(mut self, name: HeaderName, value: &'static str) -> Self {
+        self.head.headers.insert(name, HeaderValue::from_static(value));
+        self
     }
 
     fn new(
@@ -102,7 +197,8 @@ impl Attack {
         description: impl Into<Cow<'static, str>>,
         head: Head,
     ) -> Self {
-        Self { name: name.into(), description: description.into(), check, head }
+        let (name, description) = (name.into(), description.into());
+        Self { name, description, check, head, proof: None, again: None }
     }
 
     /// This token in `Authorization`.
@@ -179,15 +275,17 @@ pub fn attacks(issuer: &TestIssuer) -> impl Iterator<Item = Attack> + use<> {
 /// Makes bad tokens of a good one.
 struct Forge {
     token: TestToken,
+    /// The scheme of `Authorization`.
+    scheme: &'static str,
     audience: Box<str>,
     header: Members,
     claims: Members,
 }
 
 impl Forge {
-    fn new(issuer: &TestIssuer, token: TestToken) -> Self {
+    fn new(issuer: &TestIssuer, token: TestToken, scheme: &'static str) -> Self {
         let (header, claims) = (Members::from(&token.header), Members::from(&token.claims));
-        Self { token, audience: issuer.audience().into(), header, claims }
+        Self { token, scheme, audience: issuer.audience().into(), header, claims }
     }
 
     fn attacks(&self) -> Vec<Attack> {

@@ -36,6 +36,8 @@ pub(super) enum Answer {
     Status(StatusCode),
     /// The service itself has failed.
     Failed(String),
+    /// It has not accepted the valid request that the attack repeats, so it was not sent.
+    Unprepared(StatusCode),
 }
 
 impl AttackReport {
@@ -81,12 +83,13 @@ impl UnrefusedAttack {
         &self.attack
     }
 
-    /// The status of the answer; `None` if the service has failed.
+    /// The status of the answer; `None` if the service has failed, or if it has refused the valid request
+    /// that the attack repeats.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         match self.answer {
             Answer::Status(status) => Some(status),
-            Answer::Failed(_) => None,
+            Answer::Failed(_) | Answer::Unprepared(_) => None,
         }
     }
 }
@@ -185,6 +188,9 @@ impl fmt::Display for Answer {
             }
             Self::Status(status) => write!(f, "{status}"),
             Self::Failed(error) => write!(f, "the service has failed: {error}"),
+            Self::Unprepared(status) => {
+                write!(f, "not sent: the valid request that it repeats got {status}")
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ use std::{
 
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
-    header::{CONTENT_TYPE, HOST},
+    header::{CONTENT_TYPE, WWW_AUTHENTICATE},
 };
 use serde::Serialize;
 use tower_service::Service;
@@ -71,6 +71,7 @@ where
 /// - method: `GET`
 /// - cookie: none, so there are no attacks through a cookie that the service reads
 /// - origin of the service: `https://app.test`
+/// - proofs: none, so there are no attacks on them
 /// - answers that refuse an attack: 400, 401 and 403, each refusal of this crate that is no success, and
 ///   503 if the key of the token may still be fetched
 /// - attacks that are allowed: none
@@ -126,7 +127,7 @@ where
 /// needed. It does not show that other rights are checked, such as roles, or whose order it is.
 #[must_use = "no attack is sent until it runs"]
 pub struct AttackRun<B = Body> {
-    options: Options,
+    pub(super) options: Options,
     make: Arc<Make<B>>,
 }
 
@@ -320,40 +321,83 @@ impl<B> AttackRun<B> {
         let forge = options.forge();
         let attacks = options.attacks(&forge);
         let mut report = options.report(path, &forge);
+        let mut nonce = None;
         for (valid, cookie) in options.valid(&forge) {
-            let answer = self.send(&mut service, &valid, path).await;
+            let Some((_, answer)) = self.attack(&mut service, &valid, path, &mut nonce).await
+            else {
+                continue;
+            };
             let method = valid.head.method.as_ref().unwrap_or(&options.method);
-            let (issuer, refusals) = (&options.issuer, &*options.refusals);
-            report.fault = Valid { issuer, method, path, cookie, refusals }.fault(&answer);
+            report.fault = Valid { options, method, path, cookie }.fault(&answer);
             if report.fault.is_some() {
                 return report;
             }
         }
         for attack in attacks {
+            let answer = self.attack(&mut service, &attack, path, &mut nonce).await;
+            let Some((is_attack, answer)) = answer else {
+                continue;
+            };
             report.sent += 1;
-            let answer = match self.send(&mut service, &attack, path).await {
+            let answer = match answer {
+                Ok(response) if !is_attack => Answer::Unprepared(response.status()),
                 Ok(response) if options.is_refusal(&response) => continue,
                 Ok(response) => Answer::Status(response.status()),
                 Err(error) => Answer::Failed(error),
             };
             report.not_refused.push(UnrefusedAttack { attack, answer });
         }
+        if options.dpop.is_some() && nonce.is_none() {
+            report.notes.push(NO_NONCE.to_owned());
+        }
         report
     }
 
-    async fn send<S, R>(
+    /// Sends the requests of an attack, and once more if the service wants another nonce. Gives the last
+    /// answer, and whether it is that to the attack itself. `None` if there is nothing to send.
+    async fn attack<S, R>(
         &self,
         service: &mut S,
         attack: &Attack,
         path: &str,
-    ) -> Result<Response<R>, String>
+        nonce: &mut Option<String>,
+    ) -> Option<(bool, Result<Response<R>, String>)>
     where
         S: Service<Request<B>, Response = Response<R>>,
         S::Error: fmt::Debug,
     {
-        let mut request = attack.request(self.options.method.clone(), path);
-        let host = HeaderValue::try_from(self.options.origin.authority());
-        request.headers_mut().insert(HOST, host.expect("the authority of a URI is a host"));
+        let (method, host) = (&self.options.method, self.options.origin.authority());
+        let mut is_last_try = attack.proof.is_none();
+        loop {
+            let requests = attack.requests_at(method.clone(), path, &host, nonce.as_deref());
+            let mut left = requests.len();
+            let mut last = None;
+            for request in requests {
+                left = left.saturating_sub(1);
+                let answer = self.send(service, request).await;
+                let wants_nonce = take_nonce(&answer, nonce);
+                if wants_nonce && !is_last_try {
+                    last = None;
+                    break;
+                }
+                let is_accepted = answer.as_ref().is_ok_and(|it| self.options.is_accepted(it));
+                last = Some((left == 0, answer));
+                if left > 0 && !is_accepted {
+                    break;
+                }
+            }
+            if last.is_some() || is_last_try {
+                return last;
+            }
+            is_last_try = true;
+        }
+    }
+
+    async fn send<S, R>(&self, service: &mut S, request: Request<()>) -> Result<Response<R>, String>
+    where
+        S: Service<Request<B>, Response = Response<R>>,
+        S::Error: fmt::Debug,
+    {
         let request = (self.make)(request);
         let answer = async {
             poll_fn(|context| service.poll_ready(context)).await?;
@@ -370,6 +414,20 @@ impl<B> AttackRun<B> {
         })
         .await
     }
+}
+
+/// Takes the nonce of an answer, if it has one, and says whether the request needs it (RFC 9449 §8, §9).
+fn take_nonce<R>(answer: &Result<Response<R>, String>, nonce: &mut Option<String>) -> bool {
+    let Ok(response) = answer else { return false };
+    let headers = response.headers();
+    let Some(new) = headers.get("dpop-nonce").and_then(|new| new.to_str().ok()) else {
+        return false;
+    };
+    *nonce = Some(new.to_owned());
+    let says_so = |challenge: &HeaderValue| {
+        challenge.as_bytes().windows(NEEDED.len()).any(|part| part == NEEDED)
+    };
+    response.status().is_client_error() && headers.get_all(WWW_AUTHENTICATE).iter().any(says_so)
 }
 
 /// The text of a panic.
@@ -389,3 +447,8 @@ impl<B> fmt::Debug for AttackRun<B> {
         f.debug_struct("AttackRun").field("options", &self.options).finish_non_exhaustive()
     }
 }
+
+/// The code of a challenge (RFC 9449 §9).
+const NEEDED: &[u8] = b"use_dpop_nonce";
+
+const NO_NONCE: &str = "no proof with a wrong nonce was sent (d06): the service has demanded none";

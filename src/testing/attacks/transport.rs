@@ -5,13 +5,16 @@ use http::{
     header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL},
 };
 
-use super::{Attack, Forge, Head, bearer};
+use super::{Attack, Forge, Head};
 use crate::attack::Check::{Credentials, Length, Source, Token};
 
 pub(super) fn attacks(forge: &Forge) -> Vec<Attack> {
     let good = &*forge.good();
     // The same claims, and another text.
     let other = &*forge.other();
+    let scheme = forge.scheme;
+    let look_alike = scheme.replace('B', "\u{412}").replace('P', "\u{420}");
+    let bearer = |token: &str| format!("{scheme} {token}");
     let head = Head::default;
     let with =
         |name: &'static str, value: &str| head().header(HeaderName::from_static(name), value);
@@ -31,39 +34,43 @@ pub(super) fn attacks(forge: &Forge) -> Vec<Attack> {
         ("t03_digest", "the token is behind `Digest`", format!("Digest {good}")),
         ("t03_token", "the token is behind `Token`", format!("Token {good}")),
         ("t03_jwt", "the token is behind `JWT`", format!("JWT {good}")),
-        ("t03_bearerx", "the token is behind `Bearerx`", format!("Bearerx {good}")),
-        ("t03_xbearer", "the token is behind `XBearer`", format!("XBearer {good}")),
-        ("t03_bearer_colon", "the token is behind `Bearer:`", format!("Bearer: {good}")),
-        ("t03_bearer_equals", "the token is behind `Bearer=`", format!("Bearer={good}")),
-        ("t03_no_blank", "no blank is between the scheme and the token", format!("Bearer{good}")),
+        ("t03_bearerx", "a letter is behind the scheme", format!("{scheme}x {good}")),
+        ("t03_xbearer", "a letter is before the scheme", format!("X{scheme} {good}")),
+        ("t03_bearer_colon", "a colon is behind the scheme", format!("{scheme}: {good}")),
+        ("t03_bearer_equals", "an equals sign is behind the scheme", format!("{scheme}={good}")),
+        ("t03_no_blank", "no blank is between the scheme and the token", format!("{scheme}{good}")),
         ("t03_no_scheme", "the token has no scheme", good.to_owned()),
         (
             "d03_unbound_token_as_dpop",
             "a token that is not bound is behind `DPoP`, without a proof",
             format!("DPoP {good}"),
         ),
-        ("t04_scheme_only", "nothing is behind `Bearer`", "Bearer".to_owned()),
-        ("t04_empty", "nothing is behind `Bearer` and a blank", "Bearer ".to_owned()),
-        ("t04_blanks", "only blanks are behind `Bearer`", "Bearer    ".to_owned()),
-        ("t05_list", "two credentials are in one header", format!("Bearer {good}, Bearer {other}")),
+        ("t04_scheme_only", "nothing is behind the scheme", scheme.to_owned()),
+        ("t04_empty", "nothing is behind the scheme and a blank", format!("{scheme} ")),
+        ("t04_blanks", "only blanks are behind the scheme", format!("{scheme}    ")),
+        (
+            "t05_list",
+            "two credentials are in one header",
+            format!("{scheme} {good}, {scheme} {other}"),
+        ),
         ("t05_list_of_bad", "a good and a bad token are in one header", {
-            format!("Bearer {good}, Bearer a.b.c")
+            format!("{scheme} {good}, {scheme} a.b.c")
         }),
         ("t05_list_basic_first", "`Basic` and the token are in one header", {
-            format!("Basic dXNlcjpwYXNzd29yZA==, Bearer {good}")
+            format!("Basic dXNlcjpwYXNzd29yZA==, {scheme} {good}")
         }),
-        ("t06_tilde", "a tilde is behind the token, as in an SD-JWT", format!("Bearer {good}~")),
-        ("t06_text_behind", "a word is behind the token", format!("Bearer {good} x")),
-        ("t06_text_before", "a word is before the token", format!("Bearer x {good}")),
-        ("t06_tab", "a tab and a word are behind the token", format!("Bearer {good}\tx")),
-        ("t06_parameter", "the token is in a parameter", format!("Bearer token=\"{good}\"")),
-        ("t06_quoted", "the token is quoted", format!("Bearer \"{good}\"")),
+        ("t06_tilde", "a tilde is behind the token, as in an SD-JWT", format!("{scheme} {good}~")),
+        ("t06_text_behind", "a word is behind the token", format!("{scheme} {good} x")),
+        ("t06_text_before", "a word is before the token", format!("{scheme} x {good}")),
+        ("t06_tab", "a tab and a word are behind the token", format!("{scheme} {good}\tx")),
+        ("t06_parameter", "the token is in a parameter", format!("{scheme} token=\"{good}\"")),
+        ("t06_quoted", "the token is quoted", format!("{scheme} \"{good}\"")),
         (
             "t06_non_ascii",
             "a byte beyond ASCII is behind the token",
-            format!("Bearer {good}\u{e9}"),
+            format!("{scheme} {good}\u{e9}"),
         ),
-        ("t16_look_alike", "the scheme has a Cyrillic letter", format!("\u{412}earer {good}")),
+        ("t16_look_alike", "the scheme has a Cyrillic letter", format!("{look_alike} {good}")),
     ] {
         let check = if name.starts_with("t04") { Token } else { Credentials };
         all.push(Attack::new(name, check, description, authorization(&value)));

@@ -1,5 +1,6 @@
 //! Runs the attacks on the verifier's own configuration.
 
+mod proofs;
 mod tester;
 mod valid;
 
@@ -18,6 +19,9 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     /// tokens with a signature that no key has made. Each token must be refused for its own reason. If
     /// a setting turns the check off, the case is [loosened](crate::report::SelfTestOutcome::Loosened) and has not
     /// failed.
+    ///
+    /// With [`dpop`](super::VerifierBuilder::dpop), it also checks the number and the header of proofs, which
+    /// come before the signature. `testing::AttackRun::dpop` also checks what is signed.
     ///
     /// With a short `max_token_len`, tokens that are longer are left out, because each of them is refused for
     /// its length.

@@ -22,12 +22,12 @@ use crate::{
 
 /// Tests one engine.
 pub(super) struct Tester<'t, C> {
-    engine: &'t Engine<C>,
+    pub(super) engine: &'t Engine<C>,
     place: Option<&'t str>,
     report: &'t mut SelfTestReport,
     issuer: Box<str>,
     audience: Box<str>,
-    now: i64,
+    pub(super) now: i64,
 }
 
 impl<'t, C: DeserializeOwned + 'static> Tester<'t, C> {
@@ -89,6 +89,7 @@ impl<'t, C: DeserializeOwned + 'static> Tester<'t, C> {
         self.check_restrictions(&header, &claims);
         self.check_keys(&header, &claims);
         self.check_public_keys(&header, &claims);
+        super::proofs::check(self);
     }
 
     /// Rules that only some verifiers have.
@@ -269,7 +270,7 @@ impl<'t, C: DeserializeOwned + 'static> Tester<'t, C> {
         }
     }
 
-    fn add(
+    pub(super) fn add(
         &mut self,
         name: &'static str,
         description: &'static str,
@@ -317,7 +318,14 @@ impl<'t, C: DeserializeOwned + 'static> Tester<'t, C> {
             | Check::Credentials
             | Check::CrossSite
             | Check::AccessToken
-            | Check::Scope => false,
+            | Check::Scope
+            | Check::Proof
+            | Check::ProofAddress
+            | Check::ProofTime
+            | Check::ProofNonce
+            | Check::Replay
+            | Check::Binding
+            | Check::Bound => false,
         }
     }
 

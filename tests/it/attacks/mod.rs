@@ -3,4 +3,5 @@
 mod handwritten;
 mod names;
 mod options;
+mod proofs;
 mod routers;

@@ -5,7 +5,8 @@ use std::{collections::BTreeSet, env, fs, path::Path, time::Duration};
 use axum::http::Method;
 use tower_jwt_auth::{
     Algorithm, Key, Verifier,
-    testing::{AttackRun, TestIssuer},
+    proof::{DPoP, MemoryReplayStore},
+    testing::{AttackRun, TestIssuer, TestProofKey},
 };
 
 /// Compares a set with a list in a file. `UPDATE=1` writes the file.
@@ -43,6 +44,28 @@ fn attacks() {
     check("attacks.txt", &names);
 }
 
+/// Those of a run with proofs that no other run has, and all that others have.
+#[test]
+fn attacks_on_proofs() {
+    let (mut proofs, mut others) = (BTreeSet::new(), BTreeSet::new());
+    for algorithm in [Algorithm::ES256, Algorithm::RS256, Algorithm::EdDSA] {
+        let issuer = TestIssuer::new();
+        let run = AttackRun::new(&issuer)
+            .token(issuer.token().scopes(["a"]))
+            .access_tokens_only()
+            .cookie("at", Method::POST);
+        others.extend(run.attacks().map(|attack| attack.name().to_owned()));
+        let run = run
+            .dpop("https://api.example.com")
+            .proof_key(&TestProofKey::for_algorithm(algorithm))
+            .bound_tokens_only();
+        proofs.extend(run.attacks().map(|attack| attack.name().to_owned()));
+    }
+    let missing: Vec<_> = others.difference(&proofs).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    check("proofs.txt", &proofs.difference(&others).cloned().collect());
+}
+
 #[test]
 fn cases_of_a_self_test() {
     let mut names = BTreeSet::new();
@@ -56,8 +79,16 @@ fn cases_of_a_self_test() {
         .required_claim("tenant")
         .required_header("signer", "arn")
         .max_age(Duration::from_secs(600));
-    for verifier in [issuer.verifier(), strict.build().unwrap()] {
-        names.extend(verifier.self_test().iter().map(|case| case.name().to_owned()));
+    let dpop = DPoP::required()
+        .public_url("https://api.example.com")
+        .replay_store(MemoryReplayStore::new())
+        .build()
+        .unwrap();
+    let bound = issuer.verifier_builder().dpop(dpop).build().unwrap();
+    for verifier in [issuer.verifier(), strict.build().unwrap(), bound] {
+        let report = verifier.self_test();
+        assert!(report.is_passed(), "{report}");
+        names.extend(report.iter().map(|case| case.name().to_owned()));
     }
     check("self_test.txt", &names);
 }
