@@ -12,6 +12,8 @@
 //!    also under `not`.
 //! 5. A login that is too weak or too old is answered 401 with what is required of it ([`StepUp`],
 //!    RFC 9470). Together with a missing scope it is one answer.
+//! 6. A policy [describes](Policy::describe) itself. Its challenges, and the documents that you make
+//!    of it, come from that one [`PolicyDescription`].
 //!
 //! # Example: scopes, roles and a condition
 //! ```
@@ -32,8 +34,10 @@
 //! ```
 
 mod amr;
+mod authenticated;
 mod challenge;
 mod combine;
+mod description;
 mod lookup;
 mod policy;
 mod possession;
@@ -46,7 +50,9 @@ pub(crate) use self::lookup::claims_unless_guest;
 pub(crate) use self::lookup::{claims, refuse};
 pub use self::{
     amr::Amr,
-    combine::{And, Not, Or, PolicyExt},
+    authenticated::{Authenticated, authenticated},
+    combine::{And, Described, Not, Or, PolicyExt},
+    description::{PolicyAlternative, PolicyDescription},
     policy::Policy,
     possession::{SenderConstrained, sender_constrained},
     roles::{AnyRole, EveryRole, Roles},

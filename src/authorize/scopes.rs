@@ -1,6 +1,9 @@
 //! Scopes that a token must have.
 
-use super::policy::Policy;
+use super::{
+    description::{PolicyDescription, Term},
+    policy::Policy,
+};
 use crate::{
     error::{Error, ErrorKind},
     verifier::Claims,
@@ -33,7 +36,7 @@ impl<C> Policy<C> for Scopes {
         if self.scopes.is_empty() {
             // With a cause, so that `Not` does not invert it.
             let kind = ErrorKind::Forbidden { policy: "scopes".into() };
-            return Err(Error::with_source(kind, "the policy names no scope, give it one"));
+            return Err(Error::with_source(kind, NO_SCOPE));
         }
         let has = claims.registered().scopes();
         let missing = self.scopes.iter().filter(|scope| !has.contains(scope)).count();
@@ -53,11 +56,19 @@ impl<C> Policy<C> for Scopes {
         })
     }
 
-    fn challenge(&self) -> Option<ErrorKind> {
-        let (required, missing) = (self.scopes.clone(), Box::default());
-        Some(ErrorKind::InsufficientScope { required, missing })
+    fn describe(&self) -> PolicyDescription {
+        let scopes = self.scopes.clone();
+        let term = match self.all {
+            _ if scopes.is_empty() => Term::Never(NO_SCOPE),
+            true => Term::AllScopes(scopes),
+            false => Term::AnyScope(scopes),
+        };
+        term.into()
     }
 }
+
+/// Why no token will do.
+const NO_SCOPE: &str = "the policy names no scope, give it one";
 
 /// The words one by one: `"a b"` are two.
 pub(super) fn words<S: AsRef<str>>(scopes: impl IntoIterator<Item = S>) -> Box<[Box<str>]> {

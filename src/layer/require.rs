@@ -15,7 +15,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::{
-    authorize::{self, Policy, RequestHead, Scopes, StepUp},
+    authorize::{self, Policy, PolicyDescription, RequestHead, Scopes, StepUp},
     claims::RegisteredClaims,
     error::Error,
     response::{DefaultRespond, Rejection, Respond, without_format},
@@ -64,6 +64,7 @@ use crate::{
 #[must_use = "a layer does nothing until it wraps a service"]
 pub struct RequireLayer<C = RegisteredClaims, R = DefaultRespond> {
     condition: Arc<Condition<C>>,
+    description: PolicyDescription,
     respond: R,
     /// Whether `respond` was set. If not, the layer outside decides on the format.
     own_format: bool,
@@ -105,7 +106,9 @@ impl RequireLayer {
 impl<C> RequireLayer<C> {
     /// Requires this policy for the claims of a layer of the same type `C`.
     pub fn for_claims(policy: impl Policy<C> + Send + Sync + 'static) -> Self {
-        Self::for_request(move |_, claims| policy.authorize(claims))
+        let description = policy.describe();
+        let layer = Self::for_request(move |_, claims| policy.authorize(claims));
+        Self { description, ..layer }
     }
 
     /// Requires that this function returns `Ok` for the request and its claims. Use it where the
@@ -146,7 +149,12 @@ impl<C> RequireLayer<C> {
     where
         F: Fn(RequestHead<'_>, &Claims<C>) -> Result<(), Error> + Send + Sync + 'static,
     {
-        Self { condition: Arc::new(condition), respond: DefaultRespond, own_format: false }
+        Self {
+            condition: Arc::new(condition),
+            description: PolicyDescription::default(),
+            respond: DefaultRespond,
+            own_format: false,
+        }
     }
 }
 
@@ -156,7 +164,44 @@ impl<C, R> RequireLayer<C, R> {
     /// Default: the format of that layer, which is set by its
     /// [`respond_with`](super::JwtAuthLayer::respond_with).
     pub fn respond_with<R2>(self, respond: R2) -> RequireLayer<C, R2> {
-        RequireLayer { condition: self.condition, respond, own_format: true }
+        let Self { condition, description, .. } = self;
+        RequireLayer { condition, description, respond, own_format: true }
+    }
+
+    /// Gives the requirement of this layer another text, or a description if it has none:
+    /// a function of [`for_request`](RequireLayer::for_request) has none. What the layer decides does
+    /// not change; see [`PolicyDescription::described_as`].
+    ///
+    /// # Example: a condition on the request, and a scope
+    /// ```
+    /// use tower_jwt_auth::{
+    ///     Error, RequireLayer,
+    ///     authorize::{Policy, PolicyDescription, Scopes},
+    /// };
+    ///
+    /// let scopes = Scopes::all_of(["orders:read"]);
+    /// let description = PolicyDescription::all([PolicyDescription::of(&scopes), "own orders".into()]);
+    /// let layer: RequireLayer = RequireLayer::for_request(move |request, claims| {
+    ///     scopes.authorize(claims)?;
+    ///     match request.uri().path().rsplit('/').next() == claims.subject() {
+    ///         true => Ok(()),
+    ///         false => Err(Error::forbidden("the orders of another user")),
+    ///     }
+    /// })
+    /// .described_as(description);
+    /// assert_eq!(layer.describe().to_string(), "the scope orders:read, and own orders");
+    /// ```
+    pub fn described_as(mut self, description: impl Into<PolicyDescription>) -> Self {
+        self.description = self.description.described_as(description);
+        self
+    }
+
+    /// What this layer requires, for documents. For a function of
+    /// [`for_request`](RequireLayer::for_request), it is opaque unless
+    /// [`described_as`](Self::described_as) says something else.
+    #[must_use]
+    pub fn describe(&self) -> PolicyDescription {
+        self.description.clone()
     }
 }
 
@@ -177,6 +222,7 @@ impl<C, R: Clone> Clone for RequireLayer<C, R> {
     fn clone(&self) -> Self {
         Self {
             condition: Arc::clone(&self.condition),
+            description: self.description.clone(),
             respond: self.respond.clone(),
             own_format: self.own_format,
         }
@@ -185,7 +231,9 @@ impl<C, R: Clone> Clone for RequireLayer<C, R> {
 
 impl<C, R> fmt::Debug for RequireLayer<C, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RequireLayer").finish_non_exhaustive()
+        f.debug_struct("RequireLayer")
+            .field("description", &self.description)
+            .finish_non_exhaustive()
     }
 }
 

@@ -14,6 +14,7 @@ mod certificates;
 mod claims;
 #[cfg(feature = "axum")]
 mod conditions;
+mod describe;
 #[cfg(all(feature = "axum", feature = "tracing"))]
 mod events;
 #[cfg(all(feature = "axum", feature = "redis", feature = "remote"))]
