@@ -42,6 +42,8 @@
 //! | have the claims in my own type | [`VerifierBuilder::claims`] |
 //! | let requests without a token pass | [`JwtAuthLayer::optional`], `Option<Claims>` |
 //! | require scopes, roles or a condition | [`RequireLayer`], [`Authorized`], [`Scopes`], [`Roles`], [`Policy`] |
+//! | say that a scope implies others | [`ScopeHierarchy`](authorize::ScopeHierarchy) |
+//! | document what a route requires | [`PolicyDescription`](authorize::PolicyDescription) |
 //! | accept tokens that only their sender can use | [`DPoP`](proof::DPoP), [`MutualTls`](proof::MutualTls), [`ProofOfPossession`](proof::ProofOfPossession) |
 //! | require a strong or a recent login | [`StepUp`](authorize::StepUp), [`Amr`](authorize::Amr) |
 //! | take the token from a cookie, another header, the query or a WebSocket | [`TokenSource`] |
@@ -331,6 +333,7 @@ pub mod response;
 pub mod revocation;
 mod rules;
 mod runtime;
+mod scope_hierarchy;
 mod secret;
 #[cfg(feature = "issue")]
 pub mod sessions;

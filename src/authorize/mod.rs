@@ -7,7 +7,7 @@
 //!    on registered claims needs no type, and works in a layer for any. In several layers for
 //!    different types, it sees those of the layer without a type of its own; if there is no such
 //!    layer, the answer is 500.
-//! 3. Scopes and roles are compared byte for byte.
+//! 3. Scopes and roles are compared byte for byte. A [`ScopeHierarchy`] says which scopes imply others.
 //! 4. A `scope` or role claim that is neither a string nor an array of strings is answered 403,
 //!    also under `not`.
 //! 5. A login that is too weak or too old is answered 401 with what is required of it ([`StepUp`],
@@ -59,4 +59,4 @@ pub use self::{
     scopes::Scopes,
     step_up::StepUp,
 };
-pub use crate::request_head::RequestHead;
+pub use crate::{request_head::RequestHead, scope_hierarchy::ScopeHierarchy};

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind},
+    scope_hierarchy::ScopeHierarchy,
     verifier::Claims,
 };
 
@@ -15,19 +16,42 @@ use crate::{
 pub struct Scopes {
     scopes: Box<[Box<str>]>,
     all: bool,
+    hierarchy: Option<ScopeHierarchy>,
 }
 
 impl Scopes {
     /// All of these scopes. Without any, no token will do, also under
     /// [`not`](super::PolicyExt::not): a list that is empty by mistake must not open a route.
     pub fn all_of<S: AsRef<str>>(scopes: impl IntoIterator<Item = S>) -> Self {
-        Self { scopes: words(scopes), all: true }
+        Self { scopes: words(scopes), all: true, hierarchy: None }
     }
 
     /// At least one of these scopes. Without any, no token will do, also under
     /// [`not`](super::PolicyExt::not).
     pub fn any_of<S: AsRef<str>>(scopes: impl IntoIterator<Item = S>) -> Self {
-        Self { scopes: words(scopes), all: false }
+        Self { scopes: words(scopes), all: false, hierarchy: None }
+    }
+
+    /// Sets which scopes imply others for this policy, in place of what the
+    /// [verifier](crate::verifier::VerifierBuilder::scope_hierarchy) has. With
+    /// [`ScopeHierarchy::new()`](ScopeHierarchy::new), exactly these scopes are required.
+    ///
+    /// # Example: who may write may read
+    /// ```
+    /// use tower_jwt_auth::{
+    ///     RequireLayer,
+    ///     authorize::{ScopeHierarchy, Scopes},
+    /// };
+    ///
+    /// let hierarchy = ScopeHierarchy::new().implies("files:write", ["files:read"]);
+    /// let read = Scopes::all_of(["files:read"]).with_hierarchy(&hierarchy);
+    /// let layer = RequireLayer::new(read);
+    /// # let _ = layer;
+    /// ```
+    #[must_use]
+    pub fn with_hierarchy(mut self, hierarchy: &ScopeHierarchy) -> Self {
+        self.hierarchy = Some(hierarchy.clone().prepared());
+        self
     }
 }
 
@@ -39,14 +63,21 @@ impl<C> Policy<C> for Scopes {
             return Err(Error::with_source(kind, NO_SCOPE));
         }
         let has = claims.registered().scopes();
-        let missing = self.scopes.iter().filter(|scope| !has.contains(scope)).count();
+        let hierarchy = || self.hierarchy.as_ref().or_else(|| claims.scope_hierarchy());
+        let is_missing = |scope: &str| {
+            !has.contains(scope)
+                && !hierarchy().is_some_and(|hierarchy| {
+                    has.iter().any(|granted| hierarchy.covers(granted, scope))
+                })
+        };
+        let missing = self.scopes.iter().filter(|scope| is_missing(scope)).count();
         let enough = if self.all { missing == 0 } else { missing < self.scopes.len() };
         if enough && !has.is_malformed() {
             return Ok(());
         }
         let kind = ErrorKind::InsufficientScope {
             required: self.scopes.clone(),
-            missing: self.scopes.iter().filter(|scope| !has.contains(scope)).cloned().collect(),
+            missing: self.scopes.iter().filter(|scope| is_missing(scope)).cloned().collect(),
         };
         // With a cause, so that `Not` does not invert it.
         Err(if has.is_malformed() {

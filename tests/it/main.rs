@@ -26,6 +26,7 @@ mod form;
 mod formats;
 #[allow(dead_code, reason = "not every feature set uses all of it")]
 mod gate;
+mod hierarchy;
 mod issuers;
 mod key_forms;
 mod keys;
