@@ -47,6 +47,8 @@ mod step_up;
 
 #[cfg(feature = "axum")]
 pub(crate) use self::lookup::claims_unless_guest;
+#[cfg(feature = "routes")]
+pub(crate) use self::lookup::without_claims;
 pub(crate) use self::lookup::{claims, refuse};
 pub use self::{
     amr::Amr,
