@@ -42,6 +42,9 @@
 //! | have the claims in my own type | [`VerifierBuilder::claims`] |
 //! | let requests without a token pass | [`JwtAuthLayer::optional`], `Option<Claims>` |
 //! | require scopes, roles or a condition | [`RequireLayer`], [`Authorized`], [`Scopes`], [`Roles`], [`Policy`] |
+//! | say that a scope implies others | [`ScopeHierarchy`](authorize::ScopeHierarchy) |
+//! | have one table of policies for all routes | [`Routes`] |
+//! | document what a route requires | [`PolicyDescription`](authorize::PolicyDescription) |
 //! | accept tokens that only their sender can use | [`DPoP`](proof::DPoP), [`MutualTls`](proof::MutualTls), [`ProofOfPossession`](proof::ProofOfPossession) |
 //! | require a strong or a recent login | [`StepUp`](authorize::StepUp), [`Amr`](authorize::Amr) |
 //! | take the token from a cookie, another header, the query or a WebSocket | [`TokenSource`] |
@@ -110,6 +113,7 @@
 //! | `remote` | | keys of an identity provider that rotate; includes `settings`; needs a C compiler for TLS |
 //! | `issue` | | sessions, access tokens, refresh tokens, cookies; includes `aws_lc_rs` |
 //! | `redis` | | refresh tokens and the denylist in Redis or Valkey, for several machines; includes `issue` |
+//! | `routes` | | one table of policies for all routes of a service, with the paths of axum 0.8 |
 //! | `metrics` | | an observer that counts with the facade `metrics` |
 //! | `jsonwebtoken` | | keys and key sets of jsonwebtoken as keys of this crate |
 //! | `test-util` | | for dev-dependencies: tests of applications; includes `issue` |
@@ -188,6 +192,18 @@
     not(feature = "metrics"),
     doc = "
 [`MetricsObserver`]: #features
+"
+)]
+#![cfg_attr(
+    feature = "routes",
+    doc = "
+[`Routes`]: layer::Routes
+"
+)]
+#![cfg_attr(
+    not(feature = "routes"),
+    doc = "
+[`Routes`]: #features
 "
 )]
 #![cfg_attr(
@@ -331,6 +347,7 @@ pub mod response;
 pub mod revocation;
 mod rules;
 mod runtime;
+mod scope_hierarchy;
 mod secret;
 #[cfg(feature = "issue")]
 pub mod sessions;

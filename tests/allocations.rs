@@ -168,6 +168,32 @@ fn a_token_that_is_known_allocates_the_place_of_its_claims_and_no_more() {
     }
 }
 
+#[cfg(feature = "routes")]
+#[test]
+fn a_table_of_routes_allocates_nothing() {
+    use tower_jwt_auth::{authorize::Scopes, layer::Routes};
+
+    let token = key(Algorithm::HS256).token(&claims_with(json!({"scope": "a b"})));
+    let authorization = format!("Bearer {token}");
+    let of = |path: &'static str| {
+        let routes = Routes::new()
+            .route("GET /orders", Scopes::all_of(["a"]))
+            .route("GET /orders/{id}", Scopes::all_of(["a", "b"]))
+            .route("/files/{*path}", Scopes::any_of(["b", "c"]))
+            .public("GET /health");
+        let new = || Request::builder().uri(path).body(String::new()).unwrap();
+        let verifier = || builder::<RegisteredClaims>().build().unwrap();
+        let bare = JwtAuthLayer::new(verifier()).layer(service_fn(handle));
+        let bare = allocated_for(bare, new, Some(&authorization), 200).count_total;
+        let layers = (JwtAuthLayer::new(verifier()), routes.build().unwrap());
+        let service = layers.layer(service_fn(handle));
+        allocated_for(service, new, Some(&authorization), 200).count_total - bare
+    };
+    for path in ["/orders", "/orders/7", "/files/a/b/c", "/health"] {
+        assert_eq!(of(path), 0, "{path}");
+    }
+}
+
 /// 1,000 tokens that are used, and 100,000 that come once: what is kept, and how much
 /// memory it takes.
 #[test]

@@ -21,6 +21,7 @@ const FLOORS: [&[&str]; 9] = [
         "misses",
         "request_head",
         "runtime",
+        "scope_hierarchy",
         "secret",
         "shadow_rule",
         "shown",

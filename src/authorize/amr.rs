@@ -1,6 +1,10 @@
 //! The methods of a login (RFC 8176).
 
-use super::{policy::Policy, scopes::words};
+use super::{
+    description::{PolicyDescription, Term, write_words},
+    policy::Policy,
+    scopes::words,
+};
 use crate::{
     claims::ClaimPath,
     error::{Error, ErrorKind},
@@ -52,7 +56,7 @@ impl<C> Policy<C> for Amr {
             Error::with_source(kind, cause)
         };
         if self.methods.is_empty() {
-            return Err(undecided("the policy names no method, give it one"));
+            return Err(undecided(NO_METHOD));
         }
         let used = match claims.registered().at::<Vec<String>>(&ClaimPath::from(["amr"])) {
             Ok(Some(used)) => used,
@@ -71,4 +75,18 @@ impl<C> Policy<C> for Amr {
         let methods = self.methods.join(" ");
         Err(Error::forbidden(format!("the login needs {how_many} of the methods {methods}")))
     }
+
+    fn describe(&self) -> PolicyDescription {
+        if self.methods.is_empty() {
+            return Term::Never(NO_METHOD).into();
+        }
+        let how_many = if self.all { "all" } else { "one" };
+        let mut text = String::from("a login by ");
+        // A string can always be written to.
+        let _ = write_words(&mut text, how_many, "method", &self.methods);
+        text.into()
+    }
 }
+
+/// Why no token will do.
+const NO_METHOD: &str = "the policy names no method, give it one";

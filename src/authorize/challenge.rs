@@ -1,7 +1,8 @@
-//! The contents of a challenge for which several policies have something.
+//! The contents of a challenge, from the description of a policy.
 
 use std::{error::Error as _, time::Duration};
 
+use super::description::{Login, PolicyDescription, Term};
 use crate::error::{BoxError, Error, ErrorKind};
 
 /// The login that a challenge asks for (RFC 9470 §3); see [`ErrorKind::UserAuthentication`].
@@ -65,7 +66,48 @@ impl From<UserAuthentication> for ErrorKind {
     }
 }
 
-/// Whether a policy, or a refusal, asks for another login.
+impl From<&Login> for UserAuthentication {
+    fn from(login: &Login) -> Self {
+        let (acr_values, max_age) = (login.acr_values.clone(), login.max_age);
+        Self { acr_values, max_age, scopes: Box::default() }
+    }
+}
+
+impl PolicyDescription {
+    /// What a challenge names: the scopes, or the login and the scopes.
+    pub(super) fn challenge(&self) -> Option<ErrorKind> {
+        match self.term() {
+            Term::AllScopes(words) | Term::AnyScope(words) => {
+                let (required, missing) = (words.clone(), Box::default());
+                Some(ErrorKind::InsufficientScope { required, missing })
+            }
+            Term::Login(login) => Some(UserAuthentication::from(login).into()),
+            Term::All(parts) => parts.iter().map(Self::challenge).fold(None, both),
+            // It is not known which part a token satisfies, so a challenge names none.
+            Term::Any(parts) => {
+                parts.iter().any(Self::asks_for_login).then(|| UserAuthentication::default().into())
+            }
+            Term::Named { of, .. } => of.challenge(),
+            Term::SenderConstrained
+            | Term::Text(_)
+            | Term::Opaque
+            | Term::Not(_)
+            | Term::Never(_) => None,
+        }
+    }
+
+    /// Whether a challenge may ask for another login.
+    pub(super) fn asks_for_login(&self) -> bool {
+        self.challenge().as_ref().is_some_and(asks_for_login)
+    }
+
+    /// The login that a challenge asks for.
+    pub(super) fn login(&self) -> Option<UserAuthentication> {
+        self.challenge().filter(asks_for_login).as_ref().and_then(UserAuthentication::of)
+    }
+}
+
+/// Whether a refusal, or a challenge, asks for another login.
 pub(super) fn asks_for_login(kind: &ErrorKind) -> bool {
     matches!(kind, ErrorKind::UserAuthentication { .. })
 }
@@ -81,7 +123,7 @@ pub(super) fn is_for_login(error: &Error) -> bool {
 }
 
 /// One challenge with the contents of both.
-pub(super) fn both(one: Option<ErrorKind>, other: Option<ErrorKind>) -> Option<ErrorKind> {
+fn both(one: Option<ErrorKind>, other: Option<ErrorKind>) -> Option<ErrorKind> {
     let (one, other) = match (one, other) {
         (Some(one), Some(other)) => (one, other),
         (one, other) => return one.or(other),

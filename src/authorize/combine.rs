@@ -3,7 +3,8 @@
 use std::error::Error as _;
 
 use super::{
-    challenge::{UserAuthentication, asks_for_login, both, is_for_login, join, only_accepted},
+    challenge::{asks_for_login, is_for_login, join, only_accepted},
+    description::PolicyDescription,
     policy::Policy,
 };
 use crate::{
@@ -31,6 +32,26 @@ pub trait PolicyExt: Sized {
     fn not(self) -> Not<Self> {
         Not::new(self)
     }
+
+    /// Gives this policy another text. A policy that cannot describe itself, such as a closure, gets the
+    /// whole description. The decisions and the challenge of a policy that describes itself do not change;
+    /// see [`PolicyDescription::described_as`].
+    ///
+    /// # Example: a closure that documents can name
+    /// ```
+    /// use tower_jwt_auth::{
+    ///     Claims,
+    ///     authorize::{PolicyDescription, PolicyExt, Scopes},
+    /// };
+    ///
+    /// let human = |claims: &Claims| claims.client_id().is_none();
+    /// let policy = Scopes::all_of(["vote"]).and(human.described_as("a human being"));
+    /// let description = PolicyDescription::of(&policy);
+    /// assert_eq!(description.to_string(), "the scope vote, and a human being");
+    /// ```
+    fn described_as(self, description: impl Into<PolicyDescription>) -> Described<Self> {
+        Described { policy: self, description: description.into() }
+    }
 }
 
 impl<P> PolicyExt for P {}
@@ -55,7 +76,7 @@ impl<A, B> And<A, B> {
                 let second = self.1.authorize(claims);
                 return second.map_err(|error| {
                     let kind = Some(error.kind().clone());
-                    join(self.0.challenge(), kind, &[&error]).unwrap_or(error)
+                    join(self.0.describe().challenge(), kind, &[&error]).unwrap_or(error)
                 });
             }
             Err(error) => error,
@@ -63,14 +84,14 @@ impl<A, B> And<A, B> {
         // One challenge names everything that the login must give. So the second policy is asked,
         // too, if one of both asks for a login and the other for nothing that a login cannot give.
         let asks = asks_for_login(first.kind());
-        if !is_for_login(&first) || !asks && !steps_up(&self.1.challenge()) {
+        if !is_for_login(&first) || !asks && !self.1.describe().asks_for_login() {
             return Err(first);
         }
         let second = match self.1.authorize(claims) {
             Err(second) if !is_for_login(&second) => return Err(if asks { second } else { first }),
             second => second.err(),
         };
-        let kinds = (Some(first.kind().clone()), self.1.challenge());
+        let kinds = (Some(first.kind().clone()), self.1.describe().challenge());
         let refusals: Vec<_> = [Some(&first), second.as_ref()].into_iter().flatten().collect();
         Err(join(kinds.0, kinds.1, &refusals).unwrap_or(first))
     }
@@ -88,8 +109,8 @@ impl<C, A: Policy<C>, B: Policy<C>> Policy<C> for And<A, B> {
         self.0.accepts_acr(claims, acr) && self.1.accepts_acr(claims, acr)
     }
 
-    fn challenge(&self) -> Option<ErrorKind> {
-        both(self.0.challenge(), self.1.challenge())
+    fn describe(&self) -> PolicyDescription {
+        PolicyDescription::all([self.0.describe(), self.1.describe()])
     }
 }
 
@@ -115,10 +136,8 @@ impl<C, A: Policy<C>, B: Policy<C>> Policy<C> for Or<A, B> {
         self.0.accepts_acr(claims, acr) || self.1.accepts_acr(claims, acr)
     }
 
-    fn challenge(&self) -> Option<ErrorKind> {
-        // It is not known which of both a token satisfies, so a challenge names neither.
-        let steps_up = steps_up(&self.0.challenge()) || steps_up(&self.1.challenge());
-        steps_up.then(|| UserAuthentication::default().into())
+    fn describe(&self) -> PolicyDescription {
+        PolicyDescription::any([self.0.describe(), self.1.describe()])
     }
 }
 
@@ -134,7 +153,7 @@ impl<P> Not<P> {
 
 impl<C, P: Policy<C>> Policy<C> for Not<P> {
     fn authorize(&self, claims: &Claims<C>) -> Result<(), Error> {
-        if steps_up(&self.0.challenge()) {
+        if self.0.describe().asks_for_login() {
             let kind = ErrorKind::Forbidden { policy: "step-up".into() };
             return Err(Error::with_source(
                 kind,
@@ -149,14 +168,30 @@ impl<C, P: Policy<C>> Policy<C> for Not<P> {
         }
     }
 
-    fn challenge(&self) -> Option<ErrorKind> {
-        self.0.challenge().filter(asks_for_login)
+    fn describe(&self) -> PolicyDescription {
+        PolicyDescription::contrary(self.0.describe())
     }
 }
 
-/// Whether a policy may ask for a login.
-fn steps_up(challenge: &Option<ErrorKind>) -> bool {
-    challenge.as_ref().is_some_and(asks_for_login)
+/// A policy with another description; made by [`PolicyExt::described_as`].
+#[derive(Clone, Debug)]
+pub struct Described<P> {
+    policy: P,
+    description: PolicyDescription,
+}
+
+impl<C, P: Policy<C>> Policy<C> for Described<P> {
+    fn authorize(&self, claims: &Claims<C>) -> Result<(), Error> {
+        self.policy.authorize(claims)
+    }
+
+    fn accepts_acr(&self, claims: &Claims<C>, acr: &str) -> bool {
+        self.policy.accepts_acr(claims, acr)
+    }
+
+    fn describe(&self) -> PolicyDescription {
+        self.policy.describe().described_as(self.description.clone())
+    }
 }
 
 /// Whether a refusal says no. One with a cause, or of another kind, comes from a

@@ -30,6 +30,17 @@ pub(crate) fn claims_unless_guest<C: Send + Sync + 'static>(
     }
 }
 
+/// Whether a layer has seen the request, which may have no claims.
+#[cfg(feature = "routes")]
+pub(crate) fn without_claims<C: Send + Sync + 'static>(
+    request: RequestHead<'_>,
+) -> Result<(), Rejection> {
+    match find_claims::<C>(request.extensions()) {
+        Ok(_) | Err(Missing::Absent(_)) => Ok(()),
+        Err(missing) => Err(refuse_without_claims::<C>(missing, request)),
+    }
+}
+
 #[cold]
 fn refuse_without_claims<C>(missing: Missing, request: RequestHead<'_>) -> Rejection {
     match missing {

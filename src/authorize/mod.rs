@@ -7,11 +7,13 @@
 //!    on registered claims needs no type, and works in a layer for any. In several layers for
 //!    different types, it sees those of the layer without a type of its own; if there is no such
 //!    layer, the answer is 500.
-//! 3. Scopes and roles are compared byte for byte.
+//! 3. Scopes and roles are compared byte for byte. A [`ScopeHierarchy`] says which scopes imply others.
 //! 4. A `scope` or role claim that is neither a string nor an array of strings is answered 403,
 //!    also under `not`.
 //! 5. A login that is too weak or too old is answered 401 with what is required of it ([`StepUp`],
 //!    RFC 9470). Together with a missing scope it is one answer.
+//! 6. A policy [describes](Policy::describe) itself. Its challenges, and the documents that you make
+//!    of it, come from that one [`PolicyDescription`].
 //!
 //! # Example: scopes, roles and a condition
 //! ```
@@ -32,8 +34,10 @@
 //! ```
 
 mod amr;
+mod authenticated;
 mod challenge;
 mod combine;
+mod description;
 mod lookup;
 mod policy;
 mod possession;
@@ -43,14 +47,18 @@ mod step_up;
 
 #[cfg(feature = "axum")]
 pub(crate) use self::lookup::claims_unless_guest;
+#[cfg(feature = "routes")]
+pub(crate) use self::lookup::without_claims;
 pub(crate) use self::lookup::{claims, refuse};
 pub use self::{
     amr::Amr,
-    combine::{And, Not, Or, PolicyExt},
+    authenticated::{Authenticated, authenticated},
+    combine::{And, Described, Not, Or, PolicyExt},
+    description::{PolicyAlternative, PolicyDescription},
     policy::Policy,
     possession::{SenderConstrained, sender_constrained},
     roles::{AnyRole, EveryRole, Roles},
     scopes::Scopes,
     step_up::StepUp,
 };
-pub use crate::request_head::RequestHead;
+pub use crate::{request_head::RequestHead, scope_hierarchy::ScopeHierarchy};

@@ -2,7 +2,9 @@
 
 use std::error::Error as _;
 
+use super::description::PolicyDescription;
 use crate::{
+    claims::RegisteredClaims,
     error::{Error, ErrorKind},
     verifier::Claims,
 };
@@ -28,11 +30,36 @@ pub trait Policy<C> {
     /// another token is needed.
     fn authorize(&self, claims: &Claims<C>) -> Result<(), Error>;
 
-    /// The contents of a challenge for this policy: the scopes, or the login. Combined policies make
-    /// one challenge of several.
-    #[doc(hidden)]
-    fn challenge(&self) -> Option<ErrorKind> {
-        None
+    /// The requirements of this policy, for challenges and documents. They do not depend on the claims.
+    ///
+    /// Default: an opaque description, as a closure has it. Override it in a policy of your own that is
+    /// made of others, and return what they return. Then, a challenge names its scopes, too, if the
+    /// policy is combined with a [step-up](super::StepUp).
+    ///
+    /// # Example: a policy of the application
+    /// ```
+    /// use tower_jwt_auth::{
+    ///     Claims, Error, RegisteredClaims,
+    ///     authorize::{Policy, PolicyDescription, Scopes},
+    /// };
+    ///
+    /// struct Admin(Scopes);
+    ///
+    /// impl Policy<RegisteredClaims> for Admin {
+    ///     fn authorize(&self, claims: &Claims) -> Result<(), Error> {
+    ///         self.0.authorize(claims)
+    ///     }
+    ///
+    ///     fn describe(&self) -> PolicyDescription {
+    ///         PolicyDescription::of(&self.0)
+    ///     }
+    /// }
+    ///
+    /// let admin = Admin(Scopes::all_of(["admin"]));
+    /// assert_eq!(admin.describe().to_string(), "the scope admin");
+    /// ```
+    fn describe(&self) -> PolicyDescription {
+        PolicyDescription::default()
     }
 
     /// Whether a login with this `acr`, which is recent and has the scopes, may satisfy the policy, if all
@@ -47,6 +74,15 @@ pub trait Policy<C> {
             ErrorKind::InsufficientScope { .. } => error.source().is_none(),
             _ => false,
         }
+    }
+}
+
+impl PolicyDescription {
+    /// The description of a policy that needs no more than registered claims. For a policy on a type of
+    /// your own, use `Policy::<User>::describe(&policy)`.
+    #[must_use]
+    pub fn of(policy: &impl Policy<RegisteredClaims>) -> Self {
+        policy.describe()
     }
 }
 

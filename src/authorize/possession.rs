@@ -1,6 +1,9 @@
 //! A policy for tokens that are bound to their sender.
 
-use super::policy::Policy;
+use super::{
+    description::{PolicyDescription, Term},
+    policy::Policy,
+};
 use crate::{
     error::{Error, ErrorKind},
     verifier::Claims,
@@ -42,6 +45,10 @@ impl<C> Policy<C> for SenderConstrained {
             true => Err(Error::with_source(ErrorKind::NotSenderConstrained, BEARER)),
             false => Ok(()),
         }
+    }
+
+    fn describe(&self) -> PolicyDescription {
+        Term::SenderConstrained.into()
     }
 }
 

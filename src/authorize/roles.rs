@@ -1,10 +1,16 @@
 //! Roles, groups or permissions, wherever the issuer writes them.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Write},
+};
 
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::policy::Policy;
+use super::{
+    description::{PolicyDescription, Term, write_words},
+    policy::Policy,
+};
 use crate::{
     claims::{ClaimPath, RegisteredClaims},
     error::{Error, ErrorKind},
@@ -89,11 +95,19 @@ impl<C> Policy<C> for AnyRole {
     fn authorize(&self, claims: &Claims<C>) -> Result<(), Error> {
         self.0.check("any", claims.registered(), |wanted, has| wanted.iter().any(has))
     }
+
+    fn describe(&self) -> PolicyDescription {
+        self.0.describe("one")
+    }
 }
 
 impl<C> Policy<C> for EveryRole {
     fn authorize(&self, claims: &Claims<C>) -> Result<(), Error> {
         self.0.check("all", claims.registered(), |wanted, has| wanted.iter().all(has))
+    }
+
+    fn describe(&self) -> PolicyDescription {
+        self.0.describe("all")
     }
 }
 
@@ -106,6 +120,17 @@ struct Wanted {
 impl Wanted {
     fn new<S: Into<String>>(place: Roles, roles: impl IntoIterator<Item = S>) -> Self {
         Self { place, roles: roles.into_iter().map(Into::into).collect() }
+    }
+
+    fn describe(&self, how_many: &str) -> PolicyDescription {
+        if self.roles.is_empty() {
+            return Term::Never(NO_ROLE).into();
+        }
+        let mut text = String::new();
+        // A string can always be written to.
+        let _ = write_words(&mut text, how_many, "role", &self.roles);
+        let _ = write!(text, " {} `{}`", self.place.form.preposition(), self.place.path);
+        text.into()
     }
 
     /// Whether the roles of a token are `enough`.
@@ -124,7 +149,7 @@ impl Wanted {
             Error::with_source(kind, cause)
         };
         if self.roles.is_empty() {
-            return Err(undecided("the policy names no role, give it one"));
+            return Err(undecided(NO_ROLE));
         }
         let found = claims
             .at::<ClaimedRoles>(&self.place.path)
@@ -150,15 +175,21 @@ impl Wanted {
 
 impl fmt::Display for Wanted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = match self.place.form {
-            Form::Values => "in",
-            Form::Keys => "among the members of",
-        };
-        write!(f, "roles {:?} {place} `{}`", self.roles, self.place.path)
+        write!(f, "roles {:?} {} `{}`", self.roles, self.place.form.preposition(), self.place.path)
     }
 }
 
+/// Why no token will do.
+const NO_ROLE: &str = "the policy names no role, give it one";
+
 impl Form {
+    fn preposition(self) -> &'static str {
+        match self {
+            Self::Values => "in",
+            Self::Keys => "among the members of",
+        }
+    }
+
     /// The cause of the refusal of a claim that has another form.
     fn not_met(self) -> &'static str {
         match self {

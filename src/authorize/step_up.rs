@@ -4,11 +4,12 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
     challenge::{UserAuthentication, can_be_asked_for},
+    description::{Login, PolicyDescription, Term},
     policy::Policy,
 };
 use crate::{
     claims::{ClaimPath, NumericDate},
-    error::{Error, ErrorKind},
+    error::{BoxError, Error, ErrorKind},
     rules::seconds,
     verifier::Claims,
 };
@@ -175,14 +176,20 @@ impl StepUp {
         }
     }
 
-    /// The login that a challenge asks for.
-    fn wanted(&self) -> UserAuthentication {
+    /// The login that is required.
+    fn login(&self) -> Login {
         let acr_values = match &self.acr {
             Acr::Any => Box::default(),
             Acr::OneOf(values) => values.clone(),
             Acr::AtLeast { least, .. } => [least.clone()].into(),
         };
-        UserAuthentication { acr_values, max_age: self.max_age, scopes: Box::default() }
+        let or_stronger = matches!(self.acr, Acr::AtLeast { .. });
+        Login { acr_values, or_stronger, max_age: self.max_age }
+    }
+
+    #[cold]
+    fn refuse(&self, reason: impl Into<BoxError>) -> Error {
+        UserAuthentication::from(&self.login()).into_error(reason)
     }
 }
 
@@ -195,8 +202,8 @@ impl<C> Policy<C> for StepUp {
         }
         match (self.check_acr(claims), self.check_age(claims)) {
             (Ok(()), Ok(())) => Ok(()),
-            (Err(acr), Err(age)) => Err(self.wanted().into_error(format!("{acr}; {age}"))),
-            (Err(fault), Ok(())) | (Ok(()), Err(fault)) => Err(self.wanted().into_error(fault)),
+            (Err(acr), Err(age)) => Err(self.refuse(format!("{acr}; {age}"))),
+            (Err(fault), Ok(())) | (Ok(()), Err(fault)) => Err(self.refuse(fault)),
         }
     }
 
@@ -204,14 +211,14 @@ impl<C> Policy<C> for StepUp {
         self.fault().is_none() && self.has(acr)
     }
 
-    fn challenge(&self) -> Option<ErrorKind> {
-        Some(self.wanted().into())
+    fn describe(&self) -> PolicyDescription {
+        self.fault().map_or_else(|| Term::Login(self.login()), Term::Never).into()
     }
 }
 
 impl fmt::Debug for StepUp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let UserAuthentication { acr_values, max_age, .. } = self.wanted();
+        let Login { acr_values, max_age, .. } = self.login();
         f.debug_struct("StepUp")
             .field("acr_values", &acr_values)
             .field("max_age", &max_age)

@@ -42,6 +42,14 @@ pub enum ConfigError {
     /// Settings contradict each other, a variable is unknown or malformed, or a file cannot be
     /// read; the message says which.
     Settings(String),
+    /// A route of a table of policies is malformed, or it contradicts another one.
+    #[non_exhaustive]
+    Route {
+        /// The route, as it was given.
+        route: String,
+        /// The fault, and what to write.
+        reason: String,
+    },
     /// A file with a signing key, or the directory of such files, cannot be used.
     #[non_exhaustive]
     KeyFile {
@@ -123,6 +131,9 @@ impl fmt::Display for ConfigError {
             }
             Self::PublicUrl(what) | Self::Store(what) => write!(f, "{what}"),
             Self::Settings(what) => write!(f, "{what}"),
+            Self::Route { route, reason } => {
+                write!(f, "the route `{route}` cannot be in the table: {reason}")
+            }
             Self::KeyFile { path, reason } => {
                 write!(f, "the signing key {} cannot be used: {reason}", path.display())
             }

@@ -75,6 +75,8 @@ mod future;
 mod gate;
 mod header_change;
 mod require;
+#[cfg(feature = "routes")]
+mod routes;
 mod service;
 mod within;
 
@@ -83,6 +85,8 @@ use std::{fmt, sync::Arc};
 use tower_layer::Layer;
 
 use self::gate::{Gate, Mode};
+#[cfg(feature = "routes")]
+pub use self::routes::{RouteDescription, Routes};
 pub use self::{
     future::ResponseFuture,
     require::{Require, RequireFuture, RequireLayer},

@@ -15,7 +15,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::{
-    authorize::{self, Policy, RequestHead, Scopes, StepUp},
+    authorize::{self, Policy, PolicyDescription, RequestHead, Scopes, StepUp},
     claims::RegisteredClaims,
     error::Error,
     response::{DefaultRespond, Rejection, Respond, without_format},
@@ -63,14 +63,33 @@ use crate::{
 /// ```
 #[must_use = "a layer does nothing until it wraps a service"]
 pub struct RequireLayer<C = RegisteredClaims, R = DefaultRespond> {
-    condition: Arc<Condition<C>>,
+    requirement: Arc<dyn Requirement<C>>,
+    description: PolicyDescription,
     respond: R,
     /// Whether `respond` was set. If not, the layer outside decides on the format.
     own_format: bool,
 }
 
-/// The question of a layer to a request and its claims.
-type Condition<C> = dyn Fn(RequestHead<'_>, &Claims<C>) -> Result<(), Error> + Send + Sync;
+/// The question of a layer to a request.
+pub(super) trait Requirement<C>: Send + Sync {
+    /// Whether the request may pass.
+    fn check(&self, request: RequestHead<'_>) -> Result<(), Rejection>
+    where
+        C: Send + Sync + 'static;
+}
+
+impl<C, F> Requirement<C> for F
+where
+    F: Fn(RequestHead<'_>, &Claims<C>) -> Result<(), Error> + Send + Sync,
+{
+    fn check(&self, request: RequestHead<'_>) -> Result<(), Rejection>
+    where
+        C: Send + Sync + 'static,
+    {
+        let claims = authorize::claims(request)?;
+        self(request, &claims).map_err(|error| authorize::refuse(error, request))
+    }
+}
 
 impl RequireLayer {
     /// Requires this policy, which needs no more than the registered claims: scopes, roles, or
@@ -105,7 +124,9 @@ impl RequireLayer {
 impl<C> RequireLayer<C> {
     /// Requires this policy for the claims of a layer of the same type `C`.
     pub fn for_claims(policy: impl Policy<C> + Send + Sync + 'static) -> Self {
-        Self::for_request(move |_, claims| policy.authorize(claims))
+        let description = policy.describe();
+        let ask = move |_: RequestHead<'_>, claims: &Claims<C>| policy.authorize(claims);
+        Self::of(ask, description)
     }
 
     /// Requires that this function returns `Ok` for the request and its claims. Use it where the
@@ -146,7 +167,15 @@ impl<C> RequireLayer<C> {
     where
         F: Fn(RequestHead<'_>, &Claims<C>) -> Result<(), Error> + Send + Sync + 'static,
     {
-        Self { condition: Arc::new(condition), respond: DefaultRespond, own_format: false }
+        Self::of(condition, PolicyDescription::default())
+    }
+
+    pub(super) fn of(
+        requirement: impl Requirement<C> + 'static,
+        description: PolicyDescription,
+    ) -> Self {
+        let requirement = Arc::new(requirement);
+        Self { requirement, description, respond: DefaultRespond, own_format: false }
     }
 }
 
@@ -156,7 +185,44 @@ impl<C, R> RequireLayer<C, R> {
     /// Default: the format of that layer, which is set by its
     /// [`respond_with`](super::JwtAuthLayer::respond_with).
     pub fn respond_with<R2>(self, respond: R2) -> RequireLayer<C, R2> {
-        RequireLayer { condition: self.condition, respond, own_format: true }
+        let Self { requirement, description, .. } = self;
+        RequireLayer { requirement, description, respond, own_format: true }
+    }
+
+    /// Gives the requirement of this layer another text, or a description if it has none:
+    /// a function of [`for_request`](RequireLayer::for_request) has none. What the layer decides does
+    /// not change; see [`PolicyDescription::described_as`].
+    ///
+    /// # Example: a condition on the request, and a scope
+    /// ```
+    /// use tower_jwt_auth::{
+    ///     Error, RequireLayer,
+    ///     authorize::{Policy, PolicyDescription, Scopes},
+    /// };
+    ///
+    /// let scopes = Scopes::all_of(["orders:read"]);
+    /// let description = PolicyDescription::all([PolicyDescription::of(&scopes), "own orders".into()]);
+    /// let layer: RequireLayer = RequireLayer::for_request(move |request, claims| {
+    ///     scopes.authorize(claims)?;
+    ///     match request.uri().path().rsplit('/').next() == claims.subject() {
+    ///         true => Ok(()),
+    ///         false => Err(Error::forbidden("the orders of another user")),
+    ///     }
+    /// })
+    /// .described_as(description);
+    /// assert_eq!(layer.describe().to_string(), "the scope orders:read, and own orders");
+    /// ```
+    pub fn described_as(mut self, description: impl Into<PolicyDescription>) -> Self {
+        self.description = self.description.described_as(description);
+        self
+    }
+
+    /// What this layer requires, for documents. For a function of
+    /// [`for_request`](RequireLayer::for_request), it is opaque unless
+    /// [`described_as`](Self::described_as) says something else.
+    #[must_use]
+    pub fn describe(&self) -> PolicyDescription {
+        self.description.clone()
     }
 }
 
@@ -166,7 +232,7 @@ impl<S, C, R: Clone> Layer<S> for RequireLayer<C, R> {
     fn layer(&self, inner: S) -> Self::Service {
         Require {
             inner,
-            condition: Arc::clone(&self.condition),
+            requirement: Arc::clone(&self.requirement),
             respond: self.respond.clone(),
             own_format: self.own_format,
         }
@@ -176,7 +242,8 @@ impl<S, C, R: Clone> Layer<S> for RequireLayer<C, R> {
 impl<C, R: Clone> Clone for RequireLayer<C, R> {
     fn clone(&self) -> Self {
         Self {
-            condition: Arc::clone(&self.condition),
+            requirement: Arc::clone(&self.requirement),
+            description: self.description.clone(),
             respond: self.respond.clone(),
             own_format: self.own_format,
         }
@@ -185,14 +252,16 @@ impl<C, R: Clone> Clone for RequireLayer<C, R> {
 
 impl<C, R> fmt::Debug for RequireLayer<C, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RequireLayer").finish_non_exhaustive()
+        f.debug_struct("RequireLayer")
+            .field("description", &self.description)
+            .finish_non_exhaustive()
     }
 }
 
 /// A service behind [`RequireLayer`].
 pub struct Require<S, C, R = DefaultRespond> {
     inner: S,
-    condition: Arc<Condition<C>>,
+    requirement: Arc<dyn Requirement<C>>,
     respond: R,
     own_format: bool,
 }
@@ -201,17 +270,6 @@ impl<S, C, R> Require<S, C, R> {
     /// The service within.
     pub fn get_ref(&self) -> &S {
         &self.inner
-    }
-}
-
-impl<S, C, R> Require<S, C, R>
-where
-    C: Send + Sync + 'static,
-{
-    fn decide<B>(&self, request: &Request<B>) -> Result<(), Rejection> {
-        let claims = authorize::claims(request.into())?;
-        (self.condition)(request.into(), &claims)
-            .map_err(|error| authorize::refuse(error, request.into()))
     }
 }
 
@@ -230,7 +288,7 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let state = match self.decide(&request) {
+        let state = match self.requirement.check((&request).into()) {
             Ok(()) => State::Forward { future: self.inner.call(request) },
             Err(rejection) => {
                 let response = rejection.answer_with(&self.respond);
@@ -246,7 +304,7 @@ impl<S: Clone, C, R: Clone> Clone for Require<S, C, R> {
     fn clone(&self) -> Self {
         Self {
             inner: self.inner.clone(),
-            condition: Arc::clone(&self.condition),
+            requirement: Arc::clone(&self.requirement),
             respond: self.respond.clone(),
             own_format: self.own_format,
         }

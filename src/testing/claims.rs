@@ -10,6 +10,7 @@ use crate::{
     claims::RegisteredClaims,
     clock::{Clock, SystemClock, unix_seconds},
     rules::seconds,
+    scope_hierarchy::ScopeHierarchy,
     verifier::{Claims, claims_for_test},
 };
 
@@ -63,6 +64,7 @@ pub struct TestClaims {
     claims: Map<String, Value>,
     logged_in: Option<Duration>,
     clock: Option<Arc<dyn Clock>>,
+    scope_hierarchy: Option<ScopeHierarchy>,
 }
 
 impl TestClaims {
@@ -73,7 +75,7 @@ impl TestClaims {
             "sub": subject.into(),
             "aud": "https://api.test",
         }));
-        Self { claims, logged_in: None, clock: None }
+        Self { claims, logged_in: None, clock: None, scope_hierarchy: None }
     }
 
     /// Sets the scopes: `scope`.
@@ -103,6 +105,13 @@ impl TestClaims {
     /// system clock.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Some(Arc::new(clock));
+        self
+    }
+
+    /// Sets which scopes imply others, as the verifier of the application does with
+    /// [`scope_hierarchy`](crate::verifier::VerifierBuilder::scope_hierarchy). Default: none do.
+    pub fn scope_hierarchy(mut self, hierarchy: ScopeHierarchy) -> Self {
+        self.scope_hierarchy = Some(hierarchy);
         self
     }
 
@@ -141,7 +150,7 @@ impl TestClaims {
     #[track_caller]
     pub fn build(self) -> Claims {
         let this = self.with_auth_time();
-        claims_for_test(this.registered(), None, this.clock)
+        claims_for_test(this.registered(), None, this.clock, this.scope_hierarchy)
     }
 
     /// The claims as a `C`, which is read from them as a verifier reads it.
@@ -158,7 +167,9 @@ impl TestClaims {
         let text = Value::from(this.claims).to_string();
         let mut reader = serde_json::Deserializer::from_slice(text.as_bytes());
         match serde_path_to_error::deserialize(&mut reader) {
-            Ok(custom) => claims_for_test(registered, Some(custom), this.clock),
+            Ok(custom) => {
+                claims_for_test(registered, Some(custom), this.clock, this.scope_hierarchy)
+            }
             Err(error) => panic!("the claims do not fit `{}`: {error}", std::any::type_name::<C>()),
         }
     }
@@ -174,7 +185,7 @@ impl TestClaims {
     #[track_caller]
     pub fn build_with<C: Send + Sync + 'static>(self, custom: C) -> Claims<C> {
         let this = self.with_auth_time();
-        claims_for_test(this.registered(), Some(custom), this.clock)
+        claims_for_test(this.registered(), Some(custom), this.clock, this.scope_hierarchy)
     }
 
     /// Writes the time of the login.

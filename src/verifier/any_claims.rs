@@ -13,13 +13,13 @@ use http::Extensions;
 
 use super::claims::Claims;
 #[cfg(feature = "test-util")]
-use super::timepiece::Timepiece;
-#[cfg(feature = "test-util")]
-use crate::clock::Clock;
+use super::{origin::Origin, timepiece::Timepiece};
 use crate::{
     claims::RegisteredClaims,
     response::{ClaimsAbsent, Rejection},
 };
+#[cfg(feature = "test-util")]
+use crate::{clock::Clock, scope_hierarchy::ScopeHierarchy};
 
 /// The types of claims that a verifier was built for, each with a function that looks for it.
 ///
@@ -86,19 +86,21 @@ pub(crate) fn find<C: Send + Sync + 'static>(
     Err(if has_any(extensions) { Missing::OfAnotherType } else { Missing::Layer })
 }
 
-/// Makes claims for a test, without a token, judged by this clock or that of the system. `custom` is
+/// Makes claims for a test, without a token, judged by this clock or that of the system, and by this
+/// hierarchy of scopes. `custom` is
 /// `None` only if `C` is [`RegisteredClaims`].
 #[cfg(feature = "test-util")]
 pub(crate) fn claims_for_test<C: Send + Sync + 'static>(
     registered: RegisteredClaims,
     custom: Option<C>,
     clock: Option<Arc<dyn Clock>>,
+    scope_hierarchy: Option<ScopeHierarchy>,
 ) -> Claims<C> {
     // A request with them is as one behind a layer for this type.
     register::<C>();
     let time = Timepiece::of_system();
     let time = clock.map_or_else(|| time.clone(), |clock| time.with_clock(clock));
-    Claims::unverified(registered, custom, time)
+    Claims::unverified(registered, custom, Origin { time, scope_hierarchy })
 }
 
 /// Whether a layer for some type has left a trace in the request.

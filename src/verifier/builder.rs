@@ -24,6 +24,7 @@ use crate::{
     proof::{DPoP, MutualTls},
     revocation::{Denylist, Revocations},
     rules::{self, Rules, Types},
+    scope_hierarchy::ScopeHierarchy,
     token::{self, RequiredHeader},
 };
 
@@ -48,6 +49,7 @@ use crate::{
 /// - cache of verified tokens: at most 16 MiB
 /// - shadow rules: none
 /// - clock: that of the system
+/// - scopes that imply others: none
 /// - observers: none
 #[must_use = "a builder does nothing until it is built"]
 pub struct VerifierBuilder<C = RegisteredClaims> {
@@ -75,6 +77,7 @@ pub struct VerifierBuilder<C = RegisteredClaims> {
     revocations: Revocations,
     token_id: bool,
     clock: Box<dyn Clock>,
+    scope_hierarchy: Option<ScopeHierarchy>,
     cache: Cache,
     log: LogOptions,
     shadow: ShadowRules,
@@ -139,6 +142,7 @@ impl VerifierBuilder {
             revocations: self.revocations,
             token_id: self.token_id,
             clock: self.clock,
+            scope_hierarchy: self.scope_hierarchy,
             cache: self.cache,
             log: self.log,
             shadow: self.shadow,
@@ -174,6 +178,7 @@ impl<C> VerifierBuilder<C> {
             revocations: Revocations::default(),
             token_id: true,
             clock: Box::new(SystemClock),
+            scope_hierarchy: None,
             cache: Cache::default(),
             log: LogOptions::default(),
             shadow: ShadowRules::default(),
@@ -260,6 +265,28 @@ impl<C> VerifierBuilder<C> {
     /// Default: 60 s.
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
+        self
+    }
+
+    /// Sets which scopes imply others, for all [`Scopes`](crate::authorize::Scopes) policies that see the
+    /// claims of this verifier: in a [`RequireLayer`](crate::RequireLayer), an extractor or a handler.
+    /// A policy with a hierarchy [of its own](crate::authorize::Scopes::with_hierarchy) uses that
+    /// instead. Among [`Issuers`](super::Issuers), each verifier has its own. Default: none do.
+    ///
+    /// # Example: who may write may read
+    /// ```
+    /// use tower_jwt_auth::{Key, Verifier, authorize::ScopeHierarchy};
+    ///
+    /// let verifier = Verifier::builder()
+    ///     .issuer("https://login.example.com")
+    ///     .audience("https://api.example.com")
+    ///     .keys(Key::hs256([7; 32]))
+    ///     .scope_hierarchy(ScopeHierarchy::new().implies("files:write", ["files:read"]))
+    ///     .build()?;
+    /// # Ok::<(), tower_jwt_auth::ConfigError>(())
+    /// ```
+    pub fn scope_hierarchy(mut self, hierarchy: ScopeHierarchy) -> Self {
+        self.scope_hierarchy = Some(hierarchy);
         self
     }
 
@@ -671,6 +698,7 @@ impl<C: Send + Sync + 'static> VerifierBuilder<C> {
                 bindings: Bindings::new(self.ignore_confirmation, self.proofs)?,
                 clients: self.clients.into(),
                 clock: self.clock.into(),
+                scope_hierarchy: self.scope_hierarchy.map(ScopeHierarchy::prepared),
                 log: self.log,
                 shadow,
             },

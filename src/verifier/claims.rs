@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 
 use super::{
     binding::{Binding, Confirmable},
+    origin::Origin,
     shadow::{KeptVerdict, ShadowVerdict},
-    timepiece::Timepiece,
 };
 use crate::{
     claims::{Audience, ClaimPath, NumericDate, RegisteredClaims, ScopeSet},
@@ -17,6 +17,7 @@ use crate::{
     proof::ProofOfPossession,
     revocation::NotRevoked,
     rules::WithinRules,
+    scope_hierarchy::ScopeHierarchy,
 };
 
 /// The claims of a verified token; cheap to clone.
@@ -51,7 +52,7 @@ struct ClaimsInner<C> {
     /// None if `C` is [`RegisteredClaims`], which are there already.
     custom: Option<C>,
     shadow: KeptVerdict,
-    time: Timepiece,
+    origin: Origin,
 }
 
 /// Claims that lack the last evidence, which depends on the request and may have to be waited for.
@@ -72,9 +73,9 @@ impl<C> UnreleasedClaims<C> {
         registered: RegisteredClaims,
         custom: Option<C>,
         shadow: KeptVerdict,
-        time: Timepiece,
+        origin: Origin,
     ) -> Self {
-        Self(Arc::new(ClaimsInner { registered: Arc::new(registered), custom, shadow, time }))
+        Self(Arc::new(ClaimsInner { registered: Arc::new(registered), custom, shadow, origin }))
     }
 
     /// The claims that the proof of the sender and the denylist are about.
@@ -223,7 +224,12 @@ impl<C> Claims<C> {
     /// Whether a time is at most so many seconds ago, and not in the future, by the clock and with
     /// the leeway of the verifier.
     pub(crate) fn is_within(&self, time: NumericDate, max_age: i64) -> bool {
-        self.0.time.is_within(time, max_age)
+        self.0.origin.time.is_within(time, max_age)
+    }
+
+    /// Which scopes imply others, if the verifier has that.
+    pub(crate) fn scope_hierarchy(&self) -> Option<&ScopeHierarchy> {
+        self.0.origin.scope_hierarchy.as_ref()
     }
 
     /// The claim at `path` as a `T`; see [`RegisteredClaims::get`].
@@ -270,21 +276,21 @@ impl<C> Claims<C> {
     pub(super) fn unverified(
         registered: RegisteredClaims,
         custom: Option<C>,
-        time: Timepiece,
+        origin: Origin,
     ) -> Self {
         Self(Arc::new(ClaimsInner {
             registered: Arc::new(registered),
             custom,
             shadow: KeptVerdict::default(),
-            time,
+            origin,
         }))
     }
 
     /// The same claims without the application's type.
     pub(super) fn to_registered(&self) -> Claims {
         let (registered, shadow) = (Arc::clone(&self.0.registered), self.0.shadow.clone());
-        let time = self.0.time.clone();
-        Claims(Arc::new(ClaimsInner { registered, custom: None, shadow, time }))
+        let origin = self.0.origin.clone();
+        Claims(Arc::new(ClaimsInner { registered, custom: None, shadow, origin }))
     }
 }
 

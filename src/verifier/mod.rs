@@ -90,6 +90,7 @@ mod issuers;
 mod key_lookup;
 mod limits;
 mod lint;
+mod origin;
 mod pipeline;
 mod rule;
 mod self_test;

@@ -8,6 +8,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use super::{
     binding::{Bindings, Confirmable},
     claims::UnreleasedClaims,
+    origin::Origin,
     shadow::{KeptVerdict, Shadow},
     timepiece::Timepiece,
 };
@@ -19,6 +20,7 @@ use crate::{
     json,
     keys::{Authentic, Miss, Trusted},
     rules::{Rules, WithinRules},
+    scope_hierarchy::ScopeHierarchy,
     shown::shown,
     token::{Compact, DecodeBuf, Header, RequiredHeader},
 };
@@ -32,6 +34,8 @@ pub(super) struct Checks {
     /// The clients whose tokens are accepted; all if it is empty.
     pub(super) clients: Box<[String]>,
     pub(super) clock: Arc<dyn Clock>,
+    /// Which scopes imply others.
+    pub(super) scope_hierarchy: Option<ScopeHierarchy>,
     pub(super) log: LogOptions,
     /// Rules that decide nothing.
     pub(super) shadow: Option<Arc<Shadow>>,
@@ -133,8 +137,11 @@ where
         Some(shadow) => shadow.judge(token, &registered),
     };
     let evidence = signed_by.evidence;
-    let time = Timepiece::new(&checks.clock, checks.rules.leeway);
-    Ok(UnreleasedClaims::new(evidence, within, confirmable, registered, custom, shadow, time))
+    let origin = Origin {
+        time: Timepiece::new(&checks.clock, checks.rules.leeway),
+        scope_hierarchy: checks.scope_hierarchy.clone(),
+    };
+    Ok(UnreleasedClaims::new(evidence, within, confirmable, registered, custom, shadow, origin))
 }
 
 /// Claims that have passed every check which needs no key. They are not verified.

@@ -14,6 +14,7 @@ mod certificates;
 mod claims;
 #[cfg(feature = "axum")]
 mod conditions;
+mod describe;
 #[cfg(all(feature = "axum", feature = "tracing"))]
 mod events;
 #[cfg(all(feature = "axum", feature = "redis", feature = "remote"))]
@@ -25,6 +26,7 @@ mod form;
 mod formats;
 #[allow(dead_code, reason = "not every feature set uses all of it")]
 mod gate;
+mod hierarchy;
 mod issuers;
 mod key_forms;
 mod keys;
@@ -47,6 +49,8 @@ mod redis;
 mod remote;
 #[allow(dead_code, reason = "not every feature set uses all of it")]
 mod requests;
+#[cfg(all(feature = "axum", feature = "routes", feature = "test-util"))]
+mod routes;
 mod self_test;
 #[cfg(feature = "issue")]
 mod sessions;

@@ -28,6 +28,7 @@ fn open(keys: &KeySet, token: &str) -> Result<Vec<u8>, Error> {
         bindings: Bindings::default(),
         clients: Box::default(),
         clock: Arc::new(SystemClock),
+        scope_hierarchy: None,
     };
     let trusted = Trusted::new(keys.clone());
     let why = |doubt| match doubt {

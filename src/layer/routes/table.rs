@@ -1,0 +1,135 @@
+//! The table that requests are looked up in.
+
+use http::Method;
+use matchit::{InsertError, Router};
+
+use super::{super::require::Requirement, pattern::Pattern};
+use crate::{
+    authorize::{self, Policy, PolicyDescription, RequestHead},
+    error::Error,
+    response::Rejection,
+    shown::shown,
+};
+
+pub(super) type BoxPolicy<C> = Box<dyn Policy<C> + Send + Sync>;
+
+/// Who may use a route.
+pub(super) enum Access<C> {
+    Public,
+    Policy(BoxPolicy<C>),
+}
+
+impl<C> Access<C> {
+    pub(super) fn describe(&self) -> Option<PolicyDescription> {
+        match self {
+            Self::Public => None,
+            Self::Policy(policy) => Some(policy.describe()),
+        }
+    }
+}
+
+/// The entries, and what counts without one.
+pub(super) struct Table<C> {
+    paths: Router<usize>,
+    /// Each path once, as the router numbers them.
+    methods: Vec<Methods<C>>,
+    fallback: Option<BoxPolicy<C>>,
+}
+
+/// The entries of one path.
+struct Methods<C> {
+    path: String,
+    own: Vec<(Method, Access<C>)>,
+    any: Option<Access<C>>,
+}
+
+impl<C> Table<C> {
+    pub(super) fn new(fallback: Option<BoxPolicy<C>>) -> Self {
+        Self { paths: Router::new(), methods: Vec::new(), fallback }
+    }
+
+    /// Adds an entry. The error is the reason why it cannot be in the table.
+    pub(super) fn add(&mut self, pattern: Pattern, access: Access<C>) -> Result<(), String> {
+        let Pattern { method, path } = pattern;
+        let at = match self.methods.iter().position(|methods| methods.path == path) {
+            Some(at) => at,
+            None => {
+                self.paths.insert(&path, self.methods.len()).map_err(reason)?;
+                self.methods.push(Methods { path, own: Vec::new(), any: None });
+                self.methods.len() - 1
+            }
+        };
+        let methods = self.methods.get_mut(at).expect("it was found, or was added");
+        match method {
+            None if methods.any.is_some() => {
+                Err("the path has an entry for all methods already, take one of both out".into())
+            }
+            None => {
+                methods.any = Some(access);
+                Ok(())
+            }
+            Some(method) if methods.of(&method).is_some() => {
+                Err(format!("the path has an entry for {method} already, take one of both out"))
+            }
+            Some(method) => {
+                methods.own.push((method, access));
+                Ok(())
+            }
+        }
+    }
+
+    fn find(&self, method: &Method, path: &str) -> Option<&Access<C>> {
+        let methods = self.methods.get(*self.paths.at(path).ok()?.value)?;
+        let own = methods.of(method);
+        let of_get = || methods.of(&Method::GET).filter(|_| *method == Method::HEAD);
+        own.or_else(of_get).or(methods.any.as_ref())
+    }
+}
+
+impl<C> Requirement<C> for Table<C> {
+    fn check(&self, request: RequestHead<'_>) -> Result<(), Rejection>
+    where
+        C: Send + Sync + 'static,
+    {
+        let found = match self.find(request.method(), request.uri().path()) {
+            Some(Access::Public) => return authorize::without_claims::<C>(request),
+            Some(Access::Policy(policy)) => Some(policy),
+            None => self.fallback.as_ref(),
+        };
+        let claims = authorize::claims::<C>(request)?;
+        let decided = match found {
+            Some(policy) => policy.authorize(&claims),
+            None => Err(no_entry(request)),
+        };
+        decided.map_err(|error| authorize::refuse(error, request))
+    }
+}
+
+impl<C> Methods<C> {
+    fn of(&self, method: &Method) -> Option<&Access<C>> {
+        self.own.iter().find(|(own, _)| own == method).map(|(_, access)| access)
+    }
+}
+
+#[cold]
+fn no_entry(request: RequestHead<'_>) -> Error {
+    let (method, path) = (shown(request.method().as_str()), shown(request.uri().path()));
+    Error::forbidden(format!(
+        "the table of routes has no entry for {method} {path}: add one, or set a `fallback`"
+    ))
+}
+
+/// Why a path cannot be in the table.
+fn reason(error: InsertError) -> String {
+    match error {
+        InsertError::Conflict { with } => {
+            format!("its path conflicts with `{with}`: both match the same requests")
+        }
+        InsertError::InvalidParamSegment => {
+            "a segment has one parameter, at its end, such as `/v{version}`".into()
+        }
+        InsertError::InvalidCatchAll => "`{*rest}` is a whole segment, the last one".into(),
+        // Also what a later version of the router refuses.
+        _ => "write a parameter as `{name}`, and a brace as `{{` or `}}`".into(),
+    }
+}
