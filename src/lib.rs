@@ -310,6 +310,7 @@ mod few;
     feature = "test-util"
 ))]
 pub mod guides;
+mod http_url;
 #[cfg(feature = "issue")]
 pub mod issue;
 mod json;

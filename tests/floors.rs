@@ -16,6 +16,7 @@ const FLOORS: [&[&str]; 9] = [
         "digest",
         "expiring",
         "few",
+        "http_url",
         "json",
         "maybe_ready",
         "misses",

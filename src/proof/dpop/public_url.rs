@@ -4,8 +4,11 @@ use std::{fmt, ops::Deref};
 
 use http::{Uri, header};
 
-use super::htu::{self, Address, Origin};
-use crate::{error::ConfigError, request_head::RequestHead};
+use crate::{
+    error::ConfigError,
+    http_url::{self, Address, Origin},
+    request_head::RequestHead,
+};
 
 /// The addresses at which clients reach the service.
 #[derive(Clone, Debug, Default)]
@@ -25,7 +28,7 @@ struct PublicUrl {
 
 impl PublicUrls {
     pub(super) fn add(&mut self, url: &str) -> Result<(), ConfigError> {
-        let Some(Address { origin, path, has_more: false }) = htu::parse(url) else {
+        let Some(Address { origin, path, has_more: false }) = http_url::parse(url) else {
             return Err(ConfigError::InvalidName(
                 "a public URL is absolute, in ASCII, and has no user information, query or \
                  fragment, such as `https://api.example.com`",
@@ -62,8 +65,8 @@ impl PublicUrls {
     pub(super) fn has(&self, htu: &str, request: RequestHead<'_>) -> bool {
         let uri = self.original_uri.0(request).unwrap_or(request.uri());
         // `CONNECT` has an authority and no path (RFC 9110 §9.3.6).
-        let path = uri.path_and_query().and_then(|target| htu::normal_path(target.path()));
-        let (Some(claimed), Some(path)) = (htu::parse(htu), path) else { return false };
+        let path = uri.path_and_query().and_then(|target| http_url::normal_path(target.path()));
+        let (Some(claimed), Some(path)) = (http_url::parse(htu), path) else { return false };
         let is_public = self
             .urls
             .iter()
