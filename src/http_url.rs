@@ -1,6 +1,6 @@
 //! The address of a web service or of a request, normalised by RFC 3986 §6.2.2 and §6.2.3.
 
-use std::{borrow::Cow, net::Ipv6Addr};
+use std::{borrow::Cow, fmt, net::Ipv6Addr};
 
 /// A scheme and an authority that were normalised: two that are the same lead to the same server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +60,21 @@ impl Origin {
             }
             Host::Ipv6(address) => address.is_loopback(),
         }
+    }
+}
+
+/// The origin as browsers write it: without the port if that is the one of the scheme.
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_https { "https://" } else { "http://" })?;
+        match &self.host {
+            Host::Name(name) => f.write_str(name)?,
+            Host::Ipv6(address) => write!(f, "[{address}]")?,
+        }
+        if self.port == default_port(self.is_https) {
+            return Ok(());
+        }
+        write!(f, ":{}", self.port)
     }
 }
 

@@ -32,7 +32,7 @@ const FLOORS: [&[&str]; 9] = [
     &["keys", "refresh", "revocation", "source"],
     &["issue", "proof"],
     &["verifier"],
-    &["authorize"],
+    &["authorize", "resource"],
     &["extract", "layer"],
     &["guides", "redis", "sessions", "settings", "testing"],
 ];

@@ -39,6 +39,9 @@ pub enum ConfigError {
     /// Settings contradict each other, a variable is unknown or malformed, or a file cannot be
     /// read; the message says which.
     Settings(String),
+    /// The metadata of a protected resource cannot be made of the configuration; the message says
+    /// what to write instead.
+    Resource(String),
     /// A file with a signing key, or the directory of such files, cannot be used.
     #[non_exhaustive]
     KeyFile {
@@ -118,8 +121,9 @@ impl fmt::Display for ConfigError {
             Self::InvalidUrl(what) => {
                 write!(f, "keys cannot be fetched from the address that is configured: {what}")
             }
-            Self::Store(what) => write!(f, "{what}"),
-            Self::Settings(what) => write!(f, "{what}"),
+            Self::Store(what) | Self::Settings(what) | Self::Resource(what) => {
+                write!(f, "{what}")
+            }
             Self::KeyFile { path, reason } => {
                 write!(f, "the signing key {} cannot be used: {reason}", path.display())
             }

@@ -47,6 +47,7 @@ mod redis;
 mod remote;
 #[allow(dead_code, reason = "not every feature set uses all of it")]
 mod requests;
+mod resource;
 mod self_test;
 #[cfg(feature = "issue")]
 mod sessions;
