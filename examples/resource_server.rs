@@ -15,7 +15,7 @@
 //! | variable | meaning |
 //! |---|---|
 //! | `BIND` | the address to listen on; default `127.0.0.1:3000` |
-//! | `PUBLIC_URL` | the origin that clients use, such as `https://api.example.com` |
+//! | `PUBLIC_URL` | the origin that clients use, such as `https://api.example.com`; with it, the server publishes its metadata (RFC 9728) |
 //! | `ISSUER`, `AUDIENCE` | required; `AUDIENCE` may be several, with commas |
 //! | `JWKS_URL` | where the keys are; without it, where the issuer's metadata says |
 //! | `HMAC_SECRET` | a shared secret, base64url, in place of fetched keys |
@@ -45,6 +45,7 @@
 //! | `GET /` | 200, without a token |
 //! | `GET`, `POST /me` | who the token speaks of |
 //! | `GET /admin` | the same, with the scope `admin` |
+//! | `GET /.well-known/oauth-protected-resource` | where clients get a token, without a token; with `PUBLIC_URL` |
 //! | `GET /health` | how the keys are and when they were rotated: 200, or 503 without keys. In production, let only the monitoring reach it |
 
 #[path = "prometheus/mod.rs"]
@@ -114,13 +115,14 @@ const SWITCHES: [(&str, &str); 3] = [
 ];
 
 /// Words in a message, and the variable that they are about.
-const WORDS: [(&str, &str); 9] = [
+const WORDS: [(&str, &str); 10] = [
     ("`.lazy()`", "LAZY"),
     ("leeway", "LEEWAY_SECS"),
     ("secret", "HMAC_SECRET"),
     ("the key is malformed", "KEY_PEM_FILE"),
     ("PEM", "KEY_PEM_FILE"),
     ("origin", "PUBLIC_URL"),
+    ("the resource", "PUBLIC_URL"),
     ("http_host", "HTTP_HOSTS"),
     ("cookie", "TOKEN_COOKIE"),
     ("algorithm", "ALGORITHMS"),
@@ -233,6 +235,10 @@ fn settings() -> Result<Settings, Box<dyn Error>> {
                     and for another host its name in HTTP_HOSTS"
             .into());
     }
+    // The metadata of this resource has no slash at the end of its name.
+    if let Some(url) = variable("PUBLIC_URL")? {
+        settings.push(("resource", url.strip_suffix('/').unwrap_or(&url).to_owned()));
+    }
     // A challenge has at least one parameter (RFC 6750 §3).
     settings.push(("realm", "resource_server".into()));
     // The contract of this server allows this, but no identity provider needs it.
@@ -308,7 +314,8 @@ async fn run() -> Result<ExitCode, Box<dyn Error>> {
         return Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
 
-    let app = Router::new()
+    let resource = settings.protected_resource(&verifier)?;
+    let mut app = Router::new()
         .route("/admin", get(me))
         .route_layer(RequireLayer::scopes(["admin"]))
         .route("/me", on(MethodFilter::GET.or(MethodFilter::POST), me))
@@ -316,6 +323,12 @@ async fn run() -> Result<ExitCode, Box<dyn Error>> {
         .route("/", get(async || "GET /me needs a token\n"))
         .route("/health", get(health))
         .with_state(verifier);
+    // The layer is around the routes above only, and metadata needs no token.
+    if let Some(resource) = resource {
+        for path in resource.paths() {
+            app = app.route_service(path, resource.clone());
+        }
+    }
 
     let bind = variable("BIND")?.unwrap_or_else(|| "127.0.0.1:3000".into());
     let listener = listen("BIND", &bind).await?;

@@ -5,6 +5,7 @@
 //! | [`providers`] | accept the tokens of Keycloak, Auth0, Entra ID, Okta, Cognito, Google, Zitadel, Firebase, Google IAP, an AWS load balancer, Kubernetes or SPIFFE |
 //! | [`sessions`] | log users in with your own login, refresh their tokens and log them out |
 //! | [`sender_constrained`] | accept tokens that only their owner can use: client certificates |
+//! | [`protected_resource`] | let clients find the authorization server and the scopes of a service that they know only by its URL |
 //! | [`tower_http`] | put CORS, trace, timeout and compression around the layer in the right order |
 //! | [`tenants`] | trust several issuers, or one for each customer |
 //! | [`errors`] | answer refusals in your own format, and read why a request was refused |
@@ -26,6 +27,8 @@ pub mod errors {}
 pub mod migrating {}
 #[doc = include_str!("../docs/operations.md")]
 pub mod operations {}
+#[doc = include_str!("../docs/guides/protected-resource.md")]
+pub mod protected_resource {}
 #[doc = include_str!("../docs/guides/providers.md")]
 pub mod providers {}
 #[doc = include_str!("../docs/guides/recipes.md")]

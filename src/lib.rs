@@ -46,6 +46,7 @@
 //! | have one table of policies for all routes | [`Routes`] |
 //! | document what a route requires | [`PolicyDescription`](authorize::PolicyDescription) |
 //! | accept tokens that only their sender can use | [`DPoP`](proof::DPoP), [`MutualTls`](proof::MutualTls), [`ProofOfPossession`](proof::ProofOfPossession) |
+//! | tell clients where they get a token | [`ProtectedResource`](resource::ProtectedResource) |
 //! | require a strong or a recent login | [`StepUp`](authorize::StepUp), [`Amr`](authorize::Amr) |
 //! | take the token from a cookie, another header, the query or a WebSocket | [`TokenSource`] |
 //! | refuse tokens by a rule of my own | [`VerifierBuilder::rule`], [`VerifierBuilder::async_rule`], [`CachedRule`](verifier::CachedRule) |
@@ -326,6 +327,7 @@ mod few;
     feature = "test-util"
 ))]
 pub mod guides;
+mod http_url;
 #[cfg(feature = "issue")]
 pub mod issue;
 mod json;
@@ -343,6 +345,7 @@ pub mod redis;
 pub mod refresh;
 pub mod report;
 mod request_head;
+pub mod resource;
 pub mod response;
 pub mod revocation;
 mod rules;

@@ -16,6 +16,7 @@ const FLOORS: [&[&str]; 9] = [
         "digest",
         "expiring",
         "few",
+        "http_url",
         "json",
         "maybe_ready",
         "misses",
@@ -32,7 +33,7 @@ const FLOORS: [&[&str]; 9] = [
     &["keys", "refresh", "revocation", "source"],
     &["issue", "proof"],
     &["verifier"],
-    &["authorize"],
+    &["authorize", "resource"],
     &["extract", "layer"],
     &["guides", "redis", "sessions", "settings", "testing"],
 ];

@@ -50,6 +50,9 @@ pub enum ConfigError {
         /// The fault, and what to write.
         reason: String,
     },
+    /// The metadata of a protected resource cannot be made of the configuration; the message says
+    /// what to write instead.
+    Resource(String),
     /// A file with a signing key, or the directory of such files, cannot be used.
     #[non_exhaustive]
     KeyFile {
@@ -130,7 +133,7 @@ impl fmt::Display for ConfigError {
                 write!(f, "keys cannot be fetched from the address that is configured: {what}")
             }
             Self::PublicUrl(what) | Self::Store(what) => write!(f, "{what}"),
-            Self::Settings(what) => write!(f, "{what}"),
+            Self::Settings(what) | Self::Resource(what) => write!(f, "{what}"),
             Self::Route { route, reason } => {
                 write!(f, "the route `{route}` cannot be in the table: {reason}")
             }

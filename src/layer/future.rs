@@ -45,7 +45,7 @@ pin_project! {
         S: Service<Request<ReqBody>>,
     {
         Forward { #[pin] future: S::Future },
-        Rejected { response: Option<Response<ResBody>> },
+        Answered { response: Option<Response<ResBody>> },
         Verify { verification: PendingClaims<C>, parked: Option<Parked<S, C, R, ReqBody>> },
     }
 }
@@ -70,8 +70,8 @@ where
         Self { state: State::Forward { future }, change, within }
     }
 
-    pub(super) fn rejected(response: Response<ResBody>) -> Self {
-        let state = State::Rejected { response: Some(response) };
+    pub(super) fn answered(response: Response<ResBody>) -> Self {
+        let state = State::Answered { response: Some(response) };
         Self { state, change: HeaderChange::None, within: Within::nothing() }
     }
 
@@ -107,7 +107,7 @@ where
                     this.change.apply(&mut response);
                     return Poll::Ready(Ok(response));
                 }
-                StateProj::Rejected { response } => {
+                StateProj::Answered { response } => {
                     let response = response.take().expect("a future is not polled when it is done");
                     return Poll::Ready(Ok(response));
                 }

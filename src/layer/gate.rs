@@ -14,7 +14,8 @@ use crate::{
     maybe_ready::MaybeReady,
     observe::{self, Decision, Scheme},
     request_head::RequestHead,
-    response::{Challenge, ClaimsAbsent, Rejection, Respond},
+    resource::{Document, ProtectedResource},
+    response::{Challenge, ChallengeParameters, ClaimsAbsent, Rejection, Respond},
     source::{Fault, TokenLocation, TokenSources},
     verifier::{Claims, Verifier},
 };
@@ -25,6 +26,15 @@ pub(super) struct Gate<C> {
     pub(super) sources: TokenSources,
     pub(super) mode: Mode,
     pub(super) preflight: bool,
+    /// The metadata that challenges name.
+    pub(super) resource: Option<ProtectedResource>,
+    /// Whether the layer answers requests for the metadata.
+    pub(super) serves_metadata: bool,
+    /// The document that it answers with.
+    document: Option<Document>,
+    /// Whether some requests are answered, or pass, without a look at their token: preflights, and
+    /// those for the metadata.
+    pub(super) has_exceptions: bool,
     pub(super) strip: bool,
     /// Whether the subject is recorded in the current span.
     pub(super) record_subject: bool,
@@ -32,13 +42,15 @@ pub(super) struct Gate<C> {
     pub(super) watches_accepted: bool,
     /// Whether the proofs of senders are checked.
     pub(super) sees_requests: bool,
-    pub(super) challenge: Challenge,
+    /// The parameters of challenges.
+    pub(super) parameters: ChallengeParameters,
+    challenge: Challenge,
     /// Whether the challenge is not the default one.
-    pub(super) own_challenge: bool,
+    own_challenge: bool,
     /// The settings for refusals from within, if one of them is not the default.
-    pub(super) shared: Option<Arc<Shared>>,
+    shared: Option<Arc<Shared>>,
     /// The same for requests with the scheme `DPoP`.
-    pub(super) shared_dpop: Option<Arc<Shared>>,
+    shared_dpop: Option<Arc<Shared>>,
     /// Whether the format of refusals is not the default one.
     pub(super) own_format: bool,
 }
@@ -242,6 +254,12 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
         self.hand_over(request);
     }
 
+    /// The answer to a request for the metadata.
+    #[cold]
+    pub(super) fn metadata<B>(&self, request: &Request<B>) -> Option<Response<String>> {
+        self.document.as_ref()?.answer(request.into())
+    }
+
     /// Whether the request is a CORS preflight that passes as it is.
     #[inline]
     pub(super) fn is_open<B>(&self, request: &Request<B>) -> bool {
@@ -290,11 +308,44 @@ impl<C> Gate<C> {
         Within { format: self.own_format.then(respond), shared: shared.clone() }
     }
 
-    /// Sets the realm of challenges. They speak of DPoP if the verifier checks its proofs.
-    pub(super) fn set_realm(&mut self, realm: Option<&str>) {
-        let (dpop, observers) = (self.verifier.dpop_challenge(), self.verifier.observers());
-        self.challenge = Challenge::with_dpop(realm, dpop.as_ref());
-        self.own_challenge = realm.is_some() || dpop.is_some();
+    /// The settings of a layer with the defaults.
+    pub(super) fn new(verifier: Verifier<C>) -> Self {
+        let takes_dpop = verifier.proofs().dpop.is_some();
+        let mut gate = Self {
+            watches_accepted: !verifier.observers().is_empty(),
+            sees_requests: !verifier.proofs().are_none(),
+            sources: TokenSources::new().with_dpop(takes_dpop),
+            mode: Mode::Required,
+            preflight: false,
+            resource: None,
+            serves_metadata: false,
+            document: None,
+            has_exceptions: false,
+            strip: false,
+            record_subject: false,
+            parameters: ChallengeParameters {
+                dpop: verifier.dpop_challenge(),
+                ..ChallengeParameters::default()
+            },
+            challenge: Challenge::default(),
+            own_challenge: false,
+            shared: None,
+            shared_dpop: None,
+            own_format: false,
+            verifier,
+        };
+        gate.prepare();
+        gate
+    }
+
+    /// Makes what follows from the settings, after one was changed.
+    pub(super) fn prepare(&mut self) {
+        let served = self.resource.as_ref().filter(|_| self.serves_metadata);
+        self.document = served.map(|resource| resource.document(&self.sources.bearer_methods()));
+        self.has_exceptions = self.preflight || self.document.is_some();
+        let observers = self.verifier.observers();
+        self.challenge = Challenge::new(&self.parameters);
+        self.own_challenge = !self.parameters.are_default();
         let shared = |challenge: &Challenge| {
             let challenge = self.own_challenge.then(|| challenge.clone());
             let is_default = challenge.is_none() && observers.is_empty();
@@ -312,10 +363,15 @@ impl<C> Clone for Gate<C> {
             sources: self.sources.clone(),
             mode: self.mode,
             preflight: self.preflight,
+            resource: self.resource.clone(),
+            serves_metadata: self.serves_metadata,
+            document: self.document.clone(),
+            has_exceptions: self.has_exceptions,
             strip: self.strip,
             record_subject: self.record_subject,
             sees_requests: self.sees_requests,
             watches_accepted: self.watches_accepted,
+            parameters: self.parameters.clone(),
             challenge: self.challenge.clone(),
             own_challenge: self.own_challenge,
             shared: self.shared.clone(),
@@ -333,6 +389,7 @@ impl<C> fmt::Debug for Gate<C> {
             .field("mode", &self.mode)
             .field("preflight", &self.preflight)
             .field("strip", &self.strip)
+            .field("resource", &self.resource)
             .finish_non_exhaustive()
     }
 }

@@ -74,13 +74,14 @@
 mod future;
 mod gate;
 mod header_change;
+mod metadata;
 mod require;
 #[cfg(feature = "routes")]
 mod routes;
 mod service;
 mod within;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, marker::PhantomData, sync::Arc};
 
 use tower_layer::Layer;
 
@@ -89,13 +90,14 @@ use self::gate::{Gate, Mode};
 pub use self::routes::{RouteDescription, Routes};
 pub use self::{
     future::ResponseFuture,
+    metadata::{Metadata, NoMetadata, ServeMetadata},
     require::{Require, RequireFuture, RequireLayer},
     service::JwtAuth,
 };
 use crate::{
     claims::RegisteredClaims,
     report::{Lint, LintReport},
-    response::{Challenge, DefaultRespond},
+    response::DefaultRespond,
     source::{TokenSource, TokenSources},
     verifier::Verifier,
 };
@@ -112,38 +114,29 @@ use crate::{
 /// - realm: none
 /// - body of a refusal: empty, also of those inside by extractors and [`RequireLayer`]
 /// - token in the request that is passed on: left there, marked sensitive
+/// - metadata of the protected resource: none
+///
+/// # Type parameters
+///
+/// - `C`: the type of the claims.
+/// - `R`: the format of refusals, which [`respond_with`](Self::respond_with) sets.
+/// - `M`: whether the layer answers requests for its metadata, which
+///   [`protected_resource`](Self::protected_resource) sets.
 #[must_use = "a layer does nothing until it wraps a service"]
-pub struct JwtAuthLayer<C = RegisteredClaims, R = DefaultRespond> {
+pub struct JwtAuthLayer<C = RegisteredClaims, R = DefaultRespond, M = NoMetadata> {
     gate: Arc<Gate<C>>,
     respond: R,
+    metadata: PhantomData<fn() -> M>,
 }
 
 impl<C> JwtAuthLayer<C> {
     /// A layer that wants a token in `Authorization: Bearer`.
     pub fn new(verifier: Verifier<C>) -> Self {
-        let (sees_requests, takes_dpop) =
-            (!verifier.proofs().are_none(), verifier.proofs().dpop.is_some());
-        let mut gate = Gate {
-            watches_accepted: !verifier.observers().is_empty(),
-            sees_requests,
-            sources: TokenSources::new().with_dpop(takes_dpop),
-            verifier,
-            mode: Mode::Required,
-            preflight: false,
-            strip: false,
-            record_subject: false,
-            challenge: Challenge::new(None),
-            own_challenge: false,
-            shared: None,
-            shared_dpop: None,
-            own_format: false,
-        };
-        gate.set_realm(None);
-        Self { gate: Arc::new(gate), respond: DefaultRespond }
+        Self::of(Gate::new(verifier), DefaultRespond)
     }
 }
 
-impl<C, R> JwtAuthLayer<C, R> {
+impl<C, R, M> JwtAuthLayer<C, R, M> {
     /// Adds a place where the token is looked for. Default: `Authorization`.
     ///
     /// A second source for the same place replaces the first one with its settings: a cookie or a
@@ -245,7 +238,20 @@ impl<C, R> JwtAuthLayer<C, R> {
     /// Names the protected space in challenges (RFC 9110 §11.5), also in those of refusals inside of
     /// this layer.
     pub fn realm(self, realm: impl AsRef<str>) -> Self {
-        self.with(|gate| gate.set_realm(Some(realm.as_ref())))
+        self.with(|gate| gate.parameters.realm = Some(realm.as_ref().into()))
+    }
+
+    /// Names the scopes that a client without a valid token should ask for: `scope` in the challenges
+    /// of a 401 without an error and of `invalid_token` (RFC 6750 §3). Without it, some clients ask for
+    /// all of [`scopes_supported`](crate::resource::ProtectedResourceBuilder::scopes_supported). A 403
+    /// names the scopes of its route instead. Default: none.
+    ///
+    /// It does not require these scopes: [`RequireLayer`] does.
+    pub fn base_scopes<S: AsRef<str>>(self, scopes: impl IntoIterator<Item = S>) -> Self {
+        let scopes = scopes.into_iter().map(|scope| scope.as_ref().to_owned());
+        let scopes: Vec<_> = scopes.filter(|scope| !scope.is_empty()).collect();
+        let scope = (!scopes.is_empty()).then(|| scopes.join(" ").into_boxed_str());
+        self.with(|gate| gate.parameters.scope = scope)
     }
 
     /// Answers refusals in another format: that of [`ProblemJson`](crate::response::ProblemJson),
@@ -285,9 +291,9 @@ impl<C, R> JwtAuthLayer<C, R> {
     /// }
     /// # Ok(()) }
     /// ```
-    pub fn respond_with<R2>(self, respond: R2) -> JwtAuthLayer<C, R2> {
+    pub fn respond_with<R2>(self, respond: R2) -> JwtAuthLayer<C, R2, M> {
         let layer = self.with(|gate| gate.own_format = true);
-        JwtAuthLayer { gate: layer.gate, respond }
+        JwtAuthLayer { gate: layer.gate, respond, metadata: PhantomData }
     }
 
     /// Lists settings that are legal and unwise: those of the verifier, as
@@ -315,26 +321,32 @@ impl<C, R> JwtAuthLayer<C, R> {
     fn with(mut self, set: impl FnOnce(&mut Gate<C>)) -> Self {
         let mut gate = Arc::unwrap_or_clone(self.gate);
         set(&mut gate);
+        gate.prepare();
         self.gate = Arc::new(gate);
         self
     }
+
+    fn of(gate: Gate<C>, respond: R) -> Self {
+        Self { gate: Arc::new(gate), respond, metadata: PhantomData }
+    }
 }
 
-impl<S, C, R: Clone> Layer<S> for JwtAuthLayer<C, R> {
-    type Service = JwtAuth<S, C, R>;
+impl<S, C, R: Clone, M> Layer<S> for JwtAuthLayer<C, R, M> {
+    type Service = JwtAuth<S, C, R, M>;
 
     fn layer(&self, inner: S) -> Self::Service {
         JwtAuth::new(inner, Arc::clone(&self.gate), self.respond.clone())
     }
 }
 
-impl<C, R: Clone> Clone for JwtAuthLayer<C, R> {
+impl<C, R: Clone, M> Clone for JwtAuthLayer<C, R, M> {
     fn clone(&self) -> Self {
-        Self { gate: Arc::clone(&self.gate), respond: self.respond.clone() }
+        let (gate, respond) = (Arc::clone(&self.gate), self.respond.clone());
+        Self { gate, respond, metadata: PhantomData }
     }
 }
 
-impl<C, R> fmt::Debug for JwtAuthLayer<C, R> {
+impl<C, R, M> fmt::Debug for JwtAuthLayer<C, R, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JwtAuthLayer").field("gate", &self.gate).finish_non_exhaustive()
     }

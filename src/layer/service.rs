@@ -1,7 +1,9 @@
 //! The service: what happens to a request.
 
 use std::{
-    fmt, mem,
+    fmt,
+    marker::PhantomData,
+    mem,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -10,7 +12,12 @@ use http::{Request, Response};
 use serde::de::DeserializeOwned;
 use tower_service::Service;
 
-use super::{future::ResponseFuture, gate::Gate, header_change::HeaderChange};
+use super::{
+    future::ResponseFuture,
+    gate::Gate,
+    header_change::HeaderChange,
+    metadata::{Metadata, NoMetadata},
+};
 use crate::{
     maybe_ready::MaybeReady,
     response::{DefaultRespond, Respond},
@@ -18,15 +25,16 @@ use crate::{
 };
 
 /// A service behind [`JwtAuthLayer`](super::JwtAuthLayer).
-pub struct JwtAuth<S, C, R = DefaultRespond> {
+pub struct JwtAuth<S, C, R = DefaultRespond, M = NoMetadata> {
     inner: S,
     gate: Arc<Gate<C>>,
     respond: R,
+    metadata: PhantomData<fn() -> M>,
 }
 
-impl<S, C, R> JwtAuth<S, C, R> {
+impl<S, C, R, M> JwtAuth<S, C, R, M> {
     pub(super) fn new(inner: S, gate: Arc<Gate<C>>, respond: R) -> Self {
-        Self { inner, gate, respond }
+        Self { inner, gate, respond, metadata: PhantomData }
     }
 
     /// The service within.
@@ -35,11 +43,12 @@ impl<S, C, R> JwtAuth<S, C, R> {
     }
 }
 
-impl<S, C, R, ReqBody, ResBody> Service<Request<ReqBody>> for JwtAuth<S, C, R>
+impl<S, C, R, M, ReqBody, ResBody> Service<Request<ReqBody>> for JwtAuth<S, C, R, M>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
     C: DeserializeOwned + Send + Sync + 'static,
     R: Respond<ResBody> + Clone,
+    M: Metadata<ResBody>,
 {
     type Response = Response<ResBody>;
     type Error = S::Error;
@@ -50,10 +59,16 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        if self.gate.is_open(&request) {
-            self.gate.open(&mut request);
-            let within = self.gate.within(TokenLocation::Other, || self.respond.clone());
-            return ResponseFuture::forward(self.inner.call(request), HeaderChange::None, within);
+        if self.gate.has_exceptions {
+            if let Some(answer) = self.gate.metadata(&request).and_then(M::answer) {
+                return ResponseFuture::answered(answer);
+            }
+            if self.gate.is_open(&request) {
+                self.gate.open(&mut request);
+                let within = self.gate.within(TokenLocation::Other, || self.respond.clone());
+                let future = self.inner.call(request);
+                return ResponseFuture::forward(future, HeaderChange::None, within);
+            }
         }
         let (step, location) = self.gate.verify(&request);
         match step {
@@ -64,7 +79,7 @@ where
                         ResponseFuture::forward(self.inner.call(request), change, within)
                     }
                     Err(rejection) => {
-                        ResponseFuture::rejected(self.gate.answer(rejection, &self.respond))
+                        ResponseFuture::answered(self.gate.answer(rejection, &self.respond))
                     }
                 }
             }
@@ -81,17 +96,18 @@ where
     }
 }
 
-impl<S: Clone, C, R: Clone> Clone for JwtAuth<S, C, R> {
+impl<S: Clone, C, R: Clone, M> Clone for JwtAuth<S, C, R, M> {
     fn clone(&self) -> Self {
         Self {
             inner: self.inner.clone(),
             gate: Arc::clone(&self.gate),
             respond: self.respond.clone(),
+            metadata: PhantomData,
         }
     }
 }
 
-impl<S: fmt::Debug, C, R> fmt::Debug for JwtAuth<S, C, R> {
+impl<S: fmt::Debug, C, R, M> fmt::Debug for JwtAuth<S, C, R, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JwtAuth")
             .field("inner", &self.inner)

@@ -74,7 +74,7 @@ mod tests {
             required: ["a".into(), "b".into()].into(),
             missing: ["b".into()].into(),
         };
-        let rejection = Rejection::without_request(Error::new(kind), Challenge::new(None));
+        let rejection = Rejection::without_request(Error::new(kind), Challenge::default());
         let response: Response<String> = ProblemJson.respond(&rejection);
         assert_eq!(response.status(), 403);
         assert_eq!(response.headers()["content-type"], "application/problem+json");

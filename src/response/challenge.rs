@@ -26,10 +26,33 @@ struct Schemes {
 /// The challenges of one scheme.
 #[derive(Debug)]
 struct Written {
-    /// The scheme, with the realm if there is one, and of DPoP the algorithms.
-    bare: HeaderValue,
+    /// The scheme and the parameters that each of its challenges has: the realm, of DPoP the
+    /// algorithms, and the URL of the metadata.
+    prefix: HeaderValue,
+    /// Without an error, and with the scopes to ask for.
+    without_error: HeaderValue,
     invalid_request: HeaderValue,
     invalid_token: HeaderValue,
+}
+
+/// The parameters of a layer's challenges.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ChallengeParameters {
+    /// RFC 9110 §11.5.
+    pub(crate) realm: Option<Box<str>>,
+    pub(crate) dpop: Option<DpopChallenge>,
+    /// The URL of the protected resource metadata (RFC 9728 §5.1).
+    pub(crate) resource_metadata: Option<Box<str>>,
+    /// The scopes that a client without a valid token asks for, with blanks between them.
+    pub(crate) scope: Option<Box<str>>,
+}
+
+impl ChallengeParameters {
+    /// Whether they make the challenge that there is without a layer.
+    pub(crate) fn are_default(&self) -> bool {
+        let Self { realm, dpop, resource_metadata, scope } = self;
+        realm.is_none() && dpop.is_none() && resource_metadata.is_none() && scope.is_none()
+    }
 }
 
 /// The scheme `DPoP` of a challenge (RFC 9449 §7.1).
@@ -41,31 +64,47 @@ pub(crate) struct DpopChallenge {
     pub(crate) is_required: bool,
 }
 
-impl Challenge {
-    /// Challenges of the scheme `Bearer` with this realm (RFC 9110 §11.5). Characters that a header
-    /// cannot have are replaced by question marks.
-    pub(crate) fn new(realm: Option<&str>) -> Self {
-        Self::with_dpop(realm, None)
+impl Default for Challenge {
+    /// Challenges of the scheme `Bearer` without parameters.
+    fn default() -> Self {
+        Self::new(&ChallengeParameters::default())
     }
+}
 
-    /// The same with the scheme `DPoP`, too.
-    pub(crate) fn with_dpop(realm: Option<&str>, dpop: Option<&DpopChallenge>) -> Self {
+impl Challenge {
+    /// Challenges with these parameters. Characters that a header cannot have are replaced by
+    /// question marks.
+    pub(crate) fn new(parameters: &ChallengeParameters) -> Self {
+        let ChallengeParameters { realm, dpop, resource_metadata, scope } = parameters;
         let scheme = |name: &str, algorithms: Option<&str>| {
-            let mut bare = name.to_owned();
-            for (parameter, value) in [("realm", realm), ("algs", algorithms)] {
+            let mut prefix = name.to_owned();
+            let of_all = [
+                ("realm", realm.as_deref()),
+                ("algs", algorithms),
+                ("resource_metadata", resource_metadata.as_deref()),
+            ];
+            for (parameter, value) in of_all {
                 if let Some(value) = value {
-                    write_parameter(&mut bare, parameter, value);
+                    write_parameter(&mut prefix, parameter, value);
                 }
             }
-            let with = |class| value(with_error(&bare, class));
-            let invalid_request = with(Class::InvalidRequest);
-            let invalid_token = with(Class::InvalidToken);
-            Written { bare: value(bare), invalid_request, invalid_token }
+            let with_scope = |mut text: String| {
+                if let Some(scope) = scope {
+                    write_parameter(&mut text, "scope", scope);
+                }
+                value(text)
+            };
+            Written {
+                without_error: with_scope(prefix.clone()),
+                invalid_request: value(with_error(&prefix, Class::InvalidRequest)),
+                invalid_token: with_scope(with_error(&prefix, Class::InvalidToken)),
+                prefix: value(prefix),
+            }
         };
-        let is_required = dpop.is_some_and(|dpop| dpop.is_required);
+        let is_required = dpop.as_ref().is_some_and(|dpop| dpop.is_required);
         let schemes = Schemes {
             bearer: (!is_required).then(|| scheme("Bearer", None)),
-            dpop: dpop.map(|dpop| scheme("DPoP", Some(&dpop.algorithms))),
+            dpop: dpop.as_ref().map(|dpop| scheme("DPoP", Some(&dpop.algorithms))),
         };
         Self { schemes: Arc::new(schemes), is_dpop_used: false }
     }
@@ -77,9 +116,9 @@ impl Challenge {
     }
 
     /// The challenges without an error, `Bearer` first: some clients read only one.
-    pub(super) fn bare(&self) -> Challenges {
+    pub(super) fn without_error(&self) -> Challenges {
         let Schemes { bearer, dpop } = &*self.schemes;
-        [bearer, dpop].map(|scheme| scheme.as_ref().map(|scheme| scheme.bare.clone()))
+        [bearer, dpop].map(|scheme| scheme.as_ref().map(|scheme| scheme.without_error.clone()))
     }
 
     /// The challenges for an error, or none if the client's token is not at fault. The challenge
@@ -88,7 +127,7 @@ impl Challenge {
         match class {
             // RFC 6749 has no challenge. A 401 needs one (RFC 9110 §15.5.2), and the code is in
             // the body.
-            Class::NoToken | Class::InvalidGrant => return self.bare(),
+            Class::NoToken | Class::InvalidGrant => return self.without_error(),
             Class::CrossSite | Class::TooManyRequests | Class::Unavailable | Class::Failed => {
                 return [None, None];
             }
@@ -104,7 +143,10 @@ impl Challenge {
         match (bearer, dpop) {
             (_, Some(dpop)) if is_dpop => [None, Some(dpop.for_error(class, kind))],
             (Some(bearer), dpop) => {
-                let dpop = dpop.as_ref().map(|dpop| dpop.bare.clone());
+                let dpop = dpop.as_ref().map(|dpop| match class {
+                    Class::InvalidToken => dpop.without_error.clone(),
+                    _ => dpop.prefix.clone(),
+                });
                 [Some(bearer.for_error(class, kind)), dpop]
             }
             (None, dpop) => [None, dpop.as_ref().map(|dpop| dpop.for_error(class, kind))],
@@ -121,7 +163,7 @@ impl Written {
             Class::InvalidRequest => self.invalid_request.clone(),
             Class::InvalidToken => self.invalid_token.clone(),
             _ => {
-                let mut text = with_error(self.bare.to_str().unwrap_or("Bearer"), class);
+                let mut text = with_error(self.prefix.to_str().unwrap_or("Bearer"), class);
                 if let ErrorKind::InsufficientScope { required, .. } = kind
                     && !required.is_empty()
                 {
@@ -154,8 +196,8 @@ pub(super) fn description(class: Class) -> &'static str {
     }
 }
 
-fn with_error(bare: &str, class: Class) -> String {
-    let mut text = bare.to_owned();
+fn with_error(prefix: &str, class: Class) -> String {
+    let mut text = prefix.to_owned();
     if let Some(code) = class.code() {
         write_parameter(&mut text, "error", code);
     }
@@ -194,14 +236,23 @@ mod tests {
     }
 
     fn text(realm: Option<&str>, kind: ErrorKind) -> Option<String> {
-        texts(&Challenge::new(realm), &kind).pop()
+        texts(&with_realm(realm), &kind).pop()
+    }
+
+    fn with_realm(realm: Option<&str>) -> Challenge {
+        let realm = realm.map(Box::from);
+        Challenge::new(&ChallengeParameters { realm, ..ChallengeParameters::default() })
     }
 
     #[test]
     fn the_error_goes_with_the_scheme_that_was_used() {
         let challenge = |is_required| {
             let scheme = DpopChallenge { algorithms: "ES256 EdDSA".into(), is_required };
-            Challenge::with_dpop(Some("api"), Some(&scheme))
+            Challenge::new(&ChallengeParameters {
+                realm: Some("api".into()),
+                dpop: Some(scheme),
+                ..ChallengeParameters::default()
+            })
         };
         let starts = |challenge: &Challenge, kind: ErrorKind| -> Vec<String> {
             let texts = texts(challenge, &kind);
@@ -224,6 +275,45 @@ mod tests {
         let nonce = ErrorKind::DpopNonce { nonce: "n".into() };
         assert_eq!(starts(&used, nonce), [with(dpop, "use_dpop_nonce")]);
         assert!(starts(&used, ErrorKind::Failed).is_empty());
+    }
+
+    #[test]
+    fn c06_each_challenge_names_the_metadata_and_a_401_the_scopes() {
+        let dpop = DpopChallenge { algorithms: "ES256".into(), is_required: false };
+        let challenge = Challenge::new(&ChallengeParameters {
+            dpop: Some(dpop),
+            resource_metadata: Some("https://a.example/.well-known/x".into()),
+            scope: Some("read write".into()),
+            ..ChallengeParameters::default()
+        });
+        let metadata = "resource_metadata=\"https://a.example/.well-known/x\"";
+        let (bearer, dpop) =
+            (format!("Bearer {metadata}"), format!("DPoP algs=\"ES256\", {metadata}"));
+        let scope = ", scope=\"read write\"";
+        let with_scope = |prefix: &String| format!("{prefix}{scope}");
+        assert_eq!(
+            texts(&challenge, &ErrorKind::MissingToken),
+            [with_scope(&bearer), with_scope(&dpop)]
+        );
+        let expired = texts(&challenge, &ErrorKind::Expired);
+        assert!(expired[0].starts_with(&format!("{bearer}, error=\"invalid_token\"")));
+        assert!(expired[0].ends_with(scope));
+        assert_eq!(expired[1], with_scope(&dpop));
+        // The scopes of the operation, and no others.
+        let kind = ErrorKind::InsufficientScope {
+            required: ["admin".into()].into(),
+            missing: ["admin".into()].into(),
+        };
+        let forbidden = texts(&challenge, &kind);
+        assert!(forbidden[0].starts_with(&bearer) && forbidden[0].ends_with(", scope=\"admin\""));
+        assert_eq!(forbidden[0].matches("scope=").count(), 1);
+        assert_eq!(forbidden[1], dpop);
+        let role = texts(&challenge, &ErrorKind::Forbidden { policy: "role".into() });
+        assert!(role[0].contains(metadata) && !role[0].contains(", scope="), "{role:?}");
+        let used = challenge.used(true);
+        let proof = ErrorKind::DpopProof(crate::error::ProofFault::Time);
+        let [proof] = texts(&used, &proof).try_into().unwrap();
+        assert!(proof.starts_with(&dpop) && !proof.contains(", scope="), "{proof}");
     }
 
     #[test]

@@ -23,6 +23,10 @@
 //! `Authorization: DPoP` gets only that challenge, with the error. To others, `Bearer` has the error
 //! (RFC 9449 §7.1, §7.2).
 //!
+//! With [metadata](crate::resource), each challenge has `resource_metadata` (RFC 9728 §5.1). With
+//! [`base_scopes`](crate::JwtAuthLayer::base_scopes), the challenges of a request without a token and of
+//! an invalid token have `scope`.
+//!
 //! The description is fixed for each error code. The client is not told which check failed. Outer
 //! layers find the [`Rejection`] and its [`Error`] in the response's extensions, and a `tracing`
 //! event has the error.
@@ -77,7 +81,7 @@ use http::{HeaderName, HeaderValue, Response, StatusCode, Version, header};
 pub use self::body::{DefaultRespond, ProblemJson};
 use self::request::{DPOP, RequestFacts};
 pub(crate) use self::{
-    challenge::{Challenge, DpopChallenge},
+    challenge::{Challenge, ChallengeParameters, DpopChallenge},
     claims_absent::ClaimsAbsent,
     inherited::{inherit, without_format},
 };
@@ -141,7 +145,7 @@ impl Rejection {
     #[cold]
     pub(crate) fn inside(error: Error, request: RequestHead<'_>) -> Self {
         let challenge = request.extensions().get::<Challenge>().cloned();
-        Self::new(error, challenge.unwrap_or_else(|| Challenge::new(None)), request)
+        Self::new(error, challenge.unwrap_or_default(), request)
     }
 
     /// The same, of a token that was only in a cookie.
@@ -274,7 +278,7 @@ impl Rejection {
         {
             let mut values: Vec<_> = self.challenges().collect();
             if values.is_empty() {
-                values.extend(self.challenge.bare().into_iter().flatten());
+                values.extend(self.challenge.without_error().into_iter().flatten());
             }
             for value in values {
                 response.headers_mut().append(header::WWW_AUTHENTICATE, value);
@@ -300,6 +304,6 @@ pub(crate) const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 /// its challenge has no realm.
 impl From<Error> for Rejection {
     fn from(error: Error) -> Self {
-        Self { by_hand: true, ..Self::without_request(error, Challenge::new(None)) }
+        Self { by_hand: true, ..Self::without_request(error, Challenge::default()) }
     }
 }

@@ -31,6 +31,10 @@
 //! | `mutual_tls` | `optional` or `required`: tokens that are bound to a [client certificate](crate::proof::MutualTls); `optional` if `client_certificate_header` is set |
 //! | `client_certificate_header`, `trusted_proxy` | the header in which a proxy passes the certificate on, and the networks of such proxies: [client certificates](#client-certificates) |
 //! | `realm` | the challenge's realm |
+//! | `base_scopes` | the scopes that challenges of a 401 name, as [`JwtAuthLayer::base_scopes`] |
+//! | `resource` | the URL at which clients know this service, in its canonical form: the [metadata](#metadata) of the resource |
+//! | `resource_name`, `resource_documentation`, `resource_policy_uri`, `resource_tos_uri`, `scopes_supported` | members of the metadata (RFC 9728 §2); they need `resource` |
+//! | `authorization_servers` | the issuers that the metadata names; default: the issuer, if it is a URL |
 //! | `lazy` | start even if the provider does not answer |
 //! | `jwks_min_refresh`, `jwks_max_refresh`, `jwks_default_refresh`, `jwks_min_retry`, `jwks_max_retry`, `jwks_cooldown`, `jwks_timeout`, `jwks_connect_timeout`, `jwks_max_wait`, `jwks_max_stale`, `jwks_old_after` | durations, as in [`RemoteKeysBuilder`] |
 //! | `jwks_max_body`, `jwks_max_keys`, `jwks_jitter` | numbers, as there |
@@ -111,6 +115,24 @@
 //! proofs, build a [`DPoP`](crate::proof::DPoP) with a shared store, and give it to
 //! [`Settings::verifier_builder`] in place of these settings.
 //!
+//! # Metadata
+//!
+//! With `resource`, challenges name the [metadata](crate::resource) of the resource.
+//! [`serve_metadata`](JwtAuthLayer::serve_metadata) has the layer answer requests for it:
+//!
+//! ```no_run
+//! use axum::{Router, routing::get};
+//! use tower_jwt_auth::{ConfigError, settings::Settings};
+//!
+//! async fn app() -> Result<Router, ConfigError> {
+//!     let layer = Settings::from_env("AUTH_")?.layer().await?.serve_metadata();
+//!     Ok(Router::new().route("/orders", get(async || "orders")).layer(layer))
+//! }
+//! ```
+//!
+//! A service whose bodies cannot be made of a `String` serves
+//! [`protected_resource`](Settings::protected_resource) in another way.
+//!
 //! # Shadow rules
 //!
 //! The table `shadow` has rules that [decide nothing](VerifierBuilder::shadow): tokens that they would
@@ -174,6 +196,7 @@ mod keys;
 mod nearest;
 mod number;
 mod proofs;
+mod resource;
 mod shadow;
 mod table;
 mod text;
@@ -198,6 +221,7 @@ use self::{
 use crate::{
     error::ConfigError,
     layer::JwtAuthLayer,
+    resource::ProtectedResource,
     source::TokenSource,
     verifier::{Cache, Verifier, VerifierBuilder},
 };
@@ -234,7 +258,8 @@ impl Settings {
     }
 
     /// Builds the layer. It takes the token from `Authorization`, and from the cookie if one is
-    /// set.
+    /// set. If `resource` is set, its challenges name the metadata, which it answers with
+    /// [`serve_metadata`](JwtAuthLayer::serve_metadata).
     ///
     /// # Errors
     ///
@@ -247,11 +272,14 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// The cookie's name or an origin is malformed.
+    /// The cookie's name or an origin is malformed, or see [`Self::protected_resource`].
     pub fn layer_with<C>(&self, verifier: Verifier<C>) -> Result<JwtAuthLayer<C>, ConfigError> {
-        let mut layer = JwtAuthLayer::new(verifier);
+        let mut layer = JwtAuthLayer::new(verifier.clone());
         if let Some(Text(realm)) = &self.0.realm {
             layer = layer.realm(realm);
+        }
+        if !self.0.base_scopes.is_empty() {
+            layer = layer.base_scopes(self.0.base_scopes.iter());
         }
         // The origins are checked also where there is no cookie.
         let name = self.0.token_cookie.as_ref().map(|Text(name)| &**name);
@@ -267,7 +295,24 @@ impl Settings {
             cookie = cookie.trusted_origin(origin);
         }
         let cookie = cookie.build()?;
+        if let Some(resource) = self.protected_resource(&verifier)? {
+            layer = layer.resource_metadata(resource);
+        }
         Ok(if name.is_some() { layer.source(cookie) } else { layer })
+    }
+
+    /// Builds the [metadata](crate::resource) of the resource, if `resource` is set. Use it where the
+    /// layer does not answer requests for it, such as with `Router::route_layer` of axum.
+    ///
+    /// # Errors
+    ///
+    /// See [`ProtectedResourceBuilder::build`](crate::resource::ProtectedResourceBuilder::build).
+    /// Another setting of the metadata is set without `resource`.
+    pub fn protected_resource<C>(
+        &self,
+        verifier: &Verifier<C>,
+    ) -> Result<Option<ProtectedResource>, ConfigError> {
+        self.0.protected_resource(verifier)
     }
 
     /// Builds the verifier.

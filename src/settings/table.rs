@@ -58,6 +58,17 @@ pub(super) struct Table {
     pub(super) trusted_proxy: List,
     pub(super) realm: Option<Text>,
     #[serde(default)]
+    pub(super) base_scopes: List,
+    pub(super) resource: Option<String>,
+    pub(super) resource_name: Option<Text>,
+    pub(super) resource_documentation: Option<String>,
+    pub(super) resource_policy_uri: Option<String>,
+    pub(super) resource_tos_uri: Option<String>,
+    #[serde(default)]
+    pub(super) scopes_supported: List,
+    #[serde(default)]
+    pub(super) authorization_servers: List,
+    #[serde(default)]
     pub(super) lazy: Flag,
     pub(super) jwks_min_refresh: Option<Span>,
     pub(super) jwks_max_refresh: Option<Span>,

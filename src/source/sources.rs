@@ -148,6 +148,19 @@ impl TokenSources {
         Ok(token)
     }
 
+    /// The ways of RFC 6750 §2 in which a request may have its token: of the others, such as cookies,
+    /// the RFC knows nothing.
+    pub(crate) fn bearer_methods(&self) -> Vec<&'static str> {
+        let has = |is_method: fn(&OtherSource) -> bool| self.not_cookies.iter().any(is_method);
+        let header = has(|source| matches!(source, OtherSource::Authorization));
+        let query =
+            has(|source| matches!(source, OtherSource::Query(name) if **name == *"access_token"));
+        [("header", header), ("query", query)]
+            .into_iter()
+            .filter_map(|(method, is_there)| is_there.then_some(method))
+            .collect()
+    }
+
     /// The sources that are not cookies.
     pub(super) fn not_cookies(&self) -> &[OtherSource] {
         &self.not_cookies

@@ -110,7 +110,7 @@ pub trait TestRequest: sealed::Head {
     fn without_claims<C: Send + Sync + 'static>(self) -> Self {
         self.change_head(|_, _, _, extensions| {
             let rejection =
-                Rejection::without_request(ErrorKind::MissingToken.into(), Challenge::new(None));
+                Rejection::without_request(ErrorKind::MissingToken.into(), Challenge::default());
             extensions.remove::<Claims<C>>();
             ClaimsAbsent::<C>::leave(rejection, extensions);
         })

@@ -77,6 +77,7 @@
 //! ended, not that the user may still log in: that is what a denylist or an
 //! asynchronous rule is for.
 
+mod accepted;
 mod allowed_values;
 mod any_claims;
 mod binding;
@@ -104,6 +105,7 @@ use std::{fmt, sync::Arc, time::Instant};
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
+pub(crate) use self::accepted::Accepted;
 #[cfg(feature = "test-util")]
 pub(crate) use self::any_claims::claims_for_test;
 pub(crate) use self::any_claims::{Missing, find as find_claims};

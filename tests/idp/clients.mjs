@@ -200,6 +200,31 @@ for (const name of ['optional', 'required', 'nonces']) {
   });
 }
 
+// From the URL of a service alone to a token for it (RFC 9728).
+for (const name of ['optional', 'required', 'nonces']) {
+  await check(`oauth4webapi, ${name}, finds the authorization server`, async () => {
+    const resource = new URL(given[name]);
+    const refused = await fetch(new URL('/me', resource));
+    const named = /resource_metadata="([^"]+)"/g;
+    const urls = [...refused.headers.get('www-authenticate').matchAll(named)].map((match) => match[1]);
+    const url = `${resource.origin}/.well-known/oauth-protected-resource`;
+    assert.deepEqual(urls, name === 'required' ? [url] : [url, url]);
+    const answer = await oauth.resourceDiscoveryRequest(resource, insecure);
+    assert.equal(answer.url, url);
+    const found = await oauth.processResourceDiscoveryResponse(resource, answer);
+    assert.deepEqual(found.authorization_servers, [given.issuer]);
+    assert.deepEqual(found.bearer_methods_supported, ['header']);
+    assert.equal(found.dpop_bound_access_tokens_required, name === 'required' ? true : undefined);
+    const [algorithm] = found.dpop_signing_alg_values_supported;
+    const { handle, accessToken } = await keyAndToken(algorithm);
+    assert.equal((await withNonce(() => call(resource.origin, accessToken, handle))).status, 200);
+    const another = new URL('/other', resource);
+    await assert.rejects(async () => (
+      oauth.processResourceDiscoveryResponse(another, await oauth.resourceDiscoveryRequest(resource, insecure))
+    ));
+  });
+}
+
 await check('oauth4webapi without a token is told both schemes', async () => {
   const answer = await fetch(new URL('/me', given.optional));
   assert.equal(answer.status, 401);

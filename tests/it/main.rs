@@ -49,6 +49,7 @@ mod redis;
 mod remote;
 #[allow(dead_code, reason = "not every feature set uses all of it")]
 mod requests;
+mod resource;
 #[cfg(all(feature = "axum", feature = "routes", feature = "test-util"))]
 mod routes;
 mod self_test;

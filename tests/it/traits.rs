@@ -19,13 +19,14 @@ use tower_jwt_auth::{
         KeySource, SkippedKey,
         by_id::{KeysById, KeysByIdBuilder},
     },
-    layer::{JwtAuth, Require, RequireFuture, ResponseFuture},
+    layer::{JwtAuth, Require, RequireFuture, ResponseFuture, ServeMetadata},
     maybe_ready::{MaybeReady, MaybeReadyFuture},
     observe::{
         CacheLookup, Decision, DenylistReport, EarlyRemoval, FetchOutcome, KeyFetch, KeyReport,
         KeyRotation, OldKey, Outcome, RefreshOutcome, RemovedKeyUse, Scheme, ShadowOutcome,
     },
     report::{Finding, Lint, LintReport, SelfTestCase, SelfTestOutcome, SelfTestReport},
+    resource::{ProtectedResource, ProtectedResourceBuilder},
     response::{DefaultRespond, ProblemJson, Rejection},
     source::{CookieSourceBuilder, CustomSourceBuilder, DangerousCookieSourceBuilder},
     verifier::{
@@ -107,7 +108,10 @@ fn traits() {
 
     shared::<JwtAuthLayer<User>>();
     shared::<JwtAuthLayer<User, ProblemJson>>();
+    shared::<JwtAuthLayer<User, ProblemJson, ServeMetadata>>();
     shared::<JwtAuth<Inner, User>>();
+    shared::<ProtectedResource>();
+    data::<ProtectedResourceBuilder>();
     shared::<RequireLayer<User>>();
     shared::<Require<Inner, User>>();
 

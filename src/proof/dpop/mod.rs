@@ -5,7 +5,6 @@ mod check;
 mod claims;
 mod cors;
 mod header;
-mod htu;
 mod key_cache;
 mod nonces;
 mod public_url;

@@ -4,9 +4,9 @@ use std::{fmt, ops::Deref};
 
 use http::{Uri, header, uri::PathAndQuery};
 
-use super::htu::{self, Address, Origin};
 use crate::{
     error::{ConfigError, Detail, list},
+    http_url::{self, Address, Origin},
     request_head::RequestHead,
     shown::shown,
 };
@@ -31,7 +31,7 @@ struct PublicUrl {
 
 impl PublicUrls {
     pub(super) fn add(&mut self, url: &str) -> Result<(), ConfigError> {
-        let Some(Address { origin, path, has_more: false }) = htu::parse(url) else {
+        let Some(Address { origin, path, has_more: false }) = http_url::parse(url) else {
             return Err(refused(url, fault(url)));
         };
         if !origin.is_https() && !origin.is_loopback() {
@@ -65,8 +65,8 @@ impl PublicUrls {
 
     /// Whether this `htu` is an address of the request.
     pub(super) fn has(&self, htu: &str, request: RequestHead<'_>) -> bool {
-        let path = self.path_of(request).and_then(htu::request_path);
-        let (Some(claimed), Some(path)) = (htu::parse(htu), path) else { return false };
+        let path = self.path_of(request).and_then(http_url::request_path);
+        let (Some(claimed), Some(path)) = (http_url::parse(htu), path) else { return false };
         let is_public = self
             .urls
             .iter()

@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use super::{
+    pattern::IssuerPattern,
     peek,
     resolve::{
         Begun, Resolution, ResolutionSender, Resolver, Resolving, SOON, keys_unavailable,
@@ -83,6 +84,11 @@ impl<C> IssuerEngines<C> {
     /// Whether issuers that are not there may be resolved.
     pub(in crate::verifier) fn are_resolved(&self) -> bool {
         self.resolver.is_some()
+    }
+
+    /// The issuers that may be resolved.
+    pub(in crate::verifier) fn patterns(&self) -> Vec<IssuerPattern> {
+        self.resolver.as_ref().map(|resolver| resolver.allowed().to_vec()).unwrap_or_default()
     }
 
     /// Whether events show issuers that nobody has verified.

@@ -108,6 +108,11 @@ impl<C> Resolver<C> {
         self.allowed.is_empty()
     }
 
+    /// The issuers that it may be asked for.
+    pub(super) fn allowed(&self) -> &[IssuerPattern] {
+        &self.allowed
+    }
+
     /// Whether this issuer is one of the allowed ones.
     pub(super) fn allows(&self, issuer: &str) -> bool {
         self.allowed.iter().any(|pattern| pattern.matches(issuer))

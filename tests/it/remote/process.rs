@@ -158,6 +158,49 @@ async fn the_routes_answer_as_they_say() {
     assert_eq!(health["keys"][0]["ids"], json!(["ES256"]));
 }
 
+#[tokio::test]
+async fn c04_the_server_publishes_its_metadata() {
+    let es = key(Algorithm::ES256);
+    let provider = Provider::new([es]);
+    let variables = [("PUBLIC_URL", "https://files.example.com/"), ("DPOP", "required")];
+    let server = Server::of(&provider, &variables);
+    let path = "/.well-known/oauth-protected-resource";
+    let document = json!({
+        "resource": "https://files.example.com",
+        "authorization_servers": [provider.issuer()],
+        "bearer_methods_supported": ["header"],
+        "dpop_signing_alg_values_supported": ["ES256", "EdDSA"],
+        "dpop_bound_access_tokens_required": true,
+    });
+    for (path, host) in [(path.to_owned(), "evil.example"), (format!("{path}/"), "other:1")] {
+        let request = server.get(&path).header("host", host).header("x-forwarded-host", host);
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 200, "{path}");
+        assert_eq!(response.headers()["content-type"], "application/json");
+        assert_eq!(response.headers()["access-control-allow-origin"], "*");
+        let text = response.text().await.unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), document);
+    }
+    assert_eq!(server.asked(server.post(path)).await.0, 405);
+    assert_eq!(server.asked(server.get(&format!("{path}/x"))).await.0, 404);
+    let metadata = format!("resource_metadata=\"https://files.example.com{path}\"");
+    let bearer = token(&provider, es, json!({}));
+    for request in [server.get("/me"), server.get("/me").bearer_auth(&bearer), server.get("/admin")]
+    {
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 401);
+        let challenge = response.headers()["www-authenticate"].to_str().unwrap();
+        assert!(challenge.starts_with("DPoP ") && challenge.contains(&metadata), "{challenge}");
+    }
+    let server = Server::of(&provider, &[("PUBLIC_URL", "http://127.0.0.1:3000")]);
+    let response = server.get("/admin").bearer_auth(&bearer).send().await.unwrap();
+    assert_eq!(response.status(), 403);
+    let challenge = response.headers()["www-authenticate"].to_str().unwrap();
+    assert!(challenge.contains(&format!("\"http://127.0.0.1:3000{path}\"")), "{challenge}");
+    let without = Server::of(&provider, &[]);
+    assert_eq!(without.asked(without.get(path)).await.0, 404);
+}
+
 #[cfg(feature = "test-util")]
 #[tokio::test]
 async fn bound_tokens_need_their_proofs() {
@@ -383,6 +426,7 @@ fn wrong_settings_are_told_in_one_line() {
         (vec![("ALLOW_HTTP", ""), ("JWKS_URL", "")], "takes ALLOW_HTTP=1"),
         (vec![("LOG", "loud")], "LOG is"),
         (vec![("PUBLIC_URL", "ftp://api.example.com")], "the origin of a service"),
+        (vec![("PUBLIC_URL", "http://api.example.com")], "for loopback only"),
         (vec![("JWKS_MAX_STALE_SECS", "0")], "from 1 s"),
         (vec![("ISSUER", " ")], "the issuer is empty"),
         (vec![("LAZY", "maybe")], "LAZY is 0 or 1"),
@@ -624,6 +668,7 @@ async fn a_check_prints_what_is_unwise_and_the_self_test() {
         (&["--check"], ("LEEWAY_SECS", "302"), "(here: LEEWAY_SECS)"),
         (&["--check"], ("KEY_PEM_FILE", file), file),
         (&["--check"], ("PUBLIC_URL", "nonsense"), "(here: PUBLIC_URL)"),
+        (&["--check"], ("PUBLIC_URL", "http://api.example.com"), "(here: PUBLIC_URL)"),
         (&["--check"], ("HMAC_SECRET", "abc"), "(here: HMAC_SECRET)"),
         (&["--check"], ("JWKS_URL", "http://127.0.0.1:1/"), "(here: LAZY)"),
         (&["--check"], ("SHADOW_AUDIENCES", "b"), "there is no variable SHADOW_AUDIENCES"),

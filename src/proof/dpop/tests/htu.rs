@@ -4,10 +4,8 @@ use axum::extract::OriginalUri;
 use http::Uri;
 use proptest::prelude::*;
 
-use super::{
-    super::htu::{normal_path, parse},
-    *,
-};
+use super::*;
+use crate::http_url::{normal_path, parse};
 
 /// Whether a proof with this `htu` is accepted.
 fn fits(dpop: &DPoP, htu: &str, request: &Request<()>) -> bool {

@@ -1,11 +1,10 @@
-//! The address of a request, as the claim `htu` has it (RFC 9449 §4.3), normalised by RFC 3986 §6.2.2
-//! and §6.2.3.
+//! The address of a web service or of a request, normalised by RFC 3986 §6.2.2 and §6.2.3.
 
-use std::{borrow::Cow, net::Ipv6Addr};
+use std::{borrow::Cow, fmt, net::Ipv6Addr};
 
 /// A scheme and an authority that were normalised: two that are the same lead to the same server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Origin {
+pub(crate) struct Origin {
     is_https: bool,
     host: Host,
     port: u16,
@@ -44,16 +43,16 @@ impl Origin {
     }
 
     /// The origin of the server that a request names. TLS may end at a proxy.
-    pub(super) fn of_host(authority: &str) -> Option<Self> {
+    pub(crate) fn of_host(authority: &str) -> Option<Self> {
         Self::new(true, authority)
     }
 
-    pub(super) fn is_https(&self) -> bool {
+    pub(crate) fn is_https(&self) -> bool {
         self.is_https
     }
 
     /// Whether it is this machine.
-    pub(super) fn is_loopback(&self) -> bool {
+    pub(crate) fn is_loopback(&self) -> bool {
         match &self.host {
             Host::Name(name) if &**name == "localhost" => true,
             Host::Name(name) => {
@@ -64,17 +63,32 @@ impl Origin {
     }
 }
 
+/// The origin as browsers write it: without the port if that is the one of the scheme.
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_https { "https://" } else { "http://" })?;
+        match &self.host {
+            Host::Name(name) => f.write_str(name)?,
+            Host::Ipv6(address) => write!(f, "[{address}]")?,
+        }
+        if self.port == default_port(self.is_https) {
+            return Ok(());
+        }
+        write!(f, ":{}", self.port)
+    }
+}
+
 /// The parts of a URI that count.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Address<'a> {
-    pub(super) origin: Origin,
-    pub(super) path: Cow<'a, str>,
+pub(crate) struct Address<'a> {
+    pub(crate) origin: Origin,
+    pub(crate) path: Cow<'a, str>,
     /// Whether it has a query or a fragment, which do not count.
-    pub(super) has_more: bool,
+    pub(crate) has_more: bool,
 }
 
 /// Reads an absolute `http` or `https` URI. `None` if it is something else.
-pub(super) fn parse(uri: &str) -> Option<Address<'_>> {
+pub(crate) fn parse(uri: &str) -> Option<Address<'_>> {
     // Nothing else is in a URI, wherever (RFC 3986 §2).
     if !uri.bytes().all(|byte| byte.is_ascii_graphic()) {
         return None;
@@ -98,7 +112,7 @@ pub(super) fn parse(uri: &str) -> Option<Address<'_>> {
 
 /// A path without escapes that are not needed, with the others in upper case, without dot segments,
 /// and not empty. `None` if it is no path.
-pub(super) fn normal_path(path: &str) -> Option<Cow<'_, str>> {
+pub(crate) fn normal_path(path: &str) -> Option<Cow<'_, str>> {
     if path.is_empty() {
         return Some(Cow::Borrowed("/"));
     }
@@ -112,7 +126,7 @@ pub(super) fn normal_path(path: &str) -> Option<Cow<'_, str>> {
 
 /// The same of the path of a request. `None` if it has dot segments, too: clients remove them before
 /// they send a request, a router does not, and so a proof for `/me` would be one for `/files/../me`.
-pub(super) fn request_path(path: &str) -> Option<Cow<'_, str>> {
+pub(crate) fn request_path(path: &str) -> Option<Cow<'_, str>> {
     let normal = normal_escapes(path, is_path_byte)?;
     let has_dots = normal.split('/').any(is_dots);
     if has_dots { None } else { normal_path(path) }
