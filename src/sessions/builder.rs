@@ -10,7 +10,7 @@ use crate::{
     observe::{Observer, Observers, Outage},
     proof::{DPoP, MutualTls},
     refresh::{MemoryRefreshStore, RefreshTokens, Session},
-    response::Challenge,
+    response::{Challenge, ChallengeParameters},
     revocation::{Denylist, MemoryDenylist},
     source::TokenSources,
     verifier::RuleError,
@@ -251,7 +251,10 @@ impl SessionsBuilder {
         }
         let verifier = verifier(&self.issuer, &denylist, &self.observers, &self.proofs).build()?;
         Ok(Sessions(Arc::new(SessionsInner {
-            challenge: Challenge::with_dpop(None, verifier.dpop_challenge().as_ref()),
+            challenge: Challenge::new(&ChallengeParameters {
+                dpop: verifier.dpop_challenge(),
+                ..ChallengeParameters::default()
+            }),
             verifier,
             issuer: self.issuer,
             refresh,
