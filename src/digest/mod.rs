@@ -2,7 +2,7 @@
 
 mod thumbprint;
 
-pub use self::thumbprint::Thumbprint;
+pub use self::thumbprint::{Thumbprint, ThumbprintError};
 
 /// SHA-256 (FIPS 180-4) of the parts, one after the other.
 #[cfg(feature = "aws_lc_rs")]

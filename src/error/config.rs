@@ -29,6 +29,9 @@ pub enum ConfigError {
     OutOfRange(&'static str),
     /// An address is malformed or not safe to fetch keys from.
     InvalidUrl(Cow<'static, str>),
+    /// A public URL of this service is malformed or not safe; the message says why, and has the URL
+    /// unless there may be a password in it.
+    PublicUrl(String),
     /// The keys could not be fetched.
     Fetch(FetchError),
     /// A store cannot be used; the message says why.
@@ -118,7 +121,7 @@ impl fmt::Display for ConfigError {
             Self::InvalidUrl(what) => {
                 write!(f, "keys cannot be fetched from the address that is configured: {what}")
             }
-            Self::Store(what) => write!(f, "{what}"),
+            Self::PublicUrl(what) | Self::Store(what) => write!(f, "{what}"),
             Self::Settings(what) => write!(f, "{what}"),
             Self::KeyFile { path, reason } => {
                 write!(f, "the signing key {} cannot be used: {reason}", path.display())

@@ -245,6 +245,9 @@ pub enum InvalidRequest {
     /// The form of a body asks for a scope that the session does not have. The code is
     /// `invalid_scope` (RFC 6749 §5.2, §6).
     Scope,
+    /// A request for a token has no client certificate, and must have one; or its certificate cannot be
+    /// read (RFC 8705 §3).
+    ClientCertificate,
 }
 
 /// The meaning of an error to the client. Each kind belongs to one class.
@@ -437,6 +440,10 @@ impl fmt::Display for ErrorKind {
             Self::InvalidRequest(InvalidRequest::Scope) => {
                 f.write_str("the form asks for a scope that the session does not have")
             }
+            Self::InvalidRequest(InvalidRequest::ClientCertificate) => f.write_str(
+                "the request for a token has no client certificate that can be read, and must have \
+                 one",
+            ),
             Self::Preflight => f.write_str(
                 "the request is a CORS preflight, which has no token: put the CORS layer outside \
                  of this one, so that it answers preflights, or set `allow_preflight()`",

@@ -37,6 +37,8 @@ pub enum ProofFault {
     OtherKey,
     /// It was presented before.
     Replayed,
+    /// It comes with a login whose tokens go into cookies, which cannot be bound to its key.
+    Cookies,
 }
 
 impl fmt::Display for ProofFault {
@@ -59,6 +61,10 @@ impl fmt::Display for ProofFault {
             Self::AccessToken => "its `ath` is not the hash of the token",
             Self::OtherKey => "its `jwk` is not the key that the token is bound to",
             Self::Replayed => "it was presented before",
+            Self::Cookies => {
+                "it comes with a login of a browser, whose tokens are in cookies, and these cannot be \
+                 bound to a key: set `.dpop_in_browsers()`, or send no proof"
+            }
         })
     }
 }

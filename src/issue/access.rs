@@ -18,7 +18,6 @@ use crate::{
     error::{ConfigError, Error, ErrorKind},
     keys::KeySource,
     random::unique_id,
-    refresh::Authentication,
     rules::seconds,
 };
 
@@ -83,9 +82,8 @@ impl TokenIssuer {
     }
 
     /// Issues an access token (RFC 9068 §2). Its `typ` is `at+jwt`. It has `iss`, `sub`, `aud`,
-    /// `exp`, `iat`, `jti` and `client_id`, and `scope` and `sid` if they were granted. Within
-    /// [`Sessions`](crate::sessions::Sessions), it also has `auth_time`, and `acr`, `amr` and `cnf` if
-    /// the login has them.
+    /// `exp`, `iat`, `jti` and `client_id`, and `scope`, `sid`, `auth_time`, `acr`, `amr` and `cnf` if they
+    /// were granted. Within [`Sessions`](crate::sessions::Sessions), it always has `sid` and `auth_time`.
     ///
     /// # Errors
     ///
@@ -116,8 +114,10 @@ impl TokenIssuer {
             jti: &token_id,
             scope: grant.scope.as_deref(),
             sid: grant.session_id.as_deref(),
-            login: grant.login.as_ref(),
-            cnf: grant.confirmation.as_ref(),
+            auth_time: grant.auth_time.map(|time| time.clamp(0, now.max(0))),
+            acr: grant.acr.as_deref(),
+            amr: &grant.amr,
+            cnf: grant.confirmation(),
             own: grant.claims?,
         };
         let payload = serde_json::to_vec(&payload)
@@ -272,10 +272,14 @@ struct Payload<'a> {
     scope: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sid: Option<&'a str>,
-    #[serde(flatten)]
-    login: Option<&'a Authentication>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    cnf: Option<&'a Confirmation>,
+    auth_time: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acr: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    amr: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cnf: Option<Confirmation>,
     #[serde(flatten)]
     own: OwnClaims,
 }

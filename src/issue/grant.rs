@@ -7,9 +7,10 @@ use serde_json::{Map, Value};
 
 use crate::{
     claims::Confirmation,
+    digest::Thumbprint,
     error::{Error, ErrorKind},
     json,
-    refresh::{Authentication, Session},
+    refresh::Session,
 };
 
 /// The contents of an access token that is to be issued.
@@ -21,8 +22,11 @@ pub struct Grant {
     pub(super) scope: Option<String>,
     pub(super) session_id: Option<String>,
     pub(super) lifetime: Option<Duration>,
-    pub(super) login: Option<Authentication>,
-    pub(super) confirmation: Option<Confirmation>,
+    pub(super) auth_time: Option<i64>,
+    pub(super) acr: Option<String>,
+    pub(super) amr: Vec<String>,
+    pub(super) jkt: Option<Thumbprint>,
+    pub(super) x5t_s256: Option<Thumbprint>,
     pub(super) claims: Result<OwnClaims, Error>,
 }
 
@@ -46,8 +50,11 @@ impl Grant {
             scope: None,
             session_id: None,
             lifetime: None,
-            login: None,
-            confirmation: None,
+            auth_time: None,
+            acr: None,
+            amr: Vec::new(),
+            jkt: None,
+            x5t_s256: None,
             claims: Ok(OwnClaims::default()),
         }
     }
@@ -82,6 +89,57 @@ impl Grant {
         self
     }
 
+    /// Sets the time at which the user was authenticated, in seconds since 1970-01-01T00:00:00Z:
+    /// `auth_time` (RFC 9068 §2.2.1). A time in the future counts as now. Default: none.
+    ///
+    /// Within [`Sessions`], this, [`acr`](Self::acr), [`amr`](Self::amr), [`jkt`](Self::jkt) and
+    /// [`x5t_s256`](Self::x5t_s256) are those of the session, whatever the grant says.
+    ///
+    /// [`Sessions`]: crate::sessions::Sessions
+    pub fn auth_time(mut self, seconds: i64) -> Self {
+        self.auth_time = Some(seconds);
+        self
+    }
+
+    /// Sets the authentication context of the login, such as `phr`: `acr` (RFC 9068 §2.2.1), which
+    /// [`StepUp`](crate::authorize::StepUp) reads. Default: none.
+    pub fn acr(mut self, acr: impl Into<String>) -> Self {
+        self.acr = Some(acr.into()).filter(|acr| !acr.is_empty());
+        self
+    }
+
+    /// Sets the methods of the login, such as `pwd` and `otp` (RFC 8176): `amr`. Default: none.
+    pub fn amr<S: Into<String>>(mut self, methods: impl IntoIterator<Item = S>) -> Self {
+        self.amr = methods.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Binds the token to a key, by its [thumbprint](crate::proof::Thumbprint): `cnf.jkt` (RFC 9449 §6.1).
+    /// The `token_type` of the answer is then `DPoP` (§5). Default: the token is not bound.
+    ///
+    /// # Security
+    ///
+    /// The client must have proven that it has the key:
+    /// [`DPoP::verify_token_request`](crate::proof::DPoP::verify_token_request) checks the proof, and gives
+    /// the thumbprint.
+    pub fn jkt(mut self, thumbprint: Thumbprint) -> Self {
+        self.jkt = Some(thumbprint);
+        self
+    }
+
+    /// Binds the token to a client certificate, by the SHA-256 of its DER: `cnf.x5t#S256` (RFC 8705 §3.1).
+    /// The `token_type` of the answer stays `Bearer`. Default: the token is not bound.
+    ///
+    /// # Security
+    ///
+    /// The connection of the request must have this certificate:
+    /// [`MutualTls::verify_token_request`](crate::proof::MutualTls::verify_token_request) finds it, and
+    /// gives the thumbprint.
+    pub fn x5t_s256(mut self, thumbprint: Thumbprint) -> Self {
+        self.x5t_s256 = Some(thumbprint);
+        self
+    }
+
     /// Sets the lifetime of the token, in whole seconds. It is at most the lifetime of the issuer,
     /// which is the default.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
@@ -92,13 +150,16 @@ impl Grant {
     /// Sets the claims that belong to the session, whatever the application has granted: its id, the
     /// last login, and what it is bound to.
     pub(crate) fn within_session(mut self, session: &Session) -> Self {
-        self.login = Some(Authentication {
-            auth_time: session.auth_time(),
-            acr: session.acr().map(str::to_owned),
-            amr: session.amr().to_vec(),
-        });
-        self.confirmation = session.confirmation.as_deref().copied();
+        self.auth_time = Some(session.auth_time());
+        self.acr = session.acr().map(str::to_owned);
+        self.amr = session.amr().to_vec();
+        (self.jkt, self.x5t_s256) = (session.jkt(), session.x5t_s256());
         self.session_id(session.id())
+    }
+
+    /// The key and the certificate that the token is bound to.
+    pub(super) fn confirmation(&self) -> Option<Confirmation> {
+        Confirmation::new(self.jkt, self.x5t_s256)
     }
 
     /// Limits the lifetime.
@@ -131,10 +192,30 @@ fn own_claims(claims: &impl Serialize) -> Result<Map<String, Value>, Error> {
         .ok_or_else(|| refused("the claims are not a JSON object, or repeat a name"))?;
     match object.keys().find(|name| RESERVED.contains(&name.as_str())) {
         Some(name) => Err(refused(format!(
-            "the claim `{name}` belongs to the issuer, use the methods of `Grant`, or another name"
+            "the claim `{name}` belongs to the issuer, {}",
+            match method(name) {
+                Some(method) => format!("set it with `Grant::{method}`"),
+                None => "give yours another name".to_owned(),
+            }
         ))),
         None => Ok(object),
     }
+}
+
+/// The method that sets a claim, if there is one.
+fn method(claim: &str) -> Option<&'static str> {
+    Some(match claim {
+        "sub" => "new",
+        "exp" => "lifetime",
+        "client_id" => "client_id",
+        "scope" | "scp" => "scope",
+        "sid" => "session_id",
+        "auth_time" => "auth_time",
+        "acr" => "acr",
+        "amr" => "amr",
+        "cnf" => "jkt` or `Grant::x5t_s256",
+        _ => return None,
+    })
 }
 
 #[cold]

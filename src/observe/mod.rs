@@ -77,7 +77,7 @@ pub use self::{
 pub(crate) use self::{
     observers::{Observed, Observers, of_list},
     tracing::{
-        Outage, Pace, ShadowRefusal, issuer_not_resolved, no_room_for_issuer, record_subject,
-        refused, refused_after_passing, shadow_refused, tells_refusals,
+        Outage, Pace, ShadowRefusal, certificate_ignored, issuer_not_resolved, no_room_for_issuer,
+        record_subject, refused, refused_after_passing, shadow_refused, tells_refusals,
     },
 };

@@ -49,12 +49,12 @@
 //!
 //! | fault | status | code |
 //! |---|---|---|
-//! | a fault of the proof, also if it is missing | 401 | `invalid_dpop_proof` |
-//! | no current nonce | 401, with `DPoP-Nonce` | `use_dpop_nonce` |
+//! | a fault of the proof, also if it is missing | 401; 400 where tokens are given | `invalid_dpop_proof` |
+//! | no current nonce | 401, with `DPoP-Nonce`; 400 where tokens are given | `use_dpop_nonce` |
 //! | a key with too many live proofs | 429, with `Retry-After` | none |
 //! | the replay store does not answer, or is full | 503, with `Retry-After` | none |
 //!
-//! Pages of another origin need [`CORS_ALLOWED_HEADERS`] and [`CORS_EXPOSED_HEADERS`].
+//! Pages of another origin need [`cors_allowed_headers`] and [`cors_exposed_headers`].
 //!
 //! # Security
 //!
@@ -92,9 +92,9 @@ pub use self::{
         ClientCertificate, DangerousMutualTlsBuilder, MutualTls, MutualTlsBuilder, ProxyHeader,
     },
     dpop::{
-        CORS_ALLOWED_HEADERS, CORS_EXPOSED_HEADERS, DPoP, DPoPBuilder, DangerousDPoPBuilder, Nonces,
+        DPoP, DPoPBuilder, DangerousDPoPBuilder, Nonces, cors_allowed_headers, cors_exposed_headers,
     },
     possession::ProofOfPossession,
     replay::{Insertion, MemoryReplayStore, MemoryReplayStoreBuilder, PresentedProof, ReplayStore},
 };
-pub use crate::digest::Thumbprint;
+pub use crate::digest::{Thumbprint, ThumbprintError};

@@ -6,6 +6,7 @@
 //! | more than one token, malformed credentials | 400; 401 for [forward authentication] | `error="invalid_request"` |
 //! | a body that should have a token, and is not complete in time | 408 | `error="invalid_request"` |
 //! | a body of a type from which no token is read | 415 | `error="invalid_request"` |
+//! | a request for a token without the client certificate that it must have | 400 | `error="invalid_request"` |
 //! | an invalid token, for any reason | 401 | `error="invalid_token"` |
 //! | an invalid DPoP proof | 401 | `error="invalid_dpop_proof"` (RFC 9449 §7.1) |
 //! | a DPoP proof without the nonce of this server | 401, `DPoP-Nonce` | `error="use_dpop_nonce"` (RFC 9449 §9) |

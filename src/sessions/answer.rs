@@ -2,17 +2,17 @@
 
 use std::fmt;
 
-use http::{HeaderMap, Response, StatusCode, header};
+use http::{HeaderMap, Response, StatusCode, header, request::Parts};
 use serde::Serialize;
 use serde_json::json;
 
 use crate::{
     csrf,
-    error::{Error, ErrorKind},
+    error::{Error, ErrorKind, InvalidRequest},
     issue::{AccessToken, Body, TokenCookies},
     observe,
     refresh::{IssuedToken, Session},
-    response::{ProblemJson, Rejection},
+    response::{Challenge, ProblemJson, Rejection},
 };
 
 /// The tokens of a session. `Debug` shows nothing of them.
@@ -142,26 +142,33 @@ fn to_text(answer: &Answer<'_>) -> Result<String, Error> {
 }
 
 /// Reports an error, and answers with only as much of it as the client may know.
-pub(super) fn refuse(error: Error) -> Response<Body> {
+pub(super) fn refuse(error: Error, challenge: &Challenge, request: &Parts) -> Response<Body> {
     observe::refused(&error);
-    let mut response = Rejection::from(error).answer_with(&ProblemJson);
-    make_400_of_proof(&mut response);
+    let rejection = Rejection::new(error, challenge.clone(), request.into());
+    let mut response = rejection.answer_with(&ProblemJson);
+    make_400(&mut response);
     response
 }
 
-/// A fault of a proof is answered 400 where tokens are given, without a challenge (RFC 9449 §5, §8):
-/// clients look for the code in the body.
-fn make_400_of_proof(response: &mut Response<Body>) {
+/// The fault of a proof is answered 400 where tokens are given, without a challenge (RFC 6749 §5.2, RFC
+/// 9449 §5, §8): clients look for the code in the body, and no token of theirs is at fault.
+fn make_400(response: &mut Response<Body>) {
     let Some(rejection) = response.extensions().get::<Rejection>() else { return };
-    let Some(error @ ("invalid_dpop_proof" | "use_dpop_nonce")) = rejection.code() else { return };
-    let (title, detail) = ("Bad Request", rejection.description());
+    let detail = match rejection.error().kind() {
+        ErrorKind::DpopProof(_) | ErrorKind::DpopNonce { .. } => rejection.description(),
+        ErrorKind::InvalidRequest(InvalidRequest::ClientCertificate) => {
+            "the request must have a client certificate that can be read"
+        }
+        _ => return,
+    };
+    let (title, error) = ("Bad Request", rejection.code());
     let problem = json!({"title": title, "status": 400, "detail": detail, "error": error});
     *response.body_mut() = problem.to_string().into();
     *response.status_mut() = StatusCode::BAD_REQUEST;
     response.headers_mut().remove(header::WWW_AUTHENTICATE);
 }
 
-/// Whether a client gets the tokens in the body: it asks for JSON, and is no browser.
+/// Whether a client gets the tokens in the body, because it asks for JSON. Browsers never do.
 pub(super) fn wants_tokens(headers: &HeaderMap, cookies: &TokenCookies) -> bool {
     let asks = headers
         .get_all(header::ACCEPT)

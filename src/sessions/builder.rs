@@ -10,6 +10,7 @@ use crate::{
     observe::{Observer, Observers, Outage},
     proof::{DPoP, MutualTls},
     refresh::{MemoryRefreshStore, RefreshTokens, Session},
+    response::Challenge,
     revocation::{Denylist, MemoryDenylist},
     source::TokenSources,
     verifier::RuleError,
@@ -134,7 +135,8 @@ impl SessionsBuilder {
     /// the proof is [required](DPoP::required). Default: no session is bound.
     ///
     /// Sessions in cookies are not bound: no script can read them, and so no page can sign a proof
-    /// for them. If proofs are required, the layers refuse such sessions. For pages that have a key, add
+    /// for them. A login of a browser with a proof is refused (400 `invalid_dpop_proof`), and if proofs are
+    /// required, so is every login that would get cookies. For pages that have a key, add
     /// [`dpop_in_browsers`](Self::dpop_in_browsers).
     ///
     /// # Example
@@ -153,8 +155,9 @@ impl SessionsBuilder {
     /// Binds the sessions of clients that are not browsers to their client certificate (RFC 8705 §4).
     /// Each refresh needs the same certificate. The access tokens have `cnf.x5t#S256`, and the layers of
     /// these sessions accept them with the certificate only. Without one, a login opens a session that
-    /// is not bound, unless the certificate is [required](MutualTls::required). Default: no session is
-    /// bound.
+    /// is not bound, unless the certificate is [required](MutualTls::required): then it is answered 400
+    /// `invalid_request`, and so is a login that would get cookies, which are not bound. A certificate in
+    /// the header of a peer that is not a trusted proxy counts as missing. Default: no session is bound.
     pub fn mutual_tls(mut self, mutual_tls: MutualTls) -> Self {
         self.proofs.mutual_tls = Some(mutual_tls);
         self
@@ -178,8 +181,8 @@ impl SessionsBuilder {
     ///
     /// A page of another origin needs a [trusted
     /// origin](crate::issue::TokenCookiesBuilder::trusted_origin) and a CORS layer with
-    /// [`CORS_ALLOWED_HEADERS`](crate::proof::CORS_ALLOWED_HEADERS) and
-    /// [`CORS_EXPOSED_HEADERS`](crate::proof::CORS_EXPOSED_HEADERS).
+    /// [`cors_allowed_headers`](crate::proof::cors_allowed_headers) and
+    /// [`cors_exposed_headers`](crate::proof::cors_exposed_headers).
     ///
     /// # Security
     ///
@@ -246,8 +249,10 @@ impl SessionsBuilder {
         if !self.dpop_in_browsers {
             sources.add(self.cookies.source());
         }
+        let verifier = verifier(&self.issuer, &denylist, &self.observers, &self.proofs).build()?;
         Ok(Sessions(Arc::new(SessionsInner {
-            verifier: verifier(&self.issuer, &denylist, &self.observers, &self.proofs).build()?,
+            challenge: Challenge::with_dpop(None, verifier.dpop_challenge().as_ref()),
+            verifier,
             issuer: self.issuer,
             refresh,
             denylist,

@@ -11,9 +11,9 @@
 //!    token that rotates at each use.
 //! 2. A browser gets both as [cookies](TokenCookies) and never in a body, so that no script
 //!    can read them. A client gets them in the body (RFC 6749 §5.1) if it is not a browser and
-//!    sends `Accept: application/json`. A client is a browser if it sends `Sec-Fetch-Site`,
-//!    `Origin` or one of these cookies. Other cookies, such as that of a load balancer, make no
-//!    difference.
+//!    sends `Accept: application/json`, or a DPoP proof if these are checked. A client is a browser if it
+//!    sends `Sec-Fetch-Site`, `Origin` or one of these cookies. Other cookies, such as that of a load
+//!    balancer, make no difference.
 //! 3. A refresh token is sent in its cookie, or in the body: as the form of RFC 6749 §6, or as
 //!    `refresh_token` in JSON. Two different ones are refused. A cookie counts only if the request
 //!    comes from the same origin. A browser that sends its token in the body gets the next ones
@@ -23,7 +23,8 @@
 //! 5. The reuse of a spent refresh token does the same.
 //! 6. With [`dpop`](SessionsBuilder::dpop) or [`mutual_tls`](SessionsBuilder::mutual_tls), the session
 //!    of a client that is not a browser is bound to its key or to its certificate. A client that
-//!    has only the refresh token can neither use the session nor end it.
+//!    has only the refresh token can neither use the session nor end it. Tokens in cookies are not bound:
+//!    a login that would get cookies is refused if it has a proof, or if tokens must be bound.
 //! 7. With [`dpop_in_browsers`](SessionsBuilder::dpop_in_browsers), the session of a browser is bound to
 //!    a key of its page, too. Its access token is in the body, which is the only exception to rule 2,
 //!    and its refresh token is in the cookie.
@@ -118,7 +119,7 @@ pub use self::{
     routes::SessionService,
 };
 use self::{
-    answer::{refuse, wants_tokens},
+    answer::{is_browser, refuse, wants_tokens},
     delivery::Delivery,
     proof::BindingProofs,
 };
@@ -132,6 +133,7 @@ use crate::{
     observe::{self, Observers, Outage},
     refresh::{Authentication, IssuedToken, RefreshTokens, TokenStatus},
     request_head::RequestHead,
+    response::Challenge,
     revocation::{Denylist, Revocation},
     source::TokenSources,
     verifier::{Verifier, VerifierBuilder},
@@ -155,6 +157,8 @@ struct SessionsInner {
     grant: Option<Box<MakeGrant>>,
     /// Verifies the access token that logs out.
     verifier: Verifier<RegisteredClaims>,
+    /// The challenge of refusals, which is that of the layer.
+    challenge: Challenge,
     observers: Observers,
     outage: Outage,
     proofs: BindingProofs,
@@ -172,38 +176,53 @@ impl Sessions {
     ///
     /// The answer is 200. The application may change it: its status and `Location` to redirect
     /// a form, its body to greet the user.
+    ///
+    /// | request | answer |
+    /// |---|---|
+    /// | a browser says that it comes from another origin | 403 |
+    /// | a DPoP proof that is not valid, or that is missing and required | 400 `invalid_dpop_proof` |
+    /// | a DPoP proof without the nonce of this service | 400 `use_dpop_nonce`, `DPoP-Nonce` |
+    /// | a DPoP proof from a browser, without [`dpop_in_browsers`](SessionsBuilder::dpop_in_browsers) | 400 `invalid_dpop_proof`: its cookies cannot be bound to a key |
+    /// | a client certificate that cannot be read, or that is missing and required | 400 `invalid_request` |
+    /// | a login that would get cookies, and proofs or certificates are required | 400, as if they were missing |
+    /// | a store does not answer | 503 |
     pub async fn login(&self, request: &Parts, login: Login) -> Response<Body> {
         let Parts { method, uri, headers, .. } = request;
-        let cookies = &self.0.cookies;
-        let delivery = match wants_tokens(headers, cookies) {
+        let (cookies, proofs) = (&self.0.cookies, &self.0.proofs);
+        // A client that sends a proof wants a bound token, and only one in the body can be bound.
+        let for_key = proofs.has_proof(headers) && !is_browser(headers, cookies);
+        let delivery = match for_key || wants_tokens(headers, cookies) {
             true => Delivery::Body,
             false => self.to_browser(),
         };
         let opened = async {
             cookies.check_login(method, uri, headers)?;
-            let (proofs, now) = (&self.0.proofs, self.0.issuer.now());
+            let now = self.0.issuer.now();
             let login = match delivery {
                 Delivery::Body => proofs.bind(login, request.into(), now).await?,
                 Delivery::Page(_) => proofs.bind_to_key(login, request.into(), now).await?,
                 // They are not bound to a key: a page cannot hash what it cannot read.
-                Delivery::Cookies(_) => login,
+                Delivery::Cookies(_) => {
+                    proofs.check_cookies(&login, headers)?;
+                    login
+                }
             };
             self.open_for(login, delivery).await
         };
         let tokens = match opened.await {
             Ok(tokens) => tokens,
-            Err(error) => return refuse(error),
+            Err(error) => return self.refuse(error, request),
         };
         let answer = match delivery.answer(&tokens) {
             Ok(mut answer) => {
                 let now = self.0.issuer.now();
-                self.0.proofs.add_nonce(tokens.session(), request, &mut answer, now);
+                proofs.add_nonce(tokens.session(), request, &mut answer, now);
                 answer
             }
             Err(error) => {
                 // Its token was given to nobody, and would last for days.
                 let _ = self.end(tokens.session().id()).await;
-                return refuse(error);
+                return self.refuse(error, request);
             }
         };
         // The browser forgets the token of its former session, so that session ends. One that is bound
@@ -222,7 +241,10 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// See [`RefreshTokens::open`] and [`TokenIssuer::issue`]. The application's
+    /// See [`RefreshTokens::open`] and [`TokenIssuer::issue`]. [`ErrorKind::Issue`] if nobody could use
+    /// or refresh the tokens: the login is bound to a key or to a certificate
+    /// ([`Login::jkt`], [`Login::x5t_s256`]) and these sessions check none, or it is not bound and must be.
+    /// The application's
     /// [grant](SessionsBuilder::grant) may refuse: it is called before the session is stored. No
     /// other session has ended then, unless a store failed while those beyond the cap ended.
     ///
@@ -241,8 +263,9 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// See [`open`](Self::open); and [`ErrorKind::DpopProof`], [`ErrorKind::DpopNonce`] or
-    /// [`ErrorKind::Certificate`] if the proof is missing or malformed.
+    /// See [`open`](Self::open); and [`ErrorKind::DpopProof`] or [`ErrorKind::DpopNonce`] if the proof is
+    /// not valid, or is missing and required; [`ErrorKind::InvalidRequest`] with
+    /// [`InvalidRequest::ClientCertificate`] if the certificate is.
     pub async fn open_for_request<'r>(
         &self,
         login: Login,
@@ -256,6 +279,7 @@ impl Sessions {
     async fn open_for(&self, login: Login, delivery: Delivery<'_>) -> Result<SessionTokens, Error> {
         let new = self.0.refresh.prepare(login)?;
         delivery.check_new(new.issued.session())?;
+        self.0.proofs.check_new(new.issued.session())?;
         // The steps that may refuse come first: then nothing is opened, and nothing ends.
         let session = new.issued.session();
         let access = self.issue(self.grant(session.clone()).await?, session)?;
@@ -319,6 +343,7 @@ impl Sessions {
             }
             TokenStatus::Active(mut session) => {
                 delivery.check_known(&session)?;
+                self.0.proofs.check_known(&session)?;
                 let proven = self.0.proofs.proven(&session, request, now).await?;
                 scope.map_or(Ok(()), |scope| check_scope(&session, scope))?;
                 if let Some(login) = &login {
@@ -501,6 +526,11 @@ impl Sessions {
     #[must_use]
     pub fn issuer(&self) -> &TokenIssuer {
         &self.0.issuer
+    }
+
+    /// Reports an error, and answers with only as much of it as the client may know.
+    fn refuse(&self, error: Error, request: &Parts) -> Response<Body> {
+        refuse(error, &self.0.challenge, request)
     }
 
     /// The places in which a browser gets its tokens.

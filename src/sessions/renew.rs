@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderValue, Response, header, request::Parts};
 
-use super::{Renewal, Sessions, answer::refuse, delivery::Delivery, return_path::ReturnPath};
+use super::{Renewal, Sessions, delivery::Delivery, return_path::ReturnPath};
 use crate::{
     csrf::{opens_a_page, said},
     error::{Error, ErrorKind},
@@ -21,7 +21,7 @@ impl Sessions {
         let page = page.unwrap_or_else(ReturnPath::start);
         if !is_navigation(headers) {
             let reason = "only a browser that opens a page may renew its session in this way";
-            return refuse(ErrorKind::CrossSite { reason: reason.into() }.into());
+            return self.refuse(ErrorKind::CrossSite { reason: reason.into() }.into(), parts);
         }
         // A browser that opens a page sends no proof.
         if self.0.dpop_in_browsers {
@@ -64,7 +64,7 @@ impl Sessions {
             Ok(response)
         }) {
             Ok(response) => response,
-            Err(error) => refuse(error),
+            Err(error) => self.refuse(error, parts),
         }
     }
 

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Renewal, Sessions,
-    answer::{is_browser, refuse},
+    answer::is_browser,
     body::{BodyToken, malformed, token_in_body},
     delivery::Delivery,
 };
@@ -62,7 +62,12 @@ impl Sessions {
     /// | a cookie, or a token in a browser's body, not shown to come from the same origin | 403 |
     /// | the token of a session that is bound to a key, without a good proof | 400 `invalid_dpop_proof` or `use_dpop_nonce` (RFC 9449 §5, §8); the session does not change |
     /// | the same with a proof by another key, or without the certificate of the session | 401 `invalid_grant`; the session does not change |
+    /// | the token of a session that is not bound, and must be by now (`required()`) | 401 `invalid_grant`; the session does not change |
     /// | a store does not answer, or a step-up was a moment ago | 503: the token may be presented again, within the grace |
+    ///
+    /// A 401 has the challenges of the [layer](Self::layer): `Bearer`, and with
+    /// [`dpop`](super::SessionsBuilder::dpop) also `DPoP`, or only that if it is required. `invalid_grant` is
+    /// 401, and not 400 as in RFC 6749 §5.2, so that a page knows by the status that its user must log in.
     pub fn refresh_service(&self) -> SessionService {
         SessionService { sessions: self.clone(), route: Route::Refresh }
     }
@@ -153,8 +158,8 @@ impl Sessions {
         let body = token_in_body(headers, body, true).await;
         let presented = match self.presented_refresh(parts, body, false) {
             Ok(Some(presented)) => presented,
-            Ok(None) => return refuse(self.0.cookies.explain_missing(uri, headers)),
-            Err(error) => return refuse(error),
+            Ok(None) => return self.refuse(self.0.cookies.explain_missing(uri, headers), parts),
+            Err(error) => return self.refuse(error, parts),
         };
         // A page can read a body, so a browser gets no token in one but one that is bound to the key of
         // the page. The page may be of another site that logs its user in to an account of its own.
@@ -163,7 +168,7 @@ impl Sessions {
             && !presented.in_cookie
             && let Err(error) = self.0.cookies.check_login(method, uri, headers)
         {
-            return refuse(error);
+            return self.refuse(error, parts);
         }
         let delivery = if to_browser { self.to_browser() } else { Delivery::Body };
         let (token, request) = (&*presented.token, Some(parts.into()));
@@ -180,7 +185,7 @@ impl Sessions {
             Ok(response) => response,
             Err(error) => {
                 let is_final = error.code() == Some("invalid_grant");
-                let mut response = refuse(error);
+                let mut response = self.refuse(error, parts);
                 if is_final && presented.in_cookie {
                     self.0.cookies.clear(response.headers_mut());
                 }
@@ -201,7 +206,7 @@ impl Sessions {
                 // Such a client is logged in nowhere, and its cookies are of no use.
                 let is_logged_out =
                     is_bad_cookie || error.is_missing_token() || error.is_invalid_token();
-                (refuse(error), is_logged_out)
+                (self.refuse(error, parts), is_logged_out)
             }
         };
         // A page of another site must not remove them: its requests come without cookies.

@@ -2,7 +2,7 @@
 
 use http::{Response, request::Parts};
 
-use super::{Renewal, SessionTokens, Sessions, answer::refuse};
+use super::{Renewal, SessionTokens, Sessions};
 use crate::{error::Error, issue::Body, refresh::Login, request_head::RequestHead};
 
 impl Sessions {
@@ -66,8 +66,8 @@ impl Sessions {
         let cookies = &self.0.cookies;
         let token = match cookies.find_refresh(method, uri, headers) {
             Ok(Some(token)) => token,
-            Ok(None) => return refuse(cookies.explain_missing(uri, headers)),
-            Err(error) => return refuse(error),
+            Ok(None) => return self.refuse(cookies.explain_missing(uri, headers), request),
+            Err(error) => return self.refuse(error, request),
         };
         let (login, delivery) = (Some(login), self.to_browser());
         let renewal = Renewal { login, delivery, ..Renewal::of(token, Some(request.into())) };
@@ -81,7 +81,7 @@ impl Sessions {
             Ok(response) => response,
             Err(error) => {
                 let is_final = error.code() == Some("invalid_grant");
-                let mut response = refuse(error);
+                let mut response = self.refuse(error, request);
                 if is_final {
                     cookies.clear(response.headers_mut());
                 }

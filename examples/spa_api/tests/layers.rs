@@ -80,6 +80,65 @@ async fn another_origin_is_not_allowed() {
     }
 }
 
+/// A page that signs proofs reads all that it needs, through the layer of tower-http (RFC 9449 §8.2).
+#[tokio::test]
+async fn a14_a_page_sends_proofs_and_reads_the_nonce() {
+    use axum::routing::get;
+    use tower_http::cors::CorsLayer;
+    use tower_jwt_auth::{
+        JwtAuthLayer,
+        proof::{DPoP, Nonces, cors_allowed_headers, cors_exposed_headers},
+        testing::TestProofKey,
+    };
+
+    let issuer = TestIssuer::new();
+    let dpop = DPoP::required()
+        .public_url("https://api.example.com")
+        .nonces(Nonces::new([7; 32]).unwrap())
+        .build()
+        .unwrap();
+    let verifier = issuer.verifier_builder().dpop(dpop).build().unwrap();
+    let cors = CorsLayer::new()
+        .allow_origin([HeaderValue::from_static(PAGE)])
+        .allow_headers(cors_allowed_headers())
+        .expose_headers(cors_exposed_headers());
+    let app: Router = Router::new()
+        .route("/me", get(async || "hello"))
+        .layer(JwtAuthLayer::new(verifier))
+        .layer(cors);
+    let names = |headers: &HeaderMap, header: &str| -> Vec<String> {
+        let list = once(headers, header).unwrap().split(',').map(|name| name.trim().to_owned());
+        list.collect()
+    };
+
+    // The browser asks whether the page may send these.
+    let preflight = Request::options("/me")
+        .header("origin", PAGE)
+        .header("access-control-request-method", "GET")
+        .header("access-control-request-headers", "authorization,dpop");
+    let preflight = preflight.body(Body::empty()).unwrap();
+    let answer = app.clone().oneshot(preflight).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let allowed = names(answer.headers(), "access-control-allow-headers");
+    assert_eq!(allowed, ["authorization", "dpop"]);
+
+    let key = TestProofKey::new();
+    let token = issuer.token().bound_to(&key).sign();
+    let proof = || key.proof("GET", "https://api.example.com/me").token(&token);
+    let ask = async |proof: String| {
+        let request = Request::get("/me").header("origin", PAGE).dpop(&token, proof);
+        app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
+    };
+    let first = ask(proof().sign()).await;
+    assert_challenge(&first, "use_dpop_nonce");
+    assert_eq!(once(first.headers(), "access-control-allow-origin"), Some(PAGE));
+    let exposed = names(first.headers(), "access-control-expose-headers");
+    for name in ["dpop-nonce", "www-authenticate", "retry-after"] {
+        assert!(exposed.iter().any(|exposed| exposed == name), "{exposed:?}");
+    }
+    assert_eq!(ask(proof().nonce_of(&first).sign()).await.status(), 200);
+}
+
 #[tokio::test]
 async fn the_page_can_read_every_refusal() {
     let issuer = TestIssuer::new();

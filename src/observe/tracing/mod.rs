@@ -53,8 +53,8 @@ pub(crate) use self::{
     outage::Outage,
     pace::Pace,
     refusals::{
-        ShadowRefusal, record_subject, refused, refused_after_passing, shadow_refused,
-        tells_refusals,
+        ShadowRefusal, certificate_ignored, record_subject, refused, refused_after_passing,
+        shadow_refused, tells_refusals,
     },
 };
 #[cfg(feature = "issue")]

@@ -48,6 +48,13 @@ pub(crate) fn refused(error: &Error) {
     }
 }
 
+/// Reports that a request for a token has a certificate in a header that does not count, and gets a token
+/// that is not bound to one.
+pub(crate) fn certificate_ignored() {
+    let reason = "it is in a header of a peer that is not a trusted proxy";
+    event!(info, reason, "client certificate ignored");
+}
+
 /// Whether anybody listens to the events of refusals.
 #[cfg(feature = "tracing")]
 pub(crate) fn tells_refusals() -> bool {

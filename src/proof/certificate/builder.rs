@@ -24,6 +24,10 @@ impl MutualTls {
 
     /// Starts to build a check in which every token must be bound to a certificate. Others are
     /// refused.
+    ///
+    /// Together with [`DPoP::required`](crate::proof::DPoP::required), every token must be bound to both,
+    /// and every request needs both proofs. To accept either, make both optional, and require one of them
+    /// with [`sender_constrained`](crate::authorize::sender_constrained).
     pub fn required() -> MutualTlsBuilder {
         MutualTlsBuilder::new(true)
     }
@@ -87,12 +91,17 @@ impl MutualTlsBuilder {
     ///     .build()?;
     /// # Ok::<(), tower_jwt_auth::ConfigError>(())
     /// ```
-    pub fn client_certificate<F>(mut self, find: F) -> Self
+    pub fn client_certificate<F>(self, find: F) -> Self
     where
         F: Fn(RequestHead<'_>) -> Option<ClientCertificate> + Send + Sync + 'static,
     {
-        self.function = Some(Box::new(find));
-        self
+        self.set(|builder| match builder.function.replace(Box::new(find)) {
+            None => Ok(()),
+            Some(_) => Err(ConfigError::Conflict(
+                "mutual TLS has a function for the certificate already, call \
+                 `.client_certificate(…)` once",
+            )),
+        })
     }
 
     /// Takes the certificate from the header of a proxy that ends TLS, if a
@@ -101,9 +110,13 @@ impl MutualTlsBuilder {
     /// # Security
     ///
     /// The proxy must remove the header from what clients send: see [`ProxyHeader`].
-    pub fn proxy_header(mut self, header: ProxyHeader) -> Self {
-        self.header = Some(header);
-        self
+    pub fn proxy_header(self, header: ProxyHeader) -> Self {
+        self.set(|builder| match builder.header.replace(header) {
+            None => Ok(()),
+            Some(_) => Err(ConfigError::Conflict(
+                "mutual TLS reads one header of a proxy, call `.proxy_header(…)` once",
+            )),
+        })
     }
 
     /// Adds a network of proxies whose header is believed, such as `10.0.3.0/24` or `fd00:3::/64`, or
@@ -157,12 +170,17 @@ impl MutualTlsBuilder {
     ///     .build()?;
     /// # Ok::<(), tower_jwt_auth::ConfigError>(())
     /// ```
-    pub fn peer<F>(mut self, find: F) -> Self
+    pub fn peer<F>(self, find: F) -> Self
     where
         F: Fn(RequestHead<'_>) -> Option<IpAddr> + Send + Sync + 'static,
     {
-        self.peer = Some(Box::new(find));
-        self
+        self.set(|builder| match builder.peer.replace(Box::new(find)) {
+            None => Ok(()),
+            Some(_) => Err(ConfigError::Conflict(
+                "mutual TLS knows where the address of the peer is, call `.peer(…)` or \
+                 `.peer_extension()` once",
+            )),
+        })
     }
 
     /// Finds the address of the connection's peer in this extension, which has a [`SocketAddr`] in it.
@@ -199,8 +217,12 @@ impl MutualTlsBuilder {
     ///
     /// # Errors
     ///
-    /// The name of the header is not valid, or a network is malformed or too wide. Or a proxy's header without trusted proxies,
-    /// proxies or a peer without a header, or both a header and a function.
+    /// - The name of the header is not valid, or a network is malformed or too wide.
+    /// - A proxy's header without trusted proxies, or trusted proxies or a peer without a header.
+    /// - Both a header and a function, or two headers, functions or peers.
+    ///
+    /// It cannot know whether requests have the extension with the address of the peer. If one lacks it,
+    /// its header is not believed, and the event of the refusal says what to add.
     pub fn build(self) -> Result<MutualTls, ConfigError> {
         if let Some(error) = self.error {
             return Err(error);
@@ -322,6 +344,19 @@ mod tests {
             (
                 MutualTls::required().client_certificate(|_| None).trusted_proxy("10.0.0.1"),
                 "add `.proxy_header(",
+            ),
+            // The last one would count, and the first one would be forgotten silently.
+            (
+                header().trusted_proxy("10.0.0.1").proxy_header(ProxyHeader::envoy()),
+                "call `.proxy_header(…)` once",
+            ),
+            (
+                header().trusted_proxy("10.0.0.1").peer(|_| None).peer(|_| None),
+                "call `.peer(…)` or",
+            ),
+            (
+                MutualTls::required().client_certificate(|_| None).client_certificate(|_| None),
+                "call `.client_certificate(…)` once",
             ),
         ] {
             let error = error(builder);

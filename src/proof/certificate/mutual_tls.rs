@@ -3,7 +3,12 @@
 use std::{fmt, net::IpAddr, sync::Arc};
 
 use super::{client_certificate::ClientCertificate, network::Network, proxy_header::Header};
-use crate::{digest::Thumbprint, error::CertificateFault, request_head::RequestHead};
+use crate::{
+    digest::Thumbprint,
+    error::{CertificateFault, Error, ErrorKind, InvalidRequest},
+    observe,
+    request_head::RequestHead,
+};
 
 /// Accepts tokens that are bound to a client certificate, from the client that has it: mutual TLS
 /// (RFC 8705 §3).
@@ -76,6 +81,61 @@ pub(super) type FindCertificate =
 pub(super) type FindPeer = dyn Fn(RequestHead<'_>) -> Option<IpAddr> + Send + Sync;
 
 impl MutualTls {
+    /// Finds the client certificate of a request for a token, at a token endpoint of your own (RFC 8705
+    /// §3), and gives its thumbprint: bind the token to it by
+    /// [`Grant::x5t_s256`](crate::issue::Grant::x5t_s256). [`Sessions`](crate::sessions::Sessions) do this
+    /// by themselves.
+    ///
+    /// `None` if certificates are [optional](Self::optional), and the request has no certificate, or only
+    /// one in the header of a peer that is not a trusted proxy: that header is ignored, with an event.
+    ///
+    /// It says that the client has the key of this certificate, and not who the client is: that is for
+    /// the endpoint to decide, such as by the certificate that it knows of the client (RFC 8705 §2).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidRequest`](crate::ErrorKind::InvalidRequest) with
+    /// [`InvalidRequest::ClientCertificate`](crate::error::InvalidRequest::ClientCertificate): the certificate is
+    /// missing and [required](Self::required), or the header of a trusted proxy cannot be read, or the
+    /// address of the peer is not known. Answer 400 `invalid_request` (RFC 6749 §5.2).
+    ///
+    /// # Example
+    /// ```
+    /// use http::request::Parts;
+    /// use tower_jwt_auth::{Error, issue::{AccessToken, Grant, TokenIssuer}, proof::MutualTls};
+    ///
+    /// fn issue(
+    ///     issuer: &TokenIssuer,
+    ///     mutual_tls: &MutualTls,
+    ///     request: &Parts,
+    ///     client: &str, // which has authenticated
+    /// ) -> Result<AccessToken, Error> {
+    ///     let mut grant = Grant::new(client).client_id(client);
+    ///     if let Some(certificate) = mutual_tls.verify_token_request(request)? {
+    ///         grant = grant.x5t_s256(certificate);
+    ///     }
+    ///     issuer.issue(grant)
+    /// }
+    /// ```
+    pub fn verify_token_request<'r>(
+        &self,
+        request: impl Into<RequestHead<'r>>,
+    ) -> Result<Option<Thumbprint>, Error> {
+        match self.find(request.into()) {
+            Ok(thumbprint) => Ok(Some(thumbprint)),
+            Err(CertificateFault::Missing) if !self.is_required() => Ok(None),
+            // Anybody can send the header. It says nothing, and so binds nothing.
+            Err(CertificateFault::UntrustedProxy) if !self.is_required() => {
+                observe::certificate_ignored();
+                Ok(None)
+            }
+            Err(fault) => {
+                let kind = ErrorKind::InvalidRequest(InvalidRequest::ClientCertificate);
+                Err(Error::with_source(kind, fault.to_string()))
+            }
+        }
+    }
+
     /// Whether both are clones of one.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)

@@ -28,7 +28,8 @@ pub struct DPoPBuilder {
     required: bool,
     urls: PublicUrls,
     algorithms: Vec<Algorithm>,
-    max_age: Duration,
+    /// `None` if it was not set.
+    max_age: Option<Duration>,
     any_max_age: bool,
     max_ahead: Duration,
     stores: Vec<Store>,
@@ -44,7 +45,7 @@ impl DPoPBuilder {
             required,
             urls: PublicUrls::default(),
             algorithms: vec![Algorithm::ES256, Algorithm::EdDSA],
-            max_age: Duration::from_secs(60),
+            max_age: None,
             any_max_age: false,
             max_ahead: Duration::from_secs(10),
             stores: Vec::new(),
@@ -98,7 +99,7 @@ impl DPoPBuilder {
 
     /// Sets how old a proof may be, by its `iat`, from 1 s to 300 s. Default: 60 s.
     pub fn max_age(mut self, age: Duration) -> Self {
-        (self.max_age, self.any_max_age) = (age, false);
+        (self.max_age, self.any_max_age) = (Some(age), false);
         self
     }
 
@@ -129,7 +130,7 @@ impl DPoPBuilder {
 
     /// Names this service in a replay store that several services share: a `jti` is then unique only
     /// among the proofs of one key for one service. All processes of a service have the same
-    /// name. Default: none.
+    /// name. It requires a [`replay_store`](Self::replay_store). Default: none.
     pub fn service_name(mut self, name: impl Into<String>) -> Self {
         self.service_name = Some(name.into().into_boxed_str());
         self
@@ -150,6 +151,8 @@ impl DPoPBuilder {
     ///   called; or there are two stores.
     /// - There is no algorithm, or one that is symmetric, or that the cryptography of this build lacks.
     /// - A time is out of its range.
+    /// - A setting has no effect: a maximum age with [`Nonces::any_client_clock`], or a
+    ///   [`service_name`](Self::service_name) without a replay store.
     pub fn build(self) -> Result<DPoP, ConfigError> {
         if let Some(error) = self.errors.into_iter().next() {
             return Err(error);
@@ -184,7 +187,21 @@ impl DPoPBuilder {
         }
         if let Some(nonces) = &self.nonces {
             nonces.check_config()?;
+            if nonces.accepts_any_client_clock() && self.max_age.is_some() {
+                return Err(ConfigError::Conflict(
+                    "with `Nonces::any_client_clock`, the `iat` of a proof does not count, so it has no \
+                     maximum age: leave out `.max_age(…)` and `.any_max_age(…)`, and set \
+                     `Nonces::period`",
+                ));
+            }
         }
+        if self.service_name.is_some() && store.is_none() {
+            return Err(ConfigError::Conflict(
+                "the name of a service counts in a replay store only: add `.replay_store(…)`, or leave \
+                 out `.service_name(…)`",
+            ));
+        }
+        let max_age = self.max_age.unwrap_or(USUAL_AGE);
         if self.service_name.as_deref().is_some_and(str::is_empty) {
             return Err(ConfigError::InvalidName("the service name for DPoP is empty"));
         }
@@ -193,7 +210,7 @@ impl DPoPBuilder {
             urls: self.urls,
             algorithm_names: names(&self.algorithms).into(),
             algorithms: check_algorithms(&self.algorithms)?,
-            window: window(self.max_age, self.any_max_age, self.max_ahead)?,
+            window: window(max_age, self.any_max_age, self.max_ahead)?,
             store: store.map(|Store(store)| store),
             nonces: self.nonces,
             service_name: self.service_name,
@@ -230,7 +247,7 @@ impl DangerousDPoPBuilder {
     /// seconds or minutes. To accept clients whose clocks are wrong, use
     /// [`Nonces::any_client_clock`] instead.
     pub fn any_max_age(mut self, age: Duration) -> DPoPBuilder {
-        (self.0.max_age, self.0.any_max_age) = (age, true);
+        (self.0.max_age, self.0.any_max_age) = (Some(age), true);
         self.0
     }
 
@@ -307,6 +324,7 @@ impl std::fmt::Debug for Store {
 /// Some thousand keys. They take no memory to speak of before the first one comes.
 const BYTES_OF_KEYS: usize = 4 << 20;
 
+const USUAL_AGE: Duration = Duration::from_secs(60);
 const LONGEST_AGE: Duration = Duration::from_secs(300);
 const ANY_AGE: Duration = Duration::from_secs(86_400);
 const LONGEST_AHEAD: Duration = Duration::from_secs(60);

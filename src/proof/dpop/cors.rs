@@ -1,9 +1,10 @@
-//! The names of headers that a page of another origin needs.
+//! The headers that pages of another origin need (CORS).
 
 use http::{HeaderName, header};
 
 /// The request headers that a page of another origin sends (`Access-Control-Allow-Headers`):
-/// `Authorization` and `DPoP`.
+/// `Authorization` and `DPoP`. Add those of your own, such as `Content-Type`. A new version may have
+/// more of them.
 ///
 /// # Example: with tower-http's `CorsLayer`
 /// ```
@@ -17,20 +18,25 @@ use http::{HeaderName, header};
 /// #     fn allow_headers(self, _: impl Into<Vec<HeaderName>>) -> Self { self }
 /// #     fn expose_headers(self, _: impl Into<Vec<HeaderName>>) -> Self { self }
 /// # }
-/// use tower_jwt_auth::proof::{CORS_ALLOWED_HEADERS, CORS_EXPOSED_HEADERS};
+/// use tower_jwt_auth::proof::{cors_allowed_headers, cors_exposed_headers};
 ///
 /// // Outside of the `JwtAuthLayer`, so that it also answers preflights and sees refusals.
 /// let cors = CorsLayer::new()
 ///     .allow_origin(HeaderValue::from_static("https://app.example.com"))
 ///     .allow_methods([Method::GET, Method::POST])
-///     .allow_headers(CORS_ALLOWED_HEADERS)
-///     .expose_headers(CORS_EXPOSED_HEADERS);
+///     .allow_headers(cors_allowed_headers())
+///     .expose_headers(cors_exposed_headers());
 /// ```
-pub const CORS_ALLOWED_HEADERS: [HeaderName; 2] =
-    [header::AUTHORIZATION, HeaderName::from_static("dpop")];
+#[must_use]
+pub fn cors_allowed_headers() -> Vec<HeaderName> {
+    vec![header::AUTHORIZATION, HeaderName::from_static("dpop")]
+}
 
 /// The response headers that a page of another origin reads (`Access-Control-Expose-Headers`):
-/// `DPoP-Nonce` and `WWW-Authenticate`. Without them, a page never sees the nonce that it must use
-/// (RFC 9449 §8.2). See [`CORS_ALLOWED_HEADERS`] for an example.
-pub const CORS_EXPOSED_HEADERS: [HeaderName; 2] =
-    [HeaderName::from_static("dpop-nonce"), header::WWW_AUTHENTICATE];
+/// `DPoP-Nonce`, `WWW-Authenticate`, and `Retry-After` of an answer 429 or 503. Without the first one, a
+/// page never sees the nonce that it must use (RFC 9449 §8.2). See [`cors_allowed_headers`] for an
+/// example. A new version may have more of them.
+#[must_use]
+pub fn cors_exposed_headers() -> Vec<HeaderName> {
+    vec![HeaderName::from_static("dpop-nonce"), header::WWW_AUTHENTICATE, header::RETRY_AFTER]
+}

@@ -13,19 +13,19 @@ mod public_url;
 mod tests;
 mod time;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::SystemTime};
 
 use http::HeaderValue;
 
 pub use self::{
     builder::{DPoPBuilder, DangerousDPoPBuilder},
-    cors::{CORS_ALLOWED_HEADERS, CORS_EXPOSED_HEADERS},
+    cors::{cors_allowed_headers, cors_exposed_headers},
     nonces::Nonces,
 };
 use self::{check::Expected, key_cache::KeyCache, public_url::PublicUrls, time::Window};
 use crate::{
-    alg::AlgorithmSet, digest::Thumbprint, error::Error, maybe_ready::MaybeReady, observe::Outage,
-    proof::ReplayStore, request_head::RequestHead,
+    alg::AlgorithmSet, clock::unix_seconds, digest::Thumbprint, error::Error,
+    maybe_ready::MaybeReady, observe::Outage, proof::ReplayStore, request_head::RequestHead,
 };
 
 /// How the proofs of a token's sender are checked (RFC 9449); cheap to clone.
@@ -65,8 +65,87 @@ impl DPoP {
     }
 
     /// Accepts only tokens that are bound to a key, with a proof of that key.
+    ///
+    /// Together with [`MutualTls::required`](crate::proof::MutualTls::required), every token must be bound to
+    /// both, and every request needs both proofs. To accept either, make both optional, and require one
+    /// of them with [`sender_constrained`](crate::authorize::sender_constrained).
     pub fn required() -> DPoPBuilder {
         DPoPBuilder::new(true)
+    }
+
+    /// Verifies the proof of a request for a token, at a token endpoint of your own (RFC 9449 §5), and
+    /// gives the thumbprint of its key: bind the token to it by
+    /// [`Grant::jkt`](crate::issue::Grant::jkt). The proof has no `ath`, because there is no token yet.
+    /// All other rules are those of a request with a token, see the [module](crate::proof).
+    ///
+    /// `None` if the request has no header `DPoP` and proofs are [optional](Self::optional): the token is
+    /// then a bearer token. `now` is the time of the clock that the issuer uses, usually
+    /// `SystemTime::now()`. [`Sessions`](crate::sessions::Sessions) do this by themselves.
+    ///
+    /// Call it last, after the client, its grant and all parameters were checked: the proof is spent
+    /// then, and whoever has not authenticated must not fill the replay store.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::DpopProof`](crate::ErrorKind::DpopProof): the proof is not valid, or it is missing
+    ///   and [required](Self::required). Answer 400 `invalid_dpop_proof` (RFC 9449 §5).
+    /// - [`ErrorKind::DpopNonce`](crate::ErrorKind::DpopNonce): the proof lacks a nonce of these
+    ///   [`Nonces`]. Answer 400 `use_dpop_nonce` with the nonce in the header `DPoP-Nonce` (§8).
+    /// - [`ErrorKind::TooManyProofs`](crate::ErrorKind::TooManyProofs) (429) and
+    ///   [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) (503) of the replay store.
+    ///
+    /// [`Rejection::to_response`](crate::response::Rejection::to_response) sets `DPoP-Nonce` and
+    /// `Retry-After`. The guide [sender-constrained
+    /// tokens](crate::guides::sender_constrained#a-token-endpoint-of-your-own) has a whole endpoint.
+    ///
+    /// # Cancel safety
+    ///
+    /// If it is dropped half way, the proof may be spent.
+    ///
+    /// # Example
+    /// ```
+    /// use std::time::SystemTime;
+    /// use http::request::Parts;
+    /// use tower_jwt_auth::{Error, issue::{AccessToken, Grant, TokenIssuer}, proof::DPoP};
+    ///
+    /// async fn issue(
+    ///     issuer: &TokenIssuer,
+    ///     dpop: &DPoP,
+    ///     request: &Parts,
+    ///     client: &str, // which has authenticated
+    /// ) -> Result<AccessToken, Error> {
+    ///     let mut grant = Grant::new(client).client_id(client);
+    ///     if let Some(key) = dpop.verify_token_request(request, SystemTime::now()).await? {
+    ///         grant = grant.jkt(key);
+    ///     }
+    ///     issuer.issue(grant)
+    /// }
+    /// ```
+    pub async fn verify_token_request<'r>(
+        &self,
+        request: impl Into<RequestHead<'r>>,
+        now: SystemTime,
+    ) -> Result<Option<Thumbprint>, Error> {
+        let request = request.into();
+        if !self.is_required() && !request.headers().contains_key("dpop") {
+            return Ok(None);
+        }
+        self.check_without_token(request, unix_seconds(now)).await.map(Some)
+    }
+
+    /// The value of the header `DPoP-Nonce` for the answer to a request whose proof was
+    /// [verified](Self::verify_token_request): a nonce for the next proof, because that of this one is
+    /// soon too old (RFC 9449 §8.2). `None` if the client needs no other nonce yet. Layers and
+    /// [`Sessions`](crate::sessions::Sessions) add it by themselves.
+    ///
+    /// An answer with this header must not be cached: `Cache-Control: no-store`.
+    #[must_use]
+    pub fn next_nonce<'r>(
+        &self,
+        request: impl Into<RequestHead<'r>>,
+        now: SystemTime,
+    ) -> Option<HeaderValue> {
+        self.fresh_nonce(request.into(), unix_seconds(now))
     }
 
     /// Whether both are clones of one.
@@ -126,7 +205,6 @@ impl DPoP {
 
     /// Checks the proof of a request that wants a token, and gives the key that the token is to be
     /// bound to (RFC 9449 §5). It is spent then, so all other checks of the request come before.
-    #[cfg(any(test, feature = "issue"))]
     pub(crate) fn check_without_token(
         &self,
         request: RequestHead<'_>,

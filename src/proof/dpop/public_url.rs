@@ -26,15 +26,13 @@ struct PublicUrl {
 impl PublicUrls {
     pub(super) fn add(&mut self, url: &str) -> Result<(), ConfigError> {
         let Some(Address { origin, path, has_more: false }) = htu::parse(url) else {
-            return Err(ConfigError::InvalidName(
-                "a public URL is absolute, in ASCII, and has no user information, query or \
-                 fragment, such as `https://api.example.com`",
-            ));
+            return Err(refused(url, fault(url)));
         };
         if !origin.is_https() && !origin.is_loopback() {
-            return Err(ConfigError::InvalidName(
-                "a public URL is `https`, `http` is for loopback only: give the URL at which \
-                 clients reach the proxy that terminates TLS",
+            return Err(refused(
+                url,
+                "it must be `https`, and `http` is for loopback only: give the URL at which clients \
+                 reach the proxy that terminates TLS",
             ));
         }
         let prefix = path.strip_suffix('/').unwrap_or(&path).into();
@@ -81,6 +79,34 @@ impl PublicUrl {
     fn leads_to(&self, public: &str, path: &str) -> bool {
         let rest = public.strip_prefix(&*self.prefix);
         rest == Some(path) || (rest == Some("") && path == "/")
+    }
+}
+
+/// The URL is shown, unless it may have a password in it.
+fn refused(url: &str, fault: &str) -> ConfigError {
+    ConfigError::PublicUrl(match url.contains('@') {
+        true => format!("the public URL cannot be used: {fault}"),
+        false => format!("the public URL {url:?} cannot be used: {fault}"),
+    })
+}
+
+/// The fault of a URL, and the way to mend it.
+fn fault(url: &str) -> &'static str {
+    let rest = url.split_once("://").map(|(_, rest)| rest);
+    let authority = rest.and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
+    if rest.is_none() {
+        "it must begin with a scheme, such as `https://api.example.com`"
+    } else if !authority.is_ascii() {
+        "its host has letters that are not ASCII: write the form that begins with `xn--`, such as \
+         `https://xn--bcher-kva.example` for `https://bücher.example`"
+    } else if authority.contains('@') {
+        "it must have no user name or password"
+    } else if url.contains(['?', '#']) {
+        "it must have no query and no fragment"
+    } else if !url.bytes().all(|byte| byte.is_ascii_graphic()) {
+        "it has a blank, or a character that is not ASCII: write it percent-encoded, such as `%C3%A4`"
+    } else {
+        "it must be an `https` URL with a host, such as `https://api.example.com`"
     }
 }
 

@@ -4,6 +4,8 @@
 pub(crate) mod app;
 #[cfg(feature = "axum")]
 mod bound;
+#[cfg(feature = "test-util")]
+mod bound_logins;
 #[cfg(feature = "axum")]
 mod client;
 #[cfg(feature = "axum")]
@@ -29,6 +31,8 @@ mod setup;
 mod step_up;
 #[cfg(feature = "test-util")]
 mod stores;
+#[cfg(feature = "test-util")]
+mod token_endpoint;
 mod tokens;
 
 use std::convert::Infallible;

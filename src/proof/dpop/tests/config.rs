@@ -60,10 +60,48 @@ fn a_public_url_is_named() {
         "https://api.example.com/ ",
     ] {
         let error = none().public_url(url).build().unwrap_err();
-        assert!(matches!(error, ConfigError::InvalidName(_)), "{url}: {error}");
+        assert!(matches!(error, ConfigError::PublicUrl(_)), "{url}: {error}");
+        // It is named, but no password is.
+        assert_eq!(error.to_string().contains(&format!("{url:?}")), !url.contains('@'), "{error}");
+        assert!(!error.to_string().contains("password@"), "{error}");
         // One good URL does not hide it.
         assert!(none().public_url(URL).public_url(url).build().is_err(), "{url}");
     }
+}
+
+#[test]
+fn a_public_url_that_cannot_be_used_is_told_with_what_to_write() {
+    for (url, hint) in [
+        ("a.example", "begin with a scheme"),
+        ("https://ä.example", "`xn--`"),
+        ("https://ä.example/ä", "`xn--`"),
+        ("https://a.example/ä", "percent-encoded"),
+        ("https://a:b@a.example", "no user name"),
+        ("https://a.example/?x", "no query"),
+        ("ftp://a.example", "`https` URL"),
+        ("http://a.example", "terminates TLS"),
+        ("https://", "with a host"),
+    ] {
+        let told = refusal(DPoP::required().replay_store(Store::default()).public_url(url));
+        assert!(told.contains(hint), "{url}: {told}");
+    }
+}
+
+#[test]
+fn a_setting_without_an_effect_is_refused() {
+    let nonces = || Nonces::new([7; 32]).unwrap();
+    let any_clock = || builder().nonces(nonces().any_client_clock());
+    let age = Duration::from_secs(30);
+    assert!(any_clock().build().is_ok());
+    assert!(refusal(any_clock().max_age(age)).contains("leave out `.max_age(…)`"));
+    assert!(any_clock().dangerous().any_max_age(age).build().is_err());
+    assert!(builder().nonces(nonces()).max_age(age).build().is_ok());
+
+    let named = |builder: DPoPBuilder| builder.service_name("orders");
+    let bare = || DPoP::required().public_url(URL);
+    assert!(named(builder()).build().is_ok());
+    assert!(refusal(named(bare().nonces(nonces()))).contains("add `.replay_store(…)`"));
+    assert!(named(bare().dangerous().replay_protection_elsewhere()).build().is_err());
 }
 
 #[test]
