@@ -141,6 +141,18 @@ impl ProtectedResourceBuilder {
     /// Adds scopes that a client may need for this service: `scopes_supported`. Some clients ask for all
     /// of them at once, so name only what most clients need. Scopes that come twice are named once.
     /// Default: none.
+    ///
+    /// # Example: the scopes of the policies of the routes
+    /// ```
+    /// use tower_jwt_auth::{ConfigError, RequireLayer, Verifier, resource::ProtectedResource};
+    ///
+    /// fn of(verifier: &Verifier, orders: &RequireLayer) -> Result<ProtectedResource, ConfigError> {
+    ///     ProtectedResource::builder(verifier)
+    ///         .resource("https://api.example.com")
+    ///         .scopes_supported(orders.describe().scopes())
+    ///         .build()
+    /// }
+    /// ```
     pub fn scopes_supported<S: Into<String>>(
         mut self,
         scopes: impl IntoIterator<Item = S>,

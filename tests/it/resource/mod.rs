@@ -2,6 +2,7 @@
 
 mod answers;
 mod challenges;
+mod declaration;
 mod document;
 #[cfg(feature = "settings")]
 mod settings;
