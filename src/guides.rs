@@ -5,6 +5,7 @@
 //! | [`providers`] | accept the tokens of Keycloak, Auth0, Entra ID, Okta, Cognito, Google, Zitadel, Firebase, Google IAP, an AWS load balancer, Kubernetes or SPIFFE |
 //! | [`sessions`] | log users in with your own login, refresh their tokens and log them out |
 //! | [`sender_constrained`] | accept tokens that only their owner can use: client certificates |
+//! | [`long_connections`] | end WebSockets, server-sent events and streams of gRPC when their token ends |
 //! | [`tower_http`] | put CORS, trace, timeout and compression around the layer in the right order |
 //! | [`tenants`] | trust several issuers, or one for each customer |
 //! | [`errors`] | answer refusals in your own format, and read why a request was refused |
@@ -22,6 +23,8 @@
 pub mod deployment {}
 #[doc = include_str!("../docs/guides/errors.md")]
 pub mod errors {}
+#[doc = include_str!("../docs/guides/long-connections.md")]
+pub mod long_connections {}
 #[doc = include_str!("../docs/guides/migrating.md")]
 pub mod migrating {}
 #[doc = include_str!("../docs/operations.md")]

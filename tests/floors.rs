@@ -31,7 +31,7 @@ const FLOORS: [&[&str]; 9] = [
     &["keys", "refresh", "revocation", "source"],
     &["issue", "proof"],
     &["verifier"],
-    &["authorize"],
+    &["authorize", "validity"],
     &["extract", "layer"],
     &["guides", "redis", "sessions", "settings", "testing"],
 ];

@@ -13,7 +13,7 @@ use http::Extensions;
 
 use super::claims::Claims;
 #[cfg(feature = "test-util")]
-use super::timepiece::Timepiece;
+use super::origin::Origin;
 #[cfg(feature = "test-util")]
 use crate::clock::Clock;
 use crate::{
@@ -96,9 +96,7 @@ pub(crate) fn claims_for_test<C: Send + Sync + 'static>(
 ) -> Claims<C> {
     // A request with them is as one behind a layer for this type.
     register::<C>();
-    let time = Timepiece::of_system();
-    let time = clock.map_or_else(|| time.clone(), |clock| time.with_clock(clock));
-    Claims::unverified(registered, custom, time)
+    Claims::unverified(registered, custom, Origin::of_test(clock))
 }
 
 /// Whether a layer for some type has left a trace in the request.

@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 
 use super::{
     binding::{Binding, Confirmable},
+    origin::Origin,
     shadow::{KeptVerdict, ShadowVerdict},
-    timepiece::Timepiece,
 };
 use crate::{
     claims::{Audience, ClaimPath, NumericDate, RegisteredClaims, ScopeSet},
@@ -51,7 +51,7 @@ struct ClaimsInner<C> {
     /// None if `C` is [`RegisteredClaims`], which are there already.
     custom: Option<C>,
     shadow: KeptVerdict,
-    time: Timepiece,
+    origin: Origin,
 }
 
 /// Claims that lack the last evidence, which depends on the request and may have to be waited for.
@@ -72,9 +72,9 @@ impl<C> UnreleasedClaims<C> {
         registered: RegisteredClaims,
         custom: Option<C>,
         shadow: KeptVerdict,
-        time: Timepiece,
+        origin: Origin,
     ) -> Self {
-        Self(Arc::new(ClaimsInner { registered: Arc::new(registered), custom, shadow, time }))
+        Self(Arc::new(ClaimsInner { registered: Arc::new(registered), custom, shadow, origin }))
     }
 
     /// The claims that the proof of the sender and the denylist are about.
@@ -152,7 +152,7 @@ impl<C> Claims<C> {
     }
 
     /// The expiration time (`exp`, RFC 7519 §4.1.4). A connection that outlives its request,
-    /// such as a WebSocket, should end then.
+    /// such as a WebSocket, should end then: see [`validity`](Self::validity).
     #[must_use]
     pub fn expires_at(&self) -> Option<NumericDate> {
         self.registered().expires_at()
@@ -220,10 +220,15 @@ impl<C> Claims<C> {
         self.registered().auth_time()
     }
 
+    /// The verifier that has verified the token.
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.0.origin
+    }
+
     /// Whether a time is at most so many seconds ago, and not in the future, by the clock and with
     /// the leeway of the verifier.
     pub(crate) fn is_within(&self, time: NumericDate, max_age: i64) -> bool {
-        self.0.time.is_within(time, max_age)
+        self.0.origin.is_within(time, max_age)
     }
 
     /// The claim at `path` as a `T`; see [`RegisteredClaims::get`].
@@ -270,21 +275,26 @@ impl<C> Claims<C> {
     pub(super) fn unverified(
         registered: RegisteredClaims,
         custom: Option<C>,
-        time: Timepiece,
+        origin: Origin,
     ) -> Self {
         Self(Arc::new(ClaimsInner {
             registered: Arc::new(registered),
             custom,
             shadow: KeptVerdict::default(),
-            time,
+            origin,
         }))
+    }
+
+    /// The registered claims, which these share.
+    pub(super) fn to_shared(&self) -> Arc<RegisteredClaims> {
+        Arc::clone(&self.0.registered)
     }
 
     /// The same claims without the application's type.
     pub(super) fn to_registered(&self) -> Claims {
         let (registered, shadow) = (Arc::clone(&self.0.registered), self.0.shadow.clone());
-        let time = self.0.time.clone();
-        Claims(Arc::new(ClaimsInner { registered, custom: None, shadow, time }))
+        let origin = self.0.origin.clone();
+        Claims(Arc::new(ClaimsInner { registered, custom: None, shadow, origin }))
     }
 }
 

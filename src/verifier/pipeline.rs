@@ -8,8 +8,8 @@ use serde::{Deserialize, de::DeserializeOwned};
 use super::{
     binding::{Bindings, Confirmable},
     claims::UnreleasedClaims,
+    origin::Origin,
     shadow::{KeptVerdict, Shadow},
-    timepiece::Timepiece,
 };
 use crate::{
     alg::AlgorithmSet,
@@ -32,6 +32,8 @@ pub(super) struct Checks {
     /// The clients whose tokens are accepted; all if it is empty.
     pub(super) clients: Box<[String]>,
     pub(super) clock: Arc<dyn Clock>,
+    /// What the claims know of the verifier.
+    pub(super) origin: Origin,
     pub(super) log: LogOptions,
     /// Rules that decide nothing.
     pub(super) shadow: Option<Arc<Shadow>>,
@@ -133,8 +135,8 @@ where
         Some(shadow) => shadow.judge(token, &registered),
     };
     let evidence = signed_by.evidence;
-    let time = Timepiece::new(&checks.clock, checks.rules.leeway);
-    Ok(UnreleasedClaims::new(evidence, within, confirmable, registered, custom, shadow, time))
+    let origin = checks.origin.clone();
+    Ok(UnreleasedClaims::new(evidence, within, confirmable, registered, custom, shadow, origin))
 }
 
 /// Claims that have passed every check which needs no key. They are not verified.
