@@ -36,6 +36,9 @@ pin_project! {
 #[non_exhaustive]
 pub struct NoLastItem;
 
+/// The next item, or what makes the last one of the end.
+type Next<T, L> = Result<Option<T>, (L, ValidityEnd)>;
+
 impl<S, L> Guarded<S, L> {
     pub(super) fn new(stream: S, waiting: Waiting, last: L) -> Self {
         Self { stream: Some(stream), last: Some((waiting, last)) }
@@ -43,11 +46,7 @@ impl<S, L> Guarded<S, L> {
 }
 
 impl<S: Stream, L> Guarded<S, L> {
-    /// The next item, or what makes the last one of the end.
-    fn poll(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Result<Option<S::Item>, (L, ValidityEnd)>> {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Next<S::Item, L>> {
         let mut this = self.project();
         let (Some(stream), Some((waiting, _))) =
             (this.stream.as_mut().as_pin_mut(), &mut *this.last)

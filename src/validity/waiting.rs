@@ -28,10 +28,13 @@ pub(super) struct Waiting {
     pub(super) origin: Origin,
     /// The answer of the denylist, while it takes its time. The mutex is never locked: it makes the whole
     /// `Sync`.
-    answer: Option<Box<Mutex<MaybeReadyFuture<Result<NotRevoked, Error>>>>>,
+    answer: Option<Box<Mutex<Answer>>>,
     /// Until the end or the next look, whichever comes first. In a box, so that the future can be moved.
     timer: Option<Pin<Box<Sleep>>>,
 }
+
+/// The answer of the denylist about a token.
+type Answer = MaybeReadyFuture<Result<NotRevoked, Error>>;
 
 impl Waiting {
     pub(super) fn new(claims: &RegisteredClaims, origin: &Origin) -> Self {
