@@ -4,6 +4,7 @@
 
 use std::{
     sync::Arc,
+    task::Waker,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -30,6 +31,13 @@ use std::{
 pub trait Clock: Send + Sync + 'static {
     /// The time now.
     fn now(&self) -> SystemTime;
+
+    /// Wakes this waker when the clock is moved, once. A clock that a test moves implements it, so that
+    /// a [stream that ends](crate::validity) ends as soon as the test moves the clock to its end. Default:
+    /// it does nothing, and such a move is noticed within 30 s.
+    fn wake_when_moved(&self, waker: &Waker) {
+        _ = waker;
+    }
 }
 
 /// The clock of the operating system.
@@ -45,6 +53,10 @@ impl Clock for SystemClock {
 impl<T: Clock + ?Sized> Clock for Arc<T> {
     fn now(&self) -> SystemTime {
         (**self).now()
+    }
+
+    fn wake_when_moved(&self, waker: &Waker) {
+        (**self).wake_when_moved(waker);
     }
 }
 

@@ -62,6 +62,7 @@
 //! | configure it from a file or the environment | [`Settings`] |
 //! | verify a token without HTTP | [`Verifier::verify`] |
 //! | revoke tokens before they expire | [`Denylist`], [`MemoryDenylist`] |
+//! | end a WebSocket or a stream when its token ends | [`Claims::validity`] |
 //! | log users in, refresh and log out | [`Sessions`] |
 //! | issue access tokens and refresh tokens | [`TokenIssuer`], [`RefreshTokens`] |
 //! | share sessions and revocations between machines | [`Redis`] |
@@ -74,7 +75,7 @@
 //!
 //! The [guides][guides module] show how the parts work together: identity providers, sessions,
 //! tower-http, tenants, errors, migrating from other crates, security, sender-constrained tokens,
-//! stricter rules, recipes, testing, deployment and operations. A build of the documentation without all features leaves them
+//! long connections, stricter rules, recipes, testing, deployment and operations. A build of the documentation without all features leaves them
 //! out: `cargo doc --all-features`.
 //!
 //! # Modules
@@ -94,6 +95,7 @@
 //! | [`report`] | settings that are legal and unwise | |
 //! | [`settings`][settings module] | a verifier and a layer from settings | `settings` |
 //! | [`revocation`] | denylists | |
+//! | [`validity`] | streams that end with their token | |
 //! | [`sessions`][sessions module] | login, refresh and logout | `issue` |
 //! | [`issue`][issue module] | access tokens, signing keys and cookies | `issue` |
 //! | [`refresh`][refresh module] | refresh tokens and their stores | `issue` |
@@ -363,6 +365,7 @@ pub mod source;
 pub mod testing;
 mod token;
 mod token_cache;
+pub mod validity;
 pub mod verifier;
 
 /// Tests the examples of the README.

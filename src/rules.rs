@@ -217,6 +217,17 @@ impl Rules {
     }
 }
 
+/// The first second in which claims are over that passed rules with this leeway and maximum age; `None`
+/// if they never are.
+pub(crate) fn ends_at(claims: &RegisteredClaims, leeway: i64, max_age: Option<i64>) -> Option<i64> {
+    let times = claims.times();
+    let expired = times.exp.map(|exp| exp.floor().saturating_add(leeway));
+    let too_old = max_age.zip(times.iat).map(|(max_age, iat)| {
+        iat.floor().saturating_add(max_age).saturating_add(leeway).saturating_add(1)
+    });
+    expired.into_iter().chain(too_old).min()
+}
+
 /// Whole seconds of a setting; what is beyond counts as the largest number.
 pub(crate) fn seconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
@@ -302,6 +313,29 @@ mod tests {
         assert_eq!(at(",\"iat\":1800000000,\"exp\":1", NOW), Err(ErrorKind::Expired));
         let claims: RegisteredClaims = serde_json::from_str(r#"{"iat":1800000000}"#).unwrap();
         assert!(!rules.is_over(&claims, NOW + 160) && rules.is_over(&claims, NOW + 161));
+    }
+
+    #[test]
+    fn claims_end_in_the_first_second_in_which_they_are_over() {
+        for (max_age, payload, end) in [
+            (None, r#"{"exp":1800000000}"#, Some(NOW + 60)),
+            (None, r#"{"exp":1800000000.9,"iat":1}"#, Some(NOW + 60)),
+            (None, "{}", None),
+            (Some(100), r#"{"iat":1800000000,"exp":1800009999}"#, Some(NOW + 161)),
+            (Some(100), r#"{"iat":1800000000,"exp":1800000020}"#, Some(NOW + 80)),
+            (Some(100), r#"{"iat":1800000000}"#, Some(NOW + 161)),
+            (Some(i64::MAX), r#"{"iat":1800000000}"#, Some(i64::MAX)),
+        ] {
+            let rules = Rules { max_age, without_expiry: true, ..rules() };
+            let claims: RegisteredClaims = serde_json::from_str(payload).unwrap();
+            assert_eq!(ends_at(&claims, rules.leeway, max_age), end, "{payload}");
+            if let Some(end) = end.filter(|end| *end < i64::MAX) {
+                assert!(
+                    rules.is_over(&claims, end) && !rules.is_over(&claims, end - 1),
+                    "{payload}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -5,16 +5,21 @@
 //! for itself is not seen.
 
 use std::{
-    convert::Infallible, future::Ready, future::ready, pin::pin, task::Context, task::Waker,
+    convert::Infallible,
+    future::{Ready, ready},
+    pin::{Pin, pin},
+    task::{Context, Poll, Waker},
 };
 
 use allocation_counter::{AllocationInfo, measure};
+use futures_core::Stream;
 use http::{Request, Response, header};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
 use tower::{Layer, Service, service_fn};
 use tower_jwt_auth::{
-    Algorithm, Claims, JwtAuthLayer, RegisteredClaims, Verifier, verifier::Cache,
+    Algorithm, Claims, JwtAuthLayer, RegisteredClaims, Verifier, revocation::MemoryDenylist,
+    verifier::Cache,
 };
 
 #[allow(dead_code, reason = "the tests in `it` use the rest")]
@@ -85,7 +90,7 @@ where
     info
 }
 
-fn layer<C: Send + Sync + 'static>() -> JwtAuthLayer<C> {
+fn layer<C: DeserializeOwned + Send + Sync + 'static>() -> JwtAuthLayer<C> {
     JwtAuthLayer::new(builder().cache(Cache::off()).build().unwrap())
 }
 
@@ -273,4 +278,50 @@ fn claims_that_take_much_memory_count_as_much() {
         assert!(usize::try_from(held).unwrap() <= MOST, "{held} of {MOST} bytes");
     }
     println!("{held} of {MOST} bytes are held by the allocator");
+}
+
+/// A stream with nothing in it.
+struct Nothing;
+
+impl Stream for Nothing {
+    type Item = ();
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<()>> {
+        Poll::Pending
+    }
+}
+
+#[test]
+fn a_stream_that_ends_with_its_token_takes_at_most_600_bytes() {
+    const COUNT: usize = 2_000;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let _entered = runtime.enter();
+    let verifier: Verifier = builder().denylist(MemoryDenylist::new()).build().unwrap();
+    let claims = |number: usize| {
+        let token = key(Algorithm::HS256).token(&claims_with(json!({
+            "sub": format!("0c1f0a5e-9d3b-4f0e-8f6a-{number:012}"),
+            "jti": format!("token-id-{number:013}"),
+            "sid": format!("session-{number:014}"),
+            "client_id": "web-client",
+        })));
+        verifier.verify(&token).now_or_never().unwrap().unwrap()
+    };
+    let all: Vec<_> = (0..COUNT).map(claims).collect();
+    let mut streams = Vec::with_capacity(COUNT);
+    let mut context = Context::from_waker(Waker::noop());
+    let info = measure(|| {
+        for claims in &all {
+            streams.push(claims.validity().guard(Nothing));
+        }
+        for stream in &mut streams {
+            assert!(Pin::new(stream).poll_next(&mut context).is_pending());
+        }
+    });
+    let inline = size_of_val(&streams[0]) - size_of::<Nothing>();
+    let bytes = usize::try_from(info.bytes_current).unwrap() / COUNT + inline;
+    println!("{bytes} bytes for each stream, {} allocations", info.count_total / COUNT as u64);
+    assert!(bytes <= 540, "{bytes} bytes, and the allocator needs some more");
+    let freed = measure(|| streams.clear());
+    // An empty tree of the index keeps one node.
+    assert!(freed.bytes_current <= -info.bytes_current + 4096, "{freed:?} of {info:?}");
 }

@@ -33,7 +33,7 @@ const FLOORS: [&[&str]; 9] = [
     &["keys", "refresh", "revocation", "source"],
     &["issue", "proof"],
     &["verifier"],
-    &["authorize", "resource"],
+    &["authorize", "resource", "validity"],
     &["extract", "layer"],
     &["guides", "redis", "sessions", "settings", "testing"],
 ];

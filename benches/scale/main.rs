@@ -9,6 +9,7 @@ mod issuers;
 mod keys;
 mod proofs;
 mod sessions;
+mod streams;
 mod table;
 
 #[allow(dead_code, reason = "a part of it is for tests")]
@@ -29,7 +30,7 @@ fn main() {
     let only: Vec<_> = words.iter().filter(|word| !word.starts_with("--")).collect();
     let mut table = Table::new(test);
     type Part = (&'static str, fn(&mut Table));
-    let parts: [Part; 6] = [
+    let parts: [Part; 7] = [
         // First, since its memory is that of this process.
         ("follower", follower::measure),
         ("denylist", denylist::measure),
@@ -37,6 +38,7 @@ fn main() {
         ("keys", keys::measure),
         ("sessions", sessions::measure),
         ("proofs", proofs::measure),
+        ("streams", streams::measure),
     ];
     for (name, measure) in parts {
         if only.is_empty() || only.iter().any(|word| *word == name) {
@@ -56,6 +58,7 @@ fn memory(what: &str, count: usize) {
         "proofs" => proofs::memory(count, false),
         "proofs-of-keys" => proofs::memory(count, true),
         "sessions" => sessions::memory(count),
+        "streams" => streams::memory(count),
         other => panic!("`{other}` has no memory"),
     };
     println!("{bytes}");

@@ -20,7 +20,7 @@ use crate::{
     error::{ConfigError, StoreError},
     maybe_ready::MaybeReady,
     observe::Observer,
-    revocation::{Denylist, Revocation, TokenIds},
+    revocation::{Denylist, Revocation, TokenIds, Watchers},
     runtime::runtime_with_timer,
 };
 
@@ -147,6 +147,10 @@ impl Denylist for RedisDenylist {
         if self.0.copy.observer.set(observer).is_ok() {
             self.0.copy.report(true);
         }
+    }
+
+    fn watchers(&self) -> Option<&Watchers> {
+        self.0.copy.view.watchers()
     }
 }
 

@@ -42,12 +42,20 @@
 
 mod memory;
 mod record;
+mod watch;
+mod watched;
+mod watchers;
 
 use std::{fmt, sync::Arc};
 
 pub use self::{
     memory::{MemoryDenylist, MemoryDenylistBuilder},
     record::{Revocation, TokenIds},
+    watchers::Watchers,
+};
+pub(crate) use self::{
+    watch::Watch,
+    watched::{Difference, Ended, Look, WatchedToken},
 };
 use crate::{
     claims::RegisteredClaims,
@@ -82,6 +90,15 @@ pub trait Denylist: Send + Sync + 'static {
     fn observe(&self, observer: Arc<dyn Observer>) {
         _ = observer;
     }
+
+    /// The streams that wait for revocations, see [`validity`](crate::validity). A list that hears of
+    /// each revocation, also of those that another process makes, has [`Watchers`] and
+    /// [tells](Watchers::tell) them; a list around another one forwards this call. Default: `None`.
+    /// Then [`is_revoked`](Self::is_revoked) is asked for each stream at least every 30 s, and a stream
+    /// ends so much later.
+    fn watchers(&self) -> Option<&Watchers> {
+        None
+    }
 }
 
 impl<D: Denylist + ?Sized> Denylist for Arc<D> {
@@ -95,6 +112,10 @@ impl<D: Denylist + ?Sized> Denylist for Arc<D> {
 
     fn observe(&self, observer: Arc<dyn Observer>) {
         (**self).observe(observer);
+    }
+
+    fn watchers(&self) -> Option<&Watchers> {
+        (**self).watchers()
     }
 }
 
@@ -151,8 +172,19 @@ impl Revocations {
     /// Checks a token that has passed all other checks.
     #[inline]
     pub(crate) fn check(&self, claims: &RegisteredClaims) -> MaybeReady<Result<NotRevoked, Error>> {
+        self.check_ids(TokenIds::new(claims))
+    }
+
+    /// The streams that wait for revocations, if the denylist tells of them.
+    pub(crate) fn watchers(&self) -> Option<&Watchers> {
+        self.list.as_ref()?.watchers()
+    }
+
+    /// Checks the token with these ids.
+    #[inline]
+    pub(crate) fn check_ids(&self, token: TokenIds<'_>) -> MaybeReady<Result<NotRevoked, Error>> {
         let Some(list) = &self.list else { return MaybeReady::Ready(Ok(NotRevoked(()))) };
-        match list.is_revoked(TokenIds::new(claims)) {
+        match list.is_revoked(token) {
             MaybeReady::Ready(answer) => MaybeReady::Ready(self.verdict(answer)),
             MaybeReady::Pending(answer) => {
                 let revocations = self.clone();

@@ -105,7 +105,6 @@ impl Revocation {
 
     /// Whether it revokes a token that it names and that was issued at this time, if the time is
     /// known.
-    #[cfg(feature = "redis")]
     pub(crate) fn revokes(&self, issued_at: Option<i64>) -> bool {
         self.issued_until().is_none_or(|time| is_issued_until(issued_at, time))
     }
@@ -124,7 +123,7 @@ impl Revocation {
 pub struct TokenIds<'a> {
     issuer: &'a str,
     names: [Option<&'a str>; 3],
-    issued_at: Option<NumericDate>,
+    issued_at: Option<i64>,
 }
 
 impl<'a> TokenIds<'a> {
@@ -134,8 +133,13 @@ impl<'a> TokenIds<'a> {
         Self {
             issuer: claims.issuer().unwrap_or_default(),
             names: [claims.token_id(), claims.session_id(), claims.subject()],
-            issued_at: claims.issued_at(),
+            issued_at: claims.issued_at().map(NumericDate::floor),
         }
+    }
+
+    /// The ids of a token with these `jti`, `sid` and `sub`.
+    pub(super) fn of(issuer: &'a str, names: [Option<&'a str>; 3], issued_at: Option<i64>) -> Self {
+        Self { issuer, names, issued_at }
     }
 
     /// Its issuer (`iss`); empty without one.
@@ -165,7 +169,7 @@ impl<'a> TokenIds<'a> {
     /// When it was issued (`iat`), in whole seconds rounded down.
     #[must_use]
     pub fn issued_at(&self) -> Option<i64> {
-        self.issued_at.map(NumericDate::floor)
+        self.issued_at
     }
 
     /// The [keys](Revocation::key) of the revocations that may name it. If a revocation has a

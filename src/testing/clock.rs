@@ -1,8 +1,10 @@
 //! A clock that a test moves.
 
 use std::{
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
+    collections::HashMap,
+    fmt, mem, ptr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::Waker,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -19,7 +21,7 @@ use crate::clock::{Clock, unix_seconds};
 /// [`TestDenylist`](super::TestDenylist) with the clock of the system.
 ///
 /// Pauses and time-outs, such as the interval at which keys are fetched, are tokio's: it does not
-/// move them.
+/// move them. [Streams that end](crate::validity) are looked at as soon as it is moved.
 ///
 /// # Example: a token expires
 /// ```
@@ -39,7 +41,16 @@ use crate::clock::{Clock, unix_seconds};
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct TestClock(Arc<Mutex<SystemTime>>);
+pub struct TestClock(Arc<Inner>);
+
+struct Inner {
+    now: Mutex<SystemTime>,
+    /// The tasks to wake when the clock is moved, each once.
+    wakers: Mutex<HashMap<Task, Waker>>,
+}
+
+/// The addresses of a waker's data and functions: two wakers with the same ones wake the same task.
+type Task = (usize, usize);
 
 impl TestClock {
     /// A clock that shows the time of the system at this moment, without the fraction of the
@@ -53,7 +64,7 @@ impl TestClock {
     /// A clock that shows this time.
     #[must_use]
     pub fn at(time: SystemTime) -> Self {
-        Self(Arc::new(Mutex::new(time)))
+        Self(Arc::new(Inner { now: Mutex::new(time), wakers: Mutex::default() }))
     }
 
     /// Sets the time, which may be earlier than before.
@@ -79,13 +90,24 @@ impl TestClock {
 
     fn change(&self, change: impl FnOnce(&mut SystemTime)) {
         // A time that cannot be expressed panics before it is stored.
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        change(&mut self.0.now.lock().unwrap_or_else(PoisonError::into_inner));
+        let wakers = mem::take(&mut *self.wakers());
+        wakers.into_values().for_each(Waker::wake);
+    }
+
+    fn wakers(&self) -> MutexGuard<'_, HashMap<Task, Waker>> {
+        self.0.wakers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Clock for TestClock {
     fn now(&self) -> SystemTime {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.0.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wake_when_moved(&self, waker: &Waker) {
+        let task = (waker.data().addr(), ptr::from_ref(waker.vtable()).addr());
+        self.wakers().insert(task, waker.clone());
     }
 }
 
@@ -103,6 +125,11 @@ impl fmt::Debug for TestClock {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        sync::atomic::{AtomicUsize, Ordering},
+        task::Wake,
+    };
+
     use super::*;
 
     #[test]
@@ -114,5 +141,26 @@ mod tests {
         assert_eq!((clock.unix_seconds(), clone.unix_seconds()), (115, 115));
         clone.set(UNIX_EPOCH);
         assert_eq!(clock.now(), UNIX_EPOCH);
+    }
+
+    #[test]
+    fn a_move_wakes_each_task_once() {
+        #[derive(Default)]
+        struct Task(AtomicUsize);
+
+        impl Wake for Task {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+
+        let (clock, tasks) = (TestClock::new(), [(); 2].map(|()| Arc::<Task>::default()));
+        for _ in 0..3 {
+            tasks.iter().for_each(|task| clock.wake_when_moved(&Arc::clone(task).into()));
+        }
+        assert_eq!(clock.wakers().len(), 2, "a task that asks again takes no more memory");
+        clock.clone().advance(Duration::from_secs(1));
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(tasks.map(|task| task.0.load(Ordering::SeqCst)), [1, 1]);
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     observe::Observer,
     proof::{Insertion, MemoryReplayStore, PresentedProof, ReplayStore},
     refresh::{Family, MemoryRefreshStore, RefreshStore, Rotated, Rotation, Session},
-    revocation::{Denylist, MemoryDenylist, Revocation, TokenIds},
+    revocation::{Denylist, MemoryDenylist, Revocation, TokenIds, Watchers},
 };
 
 /// How a store fails.
@@ -141,6 +141,10 @@ impl<D: Denylist> Denylist for TestDenylist<D> {
 
     fn observe(&self, observer: Arc<dyn Observer>) {
         self.list.observe(observer);
+    }
+
+    fn watchers(&self) -> Option<&Watchers> {
+        self.list.watchers()
     }
 }
 

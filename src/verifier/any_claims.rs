@@ -13,7 +13,7 @@ use http::Extensions;
 
 use super::claims::Claims;
 #[cfg(feature = "test-util")]
-use super::{origin::Origin, timepiece::Timepiece};
+use super::origin::Origin;
 use crate::{
     claims::RegisteredClaims,
     response::{ClaimsAbsent, Rejection},
@@ -98,9 +98,7 @@ pub(crate) fn claims_for_test<C: Send + Sync + 'static>(
 ) -> Claims<C> {
     // A request with them is as one behind a layer for this type.
     register::<C>();
-    let time = Timepiece::of_system();
-    let time = clock.map_or_else(|| time.clone(), |clock| time.with_clock(clock));
-    Claims::unverified(registered, custom, Origin { time, scope_hierarchy })
+    Claims::unverified(registered, custom, Origin::of_test(clock, scope_hierarchy))
 }
 
 /// Whether a layer for some type has left a trace in the request.

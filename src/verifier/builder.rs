@@ -1,6 +1,13 @@
 //! The builder of a verifier. It refuses settings that are not safe.
 
-use std::{fmt, future::Future, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use serde::de::DeserializeOwned;
 
 use super::{
     Cache, CachedRule, Claims, Engines, RuleError, Verifier,
@@ -9,6 +16,7 @@ use super::{
     cache::EngineId,
     engine::Engine,
     limits::{check_required, check_required_header, check_token_len, check_types},
+    origin::Origin,
     pipeline::{Checks, LogOptions},
     rule::UserRules,
     shadow::ShadowRules,
@@ -620,7 +628,7 @@ impl<C> VerifierBuilder<C> {
     }
 }
 
-impl<C: Send + Sync + 'static> VerifierBuilder<C> {
+impl<C: DeserializeOwned + Send + Sync + 'static> VerifierBuilder<C> {
     /// Builds the verifier.
     ///
     /// # Errors
@@ -688,17 +696,20 @@ impl<C: Send + Sync + 'static> VerifierBuilder<C> {
         if let Some(shadow) = &shadow {
             self.user_rules.add_started(Ok(Arc::clone(shadow).into_rule()));
         }
-        let engine = Engine {
+        let bindings = Bindings::new(self.ignore_confirmation, self.proofs)?;
+        let clock: Arc<dyn Clock> = self.clock.into();
+        let scopes = self.scope_hierarchy.map(ScopeHierarchy::prepared);
+        let engine = Arc::new_cyclic(|engine: &Weak<Engine<C>>| Engine {
             id: EngineId::new(),
             keys,
             checks: Checks {
+                origin: Origin::new(&clock, &rules, scopes, &self.revocations, engine.clone()),
                 algorithms,
                 required_header: self.required_header,
                 rules,
-                bindings: Bindings::new(self.ignore_confirmation, self.proofs)?,
+                bindings,
                 clients: self.clients.into(),
-                clock: self.clock.into(),
-                scope_hierarchy: self.scope_hierarchy.map(ScopeHierarchy::prepared),
+                clock,
                 log: self.log,
                 shadow,
             },
@@ -707,9 +718,9 @@ impl<C: Send + Sync + 'static> VerifierBuilder<C> {
             max_token_len: self.max_token_len,
             any_padding: self.any_padding,
             is_cached: self.cache.is_on(),
-        };
+        });
         engine.observe(&self.observers, None);
-        Ok(Verifier::new(Engines::One(Arc::new(engine)), self.cache, self.observers))
+        Ok(Verifier::new(Engines::One(engine), self.cache, self.observers))
     }
 }
 

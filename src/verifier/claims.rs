@@ -153,7 +153,7 @@ impl<C> Claims<C> {
     }
 
     /// The expiration time (`exp`, RFC 7519 §4.1.4). A connection that outlives its request,
-    /// such as a WebSocket, should end then.
+    /// such as a WebSocket, should end then: see [`validity`](Self::validity).
     #[must_use]
     pub fn expires_at(&self) -> Option<NumericDate> {
         self.registered().expires_at()
@@ -221,15 +221,20 @@ impl<C> Claims<C> {
         self.registered().auth_time()
     }
 
+    /// The verifier that has verified the token.
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.0.origin
+    }
+
     /// Whether a time is at most so many seconds ago, and not in the future, by the clock and with
     /// the leeway of the verifier.
     pub(crate) fn is_within(&self, time: NumericDate, max_age: i64) -> bool {
-        self.0.origin.time.is_within(time, max_age)
+        self.0.origin.is_within(time, max_age)
     }
 
     /// Which scopes imply others, if the verifier has that.
     pub(crate) fn scope_hierarchy(&self) -> Option<&ScopeHierarchy> {
-        self.0.origin.scope_hierarchy.as_ref()
+        self.0.origin.scope_hierarchy()
     }
 
     /// The claim at `path` as a `T`; see [`RegisteredClaims::get`].
@@ -284,6 +289,11 @@ impl<C> Claims<C> {
             shadow: KeptVerdict::default(),
             origin,
         }))
+    }
+
+    /// The registered claims, which these share.
+    pub(super) fn to_shared(&self) -> Arc<RegisteredClaims> {
+        Arc::clone(&self.0.registered)
     }
 
     /// The same claims without the application's type.

@@ -96,8 +96,8 @@ mod pipeline;
 mod rule;
 mod self_test;
 mod shadow;
-mod timepiece;
 mod verification;
+mod verify_again;
 mod watch;
 
 use std::{fmt, sync::Arc, time::Instant};
@@ -113,6 +113,7 @@ pub(crate) use self::binding::Proofs;
 use self::issuers::{IssuerEngines, LoadedEngine};
 pub use self::issuers::{IssuerPattern, Issuers, IssuersBuilder};
 use self::key_lookup::KeyLookup;
+pub(crate) use self::origin::{FreshClaims, Origin};
 use self::{
     binding::Presented,
     cache::CachedToken,

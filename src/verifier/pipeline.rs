@@ -10,7 +10,6 @@ use super::{
     claims::UnreleasedClaims,
     origin::Origin,
     shadow::{KeptVerdict, Shadow},
-    timepiece::Timepiece,
 };
 use crate::{
     alg::AlgorithmSet,
@@ -20,7 +19,6 @@ use crate::{
     json,
     keys::{Authentic, Miss, Trusted},
     rules::{Rules, WithinRules},
-    scope_hierarchy::ScopeHierarchy,
     shown::shown,
     token::{Compact, DecodeBuf, Header, RequiredHeader},
 };
@@ -34,8 +32,8 @@ pub(super) struct Checks {
     /// The clients whose tokens are accepted; all if it is empty.
     pub(super) clients: Box<[String]>,
     pub(super) clock: Arc<dyn Clock>,
-    /// Which scopes imply others.
-    pub(super) scope_hierarchy: Option<ScopeHierarchy>,
+    /// What the claims know of the verifier.
+    pub(super) origin: Origin,
     pub(super) log: LogOptions,
     /// Rules that decide nothing.
     pub(super) shadow: Option<Arc<Shadow>>,
@@ -137,10 +135,7 @@ where
         Some(shadow) => shadow.judge(token, &registered),
     };
     let evidence = signed_by.evidence;
-    let origin = Origin {
-        time: Timepiece::new(&checks.clock, checks.rules.leeway),
-        scope_hierarchy: checks.scope_hierarchy.clone(),
-    };
+    let origin = checks.origin.clone();
     Ok(UnreleasedClaims::new(evidence, within, confirmable, registered, custom, shadow, origin))
 }
 

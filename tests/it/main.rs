@@ -70,6 +70,8 @@ mod testing;
 mod tokens;
 mod traits;
 mod transport;
+#[cfg(feature = "test-util")]
+mod validity;
 mod verdicts;
 
 #[cfg(not(feature = "redis"))]

@@ -12,7 +12,10 @@ use std::{
 };
 
 use http::{HeaderName, HeaderValue, Request, Response, header};
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error as _},
+};
 use serde_json::json;
 use tower::{Layer, service_fn};
 use tower_jwt_auth::{
@@ -108,7 +111,7 @@ impl<'de> Deserialize<'de> for Talkative {
     }
 }
 
-fn layer<C: Send + Sync + 'static>() -> JwtAuthLayer<C> {
+fn layer<C: DeserializeOwned + Send + Sync + 'static>() -> JwtAuthLayer<C> {
     let verifier = trusting(Key::hs256(MARKER).unwrap().with_kid("HS256")).build().unwrap();
     JwtAuthLayer::new(verifier)
         .source(TokenSource::cookie("at").build().unwrap())

@@ -28,7 +28,9 @@ use tower_jwt_auth::{
     report::{Finding, Lint, LintReport, SelfTestCase, SelfTestOutcome, SelfTestReport},
     resource::{ProtectedResource, ProtectedResourceBuilder},
     response::{DefaultRespond, ProblemJson, Rejection},
+    revocation::Watchers,
     source::{CookieSourceBuilder, CustomSourceBuilder, DangerousCookieSourceBuilder},
+    validity::{Guarded, NoLastItem, RenewError, Renewal, Validity, ValidityEnd},
     verifier::{
         CachedRule, DangerousVerifierBuilder, IssuerPattern, Issuers, IssuersBuilder, RuleError,
         ShadowRule, ShadowRules, ShadowVerdict, VerifierBuilder,
@@ -163,6 +165,13 @@ fn traits() {
     shared::<(EarlyRemoval<'_>, RemovedKeyUse<'_>, OldKey<'_>, DenylistReport)>();
     #[cfg(feature = "metrics")]
     shared::<tower_jwt_auth::observe::MetricsObserver>();
+
+    shared::<Watchers>();
+    shared::<Validity<Local>>();
+    shared::<(ValidityEnd, NoLastItem)>();
+    error::<RenewError>();
+    data::<Guarded<String>>();
+    any::<Guarded<Local, Local>>();
 }
 
 #[cfg(feature = "settings")]
@@ -177,6 +186,7 @@ fn futures_are_sent_when_their_parts_are() {
     sent::<MaybeReady<Result<Claims<User>, Error>>>();
     sent::<MaybeReadyFuture<Result<Claims<User>, Error>>>();
     sent::<ResponseFuture<Inner, User, DefaultRespond, String, String>>();
+    sent::<Renewal<User>>();
     sent::<RequireFuture<<Inner as Service<Request<String>>>::Future, String>>();
 
     any::<ResponseFuture<Local, User, DefaultRespond, Rc<Cell<u8>>, String>>();
@@ -237,6 +247,7 @@ fn extractors() {
 fn sizes() {
     assert_eq!(size_of::<Claims<[u8; 100]>>(), size_of::<usize>());
     assert_eq!(size_of::<Verifier<User>>(), size_of::<usize>());
+    assert!(size_of::<Validity<User>>() <= 40);
     assert_eq!(size_of::<JwtAuthLayer<User>>(), size_of::<usize>());
     assert_eq!(size_of::<JwtAuth<Inner, User>>(), size_of::<(usize, Inner)>());
 }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use self::{due::Due, table::Table};
-use super::{Denylist, Revocation, TokenIds};
+use super::{Denylist, Revocation, TokenIds, Watchers};
 use crate::{
     clock::{Clock, SystemClock, unix_seconds},
     error::{ConfigError, StoreError},
@@ -52,6 +52,9 @@ struct List {
     most: usize,
     clock: Box<dyn Clock>,
     observer: OnceLock<Arc<dyn Observer>>,
+    /// Told after the table has changed and the lock is free. They are told of what the list has no
+    /// room for, too: its token must not be taken for good.
+    watchers: Watchers,
 }
 
 impl MemoryDenylist {
@@ -72,8 +75,8 @@ impl MemoryDenylist {
     }
 
     pub(crate) fn with(most: usize, clock: Box<dyn Clock>) -> Self {
-        let (table, due) = (Table::new(), Mutex::default());
-        Self(Arc::new(List { table, due, most, clock, observer: OnceLock::new() }))
+        let (table, due, observer) = (Table::new(), Mutex::default(), OnceLock::new());
+        Self(Arc::new(List { table, due, most, clock, observer, watchers: Watchers::new() }))
     }
 
     /// The number of revocations.
@@ -101,6 +104,7 @@ impl MemoryDenylist {
         }
         let inserted = self.0.insert(&mut due, &revocation, now).map(drop);
         drop(due);
+        self.0.watchers.tell(&revocation);
         self.report();
         inserted
     }
@@ -124,8 +128,12 @@ impl MemoryDenylist {
         let names = all.iter().map(|one| list.table.name_of(one));
         let new: HashSet<u64> =
             names.filter(|name| !list.table.has(*name)).map(|name| name.hash).collect();
-        list.make_room(&mut due, new.len(), now)?;
-        all.iter().try_for_each(|one| list.insert(&mut due, one, now).map(drop))
+        let inserted = list.make_room(&mut due, new.len(), now).and_then(|()| {
+            all.iter().try_for_each(|one| list.insert(&mut due, one, now).map(drop))
+        });
+        drop(due);
+        all.iter().for_each(|one| list.watchers.tell(one));
+        inserted
     }
 
     /// Adds a page of a longer list. `covered` gets the [hash](Self::hash_of) of each revocation
@@ -145,10 +153,10 @@ impl MemoryDenylist {
     ) -> Result<(), StoreError> {
         let list = &*self.0;
         let (mut due, now) = (list.due(), list.now());
-        let mut done = Ok(());
-        for one in page {
+        let (mut done, page) = (Ok(()), page.into_iter().collect::<Vec<_>>());
+        for one in &page {
             let says_all = one.keep_until() <= now
-                || match list.insert(&mut due, &one, now) {
+                || match list.insert(&mut due, one, now) {
                     Ok(says_all) => says_all,
                     Err(full) => {
                         done = Err(full);
@@ -156,9 +164,11 @@ impl MemoryDenylist {
                     }
                 };
             if says_all {
-                covered.insert(self.hash_of(&one));
+                covered.insert(self.hash_of(one));
             }
         }
+        drop(due);
+        page.iter().for_each(|one| list.watchers.tell(one));
         done
     }
 
@@ -222,6 +232,10 @@ impl Denylist for MemoryDenylist {
         if self.0.observer.set(observer).is_ok() {
             self.report();
         }
+    }
+
+    fn watchers(&self) -> Option<&Watchers> {
+        Some(&self.0.watchers)
     }
 }
 

@@ -4,7 +4,7 @@ mod web;
 
 use std::sync::Arc;
 
-use super::{AttemptError, Bindings, Checks, authenticate};
+use super::{AttemptError, Bindings, Checks, Origin, authenticate};
 use crate::{
     alg::Algorithm,
     clock::SystemClock,
@@ -20,6 +20,7 @@ fn open(keys: &KeySet, token: &str) -> Result<Vec<u8>, Error> {
     let token = Compact::parse(token, LONGEST)?;
     let algorithms = Algorithm::ALL.iter().copied().collect();
     let checks = Checks {
+        origin: Origin::of_test(None, None),
         shadow: None,
         log: Default::default(),
         required_header: Default::default(),
@@ -28,7 +29,6 @@ fn open(keys: &KeySet, token: &str) -> Result<Vec<u8>, Error> {
         bindings: Bindings::default(),
         clients: Box::default(),
         clock: Arc::new(SystemClock),
-        scope_hierarchy: None,
     };
     let trusted = Trusted::new(keys.clone());
     let why = |doubt| match doubt {

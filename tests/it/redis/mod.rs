@@ -11,6 +11,7 @@ mod server;
 #[cfg(all(feature = "axum", feature = "remote"))]
 mod servers;
 mod setups;
+mod validity;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
