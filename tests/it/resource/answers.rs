@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use http::{HeaderMap, Method, Request, Response};
+use http::{HeaderMap, Request, Response};
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_jwt_auth::{JwtAuthLayer, TokenSource};
 
@@ -211,7 +211,7 @@ fn c_urls_come_from_the_configuration_alone() {
 #[cfg(feature = "axum")]
 #[tokio::test]
 async fn c05_in_axum_the_layer_answers_in_front_of_the_router() {
-    use axum::{Router, body::Body, routing::get};
+    use axum::{Router, body::Body, http::Method, routing::get};
     use http_body_util::BodyExt;
 
     let resource = usual().resource("https://api.example.com/mcp").build().unwrap();

@@ -4,7 +4,7 @@ use http::{Request, Response, header::WWW_AUTHENTICATE};
 use serde_json::json;
 use tower::{Layer, service_fn};
 use tower_jwt_auth::{
-    Algorithm, Claims, Error, JwtAuthLayer, RegisteredClaims, RequireLayer,
+    Algorithm, Claims, JwtAuthLayer, RegisteredClaims, RequireLayer,
     authorize::{Policy, Roles, Scopes, StepUp},
     proof::{DPoP, DPoPBuilder, MemoryReplayStore},
 };
@@ -148,6 +148,7 @@ async fn c06_refusals_of_extractors_and_by_hand_name_it_too() {
     use axum::{Router, body::Body, routing::get};
     use tower::ServiceExt;
     use tower_jwt_auth::{
+        Error,
         extract::Authorized,
         response::{ProblemJson, Rejection},
     };
