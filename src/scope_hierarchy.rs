@@ -61,7 +61,7 @@ pub struct ScopeHierarchy(Arc<Table>);
 struct Table {
     implied: BTreeMap<Box<str>, BTreeSet<Box<str>>>,
     matching: Vec<Arc<Matching>>,
-    /// What each scope of the table implies, itself and what follows from it included.
+    /// The scopes that each scope of the table implies, with itself and what follows from it.
     reach: OnceLock<Reach>,
 }
 

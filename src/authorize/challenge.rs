@@ -74,7 +74,7 @@ impl From<&Login> for UserAuthentication {
 }
 
 impl PolicyDescription {
-    /// What a challenge names: the scopes, or the login and the scopes.
+    /// The scopes that a challenge names, or the login and the scopes.
     pub(super) fn challenge(&self) -> Option<ErrorKind> {
         match self.term() {
             Term::AllScopes(words) | Term::AnyScope(words) => {

@@ -189,9 +189,9 @@ impl<C, R> RequireLayer<C, R> {
         RequireLayer { requirement, description, respond, own_format: true }
     }
 
-    /// Gives the requirement of this layer another text, or a description if it has none:
-    /// a function of [`for_request`](RequireLayer::for_request) has none. What the layer decides does
-    /// not change; see [`PolicyDescription::described_as`].
+    /// Replaces the text of the requirement of this layer. A function of
+    /// [`for_request`](RequireLayer::for_request) gets its whole description here. The decisions of the
+    /// layer do not change; see [`PolicyDescription::described_as`].
     ///
     /// # Example: a condition on the request, and a scope
     /// ```
@@ -217,7 +217,7 @@ impl<C, R> RequireLayer<C, R> {
         self
     }
 
-    /// What this layer requires, for documents. For a function of
+    /// The requirements of this layer, for documents. For a function of
     /// [`for_request`](RequireLayer::for_request), it is opaque unless
     /// [`described_as`](Self::described_as) says something else.
     #[must_use]

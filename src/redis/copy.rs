@@ -187,7 +187,7 @@ impl LocalCopy {
 /// The time that the store holds an answer back while nothing changes.
 pub(super) const BLOCK: Duration = Duration::from_millis(250);
 
-/// What a hold is longer than connecting again.
+/// The time by which a hold is longer than connecting again.
 const HOLD_MARGIN: Duration = Duration::from_millis(500);
 
 /// How often the observer is told, in milliseconds.

@@ -94,8 +94,8 @@ pub trait Denylist: Send + Sync + 'static {
     /// The streams that wait for revocations, see [`validity`](crate::validity). A list that hears of
     /// each revocation, also of those that another process makes, has [`Watchers`] and
     /// [tells](Watchers::tell) them; a list around another one forwards this call. Default: `None`.
-    /// Then [`is_revoked`](Self::is_revoked) is asked for each stream at least every 30 s, and a stream
-    /// ends so much later.
+    /// Then [`is_revoked`](Self::is_revoked) is called for each stream at least every 30 s, and a stream
+    /// ends up to 30 s later.
     fn watchers(&self) -> Option<&Watchers> {
         None
     }

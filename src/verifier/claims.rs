@@ -232,7 +232,7 @@ impl<C> Claims<C> {
         self.0.origin.is_within(time, max_age)
     }
 
-    /// Which scopes imply others, if the verifier has that.
+    /// The scopes that imply others, if the verifier has such a table.
     pub(crate) fn scope_hierarchy(&self) -> Option<&ScopeHierarchy> {
         self.0.origin.scope_hierarchy()
     }

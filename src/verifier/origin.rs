@@ -88,7 +88,7 @@ impl Origin {
         self.0.clock.wake_when_moved(waker);
     }
 
-    /// Which scopes imply others, if the verifier has that.
+    /// The scopes that imply others, if the verifier has such a table.
     pub(super) fn scope_hierarchy(&self) -> Option<&ScopeHierarchy> {
         self.0.scope_hierarchy.as_ref()
     }

@@ -32,7 +32,7 @@ pub(super) struct Checks {
     /// The clients whose tokens are accepted; all if it is empty.
     pub(super) clients: Box<[String]>,
     pub(super) clock: Arc<dyn Clock>,
-    /// What the claims know of the verifier.
+    /// The part of the verifier that claims know.
     pub(super) origin: Origin,
     pub(super) log: LogOptions,
     /// Rules that decide nothing.

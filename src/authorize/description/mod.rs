@@ -74,7 +74,7 @@ pub(super) enum Term {
         text: Box<str>,
         of: PolicyDescription,
     },
-    /// No token is accepted, for this reason.
+    /// No token is accepted; the reason is for the operator.
     Never(&'static str),
 }
 

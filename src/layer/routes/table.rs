@@ -13,7 +13,7 @@ use crate::{
 
 pub(super) type BoxPolicy<C> = Box<dyn Policy<C> + Send + Sync>;
 
-/// Who may use a route.
+/// The requests that may use a route.
 pub(super) enum Access<C> {
     Public,
     Policy(BoxPolicy<C>),

@@ -191,8 +191,8 @@ impl DPoP {
         check::check_but_replay(&self.0, request, expected, now)
     }
 
-    /// What a layer leaves in a request whose proof it has accepted, so that the layers within accept it,
-    /// too.
+    /// The mark that a layer leaves in a request whose proof it has accepted, so that the layers within
+    /// accept it, too.
     pub(crate) fn spent(&self, request: RequestHead<'_>) -> Option<SpentProof> {
         SpentProof::of(&self.0, request)
     }

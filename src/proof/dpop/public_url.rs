@@ -86,7 +86,7 @@ impl PublicUrls {
         uri.path_and_query().map(PathAndQuery::path)
     }
 
-    /// What `htu` should have been, and what it was without its query.
+    /// The values of `htu` that would be right, and the one that it has, without its query.
     #[cold]
     pub(super) fn explain(&self, htu: &str, request: RequestHead<'_>) -> Detail {
         let path = self.path_of(request).unwrap_or_default();

@@ -161,7 +161,7 @@ struct Store {
     calls: AtomicUsize,
     seen: Mutex<HashSet<Thumbprint>>,
     last: Mutex<Option<PresentedProof>>,
-    /// What it answers instead, once.
+    /// The answer that it gives once in place of its own.
     answer: Mutex<Option<Result<Insertion, StoreError>>>,
     is_elsewhere: bool,
 }
