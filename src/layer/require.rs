@@ -196,13 +196,13 @@ impl<C, R> RequireLayer<C, R> {
     /// # Example: a condition on the request, and a scope
     /// ```
     /// use tower_jwt_auth::{
-    ///     Error, RequireLayer,
+    ///     Claims, Error, RequireLayer,
     ///     authorize::{Policy, PolicyDescription, Scopes},
     /// };
     ///
     /// let scopes = Scopes::all_of(["orders:read"]);
     /// let description = PolicyDescription::all([PolicyDescription::of(&scopes), "own orders".into()]);
-    /// let layer: RequireLayer = RequireLayer::for_request(move |request, claims| {
+    /// let layer: RequireLayer = RequireLayer::for_request(move |request, claims: &Claims| {
     ///     scopes.authorize(claims)?;
     ///     match request.uri().path().rsplit('/').next() == claims.subject() {
     ///         true => Ok(()),

@@ -174,8 +174,9 @@ pub fn assert_refused(outcome: &impl TestOutcome, kind: impl ExpectedKind) {
     }
 }
 
-/// Asserts the challenge of a response (RFC 6750 §3): `WWW-Authenticate` has the scheme `Bearer`
-/// and this `error`, or no `error` for `None`, which is the answer to a request without a token.
+/// Asserts the challenge of a response: one `WWW-Authenticate` has the scheme `Bearer` (RFC 6750 §3) or
+/// `DPoP` (RFC 9449 §7.1) and this `error`. For `None`, there is a challenge and none has an `error`, which
+/// is the answer to a request without a token.
 ///
 /// # Example
 /// ```
@@ -206,11 +207,16 @@ pub fn assert_refused(outcome: &impl TestOutcome, kind: impl ExpectedKind) {
 #[track_caller]
 pub fn assert_challenge<'e, B>(response: &Response<B>, error: impl Into<Option<&'e str>>) {
     let expected = error.into();
-    let challenges: Vec<_> = bearer(response).collect();
-    if !challenges.iter().any(|challenge| parameter(challenge, "error").as_deref() == expected) {
+    let errors: Vec<_> =
+        challenges(response).map(|challenge| parameter(challenge, "error")).collect();
+    let is_as_expected = match expected {
+        Some(_) => errors.iter().any(|error| error.as_deref() == expected),
+        None => !errors.is_empty() && errors.iter().all(Option::is_none),
+    };
+    if !is_as_expected {
         let expected = match expected {
-            Some(error) => format!("Bearer error=\"{error}\""),
-            None => "Bearer without an error".to_owned(),
+            Some(error) => format!("error=\"{error}\""),
+            None => "Bearer or DPoP without an error".to_owned(),
         };
         panic!("the challenge is not `{expected}`\n{}", report(response));
     }
@@ -252,7 +258,7 @@ pub fn assert_insufficient_scope<S: AsRef<str>, B>(
     scopes: impl IntoIterator<Item = S>,
 ) {
     let scopes = joined(scopes);
-    let is_named = bearer(response).any(|challenge| {
+    let is_named = challenges(response).any(|challenge| {
         parameter(challenge, "error").as_deref() == Some("insufficient_scope")
             && parameter(challenge, "scope").as_deref() == Some(&*scopes)
     });
@@ -261,13 +267,14 @@ pub fn assert_insufficient_scope<S: AsRef<str>, B>(
     }
 }
 
-/// The challenges of the scheme `Bearer`, without the scheme.
-fn bearer<B>(response: &Response<B>) -> impl Iterator<Item = &str> {
+/// The challenges of the schemes `Bearer` and `DPoP`, without the scheme.
+fn challenges<B>(response: &Response<B>) -> impl Iterator<Item = &str> {
     let values = response.headers().get_all(WWW_AUTHENTICATE).iter();
     values.filter_map(|value| {
         let text = value.to_str().ok()?;
         let (scheme, rest) = text.split_once(' ').unwrap_or((text, ""));
-        scheme.eq_ignore_ascii_case("bearer").then_some(rest)
+        let is_known = ["bearer", "dpop"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+        is_known.then_some(rest)
     })
 }
 

@@ -5,10 +5,15 @@ use std::{fmt, sync::Arc, time::Duration};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
-use super::jws::{joined, json_of, members};
+use super::{
+    jws::{add_confirmation, joined, json_of, members},
+    proof::TestProofKey,
+};
 use crate::{
     claims::RegisteredClaims,
     clock::{Clock, SystemClock, unix_seconds},
+    digest::Thumbprint,
+    proof::ClientCertificate,
     rules::seconds,
     scope_hierarchy::ScopeHierarchy,
     verifier::{Claims, claims_for_test},
@@ -97,6 +102,23 @@ impl TestClaims {
     /// Sets the time of the login, in whole seconds before now: `auth_time`.
     pub fn logged_in(mut self, ago: Duration) -> Self {
         self.logged_in = Some(ago);
+        self
+    }
+
+    /// Binds the claims to the key of a client (`cnf.jkt`, RFC 9449 §6.1), beside what they are bound to
+    /// already: as those of a token whose proof was good.
+    pub fn bound_to(self, key: &TestProofKey) -> Self {
+        self.confirmed_by("jkt", key.jkt())
+    }
+
+    /// Binds the claims to a client certificate (`cnf.x5t#S256`, RFC 8705 §3.1), beside what they are bound
+    /// to already.
+    pub fn bound_to_certificate(self, certificate: &ClientCertificate) -> Self {
+        self.confirmed_by("x5t#S256", certificate.thumbprint())
+    }
+
+    fn confirmed_by(mut self, method: &str, thumbprint: Thumbprint) -> Self {
+        add_confirmation(&mut self.claims, method, thumbprint);
         self
     }
 

@@ -4,7 +4,7 @@ use base64_simd::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::issue::SigningKey;
+use crate::{digest::Thumbprint, issue::SigningKey};
 
 /// A token of these two texts, and of the signature that `sign` makes.
 pub(super) fn signed(header: &[u8], payload: &[u8], sign: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
@@ -25,6 +25,18 @@ pub(super) fn sign(key: &SigningKey, message: &[u8]) -> Vec<u8> {
 pub(super) fn joined<S: AsRef<str>>(scopes: impl IntoIterator<Item = S>) -> String {
     let scopes: Vec<_> = scopes.into_iter().map(|scope| scope.as_ref().to_owned()).collect();
     scopes.join(" ")
+}
+
+/// Adds a method to the claim `cnf` (RFC 7800 §3.1).
+pub(super) fn add_confirmation(
+    claims: &mut Map<String, Value>,
+    method: &str,
+    thumbprint: Thumbprint,
+) {
+    let confirmation = claims.entry("cnf").or_insert_with(|| Value::Object(Map::new()));
+    if let Value::Object(methods) = confirmation {
+        methods.insert(method.into(), Value::from(thumbprint.to_string()));
+    }
 }
 
 /// A value as JSON.

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | make tokens, good and bad | [`TestIssuer`], [`TestToken`] |
 //! | have an identity provider over HTTP, which rotates and fails | [`TestIssuer::serve`], [`TestServer`] |
+//! | make DPoP proofs, good and bad | [`TestProofKey`], [`TestProof`], [`TestRequest::dpop`] |
 //! | move the time | [`TestClock`] |
 //! | call a handler without any token | [`TestClaims`], [`TestRequest::with_claims`], [`TestRequest::without_claims`] |
 //! | send a token, or the cookies of a browser | [`TestRequest`], [`CookieSession`] |

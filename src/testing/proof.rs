@@ -10,9 +10,13 @@ use http::{HeaderMap, Response};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::jws::{json_of, members, sign, signed};
+use super::{
+    clock::TestClock,
+    jws::{json_of, members, sign, signed},
+};
 use crate::{
     alg::Algorithm,
+    clock::Clock,
     digest::{Thumbprint, sha256},
     issue::SigningKey,
     random::unique_id,
@@ -50,7 +54,10 @@ use crate::{
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
-pub struct TestProofKey(pub(super) SigningKey);
+pub struct TestProofKey {
+    pub(super) key: SigningKey,
+    clock: Option<TestClock>,
+}
 
 impl TestProofKey {
     /// A new key for ES256.
@@ -68,31 +75,45 @@ impl TestProofKey {
     #[track_caller]
     pub fn for_algorithm(algorithm: Algorithm) -> Self {
         assert!(!algorithm.is_symmetric(), "a proof is signed with a private key");
-        Self(SigningKey::generate(algorithm).expect("a key can be generated"))
+        Self::of(SigningKey::generate(algorithm).expect("a key can be generated"))
+    }
+
+    /// A client with this key.
+    pub(super) fn of(key: SigningKey) -> Self {
+        Self { key, clock: None }
+    }
+
+    /// The same key, whose proofs are made at the time of this clock (`iat`). Give it the clock of the
+    /// verifier, such as that of [`TestIssuer::with_clock`](super::TestIssuer::with_clock). Default: the
+    /// system clock.
+    #[must_use]
+    pub fn with_clock(mut self, clock: TestClock) -> Self {
+        self.clock = Some(clock);
+        self
     }
 
     /// The thumbprint of the key, which the claim `cnf` of a bound token has (RFC 9449 §6.1).
     #[must_use]
     pub fn jkt(&self) -> Thumbprint {
-        Thumbprint::from_base64url(self.0.kid()).expect("the id of a new key is its thumbprint")
+        Thumbprint::from_base64url(self.key.kid()).expect("the id of a new key is its thumbprint")
     }
 
     /// A proof for a request with this method and URL (`htm`, `htu`), which is signed with this key.
     pub fn proof(&self, method: impl AsRef<str>, url: impl AsRef<str>) -> TestProof {
         let jwk = self.public_jwk();
-        let header = json!({"typ": "dpop+jwt", "alg": self.0.algorithm().name(), "jwk": jwk});
+        let header = json!({"typ": "dpop+jwt", "alg": self.key.algorithm().name(), "jwk": jwk});
         let claims = json!({
             "jti": unique_id().expect("the system has random bytes"),
             "htm": method.as_ref(),
             "htu": url.as_ref(),
-            "iat": seconds_of(SystemTime::now()),
+            "iat": seconds_of(self.clock.as_ref().map_or_else(SystemTime::now, Clock::now)),
         });
-        TestProof { key: self.0.clone(), header: members(header), claims: members(claims) }
+        TestProof { key: self.key.clone(), header: members(header), claims: members(claims) }
     }
 
     /// The members of the public key that count.
     pub(super) fn public_jwk(&self) -> Value {
-        let jwk = self.0.public_jwk().expect("the key has a public half");
+        let jwk = self.key.public_jwk().expect("the key has a public half");
         let mut jwk = members(serde_json::from_str(&jwk).expect("a JWK is JSON"));
         jwk.retain(|name, _| ["kty", "crv", "x", "y", "n", "e"].contains(&&**name));
         Value::from(jwk)
@@ -118,7 +139,7 @@ impl fmt::Debug for TestProofKey {
 /// # Defaults
 ///
 /// - header: `typ` is `dpop+jwt`, and `alg` and `jwk` are those of the key
-/// - `htm` and `htu`: as given; `iat`: now; `jti`: random
+/// - `htm` and `htu`: as given; `iat`: now, by the clock of the key; `jti`: random
 /// - `ath`, `nonce` and all other claims: none
 #[derive(Clone)]
 #[must_use = "a proof does nothing until it is signed"]
@@ -183,7 +204,7 @@ impl TestProof {
     /// Signs with another key than that in its header. Refused as
     /// [`ProofFault::Signature`](crate::error::ProofFault::Signature).
     pub fn wrong_key(mut self) -> Self {
-        self.key = TestProofKey::for_algorithm(self.key.algorithm()).0;
+        self.key = TestProofKey::for_algorithm(self.key.algorithm()).key;
         self
     }
 

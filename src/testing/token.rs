@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    jws::{joined, json_of, members, sign, signed},
+    jws::{add_confirmation, joined, json_of, members, sign, signed},
     keys::{self, Use},
     proof::TestProofKey,
 };
@@ -259,10 +259,7 @@ impl TestToken {
     }
 
     fn confirmed_by(mut self, method: &str, thumbprint: Thumbprint) -> Self {
-        let confirmation = self.claims.entry("cnf").or_insert_with(|| json!({}));
-        if let Value::Object(methods) = confirmation {
-            methods.insert(method.into(), Value::from(thumbprint.to_string()));
-        }
+        add_confirmation(&mut self.claims, method, thumbprint);
         self
     }
 

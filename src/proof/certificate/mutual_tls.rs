@@ -101,6 +101,8 @@ impl MutualTls {
     ///
     /// # Example
     /// ```
+    /// # #[cfg(feature = "issue")]
+    /// # mod endpoint {
     /// use http::request::Parts;
     /// use tower_jwt_auth::{Error, issue::{AccessToken, Grant, TokenIssuer}, proof::MutualTls};
     ///
@@ -116,6 +118,7 @@ impl MutualTls {
     ///     }
     ///     issuer.issue(grant)
     /// }
+    /// # }
     /// ```
     pub fn verify_token_request<'r>(
         &self,

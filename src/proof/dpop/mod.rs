@@ -104,6 +104,8 @@ impl DPoP {
     ///
     /// # Example
     /// ```
+    /// # #[cfg(feature = "issue")]
+    /// # mod endpoint {
     /// use std::time::SystemTime;
     /// use http::request::Parts;
     /// use tower_jwt_auth::{Error, issue::{AccessToken, Grant, TokenIssuer}, proof::DPoP};
@@ -120,6 +122,7 @@ impl DPoP {
     ///     }
     ///     issuer.issue(grant)
     /// }
+    /// # }
     /// ```
     pub async fn verify_token_request<'r>(
         &self,

@@ -3,6 +3,7 @@
 mod application;
 mod claims;
 mod failures;
+mod proofs;
 #[cfg(feature = "remote")]
 mod replay_stores;
 mod server;

@@ -75,7 +75,7 @@ fn signatures(client: &Client, forge: &Forge) -> Vec<Attack> {
             "d01_signature_of_header",
             "the signature is over the header of the proof",
             |draft| {
-                let key = &draft.proof.client.key().0;
+                let key = &draft.proof.client.key().key;
                 draft.with_signature(&draft.header, |input| {
                     sign(key, input.split(|byte| *byte == b'.').next().unwrap_or_default())
                 })
@@ -86,7 +86,7 @@ fn signatures(client: &Client, forge: &Forge) -> Vec<Attack> {
             draft.with_signature(&draft.header, |input| sign(&other, input))
         }),
     ];
-    if matches!(client.key().0.algorithm().family(), Family::P256 | Family::P384) {
+    if matches!(client.key().key.algorithm().family(), Family::P256 | Family::P384) {
         let description = "the signature of the proof is DER in place of two numbers";
         all.push(attack("d01_signature_der", description, |draft| {
             changed(draft, |signature| der_signature(&signature))
@@ -97,7 +97,7 @@ fn signatures(client: &Client, forge: &Forge) -> Vec<Attack> {
 
 /// The proof with another signature.
 fn changed(draft: &Draft<'_>, change: impl Fn(Vec<u8>) -> Vec<u8>) -> String {
-    let key = &draft.proof.client.key().0;
+    let key = &draft.proof.client.key().key;
     draft.with_signature(&draft.header, |input| change(sign(key, input)))
 }
 
@@ -169,7 +169,7 @@ type HeaderChange = dyn Fn(&mut Members, &Draft<'_>) + Send + Sync;
 
 /// Right signatures, with the name of another algorithm.
 fn algorithms(client: &Client, forge: &Forge) -> Vec<Attack> {
-    let own = client.key().0.algorithm();
+    let own = client.key().key.algorithm();
     let others = Algorithm::ALL.iter().filter(|other| **other != own);
     let attack = |other: &Algorithm| {
         let name = format!("d01_alg_{}", other.name().to_lowercase());
@@ -187,7 +187,7 @@ fn algorithms(client: &Client, forge: &Forge) -> Vec<Attack> {
 
 /// HMAC with what everybody knows as the secret.
 fn secrets(client: &Client, forge: &Forge) -> Vec<Attack> {
-    let key = &client.key().0;
+    let key = &client.key().key;
     let jwk = client.key().public_jwk();
     let mut secrets = vec![
         ("d01_hs256_empty", "nothing", Vec::new()),

@@ -87,7 +87,7 @@ impl Client {
             is_absolute && !url.contains('#'),
             "{url:?} is not a public URL: write it as `https://api.example.com`"
         );
-        let other = TestProofKey(stranger(key.0.algorithm()));
+        let other = TestProofKey::of(stranger(key.key.algorithm()));
         Self(Arc::new(Inner {
             url: url.trim_end_matches('/').into(),
             jwk: key.public_jwk().to_string(),
@@ -107,7 +107,7 @@ impl Client {
 
     /// A key of the same algorithm that no token names.
     fn other(&self) -> SigningKey {
-        stranger(self.0.key.0.algorithm())
+        stranger(self.0.key.key.algorithm())
     }
 
     /// The attack with a right proof: of the token in `Authorization`, which is there as `DPoP`, or else of
@@ -178,10 +178,10 @@ pub(super) fn attacks(client: &Client, forge: &Forge, unbound: &Forge) -> Vec<At
             draft.with_parts(&draft.header, &draft.claims, case.change).map(|proof| vec![proof])
         }));
     }
-    let jkt = |key: &SigningKey| TestProofKey(key.clone()).jkt().to_string();
+    let jkt = |key: &SigningKey| TestProofKey::of(key.clone()).jkt().to_string();
     for case in CONFIRMATIONS {
         let mut claims = forge.claims.clone();
-        claims.set("cnf", (case.change)(&jkt(&client.key().0), &jkt(&client.other())));
+        claims.set("cnf", (case.change)(&jkt(&client.key().key), &jkt(&client.other())));
         let token = forge.signed(&forge.header, &claims);
         all.push(client.attack((case.name, case.check, case.description), &token, forge, right));
     }
@@ -220,7 +220,7 @@ impl<'d> Draft<'d> {
         let now = inner.issuer.now();
         let (mut header, mut claims) = (Members::default(), Members::default());
         header.set_text("typ", "dpop+jwt");
-        header.set_text("alg", inner.key.0.algorithm().name());
+        header.set_text("alg", inner.key.key.algorithm().name());
         header.set("jwk", &*inner.jwk);
         claims.set_text("jti", &unique_id().expect("the system has random bytes"));
         claims.set_text("htm", sent.method.as_str());
@@ -277,7 +277,7 @@ impl<'d> Draft<'d> {
         claims: &Members,
         make: impl FnOnce(&Parts<'_>) -> T,
     ) -> T {
-        let key = &self.proof.client.0.key.0;
+        let key = &self.proof.client.0.key.key;
         let sign = |input: &str| URL_SAFE_NO_PAD.encode_to_string(sign(key, input.as_bytes()));
         make(&Parts { header, claims, sign: &sign })
     }

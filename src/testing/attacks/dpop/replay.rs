@@ -22,7 +22,7 @@ pub(super) fn attacks(client: &Client, forge: &Forge) -> Vec<Attack> {
             }
         }),
     ];
-    if client.key().0.algorithm() == Algorithm::ES256 {
+    if client.key().key.algorithm() == Algorithm::ES256 {
         let description =
             "a proof is sent again with the other signature of ECDSA, which is also valid";
         all.push(attack("d02_other_signature", description, |request| {
