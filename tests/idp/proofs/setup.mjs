@@ -76,8 +76,17 @@ export const SAID = {
 };
 export const failed = (challenge, code) => `${challenge}, error="${code}", error_description="${SAID[code]}"`;
 
+// Each challenge names the metadata of the server (RFC 9728), whose address differs from server to server.
+const METADATA = /, resource_metadata="([^"]*)"/;
+function withoutMetadata(challenge) {
+  const [, url] = challenge.match(METADATA) ?? [];
+  if (url !== undefined) assert.match(url, /^https?:\/\/[^/]+\/\.well-known\/oauth-protected-resource$/);
+  return challenge.replace(METADATA, '');
+}
+
 export function expect(answer, status, challenges, what = '') {
-  assert.deepEqual([answer.status, answer.all('www-authenticate')], [status, challenges], `${what}${answer.body}`);
+  const said = answer.all('www-authenticate').map(withoutMetadata);
+  assert.deepEqual([answer.status, said], [status, challenges], `${what}${answer.body}`);
 }
 export const accepted = (answer) => expect(answer, 200, []);
 export const badProof = (answer) => expect(answer, 401, [failed(DPOP, 'invalid_dpop_proof')]);
