@@ -388,15 +388,24 @@ impl Forge {
         claims: &Members,
         make: impl FnOnce(&Parts<'_>) -> T,
     ) -> T {
-        let key = &self.token.key;
-        let sign = |input: &str| URL_SAFE_NO_PAD.encode_to_string(sign(key, input.as_bytes()));
-        make(&Parts { header, claims, sign: &sign })
+        with_parts(&self.token.key, header, claims, make)
     }
 
     fn setup(&self) -> Setup<'_> {
         let (issuer, audience) = (&self.token.issuer, &self.audience);
         Setup { issuer, audience, now: self.token.now, leeway: seconds(Rules::MOST_LEEWAY) }
     }
+}
+
+/// The parts of a token or of a proof that this key signs.
+fn with_parts<T>(
+    key: &SigningKey,
+    header: &Members,
+    claims: &Members,
+    make: impl FnOnce(&Parts<'_>) -> T,
+) -> T {
+    let sign = |input: &str| URL_SAFE_NO_PAD.encode_to_string(sign(key, input.as_bytes()));
+    make(&Parts { header, claims, sign: &sign })
 }
 
 fn bearer(token: &str) -> String {

@@ -11,7 +11,7 @@ use std::{fmt, sync::Arc};
 use base64_simd::URL_SAFE_NO_PAD;
 use http::{Method, Uri, header::AUTHORIZATION};
 
-use super::{Attack, Forge, Head};
+use super::{Attack, Forge, Head, with_parts};
 use crate::{
     alg::Algorithm,
     attack::{
@@ -23,7 +23,6 @@ use crate::{
     random::unique_id,
     testing::{
         issuer::TestIssuer,
-        jws::sign,
         keys::{self as keys_of_tests, Use},
         proof::TestProofKey,
     },
@@ -277,9 +276,7 @@ impl<'d> Draft<'d> {
         claims: &Members,
         make: impl FnOnce(&Parts<'_>) -> T,
     ) -> T {
-        let key = &self.proof.client.0.key.key;
-        let sign = |input: &str| URL_SAFE_NO_PAD.encode_to_string(sign(key, input.as_bytes()));
-        make(&Parts { header, claims, sign: &sign })
+        with_parts(&self.proof.client.0.key.key, header, claims, make)
     }
 
     /// A proof with this signature over its first two parts.
