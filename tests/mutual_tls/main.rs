@@ -16,6 +16,7 @@ use crate::{
     support::{Connection, Party, all_cases, app, bound, provider, refused},
 };
 
+mod browser;
 mod proxies;
 mod recipes {
     pub mod any_certificate;

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use axum::extract::ConnectInfo;
+use axum::{Router, extract::ConnectInfo};
 use tokio::{
     net::{TcpListener, TcpStream},
     process::{Child, Command},
@@ -24,9 +24,9 @@ use crate::support::{
 };
 
 /// A directory for the files of a proxy, and the proxy itself.
-struct Proxy {
+pub struct Proxy {
     folder: PathBuf,
-    address: SocketAddr,
+    pub address: SocketAddr,
     process: Child,
 }
 
@@ -66,21 +66,75 @@ impl Proxy {
         time::timeout(Duration::from_secs(20), listens).await.expect("the proxy does not listen");
         proxy
     }
+
+    /// nginx with the configuration of the guide.
+    pub async fn nginx(party: &Party, name: &str, backend: SocketAddr) -> Self {
+        let config = |folder: &Path, address: SocketAddr| {
+            let folder = folder.display();
+            // The block `server` is that of the guide.
+            format!(
+                r"daemon off;
+master_process off;
+pid {folder}/pid;
+error_log stderr;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    scgi_temp_path {folder}/scgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    server {{
+        listen {address} ssl;
+        ssl_certificate {folder}/both.pem;
+        ssl_certificate_key {folder}/both.pem;
+        ssl_verify_client optional_no_ca;
+        location / {{
+            proxy_pass http://{backend};
+            proxy_set_header X-SSL-Client-Cert $ssl_client_escaped_cert;
+        }}
+    }}
+}}
+"
+            )
+        };
+        let command = |folder: &Path| {
+            let mut command = Command::new(program("NGINX_SERVER"));
+            command
+                .arg("-p")
+                .arg(folder)
+                .arg("-e")
+                .arg("stderr")
+                .arg("-c")
+                .arg(folder.join("proxy.conf"));
+            command
+        };
+        Self::start(party, name, config, command).await
+    }
 }
 
-fn program(variable: &str) -> String {
+pub fn program(variable: &str) -> String {
     env::var(variable).unwrap_or_else(|_| panic!("{variable} must name the program"))
 }
 
 /// A service that believes a header of 127.0.0.1.
 async fn backend(issuer: &TestIssuer, header: ProxyHeader) -> SocketAddr {
-    let mutual_tls = MutualTls::required()
+    serve(app(issuer, trusting(header))).await
+}
+
+/// The proofs of a service that believes a header of 127.0.0.1.
+pub fn trusting(header: ProxyHeader) -> MutualTls {
+    MutualTls::required()
         .proxy_header(header)
         .trusted_proxy("127.0.0.1")
         .peer_extension::<ConnectInfo<SocketAddr>>()
         .build()
-        .unwrap();
-    let app = app(issuer, mutual_tls);
+        .unwrap()
+}
+
+/// Serves an application that sees the addresses of its peers.
+pub async fn serve(app: Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
@@ -134,51 +188,9 @@ async fn all_cases(
 #[tokio::test]
 #[ignore = "needs nginx: NGINX_SERVER=nginx"]
 async fn d10_nginx() {
-    let nginx = program("NGINX_SERVER");
     let (party, issuer) = (Party::new(), TestIssuer::new());
     let backend = backend(&issuer, ProxyHeader::nginx("x-ssl-client-cert")).await;
-    let config = |folder: &Path, address: SocketAddr| {
-        let folder = folder.display();
-        // The block `server` is that of the guide.
-        format!(
-            r"daemon off;
-master_process off;
-pid {folder}/pid;
-error_log stderr;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    scgi_temp_path {folder}/scgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    server {{
-        listen {address} ssl;
-        ssl_certificate {folder}/both.pem;
-        ssl_certificate_key {folder}/both.pem;
-        ssl_verify_client optional_no_ca;
-        location / {{
-            proxy_pass http://{backend};
-            proxy_set_header X-SSL-Client-Cert $ssl_client_escaped_cert;
-        }}
-    }}
-}}
-"
-        )
-    };
-    let command = |folder: &Path| {
-        let mut command = Command::new(&nginx);
-        command
-            .arg("-p")
-            .arg(folder)
-            .arg("-e")
-            .arg("stderr")
-            .arg("-c")
-            .arg(folder.join("proxy.conf"));
-        command
-    };
-    let proxy = Proxy::start(&party, "nginx", config, command).await;
+    let proxy = Proxy::nginx(&party, "nginx", backend).await;
     let escaped = |identity: &Identity| {
         let byte = |byte: u8| match byte {
             b'-' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => char::from(byte).to_string(),

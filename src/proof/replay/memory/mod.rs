@@ -24,7 +24,7 @@ use crate::{
 /// store.
 ///
 /// An insert waits only for others in the same small part of the store, and never for all of it to
-/// grow. A proof takes less than 60 bytes, and less than 130 if each is of another key;
+/// grow. A proof takes less than 50 bytes, and less than 100 if each is of another key;
 /// `docs/performance.md` has the measurement.
 ///
 /// # Rules
