@@ -8,6 +8,7 @@
 mod app;
 mod chromium;
 mod dpop_page;
+mod events;
 mod spa_api;
 
 use std::time::Duration;
