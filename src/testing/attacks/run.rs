@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     issue::Body,
-    testing::{issuer::TestIssuer, jws::json_of, token::TestToken},
+    testing::{grpc_status::is_grpc_error, issuer::TestIssuer, jws::json_of, token::TestToken},
 };
 
 /// Asserts that a service refuses all [`attacks`](super::attacks) on this path, and accepts a valid
@@ -427,7 +427,8 @@ fn take_nonce<R>(answer: &Result<Response<R>, String>, nonce: &mut Option<String
     let says_so = |challenge: &HeaderValue| {
         challenge.as_bytes().windows(NEEDED.len()).any(|part| part == NEEDED)
     };
-    response.status().is_client_error() && headers.get_all(WWW_AUTHENTICATE).iter().any(says_so)
+    let is_refusal = response.status().is_client_error() || is_grpc_error(headers);
+    is_refusal && headers.get_all(WWW_AUTHENTICATE).iter().any(says_so)
 }
 
 /// The text of a panic.
