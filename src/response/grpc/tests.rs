@@ -134,7 +134,7 @@ fn a_message_needs_no_encoding() {
         let name = kind.name();
         let response = answer(kind.clone());
         let message = response.headers()["grpc-message"].as_bytes();
-        assert!(!message.is_empty() && message.iter().all(|byte| needs_none(byte)), "{name}");
+        assert!(!message.is_empty() && message.iter().all(needs_none), "{name}");
         let expected = rejection(Method::POST, "application/grpc", kind);
         assert_eq!(message, expected.description().as_bytes(), "{name}");
     }
