@@ -33,7 +33,7 @@ use crate::{
 /// token there. The service trusts [`TestIssuer::new`]; [`AttackRun`] has more options.
 ///
 /// An attack is refused if the status is 400, 401 or 403, or if a layer of this crate has refused it
-/// with a status of the application's own that is no success, such as a redirection. It sends `GET`
+/// with an answer of its own that is no success, such as a redirection or an error of gRPC. It sends `GET`
 /// requests: a route with several methods needs a run for each.
 ///
 /// # Example
