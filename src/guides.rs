@@ -6,6 +6,7 @@
 //! | [`sessions`] | log users in with your own login, refresh their tokens and log them out |
 //! | [`sender_constrained`] | accept tokens that only their owner can use: client certificates |
 //! | [`protected_resource`] | let clients find the authorization server and the scopes of a service that they know only by its URL |
+//! | [`grpc`] | refuse so that clients of gRPC understand it; policies for methods, tonic, gRPC-Web |
 //! | [`long_connections`] | end WebSockets, server-sent events and streams of gRPC when their token ends |
 //! | [`tower_http`] | put CORS, trace, timeout and compression around the layer in the right order |
 //! | [`tenants`] | trust several issuers, or one for each customer |
@@ -24,6 +25,8 @@
 pub mod deployment {}
 #[doc = include_str!("../docs/guides/errors.md")]
 pub mod errors {}
+#[doc = include_str!("../docs/guides/grpc.md")]
+pub mod grpc {}
 #[doc = include_str!("../docs/guides/long-connections.md")]
 pub mod long_connections {}
 #[doc = include_str!("../docs/guides/migrating.md")]

@@ -58,6 +58,7 @@
 //! | compare the request with the token, such as the tenant in the path | [`RequireLayer::for_request`] |
 //! | answer in my own error format | [`JwtAuthLayer::respond_with`], [`ProblemJson`], [`Respond`] |
 //! | know why a request was refused | [`Error`] and [`Rejection`](response::Rejection) in the response's extensions, [`ErrorKind`] |
+//! | answer clients of gRPC | [`JwtAuthLayer::grpc`], [`Grpc`](response::Grpc) |
 //! | accept several issuers or tenants | [`Issuers`](verifier::Issuers) |
 //! | configure it from a file or the environment | [`Settings`] |
 //! | verify a token without HTTP | [`Verifier::verify`] |
@@ -75,7 +76,7 @@
 //!
 //! The [guides][guides module] show how the parts work together: identity providers, sessions,
 //! tower-http, tenants, errors, migrating from other crates, security, sender-constrained tokens,
-//! long connections, stricter rules, recipes, testing, deployment and operations. A build of the documentation without all features leaves them
+//! gRPC, long connections, stricter rules, recipes, testing, deployment and operations. A build of the documentation without all features leaves them
 //! out: `cargo doc --all-features`.
 //!
 //! # Modules

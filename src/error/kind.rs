@@ -299,6 +299,28 @@ impl Class {
     }
 }
 
+impl Class {
+    /// The status code of gRPC.
+    pub(crate) fn grpc_code(self) -> u8 {
+        match self {
+            Self::NoToken
+            | Self::InvalidRequest
+            | Self::InvalidToken
+            | Self::InvalidGrant
+            | Self::InvalidProof
+            | Self::UseNonce
+            | Self::UserAuthentication => UNAUTHENTICATED,
+            Self::InsufficientScope | Self::CrossSite => 7,
+            Self::TooManyRequests => 8,
+            Self::Unavailable => 14,
+            Self::Failed => 13,
+        }
+    }
+}
+
+/// The status code of gRPC for a request without valid credentials. Its answer has a challenge.
+pub(crate) const UNAUTHENTICATED: u8 = 16;
+
 impl ErrorKind {
     pub(crate) fn class(&self) -> Class {
         match self {

@@ -39,7 +39,7 @@ pub use self::{
 };
 pub(crate) use self::{
     detail::{Detail, list},
-    kind::{Class, seconds_up},
+    kind::{Class, UNAUTHENTICATED, seconds_up},
 };
 pub use crate::json::JsonFault;
 
@@ -272,6 +272,25 @@ impl Error {
             Class::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Class::Failed => StatusCode::INTERNAL_SERVER_ERROR,
         }
+    }
+
+    /// The [status code of gRPC] that answers it: see [`Grpc`](crate::response::Grpc) for the table. A
+    /// method of a service that has come by an error, such as that of a
+    /// [`Policy`](crate::authorize::Policy), makes its status of it.
+    ///
+    /// # Example
+    /// ```
+    /// use tower_jwt_auth::Error;
+    ///
+    /// let error = Error::forbidden("an account of somebody else");
+    /// assert_eq!(error.grpc_code(), 7); // PERMISSION_DENIED
+    /// // With tonic: `Status::new(Code::from(error.grpc_code().into()), "…")`
+    /// ```
+    ///
+    /// [status code of gRPC]: https://grpc.io/docs/guides/status-codes/
+    #[must_use]
+    pub fn grpc_code(&self) -> u8 {
+        self.kind().class().grpc_code()
     }
 
     /// The error code of RFC 6750 §3.1 or, of a refresh token, of RFC 6749 §5.2, if the

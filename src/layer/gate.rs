@@ -26,14 +26,16 @@ pub(super) struct Gate<C> {
     pub(super) sources: TokenSources,
     pub(super) mode: Mode,
     pub(super) preflight: bool,
+    /// Paths whose requests pass without a look at their token, compared whole.
+    pub(super) exempt: Vec<&'static str>,
     /// The metadata that challenges name.
     pub(super) resource: Option<ProtectedResource>,
     /// Whether the layer answers requests for the metadata.
     pub(super) serves_metadata: bool,
     /// The document that it answers with.
     document: Option<Document>,
-    /// Whether some requests are answered, or pass, without a look at their token: preflights, and
-    /// those for the metadata.
+    /// Whether some requests are answered, or pass, without a look at their token: preflights, those
+    /// to exempt paths, and those for the metadata.
     pub(super) has_exceptions: bool,
     pub(super) strip: bool,
     /// Whether the subject is recorded in the current span.
@@ -245,7 +247,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
         }
     }
 
-    /// Passes a CORS preflight on, which has no token.
+    /// Passes a request on without a look at its token: a CORS preflight, or one to an exempt path.
     #[cold]
     pub(super) fn open<B>(&self, request: &mut Request<B>) {
         let error = ErrorKind::MissingToken.into();
@@ -260,10 +262,10 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
         self.document.as_ref()?.answer(request.into())
     }
 
-    /// Whether the request is a CORS preflight that passes as it is.
+    /// Whether the request passes as it is: a CORS preflight, or one to an exempt path.
     #[inline]
     pub(super) fn is_open<B>(&self, request: &Request<B>) -> bool {
-        self.preflight && is_preflight(request)
+        (self.preflight && is_preflight(request)) || self.exempt.contains(&request.uri().path())
     }
 }
 
@@ -317,6 +319,7 @@ impl<C> Gate<C> {
             sources: TokenSources::new().with_dpop(takes_dpop),
             mode: Mode::Required,
             preflight: false,
+            exempt: Vec::new(),
             resource: None,
             serves_metadata: false,
             document: None,
@@ -342,7 +345,7 @@ impl<C> Gate<C> {
     pub(super) fn prepare(&mut self) {
         let served = self.resource.as_ref().filter(|_| self.serves_metadata);
         self.document = served.map(|resource| resource.document(&self.sources.bearer_methods()));
-        self.has_exceptions = self.preflight || self.document.is_some();
+        self.has_exceptions = self.preflight || !self.exempt.is_empty() || self.document.is_some();
         let observers = self.verifier.observers();
         self.challenge = Challenge::new(&self.parameters);
         self.own_challenge = !self.parameters.are_default();
@@ -363,6 +366,7 @@ impl<C> Clone for Gate<C> {
             sources: self.sources.clone(),
             mode: self.mode,
             preflight: self.preflight,
+            exempt: self.exempt.clone(),
             resource: self.resource.clone(),
             serves_metadata: self.serves_metadata,
             document: self.document.clone(),
@@ -388,6 +392,7 @@ impl<C> fmt::Debug for Gate<C> {
             .field("sources", &self.sources)
             .field("mode", &self.mode)
             .field("preflight", &self.preflight)
+            .field("exempt", &self.exempt)
             .field("strip", &self.strip)
             .field("resource", &self.resource)
             .finish_non_exhaustive()

@@ -67,12 +67,14 @@
 //! wrap.
 //!
 //! By default, only requests with a valid token reach the inner service. With
-//! [`optional`](JwtAuthLayer::optional), [`pass_through`](JwtAuthLayer::pass_through) or
-//! [`allow_preflight`](JwtAuthLayer::allow_preflight), requests without claims reach it, too. The
+//! [`optional`](JwtAuthLayer::optional), [`pass_through`](JwtAuthLayer::pass_through),
+//! [`allow_preflight`](JwtAuthLayer::allow_preflight), [`exempt_grpc_health`](JwtAuthLayer::exempt_grpc_health)
+//! or [`exempt_grpc_reflection`](JwtAuthLayer::exempt_grpc_reflection), requests without claims reach it, too. The
 //! handler then decides.
 
 mod future;
 mod gate;
+mod grpc;
 mod header_change;
 mod metadata;
 mod require;
@@ -110,7 +112,8 @@ use crate::{
 ///
 /// - source: `Authorization: Bearer`
 /// - mode: a token is required
-/// - preflights: refused like every request without a token
+/// - preflights, and requests for the health of a service of gRPC: refused like every request without
+///   a token
 /// - realm: none
 /// - body of a refusal: empty, also of those inside by extractors and [`RequireLayer`]
 /// - token in the request that is passed on: left there, marked sensitive
@@ -254,8 +257,8 @@ impl<C, R, M> JwtAuthLayer<C, R, M> {
         self.with(|gate| gate.parameters.scope = scope)
     }
 
-    /// Answers refusals in another format: that of [`ProblemJson`](crate::response::ProblemJson),
-    /// or of a function from [`&Rejection`](crate::response::Rejection) to a response.
+    /// Answers refusals in another format: that of [`ProblemJson`](crate::response::ProblemJson), of
+    /// [`Grpc`](crate::response::Grpc), or of a function from [`&Rejection`](crate::response::Rejection) to a response.
     ///
     /// Refusals of extractors, of a [`RequireLayer`] without a format of its own, and of axum handlers
     /// that answer with a [`Rejection`](crate::response::Rejection), get the same format if they are

@@ -32,7 +32,8 @@
 //! event has the error.
 //!
 //! The body has the format that [`respond_with`](crate::JwtAuthLayer::respond_with) names. It is
-//! empty by default. [`Rejection::to_response`] sets no `Content-Type`: set the one of your body.
+//! empty by default. [`Grpc`] answers clients of gRPC and gRPC-Web in their protocol.
+//! [`Rejection::to_response`] sets no `Content-Type`: set the one of your body.
 //!
 //! [forward authentication]: crate::source::CookieSourceBuilder::forwarded_method
 //!
@@ -72,14 +73,18 @@
 mod body;
 mod challenge;
 mod claims_absent;
+mod grpc;
 mod inherited;
 mod request;
 mod step_up;
 
 use http::{HeaderName, HeaderValue, Response, StatusCode, Version, header};
 
-pub use self::body::{DefaultRespond, ProblemJson};
 use self::request::{DPOP, RequestFacts};
+pub use self::{
+    body::{DefaultRespond, ProblemJson},
+    grpc::{Grpc, GrpcWeb},
+};
 pub(crate) use self::{
     challenge::{Challenge, ChallengeParameters, DpopChallenge},
     claims_absent::ClaimsAbsent,
@@ -92,12 +97,12 @@ use crate::{
 
 /// Makes the response to a request that was refused.
 ///
-/// It is implemented for [`DefaultRespond`], for [`ProblemJson`] and for
+/// It is implemented for [`DefaultRespond`], for [`ProblemJson`], for [`Grpc`] and [`GrpcWeb`], and for
 /// functions from `&Rejection` to a response.
 pub trait Respond<B> {
-    /// The response, of any status. A 401 that lacks `WWW-Authenticate` is given it, and what
-    /// lacks `Cache-Control` is given `no-store`. The rejection and its [`Error`] are put into its
-    /// extensions.
+    /// The response, of any status. A 401 that lacks `WWW-Authenticate` is given it, and so is a
+    /// response with `grpc-status: 16`. A response without `Cache-Control` is given `no-store`. The
+    /// rejection and its [`Error`] are put into its extensions.
     fn respond(&self, rejection: &Rejection) -> Response<B>;
 }
 
@@ -192,8 +197,8 @@ impl Rejection {
     }
 
     /// The values of `WWW-Authenticate`, one for each scheme, or none if the token is not at fault.
-    /// [`to_response`](Self::to_response) sets them. An answer of another kind, such as that of
-    /// gRPC with status 200, takes them from here.
+    /// [`to_response`](Self::to_response) sets them. An answer that is made in another way takes them
+    /// from here.
     pub fn challenges(&self) -> impl Iterator<Item = HeaderValue> + use<> {
         let challenge = self.challenge.clone().used(self.request.scheme == Some(DPOP));
         challenge.values(self.class(), self.error.kind()).into_iter().flatten()
@@ -240,6 +245,12 @@ impl Rejection {
         }
     }
 
+    /// The status code of gRPC that answers it; see [`Grpc`].
+    #[must_use]
+    pub fn grpc_code(&self) -> u8 {
+        self.class().grpc_code()
+    }
+
     /// The description for the client, which is fixed for each error code.
     #[must_use]
     pub fn description(&self) -> &'static str {
@@ -273,9 +284,9 @@ impl Rejection {
     /// The response that `responder` makes, with the headers that every refusal has.
     pub(crate) fn answer_with<B>(self, responder: &impl Respond<B>) -> Response<B> {
         let mut response = responder.respond(&self);
-        if response.status() == StatusCode::UNAUTHORIZED
-            && !response.headers().contains_key(header::WWW_AUTHENTICATE)
-        {
+        let asks_for_token =
+            response.status() == StatusCode::UNAUTHORIZED || grpc::is_unauthenticated(&response);
+        if asks_for_token && !response.headers().contains_key(header::WWW_AUTHENTICATE) {
             let mut values: Vec<_> = self.challenges().collect();
             if values.is_empty() {
                 values.extend(self.challenge.without_error().into_iter().flatten());

@@ -1,6 +1,6 @@
 //! The request that was refused, as far as an answer may depend on it.
 
-use http::{HeaderValue, Version, header};
+use http::{HeaderValue, Method, Version, header};
 
 use crate::request_head::RequestHead;
 
@@ -8,6 +8,7 @@ use crate::request_head::RequestHead;
 #[derive(Clone, Debug, Default)]
 pub(super) struct RequestFacts {
     pub(super) version: Option<Version>,
+    pub(super) is_post: bool,
     pub(super) content_type: Option<HeaderValue>,
     pub(super) scheme: Option<&'static str>,
 }
@@ -15,7 +16,11 @@ pub(super) struct RequestFacts {
 impl From<RequestHead<'_>> for RequestFacts {
     #[cold]
     fn from(head: RequestHead<'_>) -> Self {
-        let mut facts = Self { version: Some(head.version()), ..Self::default() };
+        let mut facts = Self {
+            version: Some(head.version()),
+            is_post: *head.method() == Method::POST,
+            ..Self::default()
+        };
         // Fewer comparisons than it takes to hash two names, unless there are very many. Of several
         // values, the first counts.
         for (name, value) in head.headers() {

@@ -4,9 +4,12 @@ use std::{error::Error as _, fmt::Write as _};
 
 use http::{HeaderMap, Response, StatusCode, header::WWW_AUTHENTICATE};
 
-use super::jws::joined;
 #[cfg(feature = "tracing")]
 use super::log;
+use super::{
+    grpc_status::{grpc_status, is_grpc_error},
+    jws::joined,
+};
 use crate::{
     error::{Error, ErrorKind},
     verifier::Claims,
@@ -108,8 +111,8 @@ impl ExpectedKind for ErrorKind {
     }
 }
 
-/// Asserts that a request was not refused: there is no error of this crate, and the status is below
-/// 400.
+/// Asserts that a request was not refused: there is no error of this crate, the status is below 400, and
+/// there is no status of gRPC in the headers but 0.
 ///
 /// # Example
 /// ```
@@ -124,11 +127,13 @@ impl ExpectedKind for ErrorKind {
 ///
 /// # Panics
 ///
-/// It was refused, or the service has answered with another status of 400 or above. The message has the
-/// status, the challenge, the kind, the reason and the log.
+/// It was refused, or the service has answered with another status of 400 or above, or with an error of
+/// gRPC. The message has the status, the challenge, the kind, the reason and the log.
 #[track_caller]
 pub fn assert_accepted(outcome: &impl TestOutcome) {
-    let is_good = outcome.head().is_none_or(|(status, _)| status.as_u16() < 400);
+    let is_good = outcome
+        .head()
+        .is_none_or(|(status, headers)| status.as_u16() < 400 && !is_grpc_error(headers));
     match (outcome.error(), outcome.head()) {
         (Some(_), _) => panic!("the request was refused\n{}", report(outcome)),
         (None, Some((status, _))) if !is_good => panic!(
@@ -222,8 +227,8 @@ pub fn assert_challenge<'e, B>(response: &Response<B>, error: impl Into<Option<&
     }
 }
 
-/// Asserts that a request was refused because its token lacks scopes: 403, and the challenge names
-/// these scopes (RFC 6750 §3.1), in this order.
+/// Asserts that a request was refused because its token lacks scopes: 403, or the status 7 of gRPC, and
+/// the challenge names these scopes (RFC 6750 §3.1), in this order.
 ///
 /// # Example
 /// ```
@@ -262,7 +267,9 @@ pub fn assert_insufficient_scope<S: AsRef<str>, B>(
         parameter(challenge, "error").as_deref() == Some("insufficient_scope")
             && parameter(challenge, "scope").as_deref() == Some(&*scopes)
     });
-    if response.status() != StatusCode::FORBIDDEN || !is_named {
+    let is_forbidden = response.status() == StatusCode::FORBIDDEN
+        || grpc_status(response.headers()).is_some_and(|status| status == b"7");
+    if !is_forbidden || !is_named {
         panic!("not refused for lack of the scope `{scopes}`\n{}", report(response));
     }
 }
@@ -308,6 +315,9 @@ pub(super) fn report(outcome: &impl TestOutcome) -> String {
     };
     if let Some((status, headers)) = outcome.head() {
         line("status", &status);
+        if let Some(status) = grpc_status(headers) {
+            line("grpc-status", &String::from_utf8_lossy(status));
+        }
         let challenges: Vec<_> = headers.get_all(WWW_AUTHENTICATE).iter().collect();
         match &*challenges {
             [] => line("challenge", &"none"),

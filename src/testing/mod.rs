@@ -9,7 +9,7 @@
 //! | move the time | [`TestClock`] |
 //! | call a handler without any token | [`TestClaims`], [`TestRequest::with_claims`], [`TestRequest::without_claims`] |
 //! | send a token, or the cookies of a browser | [`TestRequest`], [`CookieSession`] |
-//! | check the answer | [`assert_accepted`], [`assert_refused`], [`assert_challenge`], [`assert_insufficient_scope`] |
+//! | check the answer | [`assert_accepted`], [`assert_refused`], [`assert_challenge`], [`assert_insufficient_scope`], [`assert_grpc_status`] |
 //! | attack a route | [`assert_refuses_all`], [`AttackRun`], [`attacks`] |
 //! | have a denylist, a refresh store or a replay store fail | [`TestDenylist`], [`TestRefreshStore`], [`TestReplayStore`] |
 //! | test a store of your own | [`conformance`] |
@@ -88,6 +88,8 @@ mod claims;
 mod clock;
 pub mod conformance;
 mod cookie_session;
+mod grpc;
+mod grpc_status;
 mod issuer;
 mod jws;
 mod keys;
@@ -111,6 +113,7 @@ pub use self::{
     claims::TestClaims,
     clock::TestClock,
     cookie_session::CookieSession,
+    grpc::assert_grpc_status,
     issuer::TestIssuer,
     proof::{TestProof, TestProofKey},
     request::TestRequest,

@@ -280,13 +280,15 @@ async fn a_format_may_have_another_status() {
         // It is no refusal of the outer layer.
         layer().optional().respond_with(format("outer")),
     );
-    for (path, user, code) in [("/claims", None, "16"), ("/require", Some("alice"), "7")] {
+    for (path, user, code, challenged) in
+        [("/claims", None, "16", Some("Bearer")), ("/require", Some("alice"), "7", None)]
+    {
         let response = ask(&app, path, user).await;
         assert_eq!((response.status().as_u16(), &**response.body()), (200, ""), "{path}");
         assert_eq!(response.headers()["grpc-status"], code, "{path}");
         assert_eq!(response.headers()["content-type"], "application/grpc", "{path}");
-        // The format has left it out.
-        assert_eq!(challenge(&response), None, "{path}");
+        // The format has left it out, and only 16 must have one, as 401 must.
+        assert_eq!(challenge(&response), challenged, "{path}");
     }
 }
 

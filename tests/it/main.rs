@@ -26,6 +26,8 @@ mod form;
 mod formats;
 #[allow(dead_code, reason = "not every feature set uses all of it")]
 mod gate;
+#[cfg(all(feature = "axum", feature = "test-util"))]
+mod grpc;
 mod hierarchy;
 mod issuers;
 mod key_forms;

@@ -35,7 +35,9 @@ use crate::{
 /// 4. A request that no entry names is answered 403 with a valid token, and 401 without a token. That
 ///    includes other methods of a path in the table, also `OPTIONS`. The event of the refusal names the
 ///    method and the path. [`fallback`](Self::fallback) sets a policy for these requests.
-/// 5. Entries that contradict each other are errors of [`build`](Self::build).
+/// 5. A method of gRPC is a path without a method, such as `/shop.v1.Orders/Get`, and
+///    `/shop.v1.Orders/{method}` is each method of a service.
+/// 6. Entries that contradict each other are errors of [`build`](Self::build).
 ///
 /// # Example: a service
 /// ```

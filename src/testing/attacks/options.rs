@@ -12,7 +12,12 @@ use super::{
 use crate::{
     attack::Check,
     error::{Error, ErrorKind},
-    testing::{issuer::TestIssuer, proof::TestProofKey, token::TestToken},
+    testing::{
+        grpc_status::{is_grpc_error, is_grpc_refusal},
+        issuer::TestIssuer,
+        proof::TestProofKey,
+        token::TestToken,
+    },
 };
 
 #[derive(Clone, Debug)]
@@ -85,7 +90,8 @@ impl Options {
             || response.extensions().get::<Error>().is_some_and(|error| {
                 // The key of the token may come with the next fetch: it is not accepted either way.
                 let is_pending = matches!(error.kind(), ErrorKind::KeyPending { .. });
-                !status.is_success() && (is_pending || !error.is_server_fault())
+                let says_so = !status.is_success() || is_grpc_refusal(response);
+                says_so && (is_pending || !error.is_server_fault())
             })
     }
 
@@ -93,7 +99,8 @@ impl Options {
     pub(super) fn is_accepted<R>(&self, response: &Response<R>) -> bool {
         let status = response.status();
         let is_refused = response.extensions().get::<Error>().is_some();
-        !is_refused && status.as_u16() < 400 && !self.refusals.contains(&status)
+        let is_error = status.as_u16() >= 400 || is_grpc_error(response.headers());
+        !is_refused && !is_error && !self.refusals.contains(&status)
     }
 
     /// The cookie that the service reads.

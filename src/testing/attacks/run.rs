@@ -26,14 +26,14 @@ use super::{
 };
 use crate::{
     issue::Body,
-    testing::{issuer::TestIssuer, jws::json_of, token::TestToken},
+    testing::{grpc_status::is_grpc_error, issuer::TestIssuer, jws::json_of, token::TestToken},
 };
 
 /// Asserts that a service refuses all [`attacks`](super::attacks) on this path, and accepts a valid
 /// token there. The service trusts [`TestIssuer::new`]; [`AttackRun`] has more options.
 ///
 /// An attack is refused if the status is 400, 401 or 403, or if a layer of this crate has refused it
-/// with a status of the application's own that is no success, such as a redirection. It sends `GET`
+/// with an answer of its own that is no success, such as a redirection or an error of gRPC. It sends `GET`
 /// requests: a route with several methods needs a run for each.
 ///
 /// # Example
@@ -427,7 +427,8 @@ fn take_nonce<R>(answer: &Result<Response<R>, String>, nonce: &mut Option<String
     let says_so = |challenge: &HeaderValue| {
         challenge.as_bytes().windows(NEEDED.len()).any(|part| part == NEEDED)
     };
-    response.status().is_client_error() && headers.get_all(WWW_AUTHENTICATE).iter().any(says_so)
+    let is_refusal = response.status().is_client_error() || is_grpc_error(headers);
+    is_refusal && headers.get_all(WWW_AUTHENTICATE).iter().any(says_so)
 }
 
 /// The text of a panic.

@@ -1,0 +1,184 @@
+//! The answers to requests of gRPC.
+
+use std::time::Duration;
+
+use http::{Method, Request};
+
+use super::*;
+use crate::{
+    error::{CertificateFault, Error, ErrorKind, InvalidRequest, ProofFault},
+    json::JsonFault,
+    response::{Challenge, ProblemJson},
+};
+
+pub(super) fn rejection(method: Method, content_type: &'static str, kind: ErrorKind) -> Rejection {
+    let request = Request::builder().method(method).header(header::CONTENT_TYPE, content_type);
+    let request = request.body(()).unwrap();
+    Rejection::new(kind.into(), Challenge::default(), (&request).into())
+}
+
+fn answer(kind: ErrorKind) -> Response<String> {
+    Grpc::new().respond(&rejection(Method::POST, "application/grpc", kind))
+}
+
+/// Each kind once, by its name.
+fn kinds() -> Vec<ErrorKind> {
+    let later = Duration::from_secs(7);
+    let words = || Box::<[Box<str>]>::from(["a".into(), "b".into()]);
+    vec![
+        ErrorKind::MissingToken,
+        ErrorKind::InvalidRequest(InvalidRequest::SeveralTokens),
+        ErrorKind::Preflight,
+        ErrorKind::MissingRefreshToken { reason: "".into() },
+        ErrorKind::CrossSite { reason: "".into() },
+        ErrorKind::TokenTooLong { limit: 1 },
+        ErrorKind::MalformedToken,
+        ErrorKind::Encrypted,
+        ErrorKind::Unsigned,
+        ErrorKind::MalformedHeader { member: None, fault: JsonFault::Syntax },
+        ErrorKind::UnsupportedHeader("crit"),
+        ErrorKind::HeaderParameter("client".into()),
+        ErrorKind::AlgorithmNotAllowed,
+        ErrorKind::TokenType,
+        ErrorKind::UnknownKey,
+        ErrorKind::Signature,
+        ErrorKind::KeysNotTried { tried: 4, fitting: 5 },
+        ErrorKind::MalformedClaims { claim: None, fault: JsonFault::Syntax },
+        ErrorKind::MissingClaim("sub".into()),
+        ErrorKind::Expired,
+        ErrorKind::NotYetValid,
+        ErrorKind::IssuedInFuture,
+        ErrorKind::TooOld,
+        ErrorKind::Issuer,
+        ErrorKind::Audience,
+        ErrorKind::Client,
+        ErrorKind::SenderConstrained,
+        ErrorKind::DpopScheme,
+        ErrorKind::NotSenderConstrained,
+        ErrorKind::Certificate(CertificateFault::Missing),
+        ErrorKind::DpopProof(ProofFault::Replayed),
+        ErrorKind::DpopProof(ProofFault::Time),
+        ErrorKind::DpopNonce { nonce: "n".into() },
+        ErrorKind::TooManyProofs { retry_after: later },
+        ErrorKind::UserAuthentication {
+            acr_values: words(),
+            max_age: Some(later),
+            scopes: words(),
+        },
+        ErrorKind::SecurityEvent,
+        ErrorKind::ClaimsType { detail: "".into() },
+        ErrorKind::Rule { reason: "".into() },
+        ErrorKind::Revoked,
+        ErrorKind::RefreshToken,
+        ErrorKind::RefreshTokenReused { session: "s".into() },
+        ErrorKind::InsufficientScope { required: words(), missing: words() },
+        ErrorKind::Forbidden { policy: "".into() },
+        ErrorKind::KeysUnavailable { retry_after: later },
+        ErrorKind::KeyPending { retry_after: later },
+        ErrorKind::Unavailable { retry_after: later },
+        ErrorKind::Failed,
+        ErrorKind::Issue { reason: "".into() },
+        ErrorKind::Clock,
+        ErrorKind::MissingLayer { layer: "l", claims: "c" },
+    ]
+}
+
+/// The rows of the table, by the HTTP status without the format.
+const CODES: [(u16, u8); 6] = [(401, 16), (400, 16), (403, 7), (429, 8), (503, 14), (500, 13)];
+
+#[test]
+fn each_kind_has_the_code_of_the_table() {
+    let names: Vec<_> = kinds().iter().map(ErrorKind::name).collect();
+    // A kind that is not in the list above has a name that is not in it.
+    let source = include_str!("../../error/kind.rs");
+    let all = source.split("pub fn name(&self)").nth(1).unwrap().split("\n    }\n").next().unwrap();
+    let all = all.lines().filter_map(|line| line.trim().strip_suffix("\",")?.split("=> \"").nth(1));
+    assert_eq!(names, all.collect::<Vec<_>>());
+
+    for kind in kinds() {
+        let (name, error) = (kind.name(), Error::new(kind.clone()));
+        let status = error.status().as_u16();
+        let (_, code) = *CODES.iter().find(|(row, _)| *row == status).unwrap();
+        assert_eq!(error.grpc_code(), code, "{name}");
+        let (response, plain) = (answer(kind.clone()), plain(kind));
+        let headers = response.headers();
+        assert_eq!((response.status().as_u16(), &**response.body()), (200, ""), "{name}");
+        assert_eq!(headers["content-type"], "application/grpc", "{name}");
+        assert_eq!(headers["grpc-status"], code.to_string(), "{name}");
+        assert!(!headers.contains_key("content-length"), "{name}");
+        // All else is as in the answer of HTTP.
+        let of_grpc = ["content-type", "grpc-status", "grpc-message"];
+        let mut rest = headers.clone();
+        of_grpc.iter().for_each(|name| drop(rest.remove(*name)));
+        assert_eq!(&rest, plain.headers(), "{name}");
+        assert_eq!(
+            rest.contains_key("www-authenticate"),
+            matches!(status, 400 | 401) || matches!(name, "insufficient_scope" | "forbidden"),
+            "{name}"
+        );
+        assert_eq!(rest.contains_key("retry-after"), matches!(status, 429 | 503), "{name}");
+        assert_eq!(rest.contains_key("dpop-nonce"), name == "dpop_nonce", "{name}");
+    }
+}
+
+/// The answer of HTTP.
+fn plain(kind: ErrorKind) -> Response<()> {
+    DefaultRespond.respond(&rejection(Method::POST, "application/json", kind))
+}
+
+#[test]
+fn a_message_needs_no_encoding() {
+    // `grpc-message` has these bytes as they are, and all others as `%` and two digits.
+    let needs_none = |byte: &u8| (b' '..=b'~').contains(byte) && *byte != b'%';
+    for kind in kinds() {
+        let name = kind.name();
+        let response = answer(kind.clone());
+        let message = response.headers()["grpc-message"].as_bytes();
+        assert!(!message.is_empty() && message.iter().all(needs_none), "{name}");
+        let expected = rejection(Method::POST, "application/grpc", kind);
+        assert_eq!(message, expected.description().as_bytes(), "{name}");
+    }
+}
+
+#[test]
+fn only_a_post_with_a_content_type_of_grpc_is_one_of_grpc() {
+    let answer = |method, content_type| -> Response<String> {
+        Grpc::or(ProblemJson).respond(&rejection(method, content_type, ErrorKind::Expired))
+    };
+    let grpc = answer(Method::POST, "application/grpc+proto");
+    assert_eq!(grpc.headers()["content-type"], "application/grpc+proto");
+    for (method, content_type) in
+        [(Method::GET, "application/grpc"), (Method::POST, "application/json")]
+    {
+        let json = answer(method, content_type);
+        assert_eq!(json.status(), 401);
+        assert_eq!(json.headers()["content-type"], "application/problem+json");
+        assert!(!json.headers().contains_key("grpc-status"));
+    }
+    let by_hand: Response<String> = Grpc::new().respond(&Error::forbidden("this").into());
+    assert_eq!(by_hand.status(), 403);
+}
+
+#[test]
+fn a_proxy_that_asks_is_never_answered_200() {
+    for content_type in ["application/grpc", "application/grpc-web", "application/grpc-web-text"] {
+        let rejection = rejection(Method::POST, content_type, ErrorKind::Expired);
+        let rejection = rejection.for_forward_auth(true);
+        let grpc: Response<String> = Grpc::new().respond(&rejection);
+        let web: Response<Vec<u8>> = GrpcWeb::new().respond(&rejection);
+        assert_eq!((grpc.status().as_u16(), web.status().as_u16()), (401, 401), "{content_type}");
+    }
+}
+
+#[test]
+fn a_format_that_says_unauthenticated_is_given_the_challenge() {
+    let with_status = |status: &'static str| {
+        let rejection = rejection(Method::POST, "application/grpc", ErrorKind::Expired);
+        let response = rejection.answer_with(&move |_: &Rejection| {
+            Response::builder().header("grpc-status", status).body(()).unwrap()
+        });
+        response.headers().contains_key("www-authenticate")
+    };
+    assert!(with_status("16"));
+    assert!(!with_status("7") && !with_status("0") && !with_status("160"));
+}
