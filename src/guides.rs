@@ -7,6 +7,7 @@
 //! | [`sender_constrained`] | accept tokens that only their owner can use: client certificates |
 //! | [`protected_resource`] | let clients find the authorization server and the scopes of a service that they know only by its URL |
 //! | [`long_connections`] | end WebSockets, server-sent events and streams of gRPC when their token ends |
+//! | [`openapi`] | write a document of OpenAPI whose security is the one that is enforced |
 //! | [`tower_http`] | put CORS, trace, timeout and compression around the layer in the right order |
 //! | [`tenants`] | trust several issuers, or one for each customer |
 //! | [`errors`] | answer refusals in your own format, and read why a request was refused |
@@ -28,6 +29,8 @@ pub mod errors {}
 pub mod long_connections {}
 #[doc = include_str!("../docs/guides/migrating.md")]
 pub mod migrating {}
+#[doc = include_str!("../docs/guides/openapi.md")]
+pub mod openapi {}
 #[doc = include_str!("../docs/operations.md")]
 pub mod operations {}
 #[doc = include_str!("../docs/guides/protected-resource.md")]
