@@ -26,6 +26,7 @@
 //! | `DPOP_NONCE_SECRET`, `DPOP_NONCE_SECRET_FILE` | secrets as base64url, of at least 32 random bytes and the same for all processes, or a file with them: proofs must have a nonce. The first makes nonces, those of the others are accepted, too; commas or white space separate them |
 //! | `MTLS_HEADER`, `MTLS_TRUSTED` | the header in which a proxy passes the client certificate on, such as `client-cert`, and the networks of such proxies, with commas: a token that is bound to a certificate needs it |
 //! | `CLIENTS` | only tokens of these clients, with commas |
+//! | `SCOPE_HIERARCHY` | scopes that imply others, such as `admin = files:write; files:write = files:read` |
 //! | `ACCESS_TOKENS_ONLY=1` | only tokens of RFC 9068, so that no ID token passes |
 //! | `LEEWAY_SECS` | how far clocks may differ |
 //! | `SHADOW_AUDIENCE`, `SHADOW_CLIENTS`, `SHADOW_ACCESS_TOKENS_ONLY=1`, `SHADOW_LEEWAY_SECS`, `SHADOW_MAX_AGE_SECS` | rules that refuse nothing: with `LOG=info`, the log says which tokens they would refuse |
@@ -79,7 +80,7 @@ use crate::{
 
 /// The names of the environment, those of the settings, and the unit that is added to a
 /// value.
-const VARIABLES: [(&str, &str, &str); 25] = [
+const VARIABLES: [(&str, &str, &str); 26] = [
     ("ISSUER", "issuer", ""),
     ("AUDIENCE", "audience", ""),
     ("PUBLIC_URL", "public_origin", ""),
@@ -90,6 +91,7 @@ const VARIABLES: [(&str, &str, &str); 25] = [
     ("ALGORITHMS", "algorithms", ""),
     ("TOKEN_COOKIE", "token_cookie", ""),
     ("CLIENTS", "client_id", ""),
+    ("SCOPE_HIERARCHY", "scope_hierarchy", ""),
     ("DPOP", "dpop", ""),
     ("DPOP_NONCE_SECRET", "dpop_nonce_secret", ""),
     ("DPOP_NONCE_SECRET_FILE", "dpop_nonce_secret_file", ""),

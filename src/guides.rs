@@ -8,6 +8,7 @@
 //! | [`protected_resource`] | let clients find the authorization server and the scopes of a service that they know only by its URL |
 //! | [`grpc`] | refuse so that clients of gRPC understand it; policies for methods, tonic, gRPC-Web |
 //! | [`long_connections`] | end WebSockets, server-sent events and streams of gRPC when their token ends |
+//! | [`openapi`] | write a document of OpenAPI whose security is the one that is enforced |
 //! | [`tower_http`] | put CORS, trace, timeout and compression around the layer in the right order |
 //! | [`tenants`] | trust several issuers, or one for each customer |
 //! | [`errors`] | answer refusals in your own format, and read why a request was refused |
@@ -31,6 +32,8 @@ pub mod grpc {}
 pub mod long_connections {}
 #[doc = include_str!("../docs/guides/migrating.md")]
 pub mod migrating {}
+#[doc = include_str!("../docs/guides/openapi.md")]
+pub mod openapi {}
 #[doc = include_str!("../docs/operations.md")]
 pub mod operations {}
 #[doc = include_str!("../docs/guides/protected-resource.md")]

@@ -45,6 +45,7 @@
 //! | say that a scope implies others | [`ScopeHierarchy`](authorize::ScopeHierarchy) |
 //! | have one table of policies for all routes | [`Routes`] |
 //! | document what a route requires | [`PolicyDescription`](authorize::PolicyDescription) |
+//! | write a document of OpenAPI that says what is enforced | [`ApiSecurity`] |
 //! | accept tokens that only their sender can use | [`DPoP`](proof::DPoP), [`MutualTls`](proof::MutualTls), [`ProofOfPossession`](proof::ProofOfPossession) |
 //! | tell clients where they get a token | [`ProtectedResource`](resource::ProtectedResource) |
 //! | require a strong or a recent login | [`StepUp`](authorize::StepUp), [`Amr`](authorize::Amr) |
@@ -76,7 +77,8 @@
 //!
 //! The [guides][guides module] show how the parts work together: identity providers, sessions,
 //! tower-http, tenants, errors, migrating from other crates, security, sender-constrained tokens,
-//! gRPC, long connections, stricter rules, recipes, testing, deployment and operations. A build of the documentation without all features leaves them
+//! gRPC, long connections, OpenAPI, stricter rules, recipes, testing, deployment and operations. A build
+//! of the documentation without all features leaves them
 //! out: `cargo doc --all-features`.
 //!
 //! # Modules
@@ -102,6 +104,7 @@
 //! | [`refresh`][refresh module] | refresh tokens and their stores | `issue` |
 //! | [`redis`][redis module] | stores in Redis or Valkey | `redis` |
 //! | [`observe`] | observers of decisions, keys and stores | |
+//! | [`openapi`][openapi module] | documents of OpenAPI and routers that enforce them | `utoipa` |
 //! | [`testing`][testing module] | an issuer, a clock, requests, assertions and stores for tests | `test-util` |
 //! | [`alg`], [`claims`], [`clock`], [`maybe_ready`] | algorithms, registered claims, time, answers of stores | |
 //!
@@ -119,6 +122,7 @@
 //! | `redis` | | refresh tokens and the denylist in Redis or Valkey, for several machines; includes `issue` |
 //! | `routes` | | one table of policies for all routes of a service, with the paths of axum 0.8 |
 //! | `metrics` | | an observer that counts with the facade `metrics` |
+//! | `utoipa` | | documents of OpenAPI by utoipa 6 that say what is enforced; includes `axum`. Its API has types of utoipa-axum 0.3 and axum 0.8 |
 //! | `jsonwebtoken` | | keys and key sets of jsonwebtoken as keys of this crate |
 //! | `test-util` | | for dev-dependencies: tests of applications; includes `issue` |
 //!
@@ -159,13 +163,13 @@
 // that the text is the same whatever the features. Labels of links ignore case, so a module's label
 // must differ from that of its type: `sessions` and `Sessions`.
 #![cfg_attr(
-    all(feature = "axum", feature = "remote", feature = "redis", feature = "test-util"),
+    all(feature = "remote", feature = "redis", feature = "test-util", feature = "utoipa"),
     doc = "
 [guides module]: mod@guides
 "
 )]
 #![cfg_attr(
-    not(all(feature = "axum", feature = "remote", feature = "redis", feature = "test-util")),
+    not(all(feature = "remote", feature = "redis", feature = "test-util", feature = "utoipa")),
     doc = "
 [guides module]: #features
 "
@@ -208,6 +212,20 @@
     not(feature = "routes"),
     doc = "
 [`Routes`]: #features
+"
+)]
+#![cfg_attr(
+    feature = "utoipa",
+    doc = "
+[`ApiSecurity`]: openapi::ApiSecurity
+[openapi module]: mod@openapi
+"
+)]
+#![cfg_attr(
+    not(feature = "utoipa"),
+    doc = "
+[`ApiSecurity`]: #features
+[openapi module]: #features
 "
 )]
 #![cfg_attr(
@@ -324,10 +342,10 @@ pub mod extract;
 mod few;
 #[cfg(all(
     any(doc, doctest),
-    feature = "axum",
     feature = "remote",
     feature = "redis",
-    feature = "test-util"
+    feature = "test-util",
+    feature = "utoipa"
 ))]
 pub mod guides;
 mod http_url;
@@ -339,6 +357,8 @@ pub mod layer;
 pub mod maybe_ready;
 mod misses;
 pub mod observe;
+#[cfg(feature = "utoipa")]
+pub mod openapi;
 pub mod proof;
 #[cfg(feature = "issue")]
 mod random;

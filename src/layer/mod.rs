@@ -321,6 +321,25 @@ impl<C, R, M> JwtAuthLayer<C, R, M> {
         report
     }
 
+    /// The verifier, for documents.
+    #[cfg(feature = "utoipa")]
+    pub(crate) fn verifier(&self) -> &Verifier<C> {
+        &self.gate.verifier
+    }
+
+    /// The places where it looks for tokens, for documents.
+    #[cfg(feature = "utoipa")]
+    pub(crate) fn token_sources(&self) -> &TokenSources {
+        &self.gate.sources
+    }
+
+    /// The paths of the metadata that it answers.
+    #[cfg(feature = "utoipa")]
+    pub(crate) fn metadata_paths(&self) -> impl Iterator<Item = &str> {
+        let served = self.gate.resource.iter().filter(|_| self.gate.serves_metadata);
+        served.flat_map(|resource| resource.paths())
+    }
+
     fn with(mut self, set: impl FnOnce(&mut Gate<C>)) -> Self {
         let mut gate = Arc::unwrap_or_clone(self.gate);
         set(&mut gate);

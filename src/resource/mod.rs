@@ -15,10 +15,11 @@
 //!    resource (RFC 9728 §3.1): that of `https://api.example.com/mcp` is at
 //!    `/.well-known/oauth-protected-resource/mcp`. With a slash at the end, the path leads to the same
 //!    document. No other path does.
-//! 5. `GET` is answered 200 with `application/json`, `Cache-Control: public, max-age=3600` and
-//!    `Access-Control-Allow-Origin: *`, `HEAD` with the same headers. `OPTIONS` is answered 204, and
-//!    allows pages the header `MCP-Protocol-Version`. Other methods are answered 405. No token is
-//!    needed, and none is looked at.
+//! 5. `GET` is answered 200 with `application/json`, `Cache-Control: public, max-age=3600`, an `ETag`
+//!    and `Access-Control-Allow-Origin: *`, `HEAD` with the same headers. Both are answered 304 without
+//!    a body if `If-None-Match` has that tag (RFC 9110 §13.1.2). `OPTIONS` is answered 204, and allows
+//!    pages the header `MCP-Protocol-Version`. Other methods are answered 405. No token is needed, and
+//!    none is looked at.
 //! 6. With the metadata, each challenge of a 401 and a 403 has the parameter `resource_metadata`, of
 //!    each scheme, also those of extractors and of [`RequireLayer`](crate::RequireLayer) inside the
 //!    layer (RFC 9728 §5.1).
@@ -92,6 +93,7 @@ use http::{Request, Response};
 use serde_json::{Map, Value};
 use tower_service::Service;
 
+use self::answer::PublicJson;
 pub use self::builder::ProtectedResourceBuilder;
 use crate::request_head::RequestHead;
 
@@ -129,7 +131,7 @@ struct Inner {
     /// Whether the way of sending tokens is that of the layer.
     has_methods_of_layer: bool,
     /// The document outside of a layer.
-    text: String,
+    document: PublicJson,
 }
 
 impl ProtectedResource {
@@ -140,16 +142,15 @@ impl ProtectedResource {
         members: Map<String, Value>,
         has_methods_of_layer: bool,
     ) -> Self {
-        let mut inner = Inner {
+        let document = document(&members, has_methods_of_layer, &["header"]);
+        Self(Arc::new(Inner {
             resource,
             metadata_url,
             paths,
             members,
             has_methods_of_layer,
-            text: String::new(),
-        };
-        inner.text = inner.document(&["header"]);
-        Self(Arc::new(inner))
+            document,
+        }))
     }
 
     /// The resource identifier, such as `https://api.example.com/mcp`.
@@ -172,7 +173,7 @@ impl ProtectedResource {
     /// The document, in JSON.
     #[must_use]
     pub fn json(&self) -> &str {
-        &self.0.text
+        self.0.document.text()
     }
 
     /// Answers a request whose path is exactly one of the [`paths`](Self::paths). `None` for every
@@ -191,29 +192,36 @@ impl ProtectedResource {
         &self,
         request: impl Into<RequestHead<'r>>,
     ) -> Option<Response<B>> {
-        self.0.answer(request.into(), &self.0.text).map(|response| response.map(B::from))
+        self.0.answer(request.into(), &self.0.document).map(|response| response.map(B::from))
     }
 
     /// The document of a layer whose tokens are sent in these ways.
     pub(crate) fn document(&self, bearer_methods: &[&str]) -> Document {
-        Document { text: self.0.document(bearer_methods).into(), resource: self.clone() }
+        let Inner { members, has_methods_of_layer, .. } = &*self.0;
+        let document = document(members, *has_methods_of_layer, bearer_methods);
+        Document { document, resource: self.clone() }
     }
 }
 
 impl Inner {
-    fn document(&self, bearer_methods: &[&str]) -> String {
-        let mut members = self.members.clone();
-        if self.has_methods_of_layer && !bearer_methods.is_empty() {
-            members.insert(BEARER_METHODS.into(), bearer_methods.into());
-        }
-        Value::Object(members).to_string()
-    }
-
-    fn answer(&self, request: RequestHead<'_>, text: &str) -> Option<Response<String>> {
+    fn answer(&self, request: RequestHead<'_>, document: &PublicJson) -> Option<Response<String>> {
         let path = request.uri().path();
         let is_own = self.paths.iter().any(|own| own == path);
-        is_own.then(|| answer::answer(request.method(), text))
+        is_own.then(|| document.answer(request))
     }
+}
+
+/// The document with these members, and with the ways of sending tokens unless they were set.
+fn document(
+    members: &Map<String, Value>,
+    has_methods_of_layer: bool,
+    bearer_methods: &[&str],
+) -> PublicJson {
+    let mut members = members.clone();
+    if has_methods_of_layer && !bearer_methods.is_empty() {
+        members.insert(BEARER_METHODS.into(), bearer_methods.into());
+    }
+    PublicJson::new(Value::Object(members).to_string())
 }
 
 /// The member that depends on where a layer looks for tokens.
@@ -223,14 +231,14 @@ const BEARER_METHODS: &str = "bearer_methods_supported";
 #[derive(Clone)]
 pub(crate) struct Document {
     resource: ProtectedResource,
-    text: Arc<str>,
+    document: PublicJson,
 }
 
 impl Document {
     /// The answer to a request for it.
     #[cold]
     pub(crate) fn answer(&self, request: RequestHead<'_>) -> Option<Response<String>> {
-        self.resource.0.answer(request, &self.text)
+        self.resource.0.answer(request, &self.document)
     }
 }
 
@@ -244,7 +252,7 @@ impl<B> Service<Request<B>> for ProtectedResource {
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        ready(Ok(answer::answer(request.method(), &self.0.text)))
+        ready(Ok(self.0.document.answer((&request).into())))
     }
 }
 

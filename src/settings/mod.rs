@@ -31,6 +31,7 @@
 //! | `mutual_tls` | `optional` or `required`: tokens that are bound to a [client certificate](crate::proof::MutualTls); `optional` if `client_certificate_header` is set |
 //! | `client_certificate_header`, `trusted_proxy` | the header in which a proxy passes the certificate on, and the networks of such proxies: [client certificates](#client-certificates) |
 //! | `realm` | the challenge's realm |
+//! | `scope_hierarchy` | scopes that imply others, as a [`ScopeHierarchy`](crate::authorize::ScopeHierarchy): a table such as `"files:write" = ["files:read"]`, or one text such as `files:write = files:read files:list; admin = files:write`. A scope that implies itself by way of others is an error |
 //! | `base_scopes` | the scopes that challenges of a 401 name, as [`JwtAuthLayer::base_scopes`] |
 //! | `resource` | the URL at which clients know this service, in its canonical form: the [metadata](#metadata) of the resource |
 //! | `resource_name`, `resource_documentation`, `resource_policy_uri`, `resource_tos_uri`, `scopes_supported` | members of the metadata (RFC 9728 §2); they need `resource` |
@@ -192,6 +193,7 @@
 )]
 
 mod environment;
+mod hierarchy;
 mod keys;
 mod nearest;
 mod number;
@@ -370,6 +372,9 @@ impl Settings {
         }
         for claim in self.0.required_claim.iter() {
             builder = builder.required_claim(claim);
+        }
+        if let Some(hierarchy) = self.0.scope_hierarchy.scopes() {
+            builder = builder.scope_hierarchy(hierarchy);
         }
         if let Some(dpop) = self.0.dpop()? {
             builder = builder.dpop(dpop);

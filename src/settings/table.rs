@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::{
+    hierarchy::Hierarchy,
     number::{Flag, Number},
     shadow::Shadow,
     text::{List, SecretText, Span, Text},
@@ -57,6 +58,8 @@ pub(super) struct Table {
     #[serde(default)]
     pub(super) trusted_proxy: List,
     pub(super) realm: Option<Text>,
+    #[serde(default)]
+    pub(super) scope_hierarchy: Hierarchy,
     #[serde(default)]
     pub(super) base_scopes: List,
     pub(super) resource: Option<String>,

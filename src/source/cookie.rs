@@ -177,7 +177,7 @@ impl CookieSource {
         self.custom.clone().filter(|custom| !custom.headers.is_empty())
     }
 
-    #[cfg(feature = "issue")]
+    #[cfg(any(feature = "issue", feature = "utoipa"))]
     pub(crate) fn name(&self) -> &str {
         &self.name
     }

@@ -41,6 +41,8 @@ mod custom_builder;
 mod header;
 mod lint;
 mod malformed;
+#[cfg(feature = "utoipa")]
+mod places;
 mod query;
 mod raw;
 mod sources;
@@ -50,6 +52,8 @@ use std::{fmt, sync::Arc};
 
 use http::{HeaderName, header as names};
 
+#[cfg(feature = "utoipa")]
+pub(crate) use self::places::TokenPlace;
 pub(crate) use self::{
     cookie::CookieSource,
     raw::{Fault, RawToken, TokenLocation},

@@ -79,6 +79,8 @@
 
 mod accepted;
 mod allowed_values;
+#[cfg(feature = "utoipa")]
+mod answers;
 mod any_claims;
 mod binding;
 mod builder;
@@ -106,6 +108,8 @@ use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 pub(crate) use self::accepted::Accepted;
+#[cfg(feature = "utoipa")]
+pub(crate) use self::answers::Answers;
 #[cfg(feature = "test-util")]
 pub(crate) use self::any_claims::claims_for_test;
 pub(crate) use self::any_claims::{Missing, find as find_claims};

@@ -168,6 +168,11 @@ impl<C> UserRules<C> {
         &self.later
     }
 
+    #[cfg(feature = "utoipa")]
+    pub(super) fn is_empty(&self) -> bool {
+        self.now.is_empty() && self.later.is_empty()
+    }
+
     /// Asks the rules that answer at once.
     #[inline]
     pub(super) fn check(&self, claims: &Claims<C>) -> Result<(), Error> {

@@ -3,6 +3,7 @@
 //!
 //! Each test has threads, for a browser that is dropped waits for its end.
 
+mod aide_recipe;
 #[allow(dead_code, reason = "tests/it uses the rest")]
 #[path = "../it/sessions/app.rs"]
 mod app;
@@ -10,6 +11,7 @@ mod chromium;
 mod dpop_page;
 mod events;
 mod spa_api;
+mod swagger_ui;
 
 use std::time::Duration;
 

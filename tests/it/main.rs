@@ -39,6 +39,8 @@ mod metrics;
 #[cfg(any(feature = "axum", feature = "remote"))]
 mod nested;
 mod observe;
+#[cfg(feature = "utoipa")]
+mod openapi;
 mod origins;
 mod padding;
 mod privacy;

@@ -255,3 +255,34 @@ fn names_of_cookies_and_origins_are_checked() {
         assert!(layer.is_err(), "{changes}");
     }
 }
+
+#[tokio::test]
+async fn a_hierarchy_of_scopes_is_that_of_policies() {
+    use tower_jwt_auth::authorize::{Policy, Scopes};
+
+    let key = key(Algorithm::HS256);
+    let secret = key.jwk()["k"].as_str().unwrap().to_owned();
+    let text = "files:write = files:read; admin = files:write";
+    for hierarchy in [json!({"files:write": ["files:read"], "admin": "files:write"}), json!(text)] {
+        let changes = json!({"hmac_secret": secret, "scope_hierarchy": hierarchy});
+        let verifier = verifier_of(changes).await.unwrap();
+        let claims = verifier.verify(&fresh_token(key, json!({"scope": "admin"}))).await.unwrap();
+        assert!(Scopes::all_of(["files:read"]).authorize(&claims).is_ok());
+        assert!(Scopes::all_of(["users:read"]).authorize(&claims).is_err());
+        let claims = verifier.verify(&fresh_token(key, json!({"scope": "files:read"}))).await;
+        assert!(Scopes::all_of(["files:write"]).authorize(&claims.unwrap()).is_err());
+    }
+
+    let error = settings(json!({"scope_hierarchy": {"a": ["b"], "b": ["a"]}})).unwrap_err();
+    assert!(error.to_string().contains("\"a\" implies itself (a implies b implies a)"), "{error}");
+    let variables = |hierarchy| {
+        [("AUTH_ISSUER", ISSUER), ("AUTH_AUDIENCE", AUDIENCE), ("AUTH_SCOPE_HIERARCHY", hierarchy)]
+    };
+    assert!(Settings::from_variables("AUTH_", variables(text)).is_ok());
+    assert!(Settings::from_variables("AUTH_", variables("")).is_ok());
+    let error = Settings::from_variables("AUTH_", variables("a = b; b =")).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "`AUTH_SCOPE_HIERARCHY`: the entry \"b\" implies no scope: name one, or leave it out"
+    );
+}

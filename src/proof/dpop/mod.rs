@@ -176,6 +176,12 @@ impl DPoP {
         self.0.store.is_some()
     }
 
+    /// Whether proofs must have a nonce of this server.
+    #[cfg(feature = "utoipa")]
+    pub(crate) fn has_nonces(&self) -> bool {
+        self.0.nonces.is_some()
+    }
+
     /// The algorithms of proofs, as the parameter `algs` of a challenge has them (RFC 9449 §7.1).
     pub(crate) fn algorithms(&self) -> &str {
         &self.0.algorithm_names

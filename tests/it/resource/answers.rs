@@ -242,3 +242,47 @@ async fn c05_in_axum_the_layer_answers_in_front_of_the_router() {
         assert_eq!(app.oneshot(request).await.unwrap().status(), 401);
     }
 }
+
+#[test]
+fn c04_who_has_the_document_is_told_so() {
+    let resource = usual().build().unwrap();
+    let tag_of =
+        |response: &Response<String>| header(response.headers(), "etag").unwrap().to_owned();
+    let asked = |method: &str, tags: &[&str]| {
+        let mut request = request(method, ROOT);
+        for tag in tags {
+            request.headers_mut().append("if-none-match", tag.parse().unwrap());
+        }
+        request
+    };
+    for response in answers(&resource, &|| request("GET", ROOT)) {
+        assert_eq!(tag_of(&response).len(), 45);
+    }
+    let tag = tag_of(&resource.response(&request("GET", ROOT)).unwrap());
+    let weak = format!("W/{tag}");
+    let (first, last) = (format!("{tag} , \"x\""), format!("\"x\",W/\"y\",{tag}"));
+    for method in ["GET", "HEAD"] {
+        for tags in [&[&*tag][..], &[&*weak], &["*"], &[&*first], &[&*last], &["\"x\"", &*tag]] {
+            for response in answers(&resource, &|| asked(method, tags)) {
+                assert_eq!((response.status().as_u16(), &**response.body()), (304, ""), "{tags:?}");
+                let headers = response.headers();
+                assert_eq!(header(headers, "etag"), Some(&*tag));
+                assert_eq!(header(headers, "cache-control"), Some("public, max-age=3600"));
+                assert_eq!(header(headers, "access-control-allow-origin"), Some("*"));
+                assert!(!headers.contains_key("content-type"));
+            }
+        }
+        let unquoted = tag.trim_matches('"');
+        for tags in [&[][..], &["\"x\""], &[unquoted], &[""], &["W/"], &["w/*"]] {
+            for response in answers(&resource, &|| asked(method, tags)) {
+                assert_eq!(response.status(), 200, "{tags:?}");
+            }
+        }
+    }
+    for response in answers(&resource, &|| asked("OPTIONS", &["*"])) {
+        assert_eq!(response.status(), 204);
+    }
+    // Another document has another tag.
+    let other = usual().resource_name("Other").build().unwrap();
+    assert_ne!(tag_of(&other.response(&request("GET", ROOT)).unwrap()), tag);
+}

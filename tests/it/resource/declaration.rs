@@ -28,6 +28,22 @@ async fn outcome(layer: RequireLayer, scope: &str) -> (u16, String, serde_json::
     (answer.status().as_u16(), challenge, scopes, description.to_string())
 }
 
+/// The scopes that the document of OpenAPI requires of the same layer, and its text.
+#[cfg(feature = "utoipa")]
+fn documented(layer: RequireLayer) -> (serde_json::Value, String) {
+    use tower_jwt_auth::openapi::ApiSecurity;
+    use utoipa_axum::{router::OpenApiRouter, routes};
+
+    #[utoipa::path(get, path = "/", responses((status = 200)))]
+    async fn handler() {}
+
+    let security = ApiSecurity::builder(JwtAuthLayer::new(verifier())).build().unwrap();
+    let router = security.secured_by(OpenApiRouter::new().routes(routes!(handler)), layer);
+    let (_, document) = security.finish::<()>(router, Default::default()).unwrap();
+    let operation = serde_json::to_value(&document).unwrap()["paths"]["/"]["get"].take();
+    (operation["security"].clone(), operation["description"].as_str().unwrap().to_owned())
+}
+
 #[tokio::test]
 async fn one_policy_decides_challenges_advertises_and_describes() {
     let read = || RequireLayer::new(Scopes::all_of(["read"]));
@@ -43,6 +59,22 @@ async fn one_policy_decides_challenges_advertises_and_describes() {
     assert!(text.contains("read") && text.contains("write"), "{text}");
 
     let step_up = RequireLayer::new(Scopes::all_of(["pay"]).and(StepUp::acr(["phr"])));
+    #[cfg(feature = "utoipa")]
+    for (layer, security, said) in [
+        (read(), json!([{"bearerAuth": ["read"]}]), "Requires the scope read."),
+        (
+            both(),
+            json!([{"bearerAuth": ["read", "write"]}]),
+            "Requires all of the scopes read write.",
+        ),
+        (
+            step_up.clone(),
+            json!([{"bearerAuth": ["pay"]}]),
+            "Requires the scope pay, and a login of acr phr.",
+        ),
+    ] {
+        assert_eq!(documented(layer), (security, said.to_owned()));
+    }
     let (status, challenge, scopes, text) = outcome(step_up, "pay").await;
     assert_eq!((status, scopes), (401, json!(["pay"])));
     for part in ["acr_values=\"phr\"", "scope=\"pay\"", "resource_metadata=\"https://"] {

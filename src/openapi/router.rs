@@ -1,0 +1,119 @@
+//! A router of which every operation says who may call it.
+
+use std::{collections::BTreeSet, fmt};
+
+use utoipa_axum::router::OpenApiRouter;
+
+use super::operations::{Access, operations};
+use crate::error::ConfigError;
+
+/// A router of which every route has a policy, or is public; made by the methods of
+/// [`ApiSecurity`](super::ApiSecurity).
+///
+/// Only routers of the same kind can be added to it. So no route comes in without a decision about it:
+///
+/// ```compile_fail,E0599
+/// use tower_jwt_auth::openapi::SecuredRouter;
+/// use utoipa_axum::routes;
+///
+/// #[utoipa::path(get, path = "/later")]
+/// async fn later() {}
+///
+/// fn add(router: SecuredRouter) -> SecuredRouter {
+///     router.routes(routes!(later)) // no method named `routes`
+/// }
+/// ```
+///
+/// # Type parameters
+///
+/// - `S`: the state of the handlers, as in `OpenApiRouter`.
+#[must_use = "a router does nothing until it is served"]
+#[derive(Clone)]
+pub struct SecuredRouter<S = ()> {
+    router: OpenApiRouter<S>,
+    /// The scopes of the policies.
+    scopes: BTreeSet<String>,
+    /// The first contradiction.
+    fault: Option<ConfigError>,
+}
+
+impl<S: Clone + Send + Sync + 'static> SecuredRouter<S> {
+    /// A router without routes, to which others are added.
+    pub fn new() -> Self {
+        Self { router: OpenApiRouter::default(), scopes: BTreeSet::new(), fault: None }
+    }
+
+    /// Documents the access to all operations of a router that enforces it.
+    pub(super) fn documented(
+        mut router: OpenApiRouter<S>,
+        access: &Access,
+        scopes: BTreeSet<String>,
+    ) -> Self {
+        let mut fault = None;
+        for (route, operation) in operations(&mut router.get_openapi_mut().paths) {
+            if operation.security.is_some() {
+                let reason = "has a `security` of its own, which may differ from what is enforced: \
+                              leave `security(…)` out of its `#[utoipa::path]`";
+                fault.get_or_insert(ConfigError::Route { route, reason: reason.into() });
+            }
+            access.write(operation);
+        }
+        Self { router, scopes, fault }
+    }
+
+    /// Adds all routes of another router.
+    ///
+    /// # Panics
+    ///
+    /// Both have the same path and method, as axum's `Router::merge` does.
+    pub fn merge(mut self, other: Self) -> Self {
+        self.router = self.router.merge(other.router);
+        self.scopes.extend(other.scopes);
+        self.fault = self.fault.or(other.fault);
+        self
+    }
+
+    /// Adds all routes of another router below a path, such as `/api`.
+    ///
+    /// # Panics
+    ///
+    /// The path is malformed, or a route is there already, as axum's `Router::nest` does.
+    pub fn nest(self, path: &str, other: Self) -> Self {
+        // By itself first: the document of the outer router would lose operations of the same path.
+        let router = OpenApiRouter::default().nest(path, other.router);
+        self.merge(Self { router, ..other })
+    }
+
+    /// Gives the handlers their state.
+    pub fn with_state<S2>(self, state: S) -> SecuredRouter<S2> {
+        let Self { router, scopes, fault } = self;
+        SecuredRouter { router: router.with_state(state), scopes, fault }
+    }
+
+    pub(super) fn into_parts(
+        self,
+    ) -> Result<(axum::Router<S>, utoipa::openapi::OpenApi, BTreeSet<String>), ConfigError> {
+        match self.fault {
+            Some(fault) => Err(fault),
+            None => {
+                let (router, document) = self.router.split_for_parts();
+                Ok((router, document, self.scopes))
+            }
+        }
+    }
+}
+
+impl<S: Clone + Send + Sync + 'static> Default for SecuredRouter<S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S> fmt::Debug for SecuredRouter<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecuredRouter")
+            .field("scopes", &self.scopes)
+            .field("fault", &self.fault)
+            .finish_non_exhaustive()
+    }
+}
