@@ -18,7 +18,7 @@ type Layers = (GrpcWebLayer, JwtAuthLayer<RegisteredClaims, Grpc>, RequireLayer)
 
 /// The whole server.
 pub(crate) fn server(verifier: Verifier) -> Result<Router<Stack<Layers, Identity>>, ConfigError> {
-    // Whoever asks whether the service is up has no token.
+    // Load balancers ask for the health without a token.
     let auth = JwtAuthLayer::grpc(verifier).realm("shop").exempt_grpc_health();
     // Browsers speak gRPC-Web over HTTP/1.1 as well.
     let server = Server::builder().accept_http1(true);
@@ -26,7 +26,7 @@ pub(crate) fn server(verifier: Verifier) -> Result<Router<Stack<Layers, Identity
     Ok(server.add_routes(services()))
 }
 
-/// What each method requires. One that is not named here is refused.
+/// The scopes of each method. A method that is not named here is refused.
 pub(crate) fn policies() -> Result<RequireLayer, ConfigError> {
     Routes::new()
         .route("/shop.v1.Orders/Get", Scopes::all_of(["orders:read"]))
