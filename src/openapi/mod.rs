@@ -117,6 +117,7 @@ use utoipa_axum::router::OpenApiRouter;
 pub use self::{builder::ApiSecurityBuilder, router::SecuredRouter};
 use self::{
     operations::{Access, Refusal, in_markdown, operations},
+    router::Parts,
     schemes::Schemes,
 };
 use crate::{
@@ -194,7 +195,7 @@ where
             refusals: self.refusals(&policy),
         };
         let scopes = alternatives.iter().flat_map(|one| one.scopes()).cloned().collect();
-        SecuredRouter::documented(router, &access, scopes)
+        SecuredRouter::documented(router, &access, &self.schemes, scopes)
     }
 
     /// Lets requests with and without a token pass to all routes of a router, as
@@ -213,7 +214,7 @@ where
         security.extend(self.schemes.requirements(&policy.alternatives()));
         let text = Some("A token is optional.".to_owned());
         let access = Access { security, text, refusals: self.refusals(&policy) };
-        SecuredRouter::documented(router, &access, Default::default())
+        SecuredRouter::documented(router, &access, &self.schemes, Default::default())
     }
 
     /// Leaves all routes of a router as they are, and documents that they need no token:
@@ -223,12 +224,12 @@ where
         router: OpenApiRouter<S>,
     ) -> SecuredRouter<S> {
         let access = Access { security: Vec::new(), text: None, refusals: Vec::new() };
-        SecuredRouter::documented(router, &access, Default::default())
+        SecuredRouter::documented(router, &access, &self.schemes, Default::default())
     }
 
     /// The router of axum, and the document. The given document has the title, the version, servers,
     /// tags, and maybe operations of other services; the operations and the schemes of the router are
-    /// added to it.
+    /// added to it. The router may have parts of several `ApiSecurity`, with layers of their own.
     ///
     /// If the layer [answers requests](JwtAuthLayer::protected_resource) for the metadata of the resource,
     /// the router has the routes for it.
@@ -238,7 +239,7 @@ where
     /// - [`ConfigError::Route`]: an operation has a `security` of its own, or one in the given document
     ///   has none and no router of [`secured`](Self::secured), [`optional`](Self::optional) or
     ///   [`public`](Self::public) has it.
-    /// - [`ConfigError::Conflict`]: the document has another security scheme of the same name.
+    /// - [`ConfigError::Conflict`]: two different security schemes have the same name.
     ///
     /// # Panics
     ///
@@ -248,10 +249,17 @@ where
         router: SecuredRouter<S>,
         mut document: OpenApi,
     ) -> Result<(Router<S>, OpenApi), ConfigError> {
-        let (mut router, mut own, scopes) = router.into_parts()?;
+        let Parts { mut router, document: mut own, mut schemes, scopes } = router.into_parts()?;
+        if !schemes.iter().any(|known| Arc::ptr_eq(known, &self.schemes)) {
+            schemes.push(Arc::clone(&self.schemes));
+        }
         for (path, mut item) in mem::take(&mut own.paths.paths) {
-            if let Some(given) = document.paths.paths.remove(&path) {
+            if let Some(mut given) = document.paths.paths.remove(&path) {
                 // What is enforced counts.
+                item.parameters = item.parameters.or(given.parameters.take());
+                item.servers = item.servers.or(given.servers.take());
+                item.summary = item.summary.or(given.summary.take());
+                item.description = item.description.or(given.description.take());
                 item.merge_operations(given);
             }
             document.paths.paths.insert(path, item);
@@ -266,18 +274,20 @@ where
             }
         }
         let known = &mut document.components.get_or_insert_default().security_schemes;
-        for (name, scheme) in self.schemes.for_document(&scopes)? {
-            let scheme = RefOr::T(scheme);
-            if known.get(&name).is_some_and(|other| *other != scheme) {
-                return Err(ConfigError::Conflict(
-                    "the document has another security scheme with the name of one that follows \
-                     from the layer: leave it out, or give it another name",
-                ));
+        for own in schemes {
+            for (name, scheme) in own.for_document(&scopes)? {
+                let scheme = RefOr::T(scheme);
+                if known.get(&name).is_some_and(|other| *other != scheme) {
+                    return Err(ConfigError::Conflict(
+                        "the document has another security scheme with the name of one of a \
+                         layer: leave it out, or give it another name",
+                    ));
+                }
+                known.insert(name, scheme);
             }
-            known.insert(name, scheme);
-        }
-        if self.schemes.need_version_3_2() {
-            document.openapi = OpenApiVersion::Version32;
+            if own.need_version_3_2() {
+                document.openapi = OpenApiVersion::Version32;
+            }
         }
         for path in self.layer.metadata_paths() {
             // The layer answers.

@@ -1,10 +1,15 @@
 //! A router of which every operation says who may call it.
 
-use std::{collections::BTreeSet, fmt};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
+use axum::Router;
+use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-use super::operations::{Access, operations};
+use super::{
+    operations::{Access, operations},
+    schemes::Schemes,
+};
 use crate::error::ConfigError;
 
 /// A router of which every route has a policy, or is public; made by the methods of
@@ -31,6 +36,8 @@ use crate::error::ConfigError;
 #[derive(Clone)]
 pub struct SecuredRouter<S = ()> {
     router: OpenApiRouter<S>,
+    /// The schemes that its requirements name, those of each security once.
+    schemes: Vec<Arc<Schemes>>,
     /// The scopes of the policies.
     scopes: BTreeSet<String>,
     /// The first contradiction.
@@ -40,13 +47,15 @@ pub struct SecuredRouter<S = ()> {
 impl<S: Clone + Send + Sync + 'static> SecuredRouter<S> {
     /// A router without routes, to which others are added.
     pub fn new() -> Self {
-        Self { router: OpenApiRouter::default(), scopes: BTreeSet::new(), fault: None }
+        let (router, scopes) = (OpenApiRouter::default(), BTreeSet::new());
+        Self { router, schemes: Vec::new(), scopes, fault: None }
     }
 
     /// Documents the access to all operations of a router that enforces it.
     pub(super) fn documented(
         mut router: OpenApiRouter<S>,
         access: &Access,
+        schemes: &Arc<Schemes>,
         scopes: BTreeSet<String>,
     ) -> Self {
         let mut fault = None;
@@ -58,7 +67,7 @@ impl<S: Clone + Send + Sync + 'static> SecuredRouter<S> {
             }
             access.write(operation);
         }
-        Self { router, scopes, fault }
+        Self { router, schemes: vec![Arc::clone(schemes)], scopes, fault }
     }
 
     /// Adds all routes of another router.
@@ -68,6 +77,11 @@ impl<S: Clone + Send + Sync + 'static> SecuredRouter<S> {
     /// Both have the same path and method, as axum's `Router::merge` does.
     pub fn merge(mut self, other: Self) -> Self {
         self.router = self.router.merge(other.router);
+        for schemes in other.schemes {
+            if !self.schemes.iter().any(|known| Arc::ptr_eq(known, &schemes)) {
+                self.schemes.push(schemes);
+            }
+        }
         self.scopes.extend(other.scopes);
         self.fault = self.fault.or(other.fault);
         self
@@ -86,21 +100,28 @@ impl<S: Clone + Send + Sync + 'static> SecuredRouter<S> {
 
     /// Gives the handlers their state.
     pub fn with_state<S2>(self, state: S) -> SecuredRouter<S2> {
-        let Self { router, scopes, fault } = self;
-        SecuredRouter { router: router.with_state(state), scopes, fault }
+        let Self { router, schemes, scopes, fault } = self;
+        SecuredRouter { router: router.with_state(state), schemes, scopes, fault }
     }
 
-    pub(super) fn into_parts(
-        self,
-    ) -> Result<(axum::Router<S>, utoipa::openapi::OpenApi, BTreeSet<String>), ConfigError> {
-        match self.fault {
+    pub(super) fn into_parts(self) -> Result<Parts<S>, ConfigError> {
+        let Self { router, schemes, scopes, fault } = self;
+        match fault {
             Some(fault) => Err(fault),
             None => {
-                let (router, document) = self.router.split_for_parts();
-                Ok((router, document, self.scopes))
+                let (router, document) = router.split_for_parts();
+                Ok(Parts { router, document, schemes, scopes })
             }
         }
     }
+}
+
+/// The parts of a router without a contradiction.
+pub(super) struct Parts<S> {
+    pub(super) router: Router<S>,
+    pub(super) document: OpenApi,
+    pub(super) schemes: Vec<Arc<Schemes>>,
+    pub(super) scopes: BTreeSet<String>,
 }
 
 impl<S: Clone + Send + Sync + 'static> Default for SecuredRouter<S> {

@@ -326,6 +326,39 @@ async fn the_metadata_of_the_resource_is_served() {
     assert_eq!(json_of(&document)["paths"].as_object().unwrap().len(), 1);
 }
 
+#[tokio::test]
+async fn a_document_may_have_parts_of_several_layers() {
+    let of = |cookie: &str| {
+        let layer = layer().sources([TokenSource::cookie(cookie).build().unwrap()]);
+        ApiSecurity::builder(layer)
+    };
+    let header = ApiSecurity::builder(layer()).build().unwrap();
+    let finish = |other: &ApiSecurity| {
+        let admin = OpenApiRouter::new().routes(routes!(admin));
+        let router = header
+            .secured(OpenApiRouter::new().routes(routes!(own_free)), Scopes::all_of(["pay"]))
+            .merge(other.secured(admin, authenticated()));
+        header.finish::<()>(router, titled())
+    };
+    let (router, document) = finish(&of("__Host-at").build().unwrap()).unwrap();
+    let document = json_of(&document);
+    let schemes = document["components"]["securitySchemes"].as_object().unwrap();
+    assert_eq!(schemes.keys().collect::<Vec<_>>(), ["bearerAuth", "cookieAuth"]);
+    assert_eq!(document["paths"]["/admin"]["get"]["security"], json!([{"cookieAuth": []}]));
+    // Each part has its own layer.
+    assert_eq!(status(&router, "GET", "/pay", Some(json!({"scope": "pay"}))).await, 200);
+    assert_eq!(status(&router, "GET", "/admin", Some(json!({}))).await, 401);
+
+    // Another scheme of the same name.
+    let same_name = |url: &str| {
+        let scheme = utoipa::openapi::security::OpenIdConnect::new(url);
+        let scheme = utoipa::openapi::security::SecurityScheme::OpenIdConnect(scheme);
+        ApiSecurity::builder(layer()).scheme("bearerAuth", scheme).build().unwrap()
+    };
+    let error = finish(&same_name("https://login.example.com/o")).err().unwrap().to_string();
+    assert!(error.contains("another security scheme"), "{error}");
+}
+
 /// A layer with everything that a document can say, and one with what version 3.2 has.
 fn documents() -> Vec<Value> {
     let dpop = DPoP::optional().public_url(AUDIENCE).replay_store(MemoryReplayStore::new());
