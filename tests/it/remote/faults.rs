@@ -19,7 +19,7 @@ async fn j02_bad_answers_keep_the_old_keys() {
     let (old, new) = (key(Algorithm::ES256), key(Algorithm::EdDSA));
     let elsewhere = Provider::new([new]);
     let provider = Provider::new([old]);
-    let keys = provider.remote().timeout(ms(300)).build().await.unwrap();
+    let keys = provider.remote().timeout(ms(1500)).build().await.unwrap();
     let verifier = verifier(keys.clone());
     provider.publish([new]);
 
