@@ -93,7 +93,7 @@ impl<C, R, M> ApiSecurityBuilder<C, R, M> {
         self.scheme(name, SecurityScheme::OAuth2(oauth2))
     }
 
-    /// Adds another scheme, with which a token alone can be sent: for a source that is a function, or a
+    /// Adds another scheme, which is enough to send a token: for a source that is a function, or a
     /// scheme of OAuth or OpenID Connect with a name of your choice.
     pub fn scheme(mut self, name: impl Into<String>, scheme: SecurityScheme) -> Self {
         self.given.push((name.into(), scheme));

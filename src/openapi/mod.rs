@@ -237,7 +237,7 @@ where
     /// # Errors
     ///
     /// - [`ConfigError::Route`]: an operation has a `security` of its own, or one in the given document
-    ///   has none and no router of [`secured`](Self::secured), [`optional`](Self::optional) or
+    ///   lacks it and no router of [`secured`](Self::secured), [`optional`](Self::optional) or
     ///   [`public`](Self::public) has it.
     /// - [`ConfigError::Conflict`]: two different security schemes have the same name.
     ///
@@ -255,7 +255,7 @@ where
         }
         for (path, mut item) in mem::take(&mut own.paths.paths) {
             if let Some(mut given) = document.paths.paths.remove(&path) {
-                // What is enforced counts.
+                // The operations that are enforced win.
                 item.parameters = item.parameters.or(given.parameters.take());
                 item.servers = item.servers.or(given.servers.take());
                 item.summary = item.summary.or(given.summary.take());

@@ -1,4 +1,4 @@
-//! What is written into the operations of a document.
+//! Writes the access to an operation into a document.
 
 use utoipa::openapi::{
     RefOr,
@@ -8,7 +8,7 @@ use utoipa::openapi::{
     security::SecurityRequirement,
 };
 
-/// What a document says of the access to an operation.
+/// The access to an operation, for a document.
 pub(super) struct Access {
     pub(super) security: Vec<SecurityRequirement>,
     /// A paragraph for the description, in Markdown.

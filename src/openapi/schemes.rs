@@ -27,7 +27,7 @@ pub(super) struct Schemes {
 struct Way {
     /// The scheme that sends the token.
     token: String,
-    /// The proofs that go with it.
+    /// The proofs that are sent with it.
     proofs: Vec<&'static str>,
 }
 

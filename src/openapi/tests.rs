@@ -59,7 +59,7 @@ fn scopes_that_are_all_required_are_in_one_requirement_and_alternatives_in_sever
         security(&api, either),
         json!([{"bearerAuth": ["a", "c"]}, {"bearerAuth": ["b", "c"]}])
     );
-    // What no scope can say is never left out in a way that makes the operation public.
+    // A requirement that no scope can say never makes the operation public.
     let role = Scopes::all_of(["a"]).or(Roles::at("roles").any_of(["admin"]));
     assert_eq!(security(&api, role), json!([{"bearerAuth": ["a"]}, {"bearerAuth": []}]));
     assert_eq!(security(&api, authenticated()), json!([{"bearerAuth": []}]));
