@@ -193,9 +193,8 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
         let refused_preflight =
             self.mode == Mode::Required && error.is_missing_token() && is_preflight(request);
         let error = if refused_preflight { ErrorKind::Preflight.into() } else { error };
-        let rejection = Rejection::new(error, self.challenge.clone(), (&*request).into())
-            .in_cookie(in_cookie)
-            .for_forward_auth(self.sources.is_for_forward_auth());
+        let rejection =
+            Rejection::new(error, self.challenge.clone(), (&*request).into()).in_cookie(in_cookie);
         match self.mode {
             Mode::PassThrough => {
                 self.leave_without_claims(rejection, location, request);
@@ -347,8 +346,9 @@ impl<C> Gate<C> {
         self.document = served.map(|resource| resource.document(&self.sources.bearer_methods()));
         self.has_exceptions = self.preflight || !self.exempt.is_empty() || self.document.is_some();
         let observers = self.verifier.observers();
-        self.challenge = Challenge::new(&self.parameters);
-        self.own_challenge = !self.parameters.are_default();
+        let for_forward_auth = self.sources.is_for_forward_auth();
+        self.challenge = Challenge::new(&self.parameters).for_forward_auth(for_forward_auth);
+        self.own_challenge = for_forward_auth || !self.parameters.are_default();
         let shared = |challenge: &Challenge| {
             let challenge = self.own_challenge.then(|| challenge.clone());
             let is_default = challenge.is_none() && observers.is_empty();

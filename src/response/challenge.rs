@@ -7,12 +7,15 @@ use http::HeaderValue;
 use super::step_up;
 use crate::error::{Class, ErrorKind};
 
-/// The challenges of a layer. The frequent ones are written once.
+/// The challenges of a layer. The frequent ones are written once. A refusal within a layer finds them in
+/// its request, and with them what else its answer must heed.
 #[derive(Clone, Debug)]
 pub(crate) struct Challenge {
     schemes: Arc<Schemes>,
     /// Whether the request had the scheme `DPoP`.
     is_dpop_used: bool,
+    /// Whether the requests of the layer are those of a proxy for forward authentication.
+    for_forward_auth: bool,
 }
 
 #[derive(Debug)]
@@ -106,13 +109,23 @@ impl Challenge {
             bearer: (!is_required).then(|| scheme("Bearer", None)),
             dpop: dpop.as_ref().map(|dpop| scheme("DPoP", Some(&dpop.algorithms))),
         };
-        Self { schemes: Arc::new(schemes), is_dpop_used: false }
+        Self { schemes: Arc::new(schemes), is_dpop_used: false, for_forward_auth: false }
     }
 
     /// The same for a request, which may have had the scheme `DPoP`.
     pub(crate) fn used(mut self, is_dpop_used: bool) -> Self {
         self.is_dpop_used |= is_dpop_used;
         self
+    }
+
+    /// The same for the requests of a proxy for forward authentication, if they are such ones.
+    pub(crate) fn for_forward_auth(self, for_forward_auth: bool) -> Self {
+        Self { for_forward_auth, ..self }
+    }
+
+    /// Whether the requests are those of a proxy for forward authentication.
+    pub(super) fn is_for_forward_auth(&self) -> bool {
+        self.for_forward_auth
     }
 
     /// The challenges without an error, `Bearer` first: some clients read only one.

@@ -33,6 +33,7 @@ pub(crate) fn inherit<B, R: Respond<B>>(
     let Some(mut rejection) = response.extensions().get::<Rejection>().cloned() else {
         return response;
     };
+    let is_untouched = is_untouched(&response, &rejection);
     if let Some(challenge) = challenge.filter(|_| rejection.is_by_hand()) {
         let former: Vec<_> = rejection.challenges().collect();
         rejection.challenge = challenge.clone();
@@ -40,7 +41,7 @@ pub(crate) fn inherit<B, R: Respond<B>>(
         response.extensions_mut().insert(rejection.clone());
     }
     match format {
-        Some(format) if is_untouched(&response, &rejection) => rewrite(response, rejection, format),
+        Some(format) if is_untouched => rewrite(response, rejection, format),
         _ => response,
     }
 }

@@ -126,8 +126,6 @@ pub struct Rejection {
     in_cookie: bool,
     /// Whether the request passed as that of a guest: an invalid cookie is not the client's fault.
     of_a_guest: bool,
-    /// Whether the request is one of a proxy for forward authentication.
-    for_forward_auth: bool,
     /// Whether the application made it from an error: no layer has seen it, or reported it.
     by_hand: bool,
 }
@@ -142,8 +140,8 @@ impl Rejection {
     /// A refusal of which no request is known.
     pub(crate) fn without_request(error: Error, challenge: Challenge) -> Self {
         let request = RequestFacts::default();
-        let (in_cookie, of_a_guest, for_forward_auth, by_hand) = (false, false, false, false);
-        Self { error, challenge, request, in_cookie, of_a_guest, for_forward_auth, by_hand }
+        let (in_cookie, of_a_guest, by_hand) = (false, false, false);
+        Self { error, challenge, request, in_cookie, of_a_guest, by_hand }
     }
 
     /// A refusal within a layer, with the challenge of that layer.
@@ -161,11 +159,6 @@ impl Rejection {
     /// The same, of a request that passes as that of a guest.
     pub(crate) fn of_a_guest(self) -> Self {
         Self { of_a_guest: true, ..self }
-    }
-
-    /// The same, of a request of a proxy for forward authentication, if it is one.
-    pub(crate) fn for_forward_auth(self, for_forward_auth: bool) -> Self {
-        Self { for_forward_auth, ..self }
     }
 
     /// Whether a handler that takes guests takes this request.
@@ -240,7 +233,9 @@ impl Rejection {
     pub fn status(&self) -> StatusCode {
         match self.error.status_as(self.class()) {
             // Such a proxy knows 401 and 403, and makes 500 of all else.
-            StatusCode::BAD_REQUEST if self.for_forward_auth => StatusCode::UNAUTHORIZED,
+            StatusCode::BAD_REQUEST if self.challenge.is_for_forward_auth() => {
+                StatusCode::UNAUTHORIZED
+            }
             status => status,
         }
     }

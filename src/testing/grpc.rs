@@ -2,11 +2,11 @@
 
 use http::Response;
 
-use super::{assertions::report, grpc_status::grpc_status};
+use super::{assertions::report, grpc_status::grpc_code};
 
-/// Asserts that a response is one of gRPC with this status code in its headers, such as 16 for
-/// `UNAUTHENTICATED`: a refusal in the format [`Grpc`](crate::response::Grpc), or a status that a method
-/// has answered with at once.
+/// Asserts that a response is one of gRPC with this status code, such as 16 for `UNAUTHENTICATED`: a refusal
+/// in the format [`Grpc`](crate::response::Grpc) or [`GrpcWeb`](crate::response::GrpcWeb), or a status in the
+/// headers that a method has answered with at once.
 ///
 /// # Example
 /// ```
@@ -30,18 +30,16 @@ use super::{assertions::report, grpc_status::grpc_status};
 ///
 /// # Panics
 ///
-/// The response has no `grpc-status` in its headers, or another one. The message has the HTTP status, the
+/// The response has no `grpc-status`, or another one. The message has the HTTP status, the
 /// challenge, the kind, the reason and the log.
 #[track_caller]
 pub fn assert_grpc_status<B>(response: &Response<B>, code: u8) {
     let expected = code.to_string();
-    match grpc_status(response.headers()) {
-        Some(status) if status == expected.as_bytes() => {}
-        Some(status) => panic!(
-            "the status of gRPC is {}, expected {expected}\n{}",
-            String::from_utf8_lossy(status),
-            report(response)
-        ),
+    match grpc_code(response) {
+        Some(status) if status == expected => {}
+        Some(status) => {
+            panic!("the status of gRPC is {status}, expected {expected}\n{}", report(response))
+        }
         None => panic!(
             "there is no `grpc-status` in the headers, expected {expected}: was the request a `POST` with \
              the content type `application/grpc`, and has the layer the format `Grpc`?\n{}",

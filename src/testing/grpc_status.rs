@@ -2,11 +2,22 @@
 
 use http::{HeaderMap, HeaderValue, Response, header::CONTENT_TYPE};
 
-use crate::error::Error;
+use crate::{error::Error, response::Rejection};
 
 /// The status in the headers of an answer without messages.
 pub(super) fn grpc_status(headers: &HeaderMap) -> Option<&[u8]> {
     headers.get("grpc-status").map(HeaderValue::as_bytes)
+}
+
+/// The status of an answer whose status is in its headers, or in the frame of the body that a refusal of
+/// gRPC-Web has.
+pub(super) fn grpc_code<B>(response: &Response<B>) -> Option<String> {
+    let in_headers = grpc_status(response.headers());
+    let in_headers = in_headers.map(|status| String::from_utf8_lossy(status).into_owned());
+    in_headers.or_else(|| {
+        let rejection = response.extensions().get::<Rejection>()?;
+        is_grpc_refusal(response).then(|| rejection.grpc_code().to_string())
+    })
 }
 
 /// Whether the answer is one of gRPC, with another status than 0 in its headers.

@@ -178,6 +178,7 @@ async fn a_frame_of_trailers_is_only_for_the_web() {
     let response = ask(&app, request()).await;
     assert_eq!(response.status(), 200);
     assert_challenge(&response, "insufficient_scope");
+    assert_grpc_status(&response, 7);
     assert_eq!(response.headers()["content-type"], "application/grpc-web+proto");
     assert!(!response.headers().contains_key("grpc-status"));
     let body = response.into_body().collect().await.unwrap().to_bytes();
@@ -220,6 +221,45 @@ const REFLECTION: [&str; 2] = [
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
 ];
+
+/// A proxy takes 200 for a yes, whoever refuses.
+#[tokio::test]
+async fn behind_a_proxy_that_asks_no_refusal_is_200() {
+    async fn who(_: Claims) -> Response<Body> {
+        answer().await
+    }
+    async fn by_hand() -> Rejection {
+        Error::forbidden("an order of somebody else").into()
+    }
+    let issuer = TestIssuer::new();
+    let cookie = TokenSource::cookie("at")
+        .public_origin("https://shop.example")
+        .forwarded_method("x-forwarded-method")
+        .build()
+        .unwrap();
+    let scopes = || RequireLayer::scopes(["admin"]);
+    let inside = Router::new()
+        .route(LIST, post(answer))
+        .route("/grpc.health.v1.Health/Check", post(answer))
+        .route_layer(scopes())
+        .route("/shop.Orders/Own", post(answer).route_layer(scopes().respond_with(Grpc::new())))
+        .route("/shop.Orders/Who", post(who))
+        .route("/shop.Orders/ByHand", post(by_hand));
+    let layer = JwtAuthLayer::grpc(issuer.verifier()).source(cookie).exempt_grpc_health();
+    for layer in [layer.clone(), layer.optional()] {
+        let app = inside.clone().layer(layer);
+        for path in [LIST, "/shop.Orders/Own", "/shop.Orders/Who", "/grpc.health.v1.Health/Check"] {
+            let response = ask(&app, call(path)).await;
+            assert_eq!(response.status(), 401, "{path}");
+            assert!(!response.headers().contains_key("grpc-status"), "{path}");
+        }
+        for path in [LIST, "/shop.Orders/Own", "/shop.Orders/ByHand"] {
+            let response = ask(&app, call(path).bearer(issuer.token().sign())).await;
+            assert_eq!(response.status(), 403, "{path}");
+            assert!(!response.headers().contains_key("grpc-status"), "{path}");
+        }
+    }
+}
 
 #[tokio::test]
 async fn only_exact_paths_are_exempt() {

@@ -32,7 +32,7 @@ impl Protocol {
     /// That of a refused request, if it is one of gRPC.
     pub(super) fn of(rejection: &Rejection) -> Option<Self> {
         // A proxy that asks whether a request may pass takes the status 200 for a yes.
-        if !rejection.request.is_post || rejection.for_forward_auth {
+        if !rejection.request.is_post || rejection.challenge.is_for_forward_auth() {
             return None;
         }
         Self::parse(rejection.content_type()?)

@@ -162,8 +162,8 @@ fn only_a_post_with_a_content_type_of_grpc_is_one_of_grpc() {
 #[test]
 fn a_proxy_that_asks_is_never_answered_200() {
     for content_type in ["application/grpc", "application/grpc-web", "application/grpc-web-text"] {
-        let rejection = rejection(Method::POST, content_type, ErrorKind::Expired);
-        let rejection = rejection.for_forward_auth(true);
+        let mut rejection = rejection(Method::POST, content_type, ErrorKind::Expired);
+        rejection.challenge = rejection.challenge.for_forward_auth(true);
         let grpc: Response<String> = Grpc::new().respond(&rejection);
         let web: Response<Vec<u8>> = GrpcWeb::new().respond(&rejection);
         assert_eq!((grpc.status().as_u16(), web.status().as_u16()), (401, 401), "{content_type}");

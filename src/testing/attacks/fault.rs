@@ -5,7 +5,7 @@ use http::{Method, Response, StatusCode};
 use super::options::Options;
 use crate::{
     error::{ErrorKind, ProofFault},
-    testing::assertions,
+    testing::{assertions, grpc_status::grpc_code},
 };
 
 /// A valid request, and the service that must accept it.
@@ -42,9 +42,11 @@ impl Valid<'_> {
             Some(error) => self.advice_for(error.kind()),
             None => self.advice_for_status(status),
         };
+        let grpc = grpc_code(response).map(|code| format!(" with `grpc-status: {code}`"));
+        let grpc = grpc.unwrap_or_default();
         let report = assertions::report(response);
         Some(format!(
-            "a valid token{place} got {status} for `{method} {path}`\n  instead: {advice}\n{}",
+            "a valid token{place} got {status}{grpc} for `{method} {path}`\n  instead: {advice}\n{}",
             report.trim_end()
         ))
     }

@@ -266,7 +266,8 @@ impl<B> AttackRun<B> {
         AttackRun { options: self.options, make: Arc::new(make) }
     }
 
-    /// Sets a body and its `Content-Type` for each request.
+    /// Sets a body of text and its `Content-Type` for each request. For other bytes, such as a message of
+    /// protobuf, use [`requests`](Self::requests).
     ///
     /// # Panics
     ///
