@@ -47,6 +47,7 @@
 //! | document what a route requires | [`PolicyDescription`](authorize::PolicyDescription) |
 //! | accept tokens that only their sender can use | [`DPoP`](proof::DPoP), [`MutualTls`](proof::MutualTls), [`ProofOfPossession`](proof::ProofOfPossession) |
 //! | tell clients where they get a token | [`ProtectedResource`](resource::ProtectedResource) |
+//! | protect an MCP server, with scopes for each tool | [`McpAuthLayer`], [`McpScopes`] |
 //! | require a strong or a recent login | [`StepUp`](authorize::StepUp), [`Amr`](authorize::Amr) |
 //! | take the token from a cookie, another header, the query or a WebSocket | [`TokenSource`] |
 //! | refuse tokens by a rule of my own | [`VerifierBuilder::rule`], [`VerifierBuilder::async_rule`], [`CachedRule`](verifier::CachedRule) |
@@ -75,7 +76,7 @@
 //!
 //! The [guides][guides module] show how the parts work together: identity providers, sessions,
 //! tower-http, tenants, errors, migrating from other crates, security, sender-constrained tokens,
-//! long connections, stricter rules, recipes, testing, deployment and operations. A build of the documentation without all features leaves them
+//! long connections, MCP servers, stricter rules, recipes, testing, deployment and operations. A build of the documentation without all features leaves them
 //! out: `cargo doc --all-features`.
 //!
 //! # Modules
@@ -99,6 +100,7 @@
 //! | [`sessions`][sessions module] | login, refresh and logout | `issue` |
 //! | [`issue`][issue module] | access tokens, signing keys and cookies | `issue` |
 //! | [`refresh`][refresh module] | refresh tokens and their stores | `issue` |
+//! | [`mcp`][mcp module] | a preset for MCP servers | `mcp` |
 //! | [`redis`][redis module] | stores in Redis or Valkey | `redis` |
 //! | [`observe`] | observers of decisions, keys and stores | |
 //! | [`testing`][testing module] | an issuer, a clock, requests, assertions and stores for tests | `test-util` |
@@ -117,6 +119,7 @@
 //! | `issue` | | sessions, access tokens, refresh tokens, cookies; includes `aws_lc_rs` |
 //! | `redis` | | refresh tokens and the denylist in Redis or Valkey, for several machines; includes `issue` |
 //! | `routes` | | one table of policies for all routes of a service, with the paths of axum 0.8 |
+//! | `mcp` | | a preset for MCP servers, with scopes for each tool |
 //! | `metrics` | | an observer that counts with the facade `metrics` |
 //! | `jsonwebtoken` | | keys and key sets of jsonwebtoken as keys of this crate |
 //! | `test-util` | | for dev-dependencies: tests of applications; includes `issue` |
@@ -195,6 +198,22 @@
     not(feature = "metrics"),
     doc = "
 [`MetricsObserver`]: #features
+"
+)]
+#![cfg_attr(
+    feature = "mcp",
+    doc = "
+[`McpAuthLayer`]: mcp::McpAuthLayer
+[`McpScopes`]: mcp::McpScopes
+[mcp module]: mod@mcp
+"
+)]
+#![cfg_attr(
+    not(feature = "mcp"),
+    doc = "
+[`McpAuthLayer`]: #features
+[`McpScopes`]: #features
+[mcp module]: #features
 "
 )]
 #![cfg_attr(
@@ -336,6 +355,8 @@ mod json;
 pub mod keys;
 pub mod layer;
 pub mod maybe_ready;
+#[cfg(feature = "mcp")]
+pub mod mcp;
 mod misses;
 pub mod observe;
 pub mod proof;

@@ -75,6 +75,8 @@ mod future;
 mod gate;
 mod header_change;
 mod metadata;
+#[cfg(feature = "mcp")]
+mod preset;
 mod require;
 #[cfg(feature = "routes")]
 mod routes;
