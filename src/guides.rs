@@ -6,6 +6,7 @@
 //! | [`sessions`] | log users in with your own login, refresh their tokens and log them out |
 //! | [`sender_constrained`] | accept tokens that only their owner can use: client certificates |
 //! | [`protected_resource`] | let clients find the authorization server and the scopes of a service that they know only by its URL |
+//! | [`mcp`] | protect an MCP server, with scopes for each tool |
 //! | [`long_connections`] | end WebSockets, server-sent events and streams of gRPC when their token ends |
 //! | [`tower_http`] | put CORS, trace, timeout and compression around the layer in the right order |
 //! | [`tenants`] | trust several issuers, or one for each customer |
@@ -26,6 +27,9 @@ pub mod deployment {}
 pub mod errors {}
 #[doc = include_str!("../docs/guides/long-connections.md")]
 pub mod long_connections {}
+#[cfg(feature = "mcp")]
+#[doc = include_str!("../docs/guides/mcp.md")]
+pub mod mcp {}
 #[doc = include_str!("../docs/guides/migrating.md")]
 pub mod migrating {}
 #[doc = include_str!("../docs/operations.md")]
