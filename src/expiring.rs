@@ -54,6 +54,17 @@ impl<K: Clone + Eq + Hash, V> ExpiringMap<K, V> {
         self.entries.get(key).filter(|(_, place)| now < place.0).map(|(value, _)| value)
     }
 
+    /// How many entries it has, those included whose time is over and that are still there.
+    #[cfg(all(feature = "mcp", test))]
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    #[cfg(feature = "mcp")]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     pub(crate) fn remove<Q>(&mut self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,

@@ -7,6 +7,7 @@
 //! | [`sender_constrained`] | accept tokens that only their owner can use: client certificates |
 //! | [`protected_resource`] | let clients find the authorization server and the scopes of a service that they know only by its URL |
 //! | [`grpc`] | refuse so that clients of gRPC understand it; policies for methods, tonic, gRPC-Web |
+//! | [`mcp`] | protect an MCP server, with scopes for each tool |
 //! | [`long_connections`] | end WebSockets, server-sent events and streams of gRPC when their token ends |
 //! | [`openapi`] | write a document of OpenAPI whose security is the one that is enforced |
 //! | [`tower_http`] | put CORS, trace, timeout and compression around the layer in the right order |
@@ -30,6 +31,9 @@ pub mod errors {}
 pub mod grpc {}
 #[doc = include_str!("../docs/guides/long-connections.md")]
 pub mod long_connections {}
+#[cfg(feature = "mcp")]
+#[doc = include_str!("../docs/guides/mcp.md")]
+pub mod mcp {}
 #[doc = include_str!("../docs/guides/migrating.md")]
 pub mod migrating {}
 #[doc = include_str!("../docs/guides/openapi.md")]

@@ -50,6 +50,16 @@ pub(crate) fn read<'de>(text: &'de str, object: &mut impl Object<'de>) -> serde_
     json.end()
 }
 
+/// Reads an object where any value may be, and gives it to `object`.
+#[cfg(feature = "mcp")]
+#[inline]
+pub(crate) fn members<'de, A: MapAccess<'de>>(
+    object: &mut impl Object<'de>,
+    map: A,
+) -> Result<(), A::Error> {
+    ObjectVisitor(object).visit_map(map)
+}
+
 struct ObjectVisitor<'o, O>(&'o mut O);
 
 impl<'de, O: Object<'de>> Visitor<'de> for ObjectVisitor<'_, O> {

@@ -48,6 +48,7 @@
 //! | write a document of OpenAPI that says what is enforced | [`ApiSecurity`] |
 //! | accept tokens that only their sender can use | [`DPoP`](proof::DPoP), [`MutualTls`](proof::MutualTls), [`ProofOfPossession`](proof::ProofOfPossession) |
 //! | tell clients where they get a token | [`ProtectedResource`](resource::ProtectedResource) |
+//! | protect an MCP server, with scopes for each tool | [`McpAuthLayer`], [`McpScopes`] |
 //! | require a strong or a recent login | [`StepUp`](authorize::StepUp), [`Amr`](authorize::Amr) |
 //! | take the token from a cookie, another header, the query or a WebSocket | [`TokenSource`] |
 //! | refuse tokens by a rule of my own | [`VerifierBuilder::rule`], [`VerifierBuilder::async_rule`], [`CachedRule`](verifier::CachedRule) |
@@ -77,8 +78,8 @@
 //!
 //! The [guides][guides module] show how the parts work together: identity providers, sessions,
 //! tower-http, tenants, errors, migrating from other crates, security, sender-constrained tokens,
-//! gRPC, long connections, OpenAPI, stricter rules, recipes, testing, deployment and operations. A build
-//! of the documentation without all features leaves them
+//! gRPC, long connections, MCP servers, OpenAPI, stricter rules, recipes, testing, deployment and
+//! operations. A build of the documentation without all features leaves them
 //! out: `cargo doc --all-features`.
 //!
 //! # Modules
@@ -102,6 +103,7 @@
 //! | [`sessions`][sessions module] | login, refresh and logout | `issue` |
 //! | [`issue`][issue module] | access tokens, signing keys and cookies | `issue` |
 //! | [`refresh`][refresh module] | refresh tokens and their stores | `issue` |
+//! | [`mcp`][mcp module] | a preset for MCP servers | `mcp` |
 //! | [`redis`][redis module] | stores in Redis or Valkey | `redis` |
 //! | [`observe`] | observers of decisions, keys and stores | |
 //! | [`openapi`][openapi module] | documents of OpenAPI and routers that enforce them | `utoipa` |
@@ -121,6 +123,7 @@
 //! | `issue` | | sessions, access tokens, refresh tokens, cookies; includes `aws_lc_rs` |
 //! | `redis` | | refresh tokens and the denylist in Redis or Valkey, for several machines; includes `issue` |
 //! | `routes` | | one table of policies for all routes of a service, with the paths of axum 0.8 |
+//! | `mcp` | | a preset for MCP servers, with scopes for each tool |
 //! | `metrics` | | an observer that counts with the facade `metrics` |
 //! | `utoipa` | | documents of OpenAPI by utoipa 6 that say what is enforced; includes `axum`. Its API has types of utoipa-axum 0.3 and axum 0.8 |
 //! | `jsonwebtoken` | | keys and key sets of jsonwebtoken as keys of this crate |
@@ -200,6 +203,22 @@
     not(feature = "metrics"),
     doc = "
 [`MetricsObserver`]: #features
+"
+)]
+#![cfg_attr(
+    feature = "mcp",
+    doc = "
+[`McpAuthLayer`]: mcp::McpAuthLayer
+[`McpScopes`]: mcp::McpScopes
+[mcp module]: mod@mcp
+"
+)]
+#![cfg_attr(
+    not(feature = "mcp"),
+    doc = "
+[`McpAuthLayer`]: #features
+[`McpScopes`]: #features
+[mcp module]: #features
 "
 )]
 #![cfg_attr(
@@ -355,6 +374,8 @@ mod json;
 pub mod keys;
 pub mod layer;
 pub mod maybe_ready;
+#[cfg(feature = "mcp")]
+pub mod mcp;
 mod misses;
 pub mod observe;
 #[cfg(feature = "utoipa")]

@@ -35,7 +35,7 @@ const FLOORS: [&[&str]; 9] = [
     &["verifier"],
     &["authorize", "resource", "validity"],
     &["extract", "layer"],
-    &["guides", "openapi", "redis", "sessions", "settings", "testing"],
+    &["guides", "mcp", "openapi", "redis", "sessions", "settings", "testing"],
 ];
 
 fn floor(module: &str) -> usize {

@@ -4,6 +4,8 @@
 //! counts on an unsafe request only with positive evidence that the page has the
 //! same origin, or one that is configured as trusted.
 
+#[cfg(feature = "mcp")]
+mod allowed;
 mod origin;
 mod refusal;
 #[cfg(test)]
@@ -11,6 +13,8 @@ mod tests;
 
 use http::{HeaderMap, HeaderName, Method, Uri, header};
 
+#[cfg(feature = "mcp")]
+pub(crate) use self::allowed::AllowedOrigins;
 pub(crate) use self::origin::Origin;
 #[cfg(feature = "issue")]
 pub(crate) use self::origin::is_to_loopback;

@@ -2,7 +2,10 @@
 
 use std::{borrow::Cow, fmt, time::Duration};
 
-use super::proof::{CertificateFault, ProofFault};
+use super::{
+    mcp::McpFault,
+    proof::{CertificateFault, ProofFault},
+};
 use crate::json::JsonFault;
 
 /// The kind of an [`Error`](super::Error).
@@ -182,6 +185,10 @@ pub enum ErrorKind {
         policy: Cow<'static, str>,
     },
 
+    // ----- the message
+    /// The request has a good token, and is not one that an [MCP](crate#features) server gets.
+    Mcp(McpFault),
+
     // ----- the server
     /// The keys to check the token with cannot be had from the identity provider
     /// now.
@@ -273,6 +280,8 @@ pub(crate) enum Class {
     UserAuthentication,
     /// The client asks too often.
     TooManyRequests,
+    /// A message that is malformed, or is for a session of somebody else. The token is not at fault.
+    Message,
     /// Not the client's fault, and it passes.
     Unavailable,
     /// Not the client's fault.
@@ -293,6 +302,7 @@ impl Class {
             Self::NoToken
             | Self::CrossSite
             | Self::TooManyRequests
+            | Self::Message
             | Self::Unavailable
             | Self::Failed => None,
         }
@@ -310,6 +320,7 @@ impl Class {
             | Self::InvalidProof
             | Self::UseNonce
             | Self::UserAuthentication => UNAUTHENTICATED,
+            Self::Message => 3,
             Self::InsufficientScope | Self::CrossSite => 7,
             Self::TooManyRequests => 8,
             Self::Unavailable => 14,
@@ -364,6 +375,7 @@ impl ErrorKind {
             Self::TooManyProofs { .. } => Class::TooManyRequests,
             Self::UserAuthentication { .. } => Class::UserAuthentication,
             Self::InsufficientScope { .. } | Self::Forbidden { .. } => Class::InsufficientScope,
+            Self::Mcp(_) => Class::Message,
             Self::KeysUnavailable { .. } | Self::KeyPending { .. } | Self::Unavailable { .. } => {
                 Class::Unavailable
             }
@@ -420,6 +432,7 @@ impl ErrorKind {
             Self::RefreshTokenReused { .. } => "refresh_token_reused",
             Self::InsufficientScope { .. } => "insufficient_scope",
             Self::Forbidden { .. } => "forbidden",
+            Self::Mcp(fault) => fault.name(),
             Self::KeysUnavailable { .. } => "keys_unavailable",
             Self::KeyPending { .. } => "key_pending",
             Self::Unavailable { .. } => "unavailable",
@@ -573,6 +586,7 @@ impl fmt::Display for ErrorKind {
                 write!(f, "the token lacks the scope {}", missing.join(" "))
             }
             Self::Forbidden { policy } => write!(f, "the token does not allow this: {policy}"),
+            Self::Mcp(fault) => fault.fmt(f),
             Self::KeysUnavailable { retry_after } => write!(
                 f,
                 "the keys to check the token with cannot be had now, try again in {} s",

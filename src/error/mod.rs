@@ -3,7 +3,7 @@
 //! | type | use |
 //! |---|---|
 //! | [`Error`] | why a request or a token was refused; in the response's extensions, and returned by [`Verifier::verify`](crate::Verifier::verify) |
-//! | [`ErrorKind`] | the kind of an `Error`, to use in a `match`; it contains [`InvalidRequest`], [`JsonFault`], [`ProofFault`] or [`CertificateFault`] |
+//! | [`ErrorKind`] | the kind of an `Error`, to use in a `match`; it contains [`InvalidRequest`], [`JsonFault`], [`ProofFault`], [`CertificateFault`] or [`McpFault`] |
 //! | [`ConfigError`] | a setting is missing or invalid; returned by `build()` when the service starts |
 //! | [`StoreError`] | a store of refresh tokens or a denylist cannot answer; a store of your own returns it |
 //! | [`FetchError`], [`FetchErrorKind`] | why the keys of an identity provider were not fetched |
@@ -15,6 +15,7 @@ mod config;
 mod detail;
 mod fetch;
 mod kind;
+mod mcp;
 mod proof;
 mod store;
 
@@ -34,6 +35,7 @@ pub use self::{
     config::ConfigError,
     fetch::{FetchError, FetchErrorKind},
     kind::{ErrorKind, InvalidRequest},
+    mcp::McpFault,
     proof::{CertificateFault, ProofFault},
     store::StoreError,
 };
@@ -268,6 +270,10 @@ impl Error {
                 _ => StatusCode::BAD_REQUEST,
             },
             Class::InsufficientScope | Class::CrossSite => StatusCode::FORBIDDEN,
+            Class::Message => match self.kind() {
+                ErrorKind::Mcp(fault) => fault.status(),
+                _ => StatusCode::BAD_REQUEST,
+            },
             Class::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Class::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Class::Failed => StatusCode::INTERNAL_SERVER_ERROR,

@@ -77,6 +77,8 @@ mod gate;
 mod grpc;
 mod header_change;
 mod metadata;
+#[cfg(feature = "mcp")]
+mod preset;
 mod require;
 #[cfg(feature = "routes")]
 mod routes;
@@ -321,8 +323,8 @@ impl<C, R, M> JwtAuthLayer<C, R, M> {
         report
     }
 
-    /// The verifier, for documents.
-    #[cfg(feature = "utoipa")]
+    /// The verifier, for documents and presets.
+    #[cfg(any(feature = "mcp", feature = "utoipa"))]
     pub(crate) fn verifier(&self) -> &Verifier<C> {
         &self.gate.verifier
     }

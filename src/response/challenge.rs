@@ -141,9 +141,11 @@ impl Challenge {
             // RFC 6749 has no challenge. A 401 needs one (RFC 9110 §15.5.2), and the code is in
             // the body.
             Class::NoToken | Class::InvalidGrant => return self.without_error(),
-            Class::CrossSite | Class::TooManyRequests | Class::Unavailable | Class::Failed => {
-                return [None, None];
-            }
+            Class::CrossSite
+            | Class::TooManyRequests
+            | Class::Message
+            | Class::Unavailable
+            | Class::Failed => return [None, None],
             Class::InvalidRequest
             | Class::InvalidToken
             | Class::InsufficientScope
@@ -203,6 +205,7 @@ pub(super) fn description(class: Class) -> &'static str {
         Class::UseNonce => "the DPoP proof must have the nonce of this server",
         Class::UserAuthentication => "a more recent or a stronger login is required",
         Class::TooManyRequests => "too many requests with this key",
+        Class::Message => "the message cannot be read, or its session is unknown",
         Class::CrossSite => "the request is not shown to come from this site",
         Class::Unavailable => "the token cannot be checked now",
         Class::Failed => "the token could not be checked",
@@ -383,6 +386,7 @@ mod tests {
             Class::UserAuthentication,
             Class::TooManyRequests,
             Class::CrossSite,
+            Class::Message,
             Class::Unavailable,
             Class::Failed,
         ] {

@@ -161,6 +161,12 @@ impl TokenSources {
             .collect()
     }
 
+    /// Whether a token may be in the query.
+    #[cfg(feature = "mcp")]
+    pub(crate) fn have_query(&self) -> bool {
+        self.not_cookies.iter().any(|source| matches!(source, OtherSource::Query(_)))
+    }
+
     /// The sources that are not cookies.
     pub(super) fn not_cookies(&self) -> &[OtherSource] {
         &self.not_cookies

@@ -4,10 +4,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 
 // Logs in at the authorization endpoint, and gives the URL that the browser ends at.
-export async function authorize(issuer, path) {
+export async function authorize(issuer, path, login = 'alice') {
   const browse = browser(issuer);
   const loginPage = await browse(path);
-  const consentPage = await browse(loginPage.pathname, { prompt: 'login', login: 'alice', password: 'any' });
+  const consentPage = await browse(loginPage.pathname, { prompt: 'login', login, password: 'any' });
   return browse(consentPage.pathname, { prompt: 'consent' });
 }
 

@@ -35,6 +35,10 @@ const SERVICE = { id: 'service', secret: 'secret-of-the-service' };
 // check of the audience. Nothing listens at its redirect URI.
 const WEB = { id: AUDIENCE, redirectUri: 'http://127.0.0.1:9/cb' };
 
+// A client of MCP, which asks for tokens for an MCP server on this machine.
+const ASSISTANT = { id: 'assistant', redirectUri: 'http://127.0.0.1:9/cb' };
+const MCP_SERVER = /^http:\/\/127\.0\.0\.1:\d+\/mcp$/;
+
 const KEY_TYPES = {
   RS256: ['rsa', { modulusLength: 2048 }],
   PS256: ['rsa', { modulusLength: 2048 }],
@@ -57,13 +61,14 @@ function newKeys() {
 }
 
 function getResourceServerInfo(ctx, resource) {
-  if (!RESOURCES.has(resource)) throw new errors.InvalidTarget();
+  const isMcp = MCP_SERVER.test(resource);
+  if (!isMcp && !RESOURCES.has(resource)) throw new errors.InvalidTarget();
   return {
-    audience: resource === OTHER ? OTHER : AUDIENCE,
+    audience: isMcp || resource === OTHER ? resource : AUDIENCE,
     scope: 'read write admin',
     accessTokenFormat: 'jwt',
     accessTokenTTL: 600,
-    jwt: { sign: { alg: RESOURCES.get(resource) } },
+    jwt: { sign: { alg: RESOURCES.get(resource) ?? 'ES256' } },
   };
 }
 
@@ -111,6 +116,13 @@ function newProvider(issuer, keys) {
         response_types: ['code'],
         redirect_uris: [WEB.redirectUri],
         id_token_signed_response_alg: 'RS256',
+      },
+      {
+        client_id: ASSISTANT.id,
+        token_endpoint_auth_method: 'none',
+        grant_types: ['authorization_code'],
+        response_types: ['code'],
+        redirect_uris: [ASSISTANT.redirectUri],
       },
       {
         client_id: 'device',

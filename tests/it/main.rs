@@ -34,6 +34,8 @@ mod key_forms;
 mod keys;
 mod keys_by_id;
 mod lint;
+#[cfg(feature = "mcp")]
+mod mcp;
 #[cfg(feature = "metrics")]
 mod metrics;
 #[cfg(any(feature = "axum", feature = "remote"))]

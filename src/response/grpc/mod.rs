@@ -35,6 +35,7 @@ use crate::error::UNAUTHENTICATED;
 /// |---|---|---|
 /// | no token; an invalid token, proof or session; several tokens; a login that is too weak or too old | 401, 400 | 16 `UNAUTHENTICATED` |
 /// | a missing scope, role or right; a cookie of a cross-site request | 403 | 7 `PERMISSION_DENIED` |
+/// | a message that a preset refuses | 400, 404, 413, 415 | 3 `INVALID_ARGUMENT` |
 /// | too many proofs of one key | 429 | 8 `RESOURCE_EXHAUSTED` |
 /// | keys, a store or a service that a rule asks cannot be reached now | 503 | 14 `UNAVAILABLE` |
 /// | a fault of the server | 500 | 13 `INTERNAL` |

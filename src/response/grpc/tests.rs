@@ -6,7 +6,7 @@ use http::{Method, Request};
 
 use super::*;
 use crate::{
-    error::{CertificateFault, Error, ErrorKind, InvalidRequest, ProofFault},
+    error::{CertificateFault, Error, ErrorKind, InvalidRequest, McpFault, ProofFault},
     json::JsonFault,
     response::{Challenge, ProblemJson},
 };
@@ -118,6 +118,16 @@ fn each_kind_has_the_code_of_the_table() {
         );
         assert_eq!(rest.contains_key("retry-after"), matches!(status, 429 | 503), "{name}");
         assert_eq!(rest.contains_key("dpop-nonce"), name == "dpop_nonce", "{name}");
+    }
+}
+
+#[test]
+fn a_message_of_mcp_is_an_invalid_argument() {
+    let faults = [McpFault::Malformed, McpFault::TooLarge, McpFault::UnknownSession];
+    for kind in faults.map(ErrorKind::Mcp) {
+        let response = answer(kind.clone());
+        assert_eq!(response.headers()["grpc-status"], "3", "{kind}");
+        assert!(!response.headers().contains_key("www-authenticate"), "{kind}");
     }
 }
 

@@ -1,0 +1,70 @@
+//! The faults of a request to an MCP server.
+
+use std::fmt;
+
+use http::StatusCode;
+
+/// Why a request with a good token does not reach an MCP server. The token is not at fault, so the
+/// answer has no challenge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum McpFault {
+    /// The body is not `application/json` in UTF-8, or it has a `Content-Encoding`: 415.
+    MediaType,
+    /// The body has more bytes than are read: 413.
+    TooLarge,
+    /// The body has ended too early: 400.
+    Incomplete,
+    /// The body is not one JSON-RPC message, or a batch of them, or two readers may understand it
+    /// differently: 400.
+    Malformed,
+    /// `Mcp-Method` or `Mcp-Name` does not say what the body says, or is malformed: 400.
+    HeaderMismatch,
+    /// The request is one of a revision of the protocol that is not accepted: 400.
+    Revision,
+    /// The `Mcp-Session-Id` is not that of a session of this principal: 404.
+    UnknownSession,
+}
+
+impl McpFault {
+    pub(super) fn status(self) -> StatusCode {
+        match self {
+            Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Incomplete | Self::Malformed | Self::HeaderMismatch | Self::Revision => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::UnknownSession => StatusCode::NOT_FOUND,
+        }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::UnknownSession => "mcp_session",
+            _ => "mcp_message",
+        }
+    }
+}
+
+impl fmt::Display for McpFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::MediaType => {
+                "the body is not `application/json` in UTF-8 without a `Content-Encoding`"
+            }
+            Self::TooLarge => "the body is longer than `max_body` allows",
+            Self::Incomplete => "the body has ended too early",
+            Self::Malformed => {
+                "the body is not one JSON-RPC message or a batch of them, or it is ambiguous"
+            }
+            Self::HeaderMismatch => {
+                "`Mcp-Method`, `Mcp-Name` or `MCP-Protocol-Version` is malformed, or says something \
+                 else than the body"
+            }
+            Self::Revision => {
+                "the request is of a revision before 2026-07-28, which this server does not accept"
+            }
+            Self::UnknownSession => "the `Mcp-Session-Id` is not that of a session of this principal",
+        })
+    }
+}

@@ -1,0 +1,90 @@
+//! The answers to refused requests.
+
+use http::{HeaderValue, Response, header};
+
+use super::rules::Refused;
+use crate::{
+    authorize,
+    error::{ErrorKind, McpFault},
+    request_head::RequestHead,
+    response::{DefaultRespond, Rejection, without_format},
+};
+
+/// A refusal, and the id of the message that it answers.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    rejection: Rejection,
+    id: Option<Box<str>>,
+}
+
+impl Refusal {
+    #[cold]
+    pub(super) fn new(Refused { error, id }: Refused, request: RequestHead<'_>) -> Self {
+        Self { rejection: authorize::refuse(error, request), id }
+    }
+}
+
+impl From<Rejection> for Refusal {
+    fn from(rejection: Rejection) -> Self {
+        Self { rejection, id: None }
+    }
+}
+
+/// The answer to a refusal: a JSON-RPC error for a message at fault, and the format of the layer around
+/// for all others.
+#[cold]
+pub(super) fn answer<B: Default + From<String>>(refusal: Refusal) -> Response<B> {
+    let Refusal { rejection, id } = refusal;
+    let ErrorKind::Mcp(fault) = *rejection.error().kind() else {
+        return without_format(rejection.answer_with(&DefaultRespond));
+    };
+    let body = rpc_error(fault, id.as_deref());
+    let respond = |rejection: &Rejection| {
+        let mut response = rejection.to_response(B::from(body.clone()));
+        let json = HeaderValue::from_static("application/json");
+        response.headers_mut().insert(header::CONTENT_TYPE, json);
+        response
+    };
+    rejection.answer_with(&respond)
+}
+
+/// A JSON-RPC error object (JSON-RPC 2.0 §5.1). The id is JSON.
+fn rpc_error(fault: McpFault, id: Option<&str>) -> String {
+    let (code, message) = match fault {
+        McpFault::HeaderMismatch => (-32020, "the headers do not say what the body says"),
+        McpFault::UnknownSession => (-32001, "session not found"),
+        McpFault::MediaType => (-32600, "the body must be application/json, and not encoded"),
+        McpFault::TooLarge => (-32600, "the message is too long"),
+        McpFault::Incomplete => (-32700, "the message is not complete"),
+        McpFault::Malformed => (-32600, "the message is malformed or ambiguous"),
+        McpFault::Revision => (-32600, "the revision of the protocol is not supported"),
+    };
+    let id = id.unwrap_or("null");
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":{code},"message":"{message}"}}}}"#)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn an_error_is_json_with_the_id_of_the_message() {
+        for fault in [
+            McpFault::MediaType,
+            McpFault::TooLarge,
+            McpFault::Incomplete,
+            McpFault::Malformed,
+            McpFault::HeaderMismatch,
+            McpFault::Revision,
+            McpFault::UnknownSession,
+        ] {
+            let read: Value = serde_json::from_str(&rpc_error(fault, Some("\"a\""))).unwrap();
+            assert_eq!((&read["jsonrpc"], &read["id"]), (&json!("2.0"), &json!("a")));
+            assert!(read["error"]["code"].as_i64().is_some_and(|code| code < -32000));
+            let read: Value = serde_json::from_str(&rpc_error(fault, None)).unwrap();
+            assert_eq!(read["id"], Value::Null);
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! The service between the verification of the token and the MCP server.
+
+use std::{
+    fmt,
+    future::Future,
+    mem,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::{Request, Response, request::Parts};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::{
+    answer::{Refusal, answer},
+    body::WholeBody,
+    rules::{Admitted, Refused, Rules, SessionOfRequest},
+};
+use crate::{
+    authorize,
+    error::{Error, ErrorKind, McpFault},
+    request_head::RequestHead,
+    verifier::Verifier,
+};
+
+/// The service within [`McpAuth`](super::McpAuth) that sees requests with a good token. It checks the
+/// session, and the scopes of what the message asks for.
+pub struct McpGuard<S, C> {
+    inner: S,
+    shared: Arc<Shared<C>>,
+}
+
+/// The settings of a layer, and its sessions.
+pub(super) struct Shared<C> {
+    pub(super) verifier: Verifier<C>,
+    pub(super) rules: Rules,
+}
+
+impl<S, C> McpGuard<S, C> {
+    pub(super) fn new(inner: S, shared: Arc<Shared<C>>) -> Self {
+        Self { inner, shared }
+    }
+
+    /// The service within.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+}
+
+impl<C: Send + Sync + 'static> Shared<C> {
+    /// Decides on a request, as far as its body is not needed.
+    fn admit(&self, request: RequestHead<'_>) -> Result<Admitted, Refusal> {
+        let claims = authorize::claims::<C>(request)?;
+        self.rules
+            .admit(request, &claims, self.verifier.now())
+            .map_err(|error| Refusal::new(error.into(), request))
+    }
+
+    /// Decides on the body of a request that was read, and gives it if the request may pass.
+    fn judge(&self, request: &Parts, body: Result<Bytes, McpFault>) -> Result<Bytes, Refusal> {
+        let head = request.into();
+        let claims = authorize::claims::<C>(head)?;
+        let judged = body.map_err(|fault| Refused::from(Error::from(ErrorKind::Mcp(fault))));
+        let judged = judged.and_then(|body| {
+            self.rules.judge(&request.headers, &body, &claims)?;
+            Ok(body)
+        });
+        judged.map_err(|refused| Refusal::new(refused, head))
+    }
+
+    fn learn<B>(&self, session: &SessionOfRequest, response: &Response<B>) {
+        if let Some(sessions) = &self.rules.sessions {
+            session.learn(response, sessions, self.verifier.now());
+        }
+    }
+}
+
+impl<S, C, ReqBody, ResBody> Service<Request<ReqBody>> for McpGuard<S, C>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
+    C: Send + Sync + 'static,
+    ReqBody: Body + From<Bytes>,
+    ResBody: Default + From<String>,
+{
+    type Response = Response<ResBody>;
+    type Error = S::Error;
+    type Future = McpGuardFuture<S, C, ReqBody, ResBody>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let (shared, session) = (self.shared.clone(), None);
+        match self.shared.admit((&request).into()) {
+            Ok(Admitted { has_message: false, session }) => {
+                let state = State::Forward { future: self.inner.call(request) };
+                McpGuardFuture { state, session, shared }
+            }
+            Ok(Admitted { has_message: true, session }) => {
+                let (parts, body) = request.into_parts();
+                // The service that `poll_ready` made ready goes into the future. Its clone stays, and is
+                // polled before it is called.
+                let clone = self.inner.clone();
+                let service = mem::replace(&mut self.inner, clone);
+                let body = WholeBody::new(body, shared.rules.max_body);
+                let state = State::Read { body, parked: Some((service, parts)) };
+                McpGuardFuture { state, session, shared }
+            }
+            Err(refusal) => {
+                let state = State::Refused { response: Some(answer(refusal)) };
+                McpGuardFuture { state, session, shared }
+            }
+        }
+    }
+}
+
+impl<S: Clone, C> Clone for McpGuard<S, C> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<S: fmt::Debug, C> fmt::Debug for McpGuard<S, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("McpGuard").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
+pin_project! {
+    /// The response of an [`McpGuard`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it before it is done drops the body that is read, or the inner service's response:
+    /// nothing continues without it.
+    #[must_use = "a future does nothing unless it is polled"]
+    pub struct McpGuardFuture<S, C, ReqBody, ResBody>
+    where
+        S: Service<Request<ReqBody>>,
+    {
+        #[pin]
+        state: State<S, ReqBody, ResBody>,
+        session: Option<SessionOfRequest>,
+        shared: Arc<Shared<C>>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<S, ReqBody, ResBody>
+    where
+        S: Service<Request<ReqBody>>,
+    {
+        Read { #[pin] body: WholeBody<ReqBody>, parked: Option<(S, Parts)> },
+        Forward { #[pin] future: S::Future },
+        Refused { response: Option<Response<ResBody>> },
+    }
+}
+
+impl<S, C, ReqBody, ResBody> Future for McpGuardFuture<S, C, ReqBody, ResBody>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    C: Send + Sync + 'static,
+    ReqBody: Body + From<Bytes>,
+    ResBody: Default + From<String>,
+{
+    type Output = Result<Response<ResBody>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            match this.state.as_mut().project() {
+                StateProj::Read { body, parked } => {
+                    let read = ready!(body.poll(context));
+                    let (mut service, parts) =
+                        parked.take().expect("a future is not polled when it is done");
+                    let state = match this.shared.judge(&parts, read) {
+                        Ok(bytes) => {
+                            let request = Request::from_parts(parts, ReqBody::from(bytes));
+                            State::Forward { future: service.call(request) }
+                        }
+                        Err(refusal) => State::Refused { response: Some(answer(refusal)) },
+                    };
+                    this.state.set(state);
+                }
+                StateProj::Forward { future } => {
+                    let response = ready!(future.poll(context))?;
+                    if let Some(session) = this.session {
+                        this.shared.learn(session, &response);
+                    }
+                    return Poll::Ready(Ok(response));
+                }
+                StateProj::Refused { response } => {
+                    let response = response.take().expect("a future is not polled when it is done");
+                    return Poll::Ready(Ok(response));
+                }
+            }
+        }
+    }
+}
+
+impl<S, C, ReqBody, ResBody> fmt::Debug for McpGuardFuture<S, C, ReqBody, ResBody>
+where
+    S: Service<Request<ReqBody>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("McpGuardFuture").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,204 @@
+//! The layer and its builder.
+
+use std::{fmt, sync::Arc};
+
+use tower_layer::Layer;
+
+use super::{
+    guard::{McpGuard, Shared},
+    rules::Rules,
+    scopes::McpScopes,
+    service::{Door, McpAuth},
+    sessions::SessionBinding,
+};
+use crate::{
+    claims::RegisteredClaims,
+    csrf::AllowedOrigins,
+    error::ConfigError,
+    layer::{JwtAuthLayer, ServeMetadata},
+    resource::ProtectedResource,
+    response::DefaultRespond,
+};
+
+/// Protects an MCP server, made by [`McpAuthLayer::builder`]; cheap to clone. See the
+/// [module docs](super).
+#[must_use = "a layer does nothing until it wraps a service"]
+pub struct McpAuthLayer<C = RegisteredClaims, R = DefaultRespond> {
+    layer: JwtAuthLayer<C, R, ServeMetadata>,
+    shared: Arc<Shared<C>>,
+    door: Arc<Door>,
+}
+
+impl<C, R: Clone> McpAuthLayer<C, R> {
+    /// Starts to build a layer that verifies tokens as this one does. Its sources, realm and format of
+    /// refusals stay as they are.
+    ///
+    /// The preset takes the token out of requests and publishes the metadata. That of
+    /// [`resource_metadata`](JwtAuthLayer::resource_metadata) is used; without it, it is
+    /// [derived](ProtectedResource::builder) from the verifier, and `scopes_supported` has the base
+    /// scopes.
+    pub fn builder<M>(layer: JwtAuthLayer<C, R, M>) -> McpAuthLayerBuilder<C, R, M> {
+        McpAuthLayerBuilder {
+            layer,
+            scopes: McpScopes::new(),
+            sessions: Some(SessionBinding::new()),
+            origins: Vec::new(),
+            max_body: MAX_BODY,
+            only_modern: false,
+        }
+    }
+
+    /// The metadata that the layer answers with.
+    #[must_use]
+    pub fn resource(&self) -> &ProtectedResource {
+        &self.door.resource
+    }
+}
+
+impl<S, C, R: Clone> Layer<S> for McpAuthLayer<C, R> {
+    type Service = McpAuth<S, C, R>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        let guard = McpGuard::new(inner, Arc::clone(&self.shared));
+        let respond = self.layer.format().clone();
+        McpAuth::new(self.layer.layer(guard), Arc::clone(&self.door), respond)
+    }
+}
+
+impl<C, R: Clone> Clone for McpAuthLayer<C, R> {
+    fn clone(&self) -> Self {
+        Self {
+            layer: self.layer.clone(),
+            shared: Arc::clone(&self.shared),
+            door: Arc::clone(&self.door),
+        }
+    }
+}
+
+impl<C, R> fmt::Debug for McpAuthLayer<C, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("McpAuthLayer")
+            .field("layer", &self.layer)
+            .field("rules", &self.shared.rules)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Builds an [`McpAuthLayer`].
+///
+/// # Defaults
+///
+/// - scopes: none
+/// - sessions: bound to their principal, see [`SessionBinding`]
+/// - allowed origins: that of the resource, and no others
+/// - longest body: 1 MiB
+/// - revisions of MCP: all
+#[must_use = "a builder does nothing until it is built"]
+pub struct McpAuthLayerBuilder<C, R, M> {
+    layer: JwtAuthLayer<C, R, M>,
+    scopes: McpScopes,
+    sessions: Option<SessionBinding>,
+    origins: Vec<String>,
+    max_body: usize,
+    only_modern: bool,
+}
+
+impl<C, R: Clone, M> McpAuthLayerBuilder<C, R, M> {
+    /// Sets the scopes of the operations. Default: every valid token may use everything.
+    pub fn scopes(mut self, scopes: McpScopes) -> Self {
+        self.scopes = scopes;
+        self
+    }
+
+    /// Sets how sessions are bound to their principal.
+    pub fn session_binding(mut self, binding: SessionBinding) -> Self {
+        self.sessions = Some(binding);
+        self
+    }
+
+    /// Lets the server itself decide who may use a session.
+    ///
+    /// # Security
+    ///
+    /// Unless the server compares the principal of each request with that of the session, whoever has a
+    /// token and learns the id of a session of somebody else can take part in it.
+    pub fn without_session_binding(mut self) -> Self {
+        self.sessions = None;
+        self
+    }
+
+    /// Allows requests of pages with this origin, such as `https://app.example.com`. Clients that are not
+    /// pages send no `Origin`, and are not affected. The answers need the headers of CORS, too: put a CORS
+    /// layer around this one.
+    pub fn allowed_origin(mut self, origin: impl Into<String>) -> Self {
+        self.origins.push(origin.into());
+        self
+    }
+
+    /// Sets the longest body of a message, in bytes. A longer one is answered 413. Default: 1 MiB.
+    pub fn max_body(mut self, bytes: usize) -> Self {
+        self.max_body = bytes;
+        self
+    }
+
+    /// Refuses requests of the revisions before 2026-07-28, which have sessions, batches, and messages
+    /// without `Mcp-Method`: all without an `MCP-Protocol-Version` of that date or a later one are
+    /// answered 400.
+    pub fn without_legacy_revisions(mut self) -> Self {
+        self.only_modern = true;
+        self
+    }
+
+    /// Builds the layer.
+    ///
+    /// # Errors
+    ///
+    /// - [`ConfigError::Conflict`]: the layer takes tokens from the query, lets requests without a token
+    ///   or preflights pass, or its verifier accepts every audience.
+    /// - [`ConfigError::Resource`]: the metadata cannot be derived, or a scope is malformed or missing.
+    /// - [`ConfigError::InvalidName`]: an allowed origin is malformed.
+    /// - [`ConfigError::OutOfRange`]: a limit is zero, or not sensible.
+    pub fn build(self) -> Result<McpAuthLayer<C, R>, ConfigError> {
+        if self.max_body == 0 {
+            return Err(ConfigError::OutOfRange("`max_body` must be at least 1 byte"));
+        }
+        let scopes = self.scopes.build()?;
+        let (layer, resource) = self.layer.for_mcp(self.scopes.base_scopes())?;
+        let mut origins = AllowedOrigins::default();
+        origins.add(origin_of(resource.metadata_url()))?;
+        for origin in &self.origins {
+            origins.add(origin)?;
+        }
+        let sessions = self.sessions.map(SessionBinding::build).transpose()?;
+        let (max_body, only_modern) = (self.max_body, self.only_modern);
+        let rules = Rules { scopes, sessions, max_body, only_modern };
+        let verifier = layer.verifier().clone();
+        let observers = verifier.observers().clone();
+        Ok(McpAuthLayer {
+            layer,
+            shared: Arc::new(Shared { verifier, rules }),
+            door: Arc::new(Door { origins, resource, observers }),
+        })
+    }
+}
+
+impl<C, R, M> fmt::Debug for McpAuthLayerBuilder<C, R, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("McpAuthLayerBuilder")
+            .field("layer", &self.layer)
+            .field("scopes", &self.scopes)
+            .field("sessions", &self.sessions)
+            .field("origins", &self.origins)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The scheme and the host of a URL that has a path.
+fn origin_of(url: &str) -> &str {
+    let host = url.find("://").map_or(0, |at| at + 3);
+    let end = url.get(host..).and_then(|rest| rest.find('/')).map_or(url.len(), |at| host + at);
+    url.get(..end).unwrap_or(url)
+}
+
+/// 1 MiB, in bytes.
+const MAX_BODY: usize = 1024 * 1024;

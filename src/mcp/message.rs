@@ -1,0 +1,398 @@
+//! JSON-RPC messages (version 2.0), read as far as they decide on scopes.
+//!
+//! The reader is that of tokens: a name that comes twice, and the names by which `serde_json` marks
+//! values of its own, are faults at every level. So no other reader finds another method or another name
+//! in a message that this one accepts.
+
+use std::{borrow::Cow, fmt};
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use serde_json::value::RawValue;
+
+use crate::json::{self, Checked, Object};
+
+/// What a message asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Operation<'m> {
+    /// The answer to a question of the server.
+    Answer,
+    /// A method that has no name in its parameters.
+    Method(Cow<'m, str>),
+    /// A method that needs a name in its parameters, and has none.
+    Unnamed,
+    Tool(Cow<'m, str>),
+    Resource(Cow<'m, str>),
+    Prompt(Cow<'m, str>),
+}
+
+/// Whether a method has what it is about in its parameters, and what that is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Subject {
+    Tool,
+    Resource,
+    Prompt,
+    /// The parameters name a task.
+    Task,
+    /// The parameters have a reference to a prompt or a resource.
+    Reference,
+    /// The parameters have a list of resources.
+    Subscriptions,
+    None,
+}
+
+impl Subject {
+    pub(super) fn of(method: &str) -> Self {
+        match method {
+            "tools/call" => Self::Tool,
+            "prompts/get" => Self::Prompt,
+            "resources/read" | "resources/subscribe" | "resources/unsubscribe" => Self::Resource,
+            "tasks/get" | "tasks/update" | "tasks/cancel" => Self::Task,
+            "completion/complete" => Self::Reference,
+            "subscriptions/listen" => Self::Subscriptions,
+            _ => Self::None,
+        }
+    }
+
+    /// The operation on what has this name, if the subject is a tool, a resource or a prompt.
+    pub(super) fn operation(self, name: Cow<'_, str>) -> Option<Operation<'_>> {
+        match self {
+            Self::Tool => Some(Operation::Tool(name)),
+            Self::Resource => Some(Operation::Resource(name)),
+            Self::Prompt => Some(Operation::Prompt(name)),
+            Self::Task | Self::Reference | Self::Subscriptions | Self::None => None,
+        }
+    }
+}
+
+/// A message that is not one, or that two readers may understand differently.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Malformed;
+
+/// The messages of a body.
+#[derive(Debug)]
+pub(super) enum Messages<'m> {
+    One(Box<Message<'m>>),
+    /// A batch, as the revision 2025-03-26 has it.
+    Batch(Vec<Message<'m>>),
+}
+
+impl<'m> Messages<'m> {
+    pub(super) fn read(body: &'m [u8]) -> Result<Self, Malformed> {
+        let text = std::str::from_utf8(body).map_err(|_| Malformed)?;
+        if json::is_object(text) {
+            let mut message = Message::default();
+            json::read(text, &mut message).map_err(|_| Malformed)?;
+            return Ok(Self::One(Box::new(message)));
+        }
+        match serde_json::from_str::<Vec<Message<'m>>>(text) {
+            Ok(batch) if !batch.is_empty() => Ok(Self::Batch(batch)),
+            _ => Err(Malformed),
+        }
+    }
+
+    /// The id of the message, in JSON, if there is one message that has one.
+    pub(super) fn id(&self) -> Option<&str> {
+        match self {
+            Self::One(message) => message.id,
+            Self::Batch(_) => None,
+        }
+    }
+
+    /// All that they ask for.
+    pub(super) fn operations(&self) -> Result<Vec<Operation<'_>>, Malformed> {
+        let mut operations = Vec::new();
+        match self {
+            Self::One(message) => message.add_operations(&mut operations)?,
+            Self::Batch(batch) => {
+                for message in batch {
+                    message.add_operations(&mut operations)?;
+                }
+            }
+        }
+        Ok(operations)
+    }
+}
+
+/// One message.
+#[derive(Debug, Default)]
+pub(super) struct Message<'m> {
+    method: Option<Cow<'m, str>>,
+    params: Fields<'m>,
+    has_answer: bool,
+    /// Its text in JSON: a number, a string or `null`.
+    id: Option<&'m str>,
+    /// Whether a name differs from one that counts only in its case.
+    is_ambiguous: bool,
+}
+
+impl Message<'_> {
+    pub(super) fn method(&self) -> Option<&str> {
+        self.method.as_deref()
+    }
+
+    /// The value that `Mcp-Name` must have, if the method is one with a name.
+    pub(super) fn name(&self) -> Option<&str> {
+        let params = &self.params;
+        match Subject::of(self.method()?) {
+            Subject::Tool | Subject::Prompt => params.name.as_deref(),
+            Subject::Resource => params.uri.as_deref(),
+            Subject::Task => params.task_id.as_deref(),
+            Subject::Reference | Subject::Subscriptions | Subject::None => None,
+        }
+    }
+
+    fn add_operations<'s>(&'s self, to: &mut Vec<Operation<'s>>) -> Result<(), Malformed> {
+        let method = match self.method() {
+            _ if self.is_ambiguous => return Err(Malformed),
+            None if self.has_answer => {
+                to.push(Operation::Answer);
+                return Ok(());
+            }
+            Some(method) if !self.has_answer => method,
+            _ => return Err(Malformed),
+        };
+        let subject = Subject::of(method);
+        if subject != Subject::None && self.params.is_ambiguous() {
+            return Err(Malformed);
+        }
+        match subject {
+            Subject::Tool | Subject::Resource | Subject::Prompt => {
+                let operation = self.name().and_then(|name| subject.operation(name.into()));
+                to.push(operation.unwrap_or(Operation::Unnamed));
+            }
+            Subject::Reference => {
+                to.push(Operation::Method(Cow::Borrowed(method)));
+                let reference = self.params.reference.as_deref();
+                let prompt = reference.and_then(|reference| reference.name.as_deref());
+                let uri = reference.and_then(|reference| reference.uri.as_deref());
+                if prompt.is_none() && uri.is_none() {
+                    to.push(Operation::Unnamed);
+                }
+                to.extend(prompt.map(|name| Operation::Prompt(name.into())));
+                to.extend(uri.map(|uri| Operation::Resource(uri.into())));
+            }
+            Subject::Subscriptions => {
+                to.push(Operation::Method(Cow::Borrowed(method)));
+                let filter = self.params.notifications.as_deref();
+                let uris = filter.map_or(&[][..], |filter| &filter.subscriptions);
+                to.extend(uris.iter().map(|uri| Operation::Resource(Cow::Borrowed(uri))));
+            }
+            Subject::Task | Subject::None => to.push(Operation::Method(Cow::Borrowed(method))),
+        }
+        Ok(())
+    }
+}
+
+impl<'de> Object<'de> for Message<'de> {
+    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
+        match name {
+            "method" => self.method = Some(map.next_value::<json::Text<'de>>()?.0),
+            "params" => {
+                if let Value::Fields(params) = map.next_value()? {
+                    self.params = *params;
+                }
+            }
+            "result" | "error" => {
+                self.has_answer = true;
+                map.next_value::<Checked>()?;
+            }
+            "id" => {
+                let id = map.next_value::<&RawValue>()?.get();
+                match is_id(id) {
+                    true => self.id = Some(id),
+                    false => self.is_ambiguous = true,
+                }
+            }
+            _ => {
+                self.is_ambiguous |=
+                    ["method", "params", "result", "error"].iter().any(looks(name));
+                return Checked.member(name, map);
+            }
+        }
+        // The reader of the object refuses a repetition.
+        Ok(false)
+    }
+}
+
+impl<'de> Deserialize<'de> for Message<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct MessageVisitor;
+
+        impl<'de> Visitor<'de> for MessageVisitor {
+            type Value = Message<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Message<'de>, A::Error> {
+                let mut message = Message::default();
+                json::members(&mut message, map)?;
+                Ok(message)
+            }
+        }
+
+        deserializer.deserialize_map(MessageVisitor)
+    }
+}
+
+/// Whether a value is a number, a text, or another one without parts, which every reader takes.
+fn is_id(json: &str) -> bool {
+    !json.starts_with(['{', '[']) && serde_json::from_str::<Checked>(json).is_ok()
+}
+
+/// Whether a name would be this one for a reader that ignores the case.
+fn looks(name: &str) -> impl Fn(&&str) -> bool {
+    move |known| name != *known && name.to_uppercase() == known.to_uppercase()
+}
+
+/// The members of parameters, or of an object in them, that decide on scopes.
+#[derive(Debug, Default)]
+struct Fields<'m> {
+    name: Option<Cow<'m, str>>,
+    uri: Option<Cow<'m, str>>,
+    task_id: Option<Cow<'m, str>>,
+    reference: Option<Box<Fields<'m>>>,
+    notifications: Option<Box<Fields<'m>>>,
+    subscriptions: Vec<Cow<'m, str>>,
+    /// A name differs from one of these only in its case, or a value has another type than it must
+    /// have.
+    is_ambiguous: bool,
+}
+
+impl<'m> Fields<'m> {
+    fn is_ambiguous(&self) -> bool {
+        let within = [&self.reference, &self.notifications];
+        self.is_ambiguous || within.into_iter().flatten().any(|fields| fields.is_ambiguous())
+    }
+
+    fn text(&mut self, value: Value<'m>) -> Option<Cow<'m, str>> {
+        match value {
+            Value::Text(text) => Some(text),
+            _ => {
+                self.is_ambiguous = true;
+                None
+            }
+        }
+    }
+
+    fn fields(&mut self, value: Value<'m>) -> Option<Box<Fields<'m>>> {
+        match value {
+            Value::Fields(fields) => Some(fields),
+            _ => {
+                self.is_ambiguous = true;
+                None
+            }
+        }
+    }
+}
+
+impl<'de> Object<'de> for Fields<'de> {
+    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
+        const NAMES: [&str; 6] =
+            ["name", "uri", "taskId", "ref", "notifications", "resourceSubscriptions"];
+        match name {
+            "name" => {
+                let value = map.next_value()?;
+                self.name = self.text(value);
+            }
+            "uri" => {
+                let value = map.next_value()?;
+                self.uri = self.text(value);
+            }
+            "taskId" => {
+                let value = map.next_value()?;
+                self.task_id = self.text(value);
+            }
+            "ref" => {
+                let value = map.next_value()?;
+                self.reference = self.fields(value);
+            }
+            "notifications" => {
+                let value = map.next_value()?;
+                self.notifications = self.fields(value);
+            }
+            "resourceSubscriptions" => match map.next_value()? {
+                Value::Texts(uris) => self.subscriptions = uris,
+                _ => self.is_ambiguous = true,
+            },
+            _ => {
+                self.is_ambiguous |= NAMES.iter().any(looks(name));
+                return Checked.member(name, map);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Any value, of which only some parts are kept.
+#[derive(Debug)]
+enum Value<'m> {
+    Text(Cow<'m, str>),
+    Fields(Box<Fields<'m>>),
+    /// An array of strings, and of nothing else.
+    Texts(Vec<Cow<'m, str>>),
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Value<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ValueVisitor)
+    }
+}
+
+struct ValueVisitor;
+
+impl<'de> Visitor<'de> for ValueVisitor {
+    type Value = Value<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value<'de>, E> {
+        Ok(Value::Other)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Value<'de>, E> {
+        Ok(Value::Other)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Value<'de>, E> {
+        Ok(Value::Other)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Value<'de>, E> {
+        Ok(Value::Other)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Value<'de>, E> {
+        Ok(Value::Other)
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Value<'de>, E> {
+        Ok(Value::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value<'de>, E> {
+        Ok(Value::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value<'de>, A::Error> {
+        let (mut texts, mut are_texts) = (Vec::new(), true);
+        while let Some(value) = seq.next_element::<Value<'de>>()? {
+            match value {
+                Value::Text(text) if are_texts => texts.push(text),
+                _ => are_texts = false,
+            }
+        }
+        Ok(if are_texts { Value::Texts(texts) } else { Value::Other })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Value<'de>, A::Error> {
+        let mut fields = Fields::default();
+        json::members(&mut fields, map)?;
+        Ok(Value::Fields(Box::new(fields)))
+    }
+}

@@ -1,0 +1,221 @@
+//! The decision on a request whose token is good.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, Method, header};
+
+use super::{
+    headers::{McpHeaders, SESSION, only},
+    message::Messages,
+    scopes::ScopeTable,
+    sessions::{Principal, Sessions},
+};
+use crate::{
+    error::{Error, ErrorKind, McpFault},
+    request_head::RequestHead,
+    verifier::Claims,
+};
+
+/// The rules of a layer.
+#[derive(Debug)]
+pub(super) struct Rules {
+    pub(super) scopes: ScopeTable,
+    pub(super) sessions: Option<Sessions>,
+    pub(super) max_body: usize,
+    /// Whether requests of the revisions before 2026-07-28 are refused.
+    pub(super) only_modern: bool,
+}
+
+/// Why a request does not pass.
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub(super) error: Error,
+    /// The id of its message, in JSON, if that is known.
+    pub(super) id: Option<Box<str>>,
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self { error, id: None }
+    }
+}
+
+/// What is known of a request that may pass.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    /// Whether it has a message, which must be read.
+    pub(super) has_message: bool,
+    pub(super) session: Option<SessionOfRequest>,
+}
+
+impl Rules {
+    /// Decides on what can be known without the body.
+    pub(super) fn admit<C>(
+        &self,
+        request: RequestHead<'_>,
+        claims: &Claims<C>,
+        now: i64,
+    ) -> Result<Admitted, Error> {
+        let session = self.session(request, claims, now)?;
+        let headers = McpHeaders::read(request.headers()).map_err(refused)?;
+        if self.only_modern && !headers.is_modern() {
+            return Err(refused(McpFault::Revision));
+        }
+        let has_message = match *request.method() {
+            Method::POST => {
+                check_type(request.headers()).map_err(refused)?;
+                if let Some(operation) = headers.operation() {
+                    self.scopes.check(&[operation], claims)?;
+                }
+                true
+            }
+            Method::GET | Method::HEAD | Method::DELETE | Method::OPTIONS => {
+                self.scopes.check_base(claims)?;
+                false
+            }
+            _ => {
+                self.scopes.check_strictest(claims)?;
+                false
+            }
+        };
+        Ok(Admitted { has_message, session })
+    }
+
+    /// Decides on the message of a request that was admitted.
+    pub(super) fn judge<C>(
+        &self,
+        headers: &HeaderMap,
+        body: &[u8],
+        claims: &Claims<C>,
+    ) -> Result<(), Refused> {
+        let malformed = |_| refused(McpFault::Malformed);
+        let messages = Messages::read(body).map_err(malformed)?;
+        let judged = messages.operations().map_err(malformed).and_then(|operations| {
+            let headers = McpHeaders::read(headers).map_err(refused)?;
+            headers.check(&messages).map_err(refused)?;
+            self.scopes.check(&operations, claims)
+        });
+        judged.map_err(|error| Refused { error, id: messages.id().map(Box::from) })
+    }
+
+    fn session<C>(
+        &self,
+        request: RequestHead<'_>,
+        claims: &Claims<C>,
+        now: i64,
+    ) -> Result<Option<SessionOfRequest>, Error> {
+        let Some(sessions) = &self.sessions else { return Ok(None) };
+        let unknown = || refused(McpFault::UnknownSession);
+        let id = only(request.headers(), &SESSION).map_err(|_| unknown())?;
+        let Some(principal) = Principal::of(claims) else {
+            return if id.is_none() { Ok(None) } else { Err(unknown()) };
+        };
+        if id.is_some_and(|id| !sessions.is_of(id, &principal, now)) {
+            return Err(unknown());
+        }
+        let (id, ends) = (id.map(Box::from), *request.method() == Method::DELETE);
+        Ok(Some(SessionOfRequest { principal, id, ends }))
+    }
+}
+
+/// The session of a request that passes.
+#[derive(Debug)]
+pub(super) struct SessionOfRequest {
+    principal: Arc<Principal>,
+    /// `None` if the request has none, so that the response may begin one.
+    id: Option<Box<str>>,
+    /// Whether the request ends it, if the server says that it has.
+    ends: bool,
+}
+
+impl SessionOfRequest {
+    /// Learns from the response which session has begun or ended.
+    pub(super) fn learn<B>(&self, response: &http::Response<B>, sessions: &Sessions, now: i64) {
+        let status = response.status();
+        if status.is_success()
+            && let Ok(Some(id)) = only(response.headers(), &SESSION)
+        {
+            sessions.learn(id, &self.principal, now);
+        }
+        let has_ended = (self.ends && status.is_success()) || status == http::StatusCode::NOT_FOUND;
+        if let Some(id) = self.id.as_deref().filter(|_| has_ended) {
+            sessions.forget(id, &self.principal);
+        }
+    }
+}
+
+/// Whether the body is what the layer reads, and every server reads in the same way.
+fn check_type(headers: &HeaderMap) -> Result<(), McpFault> {
+    let text = |value: &'_ http::HeaderValue| value.to_str().unwrap_or("?").to_ascii_lowercase();
+    let is_plain = |value| matches!(text(value).trim(), "" | "identity");
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+    let is_json = match (types.next(), types.next()) {
+        (Some(value), None) => is_utf8_json(&text(value)),
+        _ => false,
+    };
+    if is_json && headers.get_all(header::CONTENT_ENCODING).iter().all(is_plain) {
+        Ok(())
+    } else {
+        Err(McpFault::MediaType)
+    }
+}
+
+/// Whether a media type, in lower case, is JSON in UTF-8.
+fn is_utf8_json(media_type: &str) -> bool {
+    let mut parts = media_type.split(';').map(str::trim);
+    parts.next() == Some("application/json")
+        && parts.all(|part| match part.split_once('=') {
+            Some((name, value)) if name.trim() == "charset" => {
+                matches!(value.trim().trim_matches('"'), "utf-8" | "utf8" | "us-ascii")
+            }
+            _ => true,
+        })
+}
+
+#[cold]
+fn refused(fault: McpFault) -> Error {
+    ErrorKind::Mcp(fault).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn c14_only_plain_json_in_utf8_is_read() {
+        let check = |types: &[&'static str], encodings: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in types {
+                headers.append(header::CONTENT_TYPE, HeaderValue::from_static(value));
+            }
+            for value in encodings {
+                headers.append(header::CONTENT_ENCODING, HeaderValue::from_static(value));
+            }
+            check_type(&headers).is_ok()
+        };
+        let json = "application/json";
+        for good in
+            [json, "Application/JSON", "application/json; charset=UTF-8", "application/json;x=y"]
+        {
+            assert!(check(&[good], &[]), "{good}");
+        }
+        assert!(check(&[json], &["identity"]) && check(&[json], &[""]));
+        for bad in [
+            "",
+            "text/plain",
+            "application/jsonx",
+            "application/json; charset=utf-16",
+            "application/json; charset = \"utf-7\"",
+            "application/x-www-form-urlencoded",
+        ] {
+            assert!(!check(&[bad], &[]), "{bad}");
+        }
+        assert!(!check(&[], &[]) && !check(&[json, json], &[]));
+        for bad in ["gzip", "identity, gzip", "br", "x"] {
+            assert!(!check(&[json], &[bad]), "{bad}");
+        }
+        assert!(!check(&[json], &["identity", "gzip"]));
+    }
+}

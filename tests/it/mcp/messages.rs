@@ -1,0 +1,281 @@
+//! Scopes of operations, and bodies that cannot be judged.
+
+use http::HeaderValue;
+use tower_jwt_auth::{
+    ErrorKind, authorize::ScopeHierarchy, error::McpFault, response::ProblemJson,
+};
+
+use super::*;
+
+#[tokio::test]
+async fn c07_without_a_token_the_base_scopes_are_named() {
+    let server = Server::new(preset().scopes(scopes()).build().unwrap());
+    let bare = Request::post("/mcp").body(Full::default()).unwrap();
+    let (response, reached) = server.send(bare).await;
+    assert_eq!((response.status().as_u16(), reached), (401, false));
+    let metadata = "https://api.example.com/.well-known/oauth-protected-resource";
+    assert_eq!(
+        response.headers()["www-authenticate"],
+        format!("Bearer resource_metadata=\"{metadata}\", scope=\"mcp\"")
+    );
+    let document = Request::get("/.well-known/oauth-protected-resource");
+    let (document, _) = server.send(document.body(Full::default()).unwrap()).await;
+    let document: Value = serde_json::from_str(document.body()).unwrap();
+    assert_eq!(document["scopes_supported"], json!(["mcp"]));
+}
+
+#[tokio::test]
+async fn c08_a_refusal_names_all_scopes_of_the_operation() {
+    let server = Server::new(preset().scopes(scopes()).build().unwrap());
+    let (response, reached) = server.send(post("mcp other", &[], &call("admin"))).await;
+    assert_eq!((response.status().as_u16(), reached), (403, false));
+    let metadata = "https://api.example.com/.well-known/oauth-protected-resource";
+    assert_eq!(
+        response.headers()["www-authenticate"],
+        format!(
+            "Bearer resource_metadata=\"{metadata}\", error=\"insufficient_scope\", \
+             error_description=\"the access token does not allow this\", scope=\"mcp read admin\""
+        )
+    );
+}
+
+#[tokio::test]
+async fn c09_a_hierarchy_counts() {
+    let hierarchy =
+        ScopeHierarchy::new().implies("root", ["mcp", "admin"]).implies("admin", ["read"]);
+    let verifier = builder().scope_hierarchy(hierarchy).build().unwrap();
+    let layer =
+        McpAuthLayer::builder(JwtAuthLayer::new(verifier)).scopes(scopes()).build().unwrap();
+    let server = Server::new(layer);
+    assert_eq!(server.status(post("root", &[], &call("admin"))).await.0, 200);
+    let refused = server.status(post("mcp read", &[], &call("admin"))).await;
+    assert_eq!(refused, (403, Some("mcp read admin".into())));
+}
+
+#[tokio::test]
+async fn c14_each_operation_has_its_scopes() {
+    const ALL: &str = "admin mcp prompt read resource task write";
+    let server = Server::new(preset().scopes(scopes()).build().unwrap());
+    for (body, needs) in [
+        (message("initialize"), "mcp"),
+        (message("ping"), "mcp"),
+        (message("tools/list"), "mcp"),
+        (message("notifications/initialized"), "mcp"),
+        (json!({"id": 1, "result": {}}).to_string(), "mcp"),
+        (call("read"), "mcp read"),
+        (call("größe"), "mcp write"),
+        (call("admin"), "mcp read admin"),
+        // A tool without an entry, and one that differs in its case, need everything.
+        (call("other"), ALL),
+        (call("Read"), ALL),
+        (call(""), ALL),
+        (json!({"method": "prompts/get", "params": {"name": "p"}}).to_string(), "mcp prompt"),
+        (json!({"method": "prompts/get", "params": {"name": "read"}}).to_string(), ALL),
+        (json!({"method": "resources/read", "params": {"uri": "x:y"}}).to_string(), "mcp resource"),
+        (
+            json!({"method": "resources/subscribe", "params": {"uri": "x:y"}}).to_string(),
+            "mcp resource",
+        ),
+        (json!({"method": "resources/read", "params": {"uri": "x:z"}}).to_string(), ALL),
+        (
+            json!({"method": "completion/complete", "params": {"ref": {"name": "p"}}}).to_string(),
+            "mcp prompt",
+        ),
+        (
+            json!({"method": "subscriptions/listen",
+                   "params": {"notifications": {"resourceSubscriptions": ["x:y"]}}})
+            .to_string(),
+            "mcp resource",
+        ),
+        (json!({"method": "tasks/get", "params": {"taskId": "a"}}).to_string(), "mcp task"),
+        (message("tasks/cancel"), ALL),
+        (message("tools/Call"), ALL),
+        (message("notifications/custom"), ALL),
+        (message("x"), ALL),
+        (message("tools/call"), ALL),
+        // A batch needs what all of its messages need.
+        (format!("[{},{}]", call("read"), message("ping")), "mcp read"),
+        (format!("[{},{}]", call("read"), call("größe")), "mcp read write"),
+        (
+            format!("[{},{}]", message("ping"), message("x")),
+            &format!("mcp {}", ALL.replace("mcp ", "")),
+        ),
+    ] {
+        assert_eq!(server.status(post(needs, &[], &body)).await.0, 200, "{body}");
+        for missing in needs.split(' ') {
+            let others: Vec<_> = ALL.split(' ').filter(|scope| *scope != missing).collect();
+            let refused = server.status(post(&others.join(" "), &[], &body)).await;
+            assert_eq!(refused, (403, Some(needs.into())), "{body} without {missing}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn c14_other_http_methods_need_the_base_scopes_or_all() {
+    let server = Server::new(preset().scopes(scopes()).build().unwrap());
+    for method in ["GET", "DELETE", "HEAD", "OPTIONS"] {
+        assert_eq!(server.status(request(method, "mcp", &[], "")).await.0, 200, "{method}");
+        let refused = server.status(request(method, "read", &[], "")).await;
+        assert_eq!(refused, (403, Some("mcp".into())), "{method}");
+    }
+    for method in ["PUT", "PATCH", "QUERY"] {
+        let refused = server.status(request(method, "mcp read", &[], &call("read"))).await;
+        assert_eq!(refused.0, 403, "{method}");
+    }
+}
+
+#[tokio::test]
+async fn c14_what_has_no_entry_needs_the_default_scopes() {
+    let table = || McpScopes::new().base(["mcp"]).tool("a", ["x"]);
+    let server = Server::new(preset().scopes(table().default_scopes(["d"])).build().unwrap());
+    assert_eq!(server.status(post("mcp x", &[], &call("b"))).await, (403, Some("mcp d".into())));
+    assert_eq!(server.status(post("mcp d", &[], &call("b"))).await.0, 200);
+    let server = Server::new(preset().scopes(table().without_default_scopes()).build().unwrap());
+    assert_eq!(server.status(post("mcp", &[], &call("b"))).await.0, 200);
+    assert_eq!(server.status(post("mcp", &[], &message("x"))).await, (403, Some("mcp x".into())));
+    // Without a table, a valid token is enough.
+    let server = Server::new(preset().build().unwrap());
+    for body in [call("b"), message("x")] {
+        assert_eq!(server.status(post("", &[], &body)).await.0, 200);
+    }
+}
+
+#[tokio::test]
+async fn c14_the_body_is_the_judge_of_the_headers() {
+    let server = Server::new(preset().scopes(scopes()).build().unwrap());
+    let named = [("mcp-method", "tools/call"), ("mcp-name", "=?base64?Z3LDtsOfZQ==?=")];
+    assert_eq!(server.status(post("mcp write", &named, &call("größe"))).await.0, 200);
+    // The headers name a tool that the token allows, and the body another one.
+    for body in [call("admin"), call("read"), message("ping"), format!("[{}]", call("größe"))] {
+        assert_eq!(
+            server.status(post("mcp write read admin", &named, &body)).await.0,
+            400,
+            "{body}"
+        );
+    }
+    // The headers are enough for a refusal, also if there is no body to read.
+    let refused = server.status(post("mcp", &named, "")).await;
+    assert_eq!(refused, (403, Some("mcp write".into())));
+    let list = [("mcp-method", "tools/list"), ("mcp-protocol-version", "2026-07-28")];
+    assert_eq!(server.status(post("mcp", &list, &call("admin"))).await.0, 400);
+    let mut twice = post("mcp", &[("mcp-method", "ping")], &message("ping"));
+    twice.headers_mut().append("mcp-method", HeaderValue::from_static("ping"));
+    let (response, reached) = server.send(twice).await;
+    assert_eq!((response.status().as_u16(), reached), (400, false));
+    assert!(matches!(error(&response).kind(), ErrorKind::Mcp(McpFault::HeaderMismatch)));
+    assert!(!response.headers().contains_key("www-authenticate"), "the token is not at fault");
+}
+
+#[tokio::test]
+async fn c14_the_answer_to_a_mismatch_has_the_id_of_the_message() {
+    let layer = JwtAuthLayer::new(verifier()).respond_with(ProblemJson);
+    let layer = McpAuthLayer::builder(layer).scopes(scopes()).build().unwrap();
+    let server = layer.layer(service_fn(answer));
+    for id in ["7", "\"a\\u0022b\"", "-1.5e3", "null"] {
+        let body = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#);
+        let request = post("mcp", &[("mcp-method", "server/discover")], &body);
+        let response = server.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), 400);
+        let said: Value = serde_json::from_str(response.body()).unwrap();
+        let id: Value = serde_json::from_str(id).unwrap();
+        assert_eq!((&said["id"], &said["error"]["code"]), (&id, &json!(-32020)));
+    }
+    for id in ["{}", "[1]", "1e999", r#"{"$serde_json::private::RawValue":"1"}"#] {
+        let body = format!(r#"{{"id":{id},"method":"ping"}}"#);
+        let response = server.clone().oneshot(post("mcp", &[], &body)).await.unwrap();
+        assert_eq!(response.status(), 400, "{id}");
+        let said: Value = serde_json::from_str(response.body()).unwrap();
+        assert_eq!(said["error"]["code"], -32600, "{id}");
+    }
+}
+
+#[tokio::test]
+async fn c14_bodies_are_limited_and_passed_on_as_they_are() {
+    let server = Server::new(preset().scopes(scopes()).max_body(200).build().unwrap());
+    let odd = "\t{ \"params\":\r\n{\"name\":\"re\\u0061d\", \"arguments\":{\"n\":1.0e1}},\"method\":\"tools\\/call\" }\n ";
+    let (response, _) = server.send(post("mcp read", &[], odd)).await;
+    assert_eq!((response.status().as_u16(), &**response.body()), (200, odd));
+    let padded = |length: usize| {
+        let message = message("ping");
+        let blanks = " ".repeat(length - message.len());
+        message + &blanks
+    };
+    assert_eq!(server.status(post("mcp", &[], &padded(200))).await.0, 200);
+    assert_eq!(server.status(post("mcp", &[], &padded(201))).await.0, 413);
+    // Only after authentication.
+    let mut request = post("mcp", &[], &padded(201));
+    request.headers_mut().remove("authorization");
+    assert_eq!(server.status(request).await.0, 401);
+    let server = Server::new(preset().build().unwrap());
+    assert_eq!(server.status(post("", &[], &padded(1024 * 1024))).await.0, 200);
+    assert_eq!(server.status(post("", &[], &padded(1024 * 1024 + 1))).await.0, 413);
+}
+
+#[tokio::test]
+async fn c14_an_encoded_body_and_one_of_another_type_is_415() {
+    let server = Server::new(preset().scopes(scopes()).build().unwrap());
+    for (name, value) in [("content-encoding", "gzip"), ("content-encoding", "deflate")] {
+        assert_eq!(server.status(post("mcp", &[(name, value)], &message("ping"))).await.0, 415);
+    }
+    for content_type in ["text/plain", "application/json; charset=utf-7"] {
+        let headers = [("content-type", content_type)];
+        assert_eq!(server.status(request("POST", "mcp", &headers, &message("ping"))).await.0, 415);
+    }
+    assert_eq!(server.status(request("POST", "mcp", &[], &message("ping"))).await.0, 415);
+}
+
+#[tokio::test]
+async fn c14_a_bad_body_is_400_only_after_authentication() {
+    let server = Server::new(preset().scopes(scopes()).build().unwrap());
+    for body in ["", "x", "[]", "{}", r#"{"method":"ping","method":"ping"}"#] {
+        let (response, reached) = server.send(post("mcp", &[], body)).await;
+        assert_eq!((response.status().as_u16(), reached), (400, false), "{body}");
+        assert!(matches!(error(&response).kind(), ErrorKind::Mcp(McpFault::Malformed)), "{body}");
+        assert_eq!(response.headers()["content-type"], "application/json");
+        let said: Value = serde_json::from_str(response.body()).unwrap();
+        assert_eq!((&said["id"], &said["error"]["code"]), (&Value::Null, &json!(-32600)), "{body}");
+        let mut anonymous = post("mcp", &[], body);
+        anonymous.headers_mut().remove("authorization");
+        assert_eq!(server.status(anonymous).await.0, 401, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn c15_a_private_key_of_serde_json_does_not_hide_a_tool() {
+    let server = Server::new(preset().scopes(scopes()).build().unwrap());
+    let body = r#"{"method":"tools/call","params":
+        {"$serde_json::private::RawValue":"{\"name\":\"admin\"}"}}"#;
+    assert_eq!(server.status(post("mcp read admin", &[], body)).await.0, 400);
+}
+
+#[tokio::test]
+async fn c14_legacy_revisions_can_be_refused() {
+    let layer = preset().scopes(scopes()).without_legacy_revisions().build().unwrap();
+    let server = Server::new(layer);
+    for (version, status) in
+        [(None, 400), (Some("2025-11-25"), 400), (Some("2026-07-28"), 200), (Some("x"), 400)]
+    {
+        let headers: Vec<_> =
+            version.into_iter().map(|version| ("mcp-protocol-version", version)).collect();
+        assert_eq!(server.status(post("mcp", &headers, &message("ping"))).await.0, status);
+        assert_eq!(server.status(request("GET", "mcp", &headers, "")).await.0, status);
+    }
+}
+
+#[tokio::test]
+async fn refusals_of_tokens_have_the_format_of_the_layer() {
+    let layer = JwtAuthLayer::new(verifier()).respond_with(ProblemJson);
+    let layer = McpAuthLayer::builder(layer).scopes(scopes()).build().unwrap();
+    let server = service_fn(answer);
+    let server = layer.layer(server);
+    let problem = async |request: Request<Full<Bytes>>| {
+        let response = server.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        let problem: Value = serde_json::from_str(response.body()).unwrap();
+        assert_eq!(problem["status"], response.status().as_u16());
+        problem
+    };
+    assert_eq!(problem(post("mcp", &[], &call("read"))).await["scope"], "mcp read");
+    let evil = [("origin", "https://evil.example")];
+    assert_eq!(problem(post("mcp", &evil, &message("ping"))).await["title"], "Forbidden");
+}
