@@ -1,4 +1,4 @@
-//! What a preset asks of a layer, and changes in it.
+//! The part of a layer that a preset checks and changes.
 
 use super::{JwtAuthLayer, ServeMetadata, gate::Mode};
 use crate::{error::ConfigError, resource::ProtectedResource};

@@ -33,7 +33,7 @@ impl<B: Body> WholeBody<B> {
         context: &mut Context<'_>,
     ) -> Poll<Result<Bytes, McpFault>> {
         let mut this = self.project();
-        // What the client has announced need not be read.
+        // A length that the client has announced is refused before the body is read.
         let least = usize::try_from(this.body.size_hint().lower()).unwrap_or(usize::MAX);
         if least > this.most.saturating_sub(this.read.len()) {
             return Poll::Ready(Err(McpFault::TooLarge));

@@ -38,7 +38,7 @@ impl<'r> McpHeaders<'r> {
         self.version.is_some_and(|version| is_date(version) && version >= FIRST)
     }
 
-    /// What the headers say that the message asks for. It is only reason enough to refuse the request:
+    /// The operation by the headers. It is only reason enough to refuse the request:
     /// the body has the last word.
     pub(super) fn operation(&self) -> Option<Operation<'_>> {
         let method = self.method?;

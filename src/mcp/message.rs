@@ -12,14 +12,14 @@ use serde_json::value::RawValue;
 
 use crate::json::{self, Checked, Object};
 
-/// What a message asks for.
+/// The operation of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Operation<'m> {
     /// The answer to a question of the server.
     Answer,
     /// A method that has no name in its parameters.
     Method(Cow<'m, str>),
-    /// A method that needs a name in its parameters, and has none.
+    /// A method that needs a name in its parameters, and is without one.
     Unnamed,
     Tool(Cow<'m, str>),
     Resource(Cow<'m, str>),

@@ -17,7 +17,7 @@
 //!    415. Its body is read as a whole, at most 1 MiB; a longer one is answered 413.
 //! 6. The body must be one JSON-RPC message or a batch of them. It is refused with 400 if it is malformed,
 //!    if a name comes twice in any of its objects, or if another reader may understand it differently.
-//! 7. The body says what is asked for. If `Mcp-Method` or `Mcp-Name` is there and says something else, the
+//! 7. The body decides which operation it is. If `Mcp-Method` or `Mcp-Name` is there and says something else, the
 //!    answer is 400. Before the body is read, the headers are reason enough for a 403.
 //! 8. [`McpScopes`] says which scopes that needs. A refusal is one 403 with all of them.
 //! 9. A 400, 404, 413 or 415 of this preset has a JSON-RPC error as its body. Refusals of the token have the
@@ -82,8 +82,8 @@
 //! # Security
 //!
 //! The layer must see the body as the server sees it: nothing between the two may change it, such as a
-//! layer that decompresses it. What a tool does with the scopes of a token is only what its entry says:
-//! a tool that looks at its arguments to decide on rights must do that itself.
+//! layer that decompresses it. The layer checks the scopes of the entry of a tool, and nothing of its
+//! arguments: a tool whose rights depend on its arguments checks those itself.
 //!
 //! The layer does not look at `Last-Event-ID`. A server that lets clients resume streams without a session
 //! must make the ids of events unguessable.

@@ -40,7 +40,7 @@ impl From<Error> for Refused {
     }
 }
 
-/// What is known of a request that may pass.
+/// A request that may pass, as far as it is known without its body.
 #[derive(Debug)]
 pub(super) struct Admitted {
     /// Whether it has a message, which must be read.
@@ -122,7 +122,7 @@ impl Rules {
 #[derive(Debug)]
 pub(super) struct SessionOfRequest {
     principal: Arc<Principal>,
-    /// `None` if the request has none, so that the response may begin one.
+    /// `None` if the request is without a session, so that the response may begin one.
     id: Option<Box<str>>,
     /// Whether the request ends it, if the server says that it has.
     ends: bool,

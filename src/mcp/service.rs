@@ -29,7 +29,7 @@ pub struct McpAuth<S, C, R = DefaultRespond> {
     respond: R,
 }
 
-/// What is asked of a request before its token is looked at.
+/// The checks of a request before that of its token.
 pub(super) struct Door {
     pub(super) origins: AllowedOrigins,
     pub(super) resource: ProtectedResource,

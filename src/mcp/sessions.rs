@@ -14,7 +14,7 @@ use crate::{error::ConfigError, expiring::ExpiringMap, verifier::Claims};
 /// that the server never gave. Otherwise, whoever learns the id of a session could take part in it.
 ///
 /// The ids are learned from the responses of the server. A token that was refreshed has the same
-/// principal, so its session goes on. A token without a subject and without a client has no principal, and
+/// principal, so the session continues. A token without a subject and without a client has no principal, and
 /// no session.
 ///
 /// # Defaults

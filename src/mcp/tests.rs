@@ -164,7 +164,7 @@ fn c15_names_that_come_twice_or_mark_values_of_serde_json_are_refused() {
     ] {
         assert_eq!(read(body), Err(Malformed), "{body}");
     }
-    // What `serde_json` makes of such a member, so that this test is about something.
+    // `serde_json` reads such a member as another value, so this test has a reason.
     let trap = r#"{"params":{"$serde_json::private::RawValue":"{\"name\":\"a\"}"}}"#;
     let seen: Value = serde_json::from_str(trap).unwrap();
     assert_eq!(seen, json!({"params": {"name": "a"}}));

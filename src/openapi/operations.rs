@@ -8,7 +8,7 @@ use utoipa::openapi::{
     security::SecurityRequirement,
 };
 
-/// The access to an operation, for a document.
+/// The access to an operation, as a document describes it.
 pub(super) struct Access {
     pub(super) security: Vec<SecurityRequirement>,
     /// A paragraph for the description, in Markdown.
