@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response, request::Parts};
+use http::{Request, Response, header, request::Parts};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
@@ -18,7 +18,7 @@ use tower_service::Service;
 use super::{
     answer::{Refusal, answer},
     body::WholeBody,
-    rules::{Admitted, Refused, Rules, SessionOfRequest},
+    rules::{Admitted, Content, Refused, Rules, SessionOfRequest},
 };
 use crate::{
     authorize,
@@ -97,11 +97,18 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let (shared, session) = (self.shared.clone(), None);
         match self.shared.admit((&request).into()) {
-            Ok(Admitted { has_message: false, session }) => {
+            Ok(Admitted { content: Content::Any, session }) => {
                 let state = State::Forward { future: self.inner.call(request) };
                 McpGuardFuture { state, session, shared }
             }
-            Ok(Admitted { has_message: true, session }) => {
+            Ok(Admitted { content: Content::Removed, session }) => {
+                let mut request = request.map(|_| ReqBody::from(Bytes::new()));
+                request.headers_mut().remove(header::CONTENT_LENGTH);
+                request.headers_mut().remove(header::TRANSFER_ENCODING);
+                let state = State::Forward { future: self.inner.call(request) };
+                McpGuardFuture { state, session, shared }
+            }
+            Ok(Admitted { content: Content::Message, session }) => {
                 let (parts, body) = request.into_parts();
                 // The service that `poll_ready` made ready goes into the future. Its clone stays, and is
                 // polled before it is called.

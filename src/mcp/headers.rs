@@ -11,10 +11,10 @@ use crate::error::McpFault;
 pub(super) const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 const NAME: HeaderName = HeaderName::from_static("mcp-name");
-const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+pub(super) const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 
 /// The first revision with these headers. Later ones sort behind it.
-const FIRST: &str = "2026-07-28";
+pub(super) const FIRST: &str = "2026-07-28";
 
 /// The headers of a request that are about its message.
 #[derive(Debug)]
@@ -31,6 +31,10 @@ impl<'r> McpHeaders<'r> {
             name: only(headers, &NAME)?.map(decoded).transpose()?,
             version: only(headers, &VERSION)?,
         })
+    }
+
+    pub(super) fn has_method(&self) -> bool {
+        self.method.is_some()
     }
 
     /// Whether the request is of the revision 2026-07-28 or a later one.

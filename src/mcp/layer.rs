@@ -165,7 +165,9 @@ impl<C, R: Clone, M> McpAuthLayerBuilder<C, R, M> {
         let scopes = self.scopes.build()?;
         let (layer, resource) = self.layer.for_mcp(self.scopes.base_scopes())?;
         let mut origins = AllowedOrigins::default();
-        origins.add(origin_of(resource.metadata_url()))?;
+        if let Some(origin) = origin_of(resource.resource()) {
+            origins.add(origin)?;
+        }
         for origin in &self.origins {
             origins.add(origin)?;
         }
@@ -193,11 +195,11 @@ impl<C, R, M> fmt::Debug for McpAuthLayerBuilder<C, R, M> {
     }
 }
 
-/// The scheme and the host of a URL that has a path.
-fn origin_of(url: &str) -> &str {
-    let host = url.find("://").map_or(0, |at| at + 3);
-    let end = url.get(host..).and_then(|rest| rest.find('/')).map_or(url.len(), |at| host + at);
-    url.get(..end).unwrap_or(url)
+/// The scheme and the host of a URL, or `None` for another URI such as `urn:example:mcp`.
+fn origin_of(url: &str) -> Option<&str> {
+    let host = url.find("://")? + 3;
+    let end = url.get(host..)?.find(['/', '?']).map_or(url.len(), |at| host + at);
+    url.get(..end)
 }
 
 /// 1 MiB, in bytes.

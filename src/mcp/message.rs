@@ -119,6 +119,8 @@ impl<'m> Messages<'m> {
 pub(super) struct Message<'m> {
     method: Option<Cow<'m, str>>,
     params: Fields<'m>,
+    /// Whether the parameters are an object. A server may read an array as one, by the places in it.
+    has_fields: bool,
     has_answer: bool,
     /// Its text in JSON: a number, a string or `null`.
     id: Option<&'m str>,
@@ -175,6 +177,9 @@ impl Message<'_> {
             Subject::Subscriptions => {
                 to.push(Operation::Method(Cow::Borrowed(method)));
                 let filter = self.params.notifications.as_deref();
+                if !self.has_fields {
+                    to.push(Operation::Unnamed);
+                }
                 let uris = filter.map_or(&[][..], |filter| &filter.subscriptions);
                 to.extend(uris.iter().map(|uri| Operation::Resource(Cow::Borrowed(uri))));
             }
@@ -191,6 +196,7 @@ impl<'de> Object<'de> for Message<'de> {
             "params" => {
                 if let Value::Fields(params) = map.next_value()? {
                     self.params = *params;
+                    self.has_fields = true;
                 }
             }
             "result" | "error" => {

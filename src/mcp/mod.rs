@@ -85,6 +85,15 @@
 //! layer that decompresses it. The layer checks the scopes of the entry of a tool, and nothing of its
 //! arguments: a tool whose rights depend on its arguments checks those itself.
 //!
+//! A `GET`, `HEAD`, `DELETE` or `OPTIONS` reaches the server without a body, and with an `Upgrade` it needs all
+//! scopes of the table. An answer to a question of the server needs the base scopes only: a weaker token of the
+//! same principal can confirm what a stronger one has begun. A stream goes on when its token ends, unless the
+//! server guards it (see [`validity`](crate::validity)). There is no limit of time for a body: put one in front,
+//! as for every server.
+//!
+//! The layer does not compare the headers `Mcp-Param-…`, and does not know the transport of 2024-11-05, which has
+//! its session in the query.
+//!
 //! The layer does not look at `Last-Event-ID`. A server that lets clients resume streams without a session
 //! must make the ids of events unguessable.
 

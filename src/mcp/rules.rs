@@ -43,9 +43,19 @@ impl From<Error> for Refused {
 /// A request that may pass, as far as it is known without its body.
 #[derive(Debug)]
 pub(super) struct Admitted {
-    /// Whether it has a message, which must be read.
-    pub(super) has_message: bool,
+    pub(super) content: Content,
     pub(super) session: Option<SessionOfRequest>,
+}
+
+/// The content of a request that may pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    /// A message, which must be read.
+    Message,
+    /// A server may take a message from it, and the scopes are enough for all messages.
+    Any,
+    /// A server that took a message from it would run what the scopes do not allow.
+    Removed,
 }
 
 impl Rules {
@@ -61,24 +71,34 @@ impl Rules {
         if self.only_modern && !headers.is_modern() {
             return Err(refused(McpFault::Revision));
         }
-        let has_message = match *request.method() {
+        // A revision with these headers has no sessions, and no message without its method.
+        if self.only_modern
+            && (request.headers().contains_key(SESSION)
+                || (*request.method() == Method::POST && !headers.has_method()))
+        {
+            return Err(refused(McpFault::HeaderMismatch));
+        }
+        let content = match *request.method() {
             Method::POST => {
                 check_type(request.headers()).map_err(refused)?;
                 if let Some(operation) = headers.operation() {
                     self.scopes.check(&[operation], claims)?;
                 }
-                true
+                Content::Message
             }
-            Method::GET | Method::HEAD | Method::DELETE | Method::OPTIONS => {
+            // Behind an upgrade, nobody reads the messages.
+            Method::GET | Method::HEAD | Method::DELETE | Method::OPTIONS
+                if !request.headers().contains_key(header::UPGRADE) =>
+            {
                 self.scopes.check_base(claims)?;
-                false
+                Content::Removed
             }
             _ => {
                 self.scopes.check_strictest(claims)?;
-                false
+                Content::Any
             }
         };
-        Ok(Admitted { has_message, session })
+        Ok(Admitted { content, session })
     }
 
     /// Decides on the message of a request that was admitted.

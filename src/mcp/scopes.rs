@@ -92,6 +92,12 @@ impl McpScopes {
     }
 
     /// Sets the scopes of a resource, by its URI, in addition to the base scopes.
+    ///
+    /// # Security
+    ///
+    /// Another spelling of the URI, such as `notes://%61dmin` for `notes://admin`, has no entry, and needs the
+    /// [default scopes](Self::default_scopes). A server that takes both for the same resource must not be
+    /// given default scopes that are weaker than those of its entries.
     pub fn resource<S: AsRef<str>>(
         mut self,
         uri: impl Into<String>,
@@ -113,6 +119,11 @@ impl McpScopes {
 
     /// Sets the scopes of another method, such as `tasks/get` or `tools/list`, in addition to the base
     /// scopes.
+    ///
+    /// # Security
+    ///
+    /// A task is not bound to the principal that began it: with an entry for `tasks/get`, every token with these
+    /// scopes can read each task whose id it knows, whatever scopes its tool needs. The server must compare.
     pub fn method<S: AsRef<str>>(
         mut self,
         method: impl Into<String>,
@@ -127,7 +138,8 @@ impl McpScopes {
     ///
     /// # Security
     ///
-    /// A tool that is forgotten in the table needs only these.
+    /// A tool that is forgotten in the table needs only these, and so does another spelling of a name or a URI
+    /// that has an entry.
     pub fn default_scopes<S: AsRef<str>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
         self.unnamed = Unnamed::These(words(scopes));
         self

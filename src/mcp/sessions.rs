@@ -110,14 +110,15 @@ pub(super) struct Principal {
 }
 
 impl Principal {
-    /// The principal of a token. `None` if the token names neither a subject nor a client.
+    /// The principal of a token. `None` if the token names neither a subject nor a client. Providers name
+    /// the client in different claims.
     pub(super) fn of<C>(claims: &Claims<C>) -> Option<Arc<Self>> {
-        let (subject, client) = (claims.subject(), claims.client_id());
+        let (subject, client) = (claims.subject(), claims.registered().client());
         (subject.is_some() || client.is_some()).then(|| {
             Arc::new(Self {
                 issuer: claims.issuer().map(Box::from),
                 subject: subject.map(Box::from),
-                client: client.map(Box::from),
+                client: client.map(String::into_boxed_str),
             })
         })
     }

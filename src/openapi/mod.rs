@@ -156,7 +156,9 @@ where
     R: Respond<Body> + Clone + Send + Sync + 'static,
     M: Metadata<Body> + 'static,
 {
-    /// Requires a token and this policy for all routes of a router, and documents both.
+    /// Requires a token and this policy for all routes of a router, and documents both. A fallback of the
+    /// router is removed, because no operation of the document stands for it: add it to the router that
+    /// [`finish`](Self::finish) gives, where it is public.
     ///
     /// # Panics
     ///
@@ -169,7 +171,8 @@ where
         self.secured_by(router, RequireLayer::for_claims(policy))
     }
 
-    /// Requires a token and this layer for all routes of a router, and documents both. Use it for a
+    /// Requires a token and this layer for all routes of a router, and documents both, as
+    /// [`secured`](Self::secured) does. Use it for a
     /// function of [`RequireLayer::for_request`], with
     /// [`described_as`](RequireLayer::described_as), or for an answer in another format.
     ///
@@ -187,7 +190,7 @@ where
         R2: Respond<Body> + Clone + Send + Sync + 'static,
     {
         let policy = layer.describe();
-        let router = router.route_layer(layer).route_layer(self.layer.clone());
+        let router = without_fallback(router).route_layer(layer).route_layer(self.layer.clone());
         let alternatives = policy.alternatives();
         let access = Access {
             security: self.schemes.requirements(&alternatives),
@@ -199,7 +202,8 @@ where
     }
 
     /// Lets requests with and without a token pass to all routes of a router, as
-    /// [`JwtAuthLayer::optional`] does, and documents that a token is optional.
+    /// [`JwtAuthLayer::optional`] does, and documents that a token is optional. A fallback of the router is
+    /// removed.
     ///
     /// # Panics
     ///
@@ -208,7 +212,7 @@ where
         &self,
         router: OpenApiRouter<S>,
     ) -> SecuredRouter<S> {
-        let router = router.route_layer(self.layer.clone().optional());
+        let router = without_fallback(router).route_layer(self.layer.clone().optional());
         let policy = PolicyDescription::of(&authenticated());
         let mut security = vec![SecurityRequirement::default()];
         security.extend(self.schemes.requirements(&policy.alternatives()));
@@ -364,3 +368,13 @@ impl<C, R, M> fmt::Debug for ApiSecurity<C, R, M> {
 
 const CHALLENGE: &str =
     "The scheme and the fault (RFC 9110 §11.6.1); of a 403, the scopes that are needed.";
+
+/// The router without its fallback, which axum's `route_layer` would leave open.
+fn without_fallback<S: Clone + Send + Sync + 'static>(
+    router: OpenApiRouter<S>,
+) -> OpenApiRouter<S> {
+    let (router, document) = router.split_for_parts();
+    let mut router = OpenApiRouter::from(router.reset_fallback());
+    *router.get_openapi_mut() = document;
+    router
+}

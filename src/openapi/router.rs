@@ -70,12 +70,19 @@ impl<S: Clone + Send + Sync + 'static> SecuredRouter<S> {
         Self { router, schemes: vec![Arc::clone(schemes)], scopes, fault }
     }
 
-    /// Adds all routes of another router.
+    /// Adds all routes of another router. If both document the same operation, which only one of them can
+    /// have as a route, [`finish`](super::ApiSecurity::finish) fails.
     ///
     /// # Panics
     ///
     /// Both have the same path and method, as axum's `Router::merge` does.
-    pub fn merge(mut self, other: Self) -> Self {
+    pub fn merge(mut self, mut other: Self) -> Self {
+        let own: BTreeSet<_> = names(&mut self.router).collect();
+        if let Some(route) = names(&mut other.router).find(|route| own.contains(route)) {
+            let reason = "is documented by two routers, of which one has no such route: the document \
+                          would say what the other one enforces";
+            self.fault.get_or_insert(ConfigError::Route { route, reason: reason.into() });
+        }
         self.router = self.router.merge(other.router);
         for schemes in other.schemes {
             if !self.schemes.iter().any(|known| Arc::ptr_eq(known, &schemes)) {
@@ -114,6 +121,13 @@ impl<S: Clone + Send + Sync + 'static> SecuredRouter<S> {
             }
         }
     }
+}
+
+/// The names of all documented operations.
+fn names<S: Clone + Send + Sync + 'static>(
+    router: &mut OpenApiRouter<S>,
+) -> impl Iterator<Item = String> {
+    operations(&mut router.get_openapi_mut().paths).map(|(name, _)| name)
 }
 
 /// The parts of a router without a contradiction.

@@ -252,6 +252,40 @@ async fn a_route_without_a_document_is_enforced_too() {
     assert_eq!(status(&router, "GET", "/hidden", Some(json!({"scope": "x"}))).await, 200);
 }
 
+/// axum's `route_layer` would leave it open.
+#[tokio::test]
+async fn a_fallback_of_a_secured_router_is_removed() {
+    let security = ApiSecurity::builder(layer()).build().unwrap();
+    let with_fallback =
+        || OpenApiRouter::new().routes(routes!(admin)).fallback(async || "everything");
+    for secured in [
+        security.secured(with_fallback(), authenticated()),
+        security.optional(with_fallback()),
+        SecuredRouter::new().nest("/api", security.secured(with_fallback(), authenticated())),
+    ] {
+        let (router, _) = security.finish::<()>(secured, titled()).unwrap();
+        for path in ["/else", "/api/else"] {
+            assert_eq!(status(&router, "GET", path, None).await, 404, "{path}");
+        }
+    }
+}
+
+/// A document of one router that lists an operation of another one, which says who may call it.
+#[test]
+fn an_operation_that_two_routers_document_is_an_error() {
+    let security = ApiSecurity::builder(layer()).build().unwrap();
+    let foreign = OpenApiRouter::<()>::new().routes(routes!(health)).into_openapi();
+    let lists = || OpenApiRouter::with_openapi(foreign.clone()).routes(routes!(admin));
+    let own = || security.public(OpenApiRouter::<()>::new().routes(routes!(health)));
+    for router in [
+        security.secured(lists(), authenticated()).merge(own()),
+        own().merge(security.secured(lists(), authenticated())),
+    ] {
+        let error = security.finish(router, titled()).err().unwrap().to_string();
+        assert!(error.contains("GET /health") && error.contains("two routers"), "{error}");
+    }
+}
+
 /// An operation that comes into the document in another way, about which nothing was decided.
 #[test]
 fn an_operation_that_is_added_behind_its_back_is_an_error() {

@@ -109,6 +109,23 @@ async fn c12_only_pages_of_allowed_origins_come_in() {
 }
 
 #[tokio::test]
+async fn c12_the_own_origin_is_that_of_the_resource() {
+    for (resource, origin, status) in [
+        ("https://mcp.example.com/mcp", "https://mcp.example.com", 200),
+        ("https://mcp.example.com/mcp", "https://meta.example.net", 403),
+        ("urn:example:mcp", "https://meta.example.net", 403),
+    ] {
+        let metadata = "https://meta.example.net/.well-known/oauth-protected-resource";
+        let own = ProtectedResource::builder(&verifier()).resource(resource).metadata_url(metadata);
+        let layer = layer().resource_metadata(own.build().unwrap());
+        let server = Server::new(McpAuthLayer::builder(layer).build().unwrap());
+        let headers = [("origin", origin)];
+        let seen = server.status(post("", &headers, &message("ping"))).await.0;
+        assert_eq!(seen, status, "{resource} {origin}");
+    }
+}
+
+#[tokio::test]
 async fn c13_a_token_in_any_source_is_taken_out() {
     let header = TokenSource::header(HeaderName::from_static("x-token"));
     let layer = McpAuthLayer::builder(layer().source(header)).build().unwrap();

@@ -118,6 +118,22 @@ async fn c14_other_http_methods_need_the_base_scopes_or_all() {
         let refused = server.status(request(method, "read", &[], "")).await;
         assert_eq!(refused, (403, Some("mcp".into())), "{method}");
     }
+    // A server that takes a message from such a request gets none, and nobody reads what comes after an
+    // upgrade.
+    for method in ["GET", "DELETE", "OPTIONS"] {
+        let length = [("content-length", "9")];
+        let (response, _) = server.send(request(method, "mcp", &length, &call("admin"))).await;
+        assert_eq!((response.status().as_u16(), &**response.body()), (200, ""), "{method}");
+        let upgrade = [("connection", "upgrade"), ("upgrade", "websocket")];
+        let refused = server.status(request(method, "mcp", &upgrade, "")).await;
+        let all = "mcp read write admin prompt resource task";
+        let sorted = |scopes: &str| {
+            let mut scopes: Vec<_> = scopes.split(' ').map(str::to_owned).collect();
+            scopes.sort();
+            scopes
+        };
+        assert_eq!((refused.0, sorted(&refused.1.unwrap())), (403, sorted(all)), "{method}");
+    }
     for method in ["PUT", "PATCH", "QUERY"] {
         let refused = server.status(request(method, "mcp read", &[], &call("read"))).await;
         assert_eq!(refused.0, 403, "{method}");
@@ -257,9 +273,28 @@ async fn c14_legacy_revisions_can_be_refused() {
     {
         let headers: Vec<_> =
             version.into_iter().map(|version| ("mcp-protocol-version", version)).collect();
-        assert_eq!(server.status(post("mcp", &headers, &message("ping"))).await.0, status);
         assert_eq!(server.status(request("GET", "mcp", &headers, "")).await.0, status);
+        let headers = [&headers[..], &[("mcp-method", "ping")]].concat();
+        assert_eq!(server.status(post("mcp", &headers, &message("ping"))).await.0, status);
     }
+    let modern = ("mcp-protocol-version", "2026-07-28");
+    let method = ("mcp-method", "ping");
+    let batch = format!("[{}]", message("ping"));
+    for (headers, body) in [
+        (&[modern][..], &message("ping")),
+        (&[modern], &batch),
+        (&[modern, method], &batch),
+        (&[modern, method, ("mcp-session-id", "s1")], &message("ping")),
+    ] {
+        assert_ne!(server.status(post("mcp", headers, body)).await.0, 200, "{headers:?} {body}");
+    }
+    // A client chooses another revision by this answer.
+    let old = [("mcp-protocol-version", "2025-11-25")];
+    let (response, _) = server.send(post("mcp", &old, &message("ping"))).await;
+    let body: Value = serde_json::from_str(response.body()).unwrap();
+    assert_eq!(body["error"]["code"], -32022);
+    let data = json!({"supported": ["2026-07-28"], "requested": "2025-11-25"});
+    assert_eq!(body["error"]["data"], data);
 }
 
 #[tokio::test]
@@ -278,4 +313,18 @@ async fn refusals_of_tokens_have_the_format_of_the_layer() {
     assert_eq!(problem(post("mcp", &[], &call("read"))).await["scope"], "mcp read");
     let evil = [("origin", "https://evil.example")];
     assert_eq!(problem(post("mcp", &evil, &message("ping"))).await["title"], "Forbidden");
+}
+
+/// A server may read an array as an object, by the places in it.
+#[tokio::test]
+async fn c14_parameters_that_are_no_object_need_all_scopes() {
+    let server = Server::new(preset().scopes(scopes()).build().unwrap());
+    for method in ["tools/call", "subscriptions/listen", "completion/complete"] {
+        for params in [json!([null, {"resourceSubscriptions": ["x:y"]}]), json!("x"), json!(1)] {
+            let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+            let refused = server.status(post("mcp", &[], &body.to_string())).await;
+            assert_eq!(refused.0, 403, "{body}");
+        }
+        assert_eq!(server.status(post("mcp", &[], &message(method))).await.0, 403, "{method}");
+    }
 }

@@ -106,3 +106,14 @@ async fn a_binding_can_be_left_to_the_server() {
     let server = Server::new(preset().without_session_binding().build().unwrap());
     assert_eq!(server.status(of(json!({"sub": "bob"}), "POST", &WITHIN)).await.0, 200);
 }
+
+#[tokio::test]
+async fn c16_the_client_is_the_one_that_the_provider_names() {
+    for name in ["client_id", "azp", "cid", "appid"] {
+        let server = Server::new(preset().build().unwrap());
+        let of_client = |client: &str| json!({"sub": "alice", name: client});
+        assert_eq!(server.status(of(of_client("app"), "POST", &BEGIN)).await.0, 200);
+        assert_eq!(server.status(of(of_client("app"), "POST", &WITHIN)).await.0, 200, "{name}");
+        assert_eq!(server.status(of(of_client("other"), "POST", &WITHIN)).await.0, 404, "{name}");
+    }
+}
