@@ -41,11 +41,15 @@ impl Watch {
     /// It does not watch any more. Call it once, at the end.
     pub(crate) fn leave(&self, watchers: Option<&Watchers>) {
         let mut state = self.watched.lock();
-        if state.leave(self.id)
-            && let Some(watchers) = watchers
+        let (is_last, waker) = state.leave(self.id);
+        if let Some(watchers) = watchers
+            && is_last
         {
             watchers.remove(state.token.ids(), None, &self.watched);
         }
+        // A waker may own code of others.
+        drop(state);
+        drop(waker);
     }
 
     /// Looks at the token at this time, in seconds since 1970, and has this waker woken when it ends
@@ -53,11 +57,13 @@ impl Watch {
     pub(crate) fn look(&self, now: i64, waker: Option<&Waker>) -> Look {
         let mut state = self.watched.lock();
         let (look, wakers) = state.look(now);
-        if let (Look::Valid { .. }, Some(waker)) = (&look, waker) {
-            state.wake_later(self.id, waker);
-        }
+        let former = match (&look, waker) {
+            (Look::Valid { .. }, Some(waker)) => state.wake_later(self.id, waker),
+            _ => None,
+        };
         // A waker may run code of others.
         drop(state);
+        drop(former);
         wakers.wake();
         look
     }

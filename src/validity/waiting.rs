@@ -9,7 +9,7 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Sleep, sleep};
 
 use super::end::ValidityEnd;
 use crate::{
@@ -114,6 +114,7 @@ impl Future for Waiting {
         let this = &mut *self;
         // First, so that no move of the clock is missed.
         this.origin.wake_when_moved(context.waker());
+        let mut is_new = false;
         loop {
             let now = unix_seconds(this.origin.now());
             let (ends_at, version) = match this.watch.look(now, Some(context.waker())) {
@@ -140,9 +141,13 @@ impl Future for Waiting {
                     continue;
                 }
                 this.timer = Some(Box::pin(sleep(this.pause(ends_at))));
+                is_new = true;
                 continue;
             };
-            if timer.as_mut().poll(context).is_pending() {
+            // A timer whose runtime has shut down has elapsed, and would panic when it is polled. A new one
+            // may say that it has elapsed before it is polled.
+            let has_elapsed = !is_new && timer.is_elapsed();
+            if !has_elapsed && timer.as_mut().poll(context).is_pending() {
                 return Poll::Pending;
             }
             if ends_at <= unix_seconds(this.origin.now()) {
@@ -155,9 +160,15 @@ impl Future for Waiting {
             } else {
                 this.ask(version);
             }
-            let next = Instant::now() + this.pause(ends_at);
+            if runtime_with_timer().is_none() {
+                this.watch.end(Ended::Unchecked);
+                continue;
+            }
+            // A new one, because this may be another runtime than before.
+            let pause = this.pause(ends_at);
             if let Some(timer) = &mut this.timer {
-                timer.as_mut().reset(next);
+                timer.set(sleep(pause));
+                is_new = true;
             }
         }
     }

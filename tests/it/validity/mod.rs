@@ -1,5 +1,6 @@
 //! Streams that end with their token (`validity`).
 
+mod clones;
 mod ends;
 mod lists;
 mod renewal;
