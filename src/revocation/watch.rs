@@ -53,19 +53,21 @@ impl Watch {
     }
 
     /// Looks at the token at this time, in seconds since 1970, and has this waker woken when it ends
-    /// otherwise than by its time, or when another one takes its place.
-    pub(crate) fn look(&self, now: i64, waker: Option<&Waker>) -> Look {
+    /// otherwise than by its time, or when another one takes its place. Also says whether this is the first
+    /// look since it has ended.
+    pub(crate) fn look(&self, now: i64, waker: Option<&Waker>) -> (Look, bool) {
         let mut state = self.watched.lock();
         let (look, wakers) = state.look(now);
         let former = match (&look, waker) {
             (Look::Valid { .. }, Some(waker)) => state.wake_later(self.id, waker),
             _ => None,
         };
+        let is_first = state.notice();
         // A waker may run code of others.
         drop(state);
         drop(former);
         wakers.wake();
-        look
+        (look, is_first)
     }
 
     /// The token: a copy, since a denylist that is asked about it may tell of a revocation at once.

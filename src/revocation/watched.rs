@@ -18,6 +18,8 @@ pub(crate) struct Watched(Mutex<State>);
 pub(super) struct State {
     pub(super) token: WatchedToken,
     ended: Option<Ended>,
+    /// Whether somebody has looked at it since it has ended.
+    is_noticed: bool,
     /// It changes when another token takes the place of this one.
     version: u32,
     /// When the denylist last said that the token is not revoked.
@@ -50,6 +52,7 @@ impl Watched {
         Self(Mutex::new(State {
             token,
             ended: None,
+            is_noticed: false,
             // Not the version of a watch that has seen none.
             version: 1,
             confirmed: Instant::now(),
@@ -93,6 +96,11 @@ impl State {
     pub(super) fn end(&mut self, why: Ended) -> Wakers {
         self.ended.get_or_insert(why);
         mem::take(&mut self.wakers)
+    }
+
+    /// Whether this is the first look at it since it has ended.
+    pub(super) fn notice(&mut self) -> bool {
+        self.ended.is_some() && !mem::replace(&mut self.is_noticed, true)
     }
 
     pub(super) fn is_version(&self, version: u32) -> bool {

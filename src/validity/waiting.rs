@@ -5,7 +5,7 @@ use std::{
     hash::{BuildHasher, RandomState},
     pin::Pin,
     sync::{Mutex, PoisonError},
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::{Duration, UNIX_EPOCH},
 };
 
@@ -45,9 +45,22 @@ impl Waiting {
 
     /// Why it has ended, if it has.
     pub(super) fn ended(&self) -> Option<ValidityEnd> {
-        match self.watch.look(unix_seconds(self.origin.now()), None) {
-            Look::Ended(ended) => Some(ended.into()),
-            Look::Valid { .. } => None,
+        self.look(None).err()
+    }
+
+    /// The second in which the token ends and its version, or why it has ended. Tells the observers of the
+    /// end.
+    fn look(&self, waker: Option<&Waker>) -> Result<(i64, u32), ValidityEnd> {
+        let (look, is_first) = self.watch.look(unix_seconds(self.origin.now()), waker);
+        match look {
+            Look::Valid { ends_at, version } => Ok((ends_at, version)),
+            Look::Ended(ended) => {
+                let end = ValidityEnd::from(ended);
+                if is_first {
+                    self.origin.stream_ended(end.name());
+                }
+                Err(end)
+            }
         }
     }
 
@@ -116,10 +129,9 @@ impl Future for Waiting {
         this.origin.wake_when_moved(context.waker());
         let mut is_new = false;
         loop {
-            let now = unix_seconds(this.origin.now());
-            let (ends_at, version) = match this.watch.look(now, Some(context.waker())) {
-                Look::Ended(ended) => return Poll::Ready(ended.into()),
-                Look::Valid { ends_at, version } => (ends_at, version),
+            let (ends_at, version) = match this.look(Some(context.waker())) {
+                Ok(valid) => valid,
+                Err(end) => return Poll::Ready(end),
             };
             if this.watch.asked != version {
                 this.timer = None;

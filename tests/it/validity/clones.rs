@@ -96,28 +96,26 @@ fn a_waker_that_owns_the_last_clone_may_be_dropped_by_the_validity() {
     assert_eq!(is_done.recv_timeout(Duration::from_secs(10)), Ok(()), "it waits for itself");
 }
 
+/// Polls it in a runtime, where it does not end.
+fn wait_in(runtime: &Runtime, validity: &mut Validity) {
+    let waiting =
+        runtime.block_on(async { tokio::time::timeout(Duration::from_millis(5), validity).await });
+    assert!(waiting.is_err(), "{waiting:?}");
+}
+
 #[test]
 fn a_stream_continues_in_another_runtime_when_its_first_one_has_shut_down() {
     for shut_down in [drop, Runtime::shutdown_background as fn(Runtime)] {
         let setup = Setup::new();
         let [first, second] = [(); 2].map(|()| Runtime::new().unwrap());
-        let validity = first.block_on(async {
-            let mut validity = setup.validity("ada", "1").await;
-            let waiting = tokio::time::timeout(Duration::from_millis(5), &mut validity).await;
-            assert!(waiting.is_err());
-            validity
-        });
+        let mut validity = first.block_on(setup.validity("ada", "1"));
+        wait_in(&first, &mut validity);
         shut_down(first);
         // Until the timers of the first runtime have ended.
         thread::sleep(Duration::from_millis(200));
-        let mut validity = second.block_on(async {
-            let mut validity = validity;
-            let waiting = tokio::time::timeout(Duration::from_millis(5), &mut validity).await;
-            assert!(waiting.is_err());
-            validity
-        });
+        wait_in(&second, &mut validity);
         setup.clock.advance(Duration::from_secs(360));
-        assert_eq!(second.block_on(async { ends(&mut validity).await }), ValidityEnd::Expired);
+        assert_eq!(second.block_on(ends(&mut validity)), ValidityEnd::Expired);
     }
 }
 
@@ -125,12 +123,8 @@ fn a_stream_continues_in_another_runtime_when_its_first_one_has_shut_down() {
 fn a_stream_whose_runtime_has_shut_down_ends_without_another_one() {
     let setup = Setup::new();
     let runtime = Runtime::new().unwrap();
-    let mut validity = runtime.block_on(async {
-        let mut validity = setup.validity("ada", "1").await;
-        let waiting = tokio::time::timeout(Duration::from_millis(5), &mut validity).await;
-        assert!(waiting.is_err());
-        validity
-    });
+    let mut validity = runtime.block_on(setup.validity("ada", "1"));
+    wait_in(&runtime, &mut validity);
     drop(runtime);
     let end = poll_once(&mut validity, Waker::noop());
     assert_eq!(end, Poll::Ready(ValidityEnd::Unchecked));

@@ -3,6 +3,7 @@
 mod clones;
 mod ends;
 mod lists;
+mod observed;
 mod renewal;
 
 use std::{
