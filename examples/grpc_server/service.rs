@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use tokio_stream::{StreamExt, wrappers::IntervalStream};
-use tonic::{Code, Request, Response, Status};
+use tonic::{
+    Code, Request, Response, Status,
+    metadata::{MetadataMap, MetadataValue},
+};
 use tower_jwt_auth::{Claims, Error, validity::ValidityEnd};
 
 use crate::wire::{GetRequest, Order, OrderStream, Orders, WatchRequest};
@@ -50,10 +53,9 @@ fn status(error: &Error) -> Status {
     Status::new(Code::from(i32::from(error.grpc_code())), "the access token does not allow this")
 }
 
-/// The end of a stream.
+/// The end of a stream. By its name, the client refreshes its token, logs in or waits.
 fn ended(end: ValidityEnd) -> Status {
-    match end {
-        ValidityEnd::Unchecked => Status::unavailable(end.to_string()),
-        _ => Status::unauthenticated(end.to_string()),
-    }
+    let mut metadata = MetadataMap::new();
+    metadata.insert("validity-end", MetadataValue::from_static(end.name()));
+    Status::with_metadata(Code::from(i32::from(end.grpc_code())), end.to_string(), metadata)
 }

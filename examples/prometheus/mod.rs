@@ -19,7 +19,7 @@ use axum::{
 };
 use tower_jwt_auth::observe::{
     CacheLookup, Decision, EarlyRemoval, KeyFetch, KeyReport, KeyRotation, KeysDropped, Observer,
-    OldKey, Outcome, RemovedKeyUse, Scheme, ShadowReport,
+    OldKey, Outcome, RemovedKeyUse, Scheme, ShadowReport, StreamEnd,
 };
 
 /// The numbers; cheap to clone.
@@ -171,6 +171,10 @@ impl Observer for Prometheus {
         let labels = [("rule", report.rule.name()), ("outcome", report.outcome.name())];
         self.count("jwt_auth_shadow_total", &labels);
     }
+
+    fn stream_ended(&self, end: &StreamEnd) {
+        self.count("jwt_auth_streams_ended_total", &[("reason", end.reason)]);
+    }
 }
 
 /// Labels as the text format has them.
@@ -186,7 +190,7 @@ fn as_f64(number: &AtomicU64) -> f64 {
     number.load(Ordering::Relaxed) as f64
 }
 
-const HELP: [(&str, &str); 9] = [
+const HELP: [(&str, &str); 10] = [
     (REQUESTS, "Decisions on requests."),
     (CACHE, "Lookups of tokens that were verified before."),
     ("jwt_auth_token_cache_bytes", "Size of the tokens that are kept."),
@@ -196,6 +200,7 @@ const HELP: [(&str, &str); 9] = [
     ("jwt_auth_keys_usable", "Whether tokens of an issuer can be verified: 1 or 0."),
     ("jwt_auth_key_events_total", "Rotations of keys, and what went wrong with them."),
     ("jwt_auth_shadow_total", "Requests whose token a shadow rule has looked at."),
+    ("jwt_auth_streams_ended_total", "Streams that have ended with their token."),
 ];
 
 const REQUESTS: &str = "jwt_auth_requests_total";

@@ -70,7 +70,7 @@ pub use self::{
     event::{
         CacheLookup, Decision, DenylistReport, EarlyRemoval, FetchOutcome, KeyFetch, KeyReport,
         KeyRotation, KeysDropped, OldKey, Outcome, RefreshOutcome, RefreshReport, RemovedKeyUse,
-        Scheme, ShadowOutcome, ShadowReport,
+        Scheme, ShadowOutcome, ShadowReport, StreamEnd,
     },
     observer::Observer,
 };

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::event::{
     CacheLookup, Decision, DenylistReport, EarlyRemoval, KeyFetch, KeyReport, KeyRotation,
-    KeysDropped, OldKey, RefreshReport, RemovedKeyUse, ShadowReport,
+    KeysDropped, OldKey, RefreshReport, RemovedKeyUse, ShadowReport, StreamEnd,
 };
 
 /// Is told of decisions, of keys and of stores.
@@ -101,6 +101,13 @@ pub trait Observer: Send + Sync + 'static {
     fn shadow(&self, report: &ShadowReport) {
         _ = report;
     }
+
+    /// A stream has ended with its token. It is called when the end is first noticed, once for a
+    /// [`Validity`](crate::validity::Validity) and its clones, and not for a stream that ends before its
+    /// token.
+    fn stream_ended(&self, end: &StreamEnd) {
+        _ = end;
+    }
 }
 
 /// The methods of an observer that hands each event on to others.
@@ -122,6 +129,7 @@ macro_rules! forward {
             denylist(report: &DenylistReport),
             refreshed(report: &RefreshReport),
             shadow(report: &ShadowReport),
+            stream_ended(end: &StreamEnd),
         }
 
         fn times_verification(&$this) -> bool {

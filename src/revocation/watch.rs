@@ -41,25 +41,33 @@ impl Watch {
     /// It does not watch any more. Call it once, at the end.
     pub(crate) fn leave(&self, watchers: Option<&Watchers>) {
         let mut state = self.watched.lock();
-        if state.leave(self.id)
-            && let Some(watchers) = watchers
+        let (is_last, waker) = state.leave(self.id);
+        if let Some(watchers) = watchers
+            && is_last
         {
             watchers.remove(state.token.ids(), None, &self.watched);
         }
+        // A waker may own code of others.
+        drop(state);
+        drop(waker);
     }
 
     /// Looks at the token at this time, in seconds since 1970, and has this waker woken when it ends
-    /// otherwise than by its time, or when another one takes its place.
-    pub(crate) fn look(&self, now: i64, waker: Option<&Waker>) -> Look {
+    /// otherwise than by its time, or when another one takes its place. Also says whether this is the first
+    /// look since it has ended.
+    pub(crate) fn look(&self, now: i64, waker: Option<&Waker>) -> (Look, bool) {
         let mut state = self.watched.lock();
         let (look, wakers) = state.look(now);
-        if let (Look::Valid { .. }, Some(waker)) = (&look, waker) {
-            state.wake_later(self.id, waker);
-        }
+        let former = match (&look, waker) {
+            (Look::Valid { .. }, Some(waker)) => state.wake_later(self.id, waker),
+            _ => None,
+        };
+        let is_first = state.notice();
         // A waker may run code of others.
         drop(state);
+        drop(former);
         wakers.wake();
-        look
+        (look, is_first)
     }
 
     /// The token: a copy, since a denylist that is asked about it may tell of a revocation at once.

@@ -1,6 +1,7 @@
 //! A token that a stream lives by, and whether its time has ended.
 
 use std::{
+    collections::BTreeMap,
     mem,
     sync::{Mutex, MutexGuard, PoisonError},
     task::Waker,
@@ -17,6 +18,8 @@ pub(crate) struct Watched(Mutex<State>);
 pub(super) struct State {
     pub(super) token: WatchedToken,
     ended: Option<Ended>,
+    /// Whether somebody has looked at it since it has ended.
+    is_noticed: bool,
     /// It changes when another token takes the place of this one.
     version: u32,
     /// When the denylist last said that the token is not revoked.
@@ -49,12 +52,13 @@ impl Watched {
         Self(Mutex::new(State {
             token,
             ended: None,
+            is_noticed: false,
             // Not the version of a watch that has seen none.
             version: 1,
             confirmed: Instant::now(),
             watches: 0,
             last_id: 0,
-            wakers: Wakers::One(None),
+            wakers: Wakers::None,
         }))
     }
 
@@ -94,6 +98,11 @@ impl State {
         mem::take(&mut self.wakers)
     }
 
+    /// Whether this is the first look at it since it has ended.
+    pub(super) fn notice(&mut self) -> bool {
+        self.ended.is_some() && !mem::replace(&mut self.is_noticed, true)
+    }
+
     pub(super) fn is_version(&self, version: u32) -> bool {
         self.version == version
     }
@@ -120,59 +129,73 @@ impl State {
         self.last_id
     }
 
-    pub(super) fn wake_later(&mut self, id: u32, waker: &Waker) {
-        self.wakers.set(id, waker);
+    /// Gives the former waker of the watch. Drop it when the lock is free: it may be the last owner of a
+    /// task with another watch.
+    pub(super) fn wake_later(&mut self, id: u32, waker: &Waker) -> Option<Waker> {
+        self.wakers.set(id, waker)
     }
 
-    /// A watch leaves. Says whether it was the last one.
-    pub(super) fn leave(&mut self, id: u32) -> bool {
-        self.wakers.remove(id);
+    /// A watch leaves. Says whether it was the last one, and gives its waker, to be dropped when the lock
+    /// is free.
+    pub(super) fn leave(&mut self, id: u32) -> (bool, Option<Waker>) {
+        let waker = self.wakers.remove(id);
         self.watches = self.watches.saturating_sub(1);
-        self.watches == 0
+        (self.watches == 0, waker)
     }
 }
 
-/// The wakers of the watches. Nearly always there is one.
+/// The wakers of the watches, by their numbers. Nearly always there is one.
+#[derive(Default)]
 pub(super) enum Wakers {
-    One(Option<(u32, Waker)>),
-    Many(Vec<(u32, Waker)>),
+    #[default]
+    None,
+    One(u32, Waker),
+    #[allow(clippy::box_collection, reason = "it is rare, and the others take less memory so")]
+    Many(Box<BTreeMap<u32, Waker>>),
 }
 
 impl Wakers {
-    fn set(&mut self, id: u32, waker: &Waker) {
-        match self {
-            Self::One(Some((own, known))) if *own == id => known.clone_from(waker),
-            Self::One(None) => *self = Self::One(Some((id, waker.clone()))),
-            Self::One(first) => {
-                let first = first.take().into_iter();
-                *self = Self::Many(first.chain([(id, waker.clone())]).collect());
-            }
-            Self::Many(all) => match all.iter_mut().find(|(own, _)| *own == id) {
-                Some((_, known)) => known.clone_from(waker),
-                None => all.push((id, waker.clone())),
-            },
+    /// Gives the former waker with this number.
+    fn set(&mut self, id: u32, waker: &Waker) -> Option<Waker> {
+        let known = match self {
+            Self::One(own, known) if *own == id => Some(known),
+            Self::Many(all) => all.get_mut(&id),
+            Self::None | Self::One(..) => None,
+        };
+        if let Some(known) = known {
+            return (!known.will_wake(waker)).then(|| mem::replace(known, waker.clone()));
         }
+        let waker = waker.clone();
+        *self = match mem::take(self) {
+            Self::None => Self::One(id, waker),
+            Self::One(own, known) => {
+                Self::Many(Box::new(BTreeMap::from([(own, known), (id, waker)])))
+            }
+            Self::Many(mut all) => {
+                all.insert(id, waker);
+                Self::Many(all)
+            }
+        };
+        None
     }
 
-    fn remove(&mut self, id: u32) {
+    fn remove(&mut self, id: u32) -> Option<Waker> {
         match self {
-            Self::One(Some((own, _))) if *own == id => *self = Self::One(None),
-            Self::One(_) => {}
-            Self::Many(all) => all.retain(|(own, _)| *own != id),
+            Self::Many(all) => all.remove(&id),
+            Self::One(own, _) if *own == id => match mem::take(self) {
+                Self::One(_, waker) => Some(waker),
+                Self::None | Self::Many(_) => None,
+            },
+            Self::None | Self::One(..) => None,
         }
     }
 
     pub(super) fn wake(self) {
         match self {
-            Self::One(one) => one.into_iter().for_each(|(_, waker)| waker.wake()),
-            Self::Many(all) => all.into_iter().for_each(|(_, waker)| waker.wake()),
+            Self::None => {}
+            Self::One(_, waker) => waker.wake(),
+            Self::Many(all) => all.into_values().for_each(Waker::wake),
         }
-    }
-}
-
-impl Default for Wakers {
-    fn default() -> Self {
-        Self::One(None)
     }
 }
 
@@ -279,6 +302,14 @@ const TEXTS: usize = 5;
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+        task::Wake,
+    };
+
     use super::*;
 
     fn token(payload: &str) -> WatchedToken {
@@ -314,6 +345,41 @@ mod tests {
         }
         let undated = token(r#"{"iss":"i","sub":"s"}"#);
         assert!(undated.is_revoked_by(&Revocation::subject("i", "s", -5, 9)));
+    }
+
+    #[test]
+    fn each_watch_has_one_waker() {
+        #[derive(Default)]
+        struct Count(AtomicUsize);
+
+        impl Wake for Count {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+
+        let counts: Vec<Arc<Count>> = (0..4).map(|_| Arc::default()).collect();
+        let wakers: Vec<Waker> =
+            counts.iter().map(|count| Waker::from(Arc::clone(count))).collect();
+        let mut all = Wakers::default();
+        for (id, waker, has_former) in
+            [(7, 0, false), (7, 0, false), (7, 1, true), (9, 2, false), (9, 3, true), (8, 0, false)]
+        {
+            assert_eq!(all.set(id, &wakers[waker]).is_some(), has_former, "{id} {waker}");
+        }
+        assert!(all.remove(8).is_some() && all.remove(8).is_none());
+        all.wake();
+        let woken = counts.iter().map(|count| count.0.load(Ordering::SeqCst)).collect::<Vec<_>>();
+        assert_eq!(woken, [0, 1, 0, 1]);
+        let mut one = Wakers::One(1, wakers[0].clone());
+        assert!(one.remove(2).is_none() && one.remove(1).is_some() && one.remove(1).is_none());
+    }
+
+    #[test]
+    fn a_watched_token_takes_little_memory() {
+        // A stream has less than 600 bytes: see the bench `scale`.
+        assert!(size_of::<Wakers>() <= 24, "{}", size_of::<Wakers>());
+        assert!(size_of::<Watched>() <= 136, "{}", size_of::<Watched>());
     }
 
     #[test]

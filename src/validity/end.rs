@@ -31,6 +31,28 @@ impl ValidityEnd {
             Self::Unchecked => "unchecked",
         }
     }
+
+    /// The [status code of gRPC] for the end of a stream: 16 (`UNAUTHENTICATED`) for `expired` and
+    /// `revoked`, 14 (`UNAVAILABLE`) for `unchecked`. Put the [name](Self::name) into the metadata: the code
+    /// does not tell a client whether to refresh its token or to log in.
+    ///
+    /// # Example
+    /// ```
+    /// use tower_jwt_auth::validity::ValidityEnd;
+    ///
+    /// assert_eq!(ValidityEnd::Expired.grpc_code(), 16);
+    /// assert_eq!(ValidityEnd::Unchecked.grpc_code(), 14);
+    /// // With tonic: `Status::new(Code::from(end.grpc_code().into()), end.to_string())`
+    /// ```
+    ///
+    /// [status code of gRPC]: https://grpc.io/docs/guides/status-codes/
+    #[must_use]
+    pub fn grpc_code(self) -> u8 {
+        match self {
+            Self::Expired | Self::Revoked => 16,
+            Self::Unchecked => 14,
+        }
+    }
 }
 
 impl From<Ended> for ValidityEnd {

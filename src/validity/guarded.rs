@@ -71,8 +71,10 @@ impl<S: Stream, L> Guarded<S, L> {
 
     /// The number of items at least and at most. The end may come before the next one.
     fn hint(&self, last: usize) -> (usize, Option<usize>) {
-        let most = self.stream.as_ref().map_or(Some(0), |stream| stream.size_hint().1);
-        (0, most.and_then(|most| most.checked_add(last)))
+        match &self.stream {
+            Some(stream) => (0, stream.size_hint().1.and_then(|most| most.checked_add(last))),
+            None => (0, Some(0)),
+        }
     }
 }
 

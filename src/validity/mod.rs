@@ -65,6 +65,12 @@
 //! # let _ = on_message;
 //! ```
 //!
+//! # Security
+//!
+//! Look at the token before each item: a loop over messages that are always ready never waits, so
+//! `tokio::select!` does not look at its other branches. [`Validity::guard`] and [`Validity::guard_with`] look
+//! at it, and [`Validity::ended`] is for a loop of your own.
+//!
 //! # Deployment
 //!
 //! It needs a tokio runtime with a timer. Each stream takes less than 600 bytes with one entry in the timer
@@ -104,11 +110,15 @@ use crate::{
 /// A clone ends at the same moment, and a fresh token renews all clones: one may guard what is sent, while
 /// another takes the tokens that are received.
 ///
+/// It may be polled in another runtime than before. A runtime that is shutting down at the same moment
+/// may have it panic, as tokio's own timers do; one that has shut down does not.
+///
 /// # Cancel safety
 ///
 /// It may be dropped and polled again at any time: use it by reference in `tokio::select!`.
 ///
 /// # Example: until the token ends
+/// `biased` has the token looked at first: then this also ends if `work` is always ready.
 /// ```
 /// use tower_jwt_auth::{Claims, validity::ValidityEnd};
 ///
@@ -118,6 +128,7 @@ use crate::{
 ///     let mut validity = claims.validity();
 ///     loop {
 ///         tokio::select! {
+///             biased;
 ///             end = &mut validity => return end,
 ///             _ = work() => {}
 ///         }
@@ -136,15 +147,27 @@ impl<C> Claims<C> {
     /// connection that outlives its request; see [`validity`](crate::validity).
     ///
     /// # Example
+    /// `select!` looks at the token only when `work` waits. So a loop in which nothing may wait, such as
+    /// one of messages that a client sends without a pause, looks itself.
     /// ```
-    /// use tower_jwt_auth::Claims;
+    /// use tower_jwt_auth::{Claims, validity::Validity};
     ///
-    /// async fn work() {}
+    /// async fn next_message() -> Option<String> { None }
+    ///
+    /// async fn work(validity: &Validity) {
+    ///     while let Some(message) = next_message().await
+    ///         && validity.ended().is_none()
+    ///     {
+    ///         println!("{message}");
+    ///     }
+    /// }
     ///
     /// async fn run(claims: Claims) {
+    ///     let validity = claims.validity();
     ///     tokio::select! {
-    ///         end = claims.validity() => eprintln!("stopped: {end}"),
-    ///         () = work() => {}
+    ///         biased;
+    ///         end = validity.clone() => eprintln!("stopped: {end}"),
+    ///         () = work(&validity) => {}
     ///     }
     /// }
     /// # let _ = run;
@@ -163,12 +186,16 @@ impl<C> Validity<C> {
     }
 
     /// Ends a stream with the token.
+    ///
+    /// The end looks like that of a stream which is complete. If that has a meaning, as with an upload, the
+    /// messages of a client of gRPC or a body without a length, use [`guard_with`](Self::guard_with) and an
+    /// error.
     pub fn guard<S: Stream>(&self, stream: S) -> Guarded<S> {
         Guarded::new(stream, self.waiting.clone(), NoLastItem)
     }
 
-    /// Ends a stream with the token, and with a last item that says why: such as a close frame, or a
-    /// status of gRPC.
+    /// Ends a stream with the token, and with a last item that says why: such as a close frame, a status of
+    /// gRPC, or an error that keeps a part from being taken for the whole.
     pub fn guard_with<S, L>(&self, stream: S, last: L) -> Guarded<S, L>
     where
         S: Stream,

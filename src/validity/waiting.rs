@@ -5,11 +5,11 @@ use std::{
     hash::{BuildHasher, RandomState},
     pin::Pin,
     sync::{Mutex, PoisonError},
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::{Duration, UNIX_EPOCH},
 };
 
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Sleep, sleep};
 
 use super::end::ValidityEnd;
 use crate::{
@@ -45,9 +45,22 @@ impl Waiting {
 
     /// Why it has ended, if it has.
     pub(super) fn ended(&self) -> Option<ValidityEnd> {
-        match self.watch.look(unix_seconds(self.origin.now()), None) {
-            Look::Ended(ended) => Some(ended.into()),
-            Look::Valid { .. } => None,
+        self.look(None).err()
+    }
+
+    /// The second in which the token ends and its version, or why it has ended. Tells the observers of the
+    /// end.
+    fn look(&self, waker: Option<&Waker>) -> Result<(i64, u32), ValidityEnd> {
+        let (look, is_first) = self.watch.look(unix_seconds(self.origin.now()), waker);
+        match look {
+            Look::Valid { ends_at, version } => Ok((ends_at, version)),
+            Look::Ended(ended) => {
+                let end = ValidityEnd::from(ended);
+                if is_first {
+                    self.origin.stream_ended(end.name());
+                }
+                Err(end)
+            }
         }
     }
 
@@ -114,11 +127,11 @@ impl Future for Waiting {
         let this = &mut *self;
         // First, so that no move of the clock is missed.
         this.origin.wake_when_moved(context.waker());
+        let mut is_new = false;
         loop {
-            let now = unix_seconds(this.origin.now());
-            let (ends_at, version) = match this.watch.look(now, Some(context.waker())) {
-                Look::Ended(ended) => return Poll::Ready(ended.into()),
-                Look::Valid { ends_at, version } => (ends_at, version),
+            let (ends_at, version) = match this.look(Some(context.waker())) {
+                Ok(valid) => valid,
+                Err(end) => return Poll::Ready(end),
             };
             if this.watch.asked != version {
                 this.timer = None;
@@ -140,9 +153,13 @@ impl Future for Waiting {
                     continue;
                 }
                 this.timer = Some(Box::pin(sleep(this.pause(ends_at))));
+                is_new = true;
                 continue;
             };
-            if timer.as_mut().poll(context).is_pending() {
+            // A timer whose runtime has shut down has elapsed, and would panic when it is polled. A new one
+            // may say that it has elapsed before it is polled.
+            let has_elapsed = !is_new && timer.is_elapsed();
+            if !has_elapsed && timer.as_mut().poll(context).is_pending() {
                 return Poll::Pending;
             }
             if ends_at <= unix_seconds(this.origin.now()) {
@@ -155,9 +172,15 @@ impl Future for Waiting {
             } else {
                 this.ask(version);
             }
-            let next = Instant::now() + this.pause(ends_at);
+            if runtime_with_timer().is_none() {
+                this.watch.end(Ended::Unchecked);
+                continue;
+            }
+            // A new one, because this may be another runtime than before.
+            let pause = this.pause(ends_at);
             if let Some(timer) = &mut this.timer {
-                timer.as_mut().reset(next);
+                timer.set(sleep(pause));
+                is_new = true;
             }
         }
     }

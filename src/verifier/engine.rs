@@ -159,6 +159,7 @@ impl<C> Engine<C> {
         if !observers.is_empty() {
             self.keys.observe(observers, issuer);
             self.revocations.observe(observers);
+            self.checks.origin.observe(observers, issuer);
             if let Some(shadow) = &self.checks.shadow {
                 shadow.observed.set(observers, issuer);
             }

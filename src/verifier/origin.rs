@@ -15,6 +15,7 @@ use crate::{
     clock::{Clock, unix_seconds},
     error::Error,
     maybe_ready::MaybeReady,
+    observe::{Observed, Observers, StreamEnd},
     request_head::RequestHead,
     revocation::Revocations,
     rules,
@@ -40,6 +41,8 @@ struct OriginInner {
     revocations: Revocations,
     /// Weak, because claims must not keep the keys of an issuer that is removed.
     verifier: Option<Weak<dyn VerifyAgain>>,
+    /// Those who are told of the streams that end.
+    observed: Observed,
 }
 
 impl Origin {
@@ -57,6 +60,7 @@ impl Origin {
             scope_hierarchy,
             revocations: revocations.clone(),
             verifier: Some(verifier),
+            observed: Observed::default(),
         }))
     }
 
@@ -75,6 +79,7 @@ impl Origin {
             scope_hierarchy,
             revocations,
             verifier: None,
+            observed: Observed::default(),
         }))
     }
 
@@ -86,6 +91,16 @@ impl Origin {
     /// Wakes this waker when the clock is moved.
     pub(crate) fn wake_when_moved(&self, waker: &Waker) {
         self.0.clock.wake_when_moved(waker);
+    }
+
+    /// Has these observers told of the streams that end.
+    pub(super) fn observe(&self, observers: &Observers, issuer: Option<&str>) {
+        self.0.observed.set(observers, issuer);
+    }
+
+    /// Tells the observers that a stream has ended, with the name of the end.
+    pub(crate) fn stream_ended(&self, reason: &'static str) {
+        self.0.observed.tell("", |observer, _| observer.stream_ended(&StreamEnd::new(reason)));
     }
 
     /// The scopes that imply others, if the verifier has such a table.

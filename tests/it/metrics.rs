@@ -19,7 +19,7 @@ use tower_jwt_auth::{
     Algorithm, JwtAuthLayer, RegisteredClaims, RequireLayer, TokenSource,
     observe::{
         DenylistReport, KeyReport, KeysDropped, MetricsObserver, Observer, OldKey, RefreshOutcome,
-        RefreshReport, ShadowOutcome, ShadowReport,
+        RefreshReport, ShadowOutcome, ShadowReport, StreamEnd,
     },
     verifier::ShadowRule,
 };
@@ -211,6 +211,7 @@ fn tell_all(observer: &MetricsObserver) {
     observer.denylist(&DenylistReport::new(Some(Duration::from_millis(1500)), 7));
     observer.refreshed(&RefreshReport::new(RefreshOutcome::Rotated));
     observer.shadow(&ShadowReport::new(ShadowRule::Audience, ShadowOutcome::Refused));
+    observer.stream_ended(&StreamEnd::new("revoked"));
     observer.keys(&KeyReport::new("https://a.example", 2, Some(Duration::from_secs(5))));
     observer.key_is_old(&OldKey::new("https://a.example", "k", Duration::from_secs(5)));
 }
@@ -224,6 +225,7 @@ fn stores_and_rules_are_recorded() {
         ("jwt_auth_denylist_entries{}", 7.0),
         ("jwt_auth_refresh_total{result=rotated}", 1.0),
         ("jwt_auth_shadow_total{rule=audience,outcome=refused}", 1.0),
+        ("jwt_auth_streams_ended_total{reason=revoked}", 1.0),
     ] {
         assert_eq!(values.get(name), Some(value), "{name}");
     }
@@ -391,7 +393,7 @@ fn every_metric_that_is_recorded_is_described() {
         ask(&layer, with(&bearer("alice")));
     });
     let all = all_names();
-    assert_eq!(all.len(), 13);
+    assert_eq!(all.len(), 14);
     for name in values.names() {
         let name = name.split('{').next().unwrap();
         assert!(all.contains(name), "{name}");

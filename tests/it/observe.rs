@@ -14,7 +14,7 @@ use tower_jwt_auth::{
     observe::{
         CacheLookup, Decision, DenylistReport, EarlyRemoval, FetchOutcome, KeyFetch, KeyReport,
         KeyRotation, KeysDropped, Observer, OldKey, Outcome, RefreshOutcome, RefreshReport,
-        RemovedKeyUse, Scheme, ShadowOutcome, ShadowReport,
+        RemovedKeyUse, Scheme, ShadowOutcome, ShadowReport, StreamEnd,
     },
     response::Rejection,
     revocation::{Denylist, MemoryDenylist, Revocation},
@@ -108,6 +108,10 @@ impl Observer for Notes {
 
     fn shadow(&self, report: &ShadowReport) {
         self.note(format!("shadow {} {}", report.rule, report.outcome));
+    }
+
+    fn stream_ended(&self, end: &StreamEnd) {
+        self.note(format!("stream {}", end.reason));
     }
 }
 
@@ -519,6 +523,10 @@ impl Observer for Panics {
     fn shadow(&self, _: &ShadowReport) {
         panic!("an observer has panicked");
     }
+
+    fn stream_ended(&self, _: &StreamEnd) {
+        panic!("an observer has panicked");
+    }
 }
 
 #[tokio::test]
@@ -618,6 +626,7 @@ fn an_observer_of_ones_own_can_be_tested() {
     notes.key_is_old(&OldKey::new("i", "a", second));
     notes.refreshed(&RefreshReport::new(RefreshOutcome::Reused));
     notes.shadow(&ShadowReport::new(ShadowRule::TooOld, ShadowOutcome::Accepted));
+    notes.stream_ended(&StreamEnd::new("expired"));
     assert_eq!(
         notes.take(""),
         [
@@ -631,6 +640,7 @@ fn an_observer_of_ones_own_can_be_tested() {
             "old i a 1",
             "refreshed reused",
             "shadow too_old accepted",
+            "stream expired",
         ]
     );
     assert_eq!(format!("{} {}", Outcome::Anonymous, CacheLookup::Full), "anonymous full");

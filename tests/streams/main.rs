@@ -1,7 +1,11 @@
 //! Streams that end with their token, with the clients of each kind: the recipes of the guide
 //! `long-connections.md`.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use axum::{Router, routing::get};
 use tokio::net::TcpListener;
@@ -16,6 +20,7 @@ mod grpc;
 mod sse;
 mod websocket;
 mod recipes {
+    pub mod owned;
     pub mod sse;
     pub mod tonic;
     pub mod websocket;
@@ -27,24 +32,38 @@ struct Setup {
     issuer: TestIssuer,
     list: MemoryDenylist,
     address: SocketAddr,
+    /// Whether the source of `Flood` was dropped.
+    dropped: Arc<AtomicBool>,
 }
 
 impl Setup {
     async fn start() -> Self {
-        let clock = TestClock::new();
+        let (clock, dropped) = (TestClock::new(), Arc::default());
         let issuer = TestIssuer::new().with_clock(clock.clone());
         let list = MemoryDenylist::builder().clock(clock.clone()).build().unwrap();
-        let verifier: Verifier = issuer.verifier_builder().denylist(list.clone()).build().unwrap();
+        let builder = issuer.verifier_builder().denylist(list.clone());
+        // A token of Mallory logs Ada out: at a moment that a test chooses.
+        let (name, ends, for_rule) = (issuer.issuer().to_owned(), clock.clone(), list.clone());
+        let verifier: Verifier = builder
+            .rule(move |claims| {
+                if claims.subject() == Some("mallory") {
+                    let until = ends.unix_seconds() + 3600;
+                    for_rule.insert(Revocation::session(&name, "ada", until)).unwrap();
+                }
+                Ok(())
+            })
+            .build()
+            .unwrap();
         let events = async |claims: Claims| recipes::sse::events(claims, channel::news());
         let app = Router::new()
-            .route("/ws", get(recipes::websocket::connect))
             .route("/events", get(events))
-            .route_service("/news.News/List", grpc::News)
-            .layer(JwtAuthLayer::new(verifier));
+            .route_service("/news.News/{method}", grpc::News { dropped: Arc::clone(&dropped) })
+            .layer(JwtAuthLayer::new(verifier.clone()))
+            .merge(recipes::websocket::app(verifier));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move { axum::serve(listener, app).await });
-        Self { clock, issuer, list, address }
+        Self { clock, issuer, list, address, dropped }
     }
 
     /// A token of this subject for five minutes.
@@ -77,6 +96,7 @@ fn the_guide_has_the_code_of_the_recipes() {
         include_str!("recipes/websocket.rs"),
         include_str!("recipes/sse.rs"),
         include_str!("recipes/tonic.rs"),
+        include_str!("recipes/owned.rs"),
     ] {
         // The guide has it without `pub`, which the modules of the tests need.
         let code = recipe.replace("pub async fn", "async fn").replace("pub fn", "fn");

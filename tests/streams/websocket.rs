@@ -1,13 +1,14 @@
 //! A WebSocket ends with a close frame.
 
-use std::{future::poll_fn, pin::Pin, task::ready, time::Duration};
+use std::{future::poll_fn, iter, pin::Pin, time::Duration};
 
 use futures_core::Stream;
 use futures_sink::Sink;
+use http::header::SEC_WEBSOCKET_PROTOCOL;
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
-    tungstenite::{Message, client::IntoClientRequest},
+    tungstenite::{Error, Message, client::IntoClientRequest},
 };
 
 use crate::{Setup, soon};
@@ -22,15 +23,15 @@ impl Client {
         Self(connect_async(request).await.unwrap().0)
     }
 
-    async fn send(&mut self, text: &str) {
-        let mut message = Some(Message::text(text));
+    /// Sends all at once.
+    async fn send(&mut self, texts: impl IntoIterator<Item = String>) {
+        let mut texts = texts.into_iter();
         poll_fn(|context| {
             let mut socket = Pin::new(&mut self.0);
-            if message.is_some() {
-                ready!(socket.as_mut().poll_ready(context)).unwrap();
-            }
-            if let Some(message) = message.take() {
-                socket.as_mut().start_send(message).unwrap();
+            for text in &mut texts {
+                // Its buffer is larger than what the tests send.
+                assert!(socket.as_mut().poll_ready(context).is_ready());
+                socket.as_mut().start_send(Message::text(text)).unwrap();
             }
             socket.poll_flush(context)
         })
@@ -44,7 +45,7 @@ impl Client {
     }
 
     async fn ask(&mut self, text: &str) -> String {
-        self.send(text).await;
+        self.send([text.to_owned()]).await;
         self.receive().await.into_text().unwrap().to_string()
     }
 
@@ -83,4 +84,41 @@ async fn s02_a_websocket_is_renewed_by_its_own_subject_only() {
     assert_eq!(ada.ask("still there").await, "still there");
     setup.clock.advance(Duration::from_secs(1));
     assert_eq!(ada.closed().await, (4401, "expired".to_owned()));
+}
+
+#[tokio::test]
+async fn s01_a_client_that_floods_is_closed_after_the_message_of_the_revocation() {
+    let setup = Setup::start().await;
+    let mut ada = Client::connect(&setup, &setup.token("ada")).await;
+    // All are in the buffer of the server before it handles the first one.
+    let texts = |text: &str| iter::repeat_n(text.to_owned(), 30);
+    let revoke = iter::once(format!("token {}", setup.token("mallory")));
+    ada.send(texts("before").chain(revoke).chain(texts("after"))).await;
+    for _ in 0..30 {
+        assert_eq!(ada.receive().await.into_text().unwrap(), "before");
+    }
+    assert_eq!(ada.receive().await.into_text().unwrap(), "refused");
+    assert_eq!(ada.closed().await, (4401, "revoked".to_owned()));
+}
+
+#[tokio::test]
+async fn a_browser_sends_its_token_as_a_subprotocol() {
+    let setup = Setup::start().await;
+    let request = |protocols: &str| {
+        let mut request = format!("ws://{}/ws", setup.address).into_client_request().unwrap();
+        request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocols.parse().unwrap());
+        request
+    };
+    let protocols = format!("bearer, {}", setup.token("ada"));
+    // The client refuses a connection without one of its subprotocols, as a browser does.
+    let (socket, response) = connect_async(request(&protocols)).await.unwrap();
+    assert_eq!(response.headers()[SEC_WEBSOCKET_PROTOCOL], "bearer");
+    let mut ada = Client(socket);
+    assert_eq!(ada.ask("hello").await, "hello");
+    setup.log_out("ada");
+    assert_eq!(ada.closed().await, (4401, "revoked".to_owned()));
+    match connect_async(request("bearer, x")).await {
+        Err(Error::Http(response)) => assert_eq!(response.status(), 401),
+        other => panic!("{other:?}"),
+    }
 }

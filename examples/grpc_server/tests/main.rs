@@ -160,6 +160,7 @@ async fn a_stream_ends_with_its_token() {
     setup.clock.advance(Duration::from_secs(360));
     let end = end(&mut ada).await;
     assert_eq!((end.code(), end.message()), (Code::Unauthenticated, "the token has expired"));
+    assert_eq!(end.metadata().get("validity-end").unwrap(), "expired");
 }
 
 /// The status of a stream, after the orders that were under way. It comes before the next two of them.

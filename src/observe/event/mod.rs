@@ -3,6 +3,7 @@
 mod decision;
 mod keys;
 mod stores;
+mod stream_end;
 
 pub use self::{
     decision::{CacheLookup, Decision, Outcome, Scheme},
@@ -11,4 +12,5 @@ pub use self::{
         RemovedKeyUse,
     },
     stores::{DenylistReport, RefreshOutcome, RefreshReport, ShadowOutcome, ShadowReport},
+    stream_end::StreamEnd,
 };

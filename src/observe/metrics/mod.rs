@@ -15,7 +15,7 @@ use self::{
     series::{
         CACHE, CACHE_BYTES, DENYLIST_ENTRIES, DENYLIST_LAG, KEY_EVENTS, KEYS, KEYS_AGE,
         KEYS_REFRESH, KEYS_USABLE, OLD, REFRESH, REMOVED_EARLY, REMOVED_USED, REQUESTS, ROTATED,
-        SHADOW, VERIFY, as_f64, key_events, key_refreshes, refreshes,
+        SHADOW, STREAMS, VERIFY, as_f64, key_events, key_refreshes, refreshes,
     },
     states::States,
 };
@@ -23,7 +23,7 @@ use super::{
     event::{
         CacheLookup, Decision, DenylistReport, EarlyRemoval, KeyFetch, KeyReport, KeyRotation,
         KeysDropped, OldKey, Outcome, RefreshOutcome, RefreshReport, RemovedKeyUse, Scheme,
-        ShadowReport,
+        ShadowReport, StreamEnd,
     },
     observer::Observer,
 };
@@ -46,6 +46,7 @@ use super::{
 /// | `jwt_auth_denylist_entries` | gauge | |
 /// | `jwt_auth_refresh_total` | counter | `result`: `rotated`, `repeated`, `reused`, `expired`, `unknown`, `unavailable` |
 /// | `jwt_auth_shadow_total` | counter | `rule`; `outcome`: `accepted`, `refused` |
+/// | `jwt_auth_streams_ended_total` | counter | `reason`: `expired`, `revoked`, `unchecked` |
 ///
 /// The methods and types of this module say what each counts. The number of series is bounded:
 /// `issuer` is a name of the configuration, the values of the other labels are fixed, and no label comes
@@ -126,6 +127,7 @@ impl MetricsObserver {
         describe_gauge!(DENYLIST_ENTRIES, "Revocations in this process");
         describe_counter!(REFRESH, "Refresh tokens that were presented");
         describe_counter!(SHADOW, "Requests whose token a shadow rule has looked at");
+        describe_counter!(STREAMS, "Streams that have ended with their token");
         RefreshOutcome::ALL.into_iter().for_each(|outcome| refreshes(outcome).increment(0));
     }
 }
@@ -201,6 +203,10 @@ impl Observer for MetricsObserver {
 
     fn shadow(&self, report: &ShadowReport) {
         self.states.shadow(report);
+    }
+
+    fn stream_ended(&self, end: &StreamEnd) {
+        counter!(STREAMS, "reason" => end.reason).increment(1);
     }
 }
 

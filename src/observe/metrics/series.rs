@@ -34,6 +34,7 @@ pub(super) const DENYLIST_LAG: &str = "jwt_auth_denylist_lag_seconds";
 pub(super) const DENYLIST_ENTRIES: &str = "jwt_auth_denylist_entries";
 pub(super) const REFRESH: &str = "jwt_auth_refresh_total";
 pub(super) const SHADOW: &str = "jwt_auth_shadow_total";
+pub(super) const STREAMS: &str = "jwt_auth_streams_ended_total";
 
 pub(super) const ROTATED: &str = "rotated";
 pub(super) const REMOVED_EARLY: &str = "removed_early";

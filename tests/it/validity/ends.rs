@@ -164,7 +164,7 @@ async fn a_stream_that_ends_by_itself_has_no_last_item() {
     assert_eq!(next(&mut stream).await, Some(1));
     assert_eq!(next(&mut stream).await, None);
     assert_eq!(next(&mut stream).await, None);
-    assert_eq!(stream.size_hint(), (0, Some(1)));
+    assert_eq!(stream.size_hint(), (0, Some(0)));
     goes_on(&validity).await;
 }
 

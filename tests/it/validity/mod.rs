@@ -1,7 +1,9 @@
 //! Streams that end with their token (`validity`).
 
+mod clones;
 mod ends;
 mod lists;
+mod observed;
 mod renewal;
 
 use std::{
