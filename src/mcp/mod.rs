@@ -87,7 +87,7 @@
 //!
 //! A `GET`, `HEAD`, `DELETE` or `OPTIONS` reaches the server without a body, and with an `Upgrade` it needs all
 //! scopes of the table. An answer to a question of the server needs the base scopes only: a weaker token of the
-//! same principal can confirm what a stronger one has begun. A stream goes on when its token ends, unless the
+//! same principal can confirm what a stronger one has begun. A stream continues when its token ends, unless the
 //! server guards it (see [`validity`](crate::validity)). There is no limit of time for a body: put one in front,
 //! as for every server.
 //!
