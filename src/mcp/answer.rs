@@ -31,9 +31,9 @@ impl Refusal {
     }
 }
 
-impl From<Rejection> for Refusal {
+impl From<Rejection> for Box<Refusal> {
     fn from(rejection: Rejection) -> Self {
-        Self { rejection, id: None, requested: None }
+        Self::new(Refusal { rejection, id: None, requested: None })
     }
 }
 

@@ -53,15 +53,15 @@ impl<S, C> McpGuard<S, C> {
 
 impl<C: Send + Sync + 'static> Shared<C> {
     /// Decides on a request, as far as its body is not needed.
-    fn admit(&self, request: RequestHead<'_>) -> Result<Admitted, Refusal> {
+    fn admit(&self, request: RequestHead<'_>) -> Result<Admitted, Box<Refusal>> {
         let claims = authorize::claims::<C>(request)?;
         self.rules
             .admit(request, &claims, self.verifier.now())
-            .map_err(|error| Refusal::new(error.into(), request))
+            .map_err(|error| Refusal::new(error.into(), request).into())
     }
 
     /// Decides on the body of a request that was read, and gives it if the request may pass.
-    fn judge(&self, request: &Parts, body: Result<Bytes, McpFault>) -> Result<Bytes, Refusal> {
+    fn judge(&self, request: &Parts, body: Result<Bytes, McpFault>) -> Result<Bytes, Box<Refusal>> {
         let head = request.into();
         let claims = authorize::claims::<C>(head)?;
         let judged = body.map_err(|fault| Refused::from(Error::from(ErrorKind::Mcp(fault))));
@@ -69,7 +69,7 @@ impl<C: Send + Sync + 'static> Shared<C> {
             self.rules.judge(&request.headers, &body, &claims)?;
             Ok(body)
         });
-        judged.map_err(|refused| Refusal::new(refused, head))
+        judged.map_err(|refused| Refusal::new(refused, head).into())
     }
 
     fn learn<B>(&self, session: &SessionOfRequest, response: &Response<B>) {
@@ -119,7 +119,7 @@ where
                 McpGuardFuture { state, session, shared }
             }
             Err(refusal) => {
-                let state = State::Refused { response: Some(answer(refusal)) };
+                let state = State::Refused { response: Some(answer(*refusal)) };
                 McpGuardFuture { state, session, shared }
             }
         }
@@ -191,7 +191,7 @@ where
                             let request = Request::from_parts(parts, ReqBody::from(bytes));
                             State::Forward { future: service.call(request) }
                         }
-                        Err(refusal) => State::Refused { response: Some(answer(refusal)) },
+                        Err(refusal) => State::Refused { response: Some(answer(*refusal)) },
                     };
                     this.state.set(state);
                 }

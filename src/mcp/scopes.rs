@@ -194,10 +194,8 @@ impl McpScopes {
         self.check().map_err(|reason| ConfigError::Resource(format!("`McpScopes`: {reason}")))?;
         let all: Vec<Box<str>> = self.scopes().map(Box::from).collect();
         let entries = |entries: &Entries| {
-            let with_base = |(name, scopes): (&Box<str>, &Vec<Box<str>>)| {
-                (name.clone(), Required::new(union([&*self.base, scopes])))
-            };
-            entries.iter().map(with_base).collect()
+            let with_base = |scopes: &[Box<str>]| Required::new(union([&*self.base, scopes]));
+            entries.iter().map(|(name, scopes)| (name.clone(), with_base(scopes))).collect()
         };
         let strictest = Required::new(all);
         let base = Required::new(self.base.clone());

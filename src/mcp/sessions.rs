@@ -72,7 +72,7 @@ impl SessionBinding {
 
     pub(super) fn build(self) -> Result<Sessions, ConfigError> {
         let ttl = i64::try_from(self.ttl.as_secs()).unwrap_or(i64::MAX);
-        if ttl < 1 || ttl > LONGEST {
+        if !(1..=LONGEST).contains(&ttl) {
             return Err(ConfigError::OutOfRange(
                 "the `ttl` of `SessionBinding` must be at least 1 second, and at most 10 years",
             ));
