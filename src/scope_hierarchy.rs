@@ -167,6 +167,12 @@ impl fmt::Debug for ScopeHierarchy {
     }
 }
 
+/// Whether a text is a scope (RFC 6749 §3.3): it has no blanks, quotes and backslashes, and is ASCII.
+pub(crate) fn is_scope(text: &str) -> bool {
+    let is_token = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
+    !text.is_empty() && text.bytes().all(is_token)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -50,6 +50,8 @@ pub(crate) use self::lookup::claims_unless_guest;
 #[cfg(feature = "routes")]
 pub(crate) use self::lookup::without_claims;
 pub(crate) use self::lookup::{claims, refuse};
+#[cfg(feature = "mcp")]
+pub(crate) use self::scopes::words;
 pub use self::{
     amr::Amr,
     authenticated::{Authenticated, authenticated},

@@ -102,7 +102,7 @@ impl<C> Policy<C> for Scopes {
 const NO_SCOPE: &str = "the policy names no scope, give it one";
 
 /// The words one by one: `"a b"` are two.
-pub(super) fn words<S: AsRef<str>>(scopes: impl IntoIterator<Item = S>) -> Box<[Box<str>]> {
+pub(crate) fn words<S: AsRef<str>>(scopes: impl IntoIterator<Item = S>) -> Box<[Box<str>]> {
     let mut words = Vec::new();
     for scope in scopes {
         words.extend(scope.as_ref().split(' ').filter(|word| !word.is_empty()).map(Box::from));

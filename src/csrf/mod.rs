@@ -15,13 +15,10 @@ use http::{HeaderMap, HeaderName, Method, Uri, header};
 
 #[cfg(feature = "mcp")]
 pub(crate) use self::allowed::AllowedOrigins;
-pub(crate) use self::origin::Origin;
 #[cfg(feature = "issue")]
 pub(crate) use self::origin::is_to_loopback;
-use self::{
-    origin::single_value,
-    refusal::{Refusal, What},
-};
+pub(crate) use self::origin::{Origin, single_value};
+use self::refusal::{Refusal, What};
 use crate::error::{ConfigError, Error, ErrorKind};
 
 /// The origins from which a request may use a cookie.

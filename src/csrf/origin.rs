@@ -137,7 +137,7 @@ pub(super) fn addressed<'r>(
 
 /// The value of a header that must not be repeated: `Some(None)` if it is absent, `None` if it
 /// is repeated or not text.
-pub(super) fn single_value<'h>(headers: &'h HeaderMap, name: &str) -> Option<Option<&'h str>> {
+pub(crate) fn single_value<'h>(headers: &'h HeaderMap, name: &str) -> Option<Option<&'h str>> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (None, _) => Some(None),

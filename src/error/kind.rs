@@ -307,9 +307,7 @@ impl Class {
             | Self::Failed => None,
         }
     }
-}
 
-impl Class {
     /// The status code of gRPC.
     pub(crate) fn grpc_code(self) -> u8 {
         match self {

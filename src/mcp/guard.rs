@@ -95,34 +95,44 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let (shared, session) = (self.shared.clone(), None);
-        match self.shared.admit((&request).into()) {
-            Ok(Admitted { content: Content::Any, session }) => {
-                let state = State::Forward { future: self.inner.call(request) };
-                McpGuardFuture { state, session, shared }
-            }
-            Ok(Admitted { content: Content::Removed, session }) => {
-                let mut request = request.map(|_| ReqBody::from(Bytes::new()));
+        let shared = Arc::clone(&self.shared);
+        let (state, session) = match shared.admit((&request).into()) {
+            Ok(Admitted { content, session }) => (self.forward(request, content), session),
+            Err(refusal) => (State::Refused { response: Some(answer(*refusal)) }, None),
+        };
+        McpGuardFuture { state, session, shared }
+    }
+}
+
+impl<S, C> McpGuard<S, C> {
+    /// Calls the service within, or reads the message before.
+    fn forward<ReqBody, ResBody>(
+        &mut self,
+        mut request: Request<ReqBody>,
+        content: Content,
+    ) -> State<S, ReqBody, ResBody>
+    where
+        S: Service<Request<ReqBody>> + Clone,
+        ReqBody: Body + From<Bytes>,
+    {
+        match content {
+            Content::Any => {}
+            Content::Removed => {
+                request = request.map(|_| ReqBody::from(Bytes::new()));
                 request.headers_mut().remove(header::CONTENT_LENGTH);
                 request.headers_mut().remove(header::TRANSFER_ENCODING);
-                let state = State::Forward { future: self.inner.call(request) };
-                McpGuardFuture { state, session, shared }
             }
-            Ok(Admitted { content: Content::Message, session }) => {
+            Content::Message => {
                 let (parts, body) = request.into_parts();
                 // The service that `poll_ready` made ready goes into the future. Its clone stays, and is
                 // polled before it is called.
                 let clone = self.inner.clone();
                 let service = mem::replace(&mut self.inner, clone);
-                let body = WholeBody::new(body, shared.rules.max_body);
-                let state = State::Read { body, parked: Some((service, parts)) };
-                McpGuardFuture { state, session, shared }
-            }
-            Err(refusal) => {
-                let state = State::Refused { response: Some(answer(*refusal)) };
-                McpGuardFuture { state, session, shared }
+                let body = WholeBody::new(body, self.shared.rules.max_body);
+                return State::Read { body, parked: Some((service, parts)) };
             }
         }
+        State::Forward { future: self.inner.call(request) }
     }
 }
 

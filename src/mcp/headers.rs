@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use base64_simd::STANDARD;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName};
 
 use super::message::{Message, Messages, Operation, Subject};
-use crate::error::McpFault;
+use crate::{csrf::single_value, error::McpFault};
 
 pub(super) const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 const METHOD: HeaderName = HeaderName::from_static("mcp-method");
@@ -82,16 +82,7 @@ pub(super) fn only<'r>(
     headers: &'r HeaderMap,
     name: &HeaderName,
 ) -> Result<Option<&'r str>, McpFault> {
-    let mut values = headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (None, _) => Ok(None),
-        (Some(value), None) => text(value).map(Some),
-        (Some(_), Some(_)) => Err(McpFault::HeaderMismatch),
-    }
-}
-
-fn text(value: &HeaderValue) -> Result<&str, McpFault> {
-    value.to_str().map_err(|_| McpFault::HeaderMismatch)
+    single_value(headers, name.as_str()).ok_or(McpFault::HeaderMismatch)
 }
 
 /// The name that a value stands for. One that a header cannot have is in Base64 between `=?base64?` and
@@ -114,6 +105,8 @@ fn is_date(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     fn headers(all: &[(HeaderName, &'static str)]) -> HeaderMap {

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::message::Operation;
 use crate::{
-    authorize::{Policy, Scopes},
+    authorize::{Policy, Scopes, words},
     error::{ConfigError, Error},
+    scope_hierarchy::is_scope,
     verifier::Claims,
 };
 
@@ -76,7 +77,7 @@ impl McpScopes {
     /// Sets the scopes that every request needs. The challenge of a 401 names them, and the metadata, if
     /// it is derived. Default: none.
     pub fn base<S: AsRef<str>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
-        self.base = words(scopes);
+        self.base = words(scopes).into_vec();
         self
     }
 
@@ -87,7 +88,7 @@ impl McpScopes {
         name: impl Into<String>,
         scopes: impl IntoIterator<Item = S>,
     ) -> Self {
-        self.tools.insert(name.into().into(), words(scopes));
+        self.tools.insert(name.into().into(), words(scopes).into_vec());
         self
     }
 
@@ -103,7 +104,7 @@ impl McpScopes {
         uri: impl Into<String>,
         scopes: impl IntoIterator<Item = S>,
     ) -> Self {
-        self.resources.insert(uri.into().into(), words(scopes));
+        self.resources.insert(uri.into().into(), words(scopes).into_vec());
         self
     }
 
@@ -113,7 +114,7 @@ impl McpScopes {
         name: impl Into<String>,
         scopes: impl IntoIterator<Item = S>,
     ) -> Self {
-        self.prompts.insert(name.into().into(), words(scopes));
+        self.prompts.insert(name.into().into(), words(scopes).into_vec());
         self
     }
 
@@ -129,7 +130,7 @@ impl McpScopes {
         method: impl Into<String>,
         scopes: impl IntoIterator<Item = S>,
     ) -> Self {
-        self.methods.insert(method.into().into(), words(scopes));
+        self.methods.insert(method.into().into(), words(scopes).into_vec());
         self
     }
 
@@ -141,7 +142,7 @@ impl McpScopes {
     /// A tool that is forgotten in the table needs only these, and so does another spelling of a name or a URI
     /// that has an entry.
     pub fn default_scopes<S: AsRef<str>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
-        self.unnamed = Unnamed::These(words(scopes));
+        self.unnamed = Unnamed::These(words(scopes).into_vec());
         self
     }
 
@@ -241,24 +242,13 @@ impl McpScopes {
                     .into(),
             );
         }
-        // RFC 6749 §3.3.
-        let is_token = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
-        match self.scopes().find(|scope| !scope.bytes().all(is_token)) {
+        match self.scopes().find(|scope| !is_scope(scope)) {
             Some(scope) => {
                 Err(format!("{scope:?} is not a scope: one has no quotes, and is ASCII"))
             }
             None => Ok(()),
         }
     }
-}
-
-/// The words one by one: `"a b"` are two.
-fn words<S: AsRef<str>>(scopes: impl IntoIterator<Item = S>) -> Vec<Box<str>> {
-    let mut words = Vec::new();
-    for scope in scopes {
-        words.extend(scope.as_ref().split(' ').filter(|word| !word.is_empty()).map(Box::from));
-    }
-    words
 }
 
 /// The scopes of several lists, each once.

@@ -1,7 +1,7 @@
 //! The names that the document lists: authorization servers and scopes.
 
 use super::url::canonical;
-use crate::{http_url, verifier::Accepted};
+use crate::{http_url, scope_hierarchy::is_scope, verifier::Accepted};
 
 /// An authorization server that was named.
 pub(super) struct Server {
@@ -72,9 +72,7 @@ fn is_issuer_url(issuer: &str) -> bool {
 /// The scopes, each once.
 pub(super) fn scopes(scopes: Vec<String>) -> Result<Vec<String>, String> {
     for scope in &scopes {
-        // RFC 6749 §3.3.
-        let is_token = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
-        if scope.is_empty() || !scope.bytes().all(is_token) {
+        if !is_scope(scope) {
             return Err(format!(
                 "{scope:?} is not a scope: one has no blanks, quotes and backslashes, and is ASCII"
             ));

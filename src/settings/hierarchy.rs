@@ -8,7 +8,7 @@ use std::{
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
 use super::text::List;
-use crate::authorize::ScopeHierarchy;
+use crate::{authorize::ScopeHierarchy, scope_hierarchy::is_scope};
 
 /// Scopes with those that they imply: a table, or one text. It has no cycle.
 #[derive(Clone, Debug, Default)]
@@ -25,9 +25,7 @@ impl Hierarchy {
 
     fn add(&mut self, granted: &str, implied: Vec<String>) -> Result<(), String> {
         for scope in [granted].into_iter().chain(implied.iter().map(String::as_str)) {
-            // RFC 6749 §3.3.
-            let is_of_scope = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
-            if scope.is_empty() || !scope.bytes().all(is_of_scope) {
+            if !is_scope(scope) {
                 return Err(format!(
                     "the entry {granted:?} has the scope {scope:?}, which is not one: a scope has at \
                      least one character, no blanks, quotes and backslashes, and is ASCII"
