@@ -69,6 +69,11 @@ impl<'r> RawToken<'r> {
         Ok(Self::new(RawText::Text(Cow::Borrowed(text)), location))
     }
 
+    /// A token that was kept while something was waited for.
+    pub(crate) fn of_credentials(bytes: &'r [u8], location: TokenLocation) -> Self {
+        Self::new(RawText::Credentials(bytes), location)
+    }
+
     pub(super) fn new(text: RawText<'r>, location: TokenLocation) -> Self {
         Self { text, location }
     }

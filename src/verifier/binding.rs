@@ -44,7 +44,7 @@ impl Proofs {
     fn check(
         &self,
         confirmation: &Confirmation,
-        presented: &Presented<'_>,
+        presented: Presented<'_>,
         now: i64,
     ) -> Result<Unspent, Error> {
         let refused = |kind: ErrorKind| Err(Error::new(kind));
@@ -70,7 +70,7 @@ impl Proofs {
                     return refused(ErrorKind::SenderConstrained);
                 };
                 // A verified token is text.
-                let Ok(token) = std::str::from_utf8(presented.token) else {
+                let Ok(token) = presented.token.text() else {
                     return refused(ErrorKind::DpopProof(ProofFault::AccessToken));
                 };
                 dpop.check(*request, token, jkt, now).map(|proof| Unspent(Some(proof)))
@@ -174,7 +174,7 @@ impl Bindings {
     #[inline]
     pub(super) fn of_bearer(
         confirmation: Option<&Confirmation>,
-        presented: &Presented<'_>,
+        presented: Presented<'_>,
     ) -> Option<Binding> {
         (confirmation.is_none() && !presented.is_dpop()).then_some(Binding(()))
     }
@@ -184,7 +184,7 @@ impl Bindings {
     pub(super) fn prove(
         &self,
         confirmation: Option<&Confirmation>,
-        presented: &Presented<'_>,
+        presented: Presented<'_>,
         now: i64,
     ) -> Result<Unspent, Error> {
         match confirmation {
@@ -199,8 +199,7 @@ impl Bindings {
 /// A token as it was presented.
 #[derive(Clone, Copy)]
 pub(crate) struct Presented<'r> {
-    token: &'r [u8],
-    location: TokenLocation,
+    token: &'r RawToken<'r>,
     /// The request, if it is known and proofs are checked. By reference, because a bearer token brings
     /// none along.
     request: Option<&'r RequestHead<'r>>,
@@ -208,20 +207,20 @@ pub(crate) struct Presented<'r> {
 
 impl<'r> Presented<'r> {
     #[inline]
-    pub(crate) fn new(token: &'r RawToken<'_>, request: Option<&'r RequestHead<'r>>) -> Self {
-        Self { token: token.as_bytes(), location: token.location(), request }
+    pub(crate) fn new(token: &'r RawToken<'r>, request: Option<&'r RequestHead<'r>>) -> Self {
+        Self { token, request }
     }
 
     #[inline]
     fn is_dpop(&self) -> bool {
-        self.location == TokenLocation::DPoP
+        self.token.location() == TokenLocation::DPoP
     }
 
     /// The same by value: a verification that waits outlives the request.
     #[cold]
     pub(super) fn by_value(self) -> OwnedPresented {
-        let Self { token, location, request } = self;
-        let request = request.map(|head| {
+        let (token, location) = (self.token.as_bytes(), self.token.location());
+        let request = self.request.map(|head| {
             let mut request = Request::new(());
             *request.method_mut() = head.method().clone();
             *request.uri_mut() = head.uri().clone();
@@ -243,8 +242,9 @@ pub(super) struct OwnedPresented {
 
 impl OwnedPresented {
     /// Does this with the token as it was presented.
-    pub(super) fn with<T>(&self, work: impl FnOnce(&Presented<'_>) -> T) -> T {
+    pub(super) fn with<T>(&self, work: impl FnOnce(Presented<'_>) -> T) -> T {
         let request = self.request.as_ref().map(RequestHead::from);
-        work(&Presented { token: &self.token, location: self.location, request: request.as_ref() })
+        let token = RawToken::of_credentials(&self.token, self.location);
+        work(Presented::new(&token, request.as_ref()))
     }
 }

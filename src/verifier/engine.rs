@@ -179,7 +179,7 @@ impl<C: Send + Sync + 'static> Engine<C> {
     pub(super) fn verify_cached(
         self: &Arc<Self>,
         cached: &CachedToken<C>,
-        presented: &Presented<'_>,
+        presented: Presented<'_>,
     ) -> Option<MaybeReady<Result<Claims<C>, Error>>> {
         let registered = cached.registered();
         let trusted = self.still_trusts(cached)?;
@@ -212,7 +212,7 @@ impl<C: Send + Sync + 'static> Engine<C> {
     pub(super) fn finish(
         self: &Arc<Self>,
         claims: UnreleasedClaims<C>,
-        presented: &Presented<'_>,
+        presented: Presented<'_>,
     ) -> MaybeReady<Result<Claims<C>, Error>> {
         match Bindings::of_bearer(claims.registered().confirmation(), presented) {
             Some(binding) => self.ask_denylist(claims, binding),
@@ -224,7 +224,7 @@ impl<C: Send + Sync + 'static> Engine<C> {
     fn check_proof(
         self: &Arc<Self>,
         claims: UnreleasedClaims<C>,
-        presented: &Presented<'_>,
+        presented: Presented<'_>,
     ) -> MaybeReady<Result<Claims<C>, Error>> {
         let (bindings, now) = (&self.checks.bindings, self.checks.now());
         let proven = bindings.prove(claims.registered().confirmation(), presented, now);

@@ -35,7 +35,7 @@ impl KeyLookup {
         self,
         engine: &Arc<Engine<C>>,
         token: &str,
-        presented: &Presented<'_>,
+        presented: Presented<'_>,
     ) -> MaybeReady<Result<Claims<C>, Error>>
     where
         C: DeserializeOwned + Send + Sync + 'static,

@@ -407,11 +407,11 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         let presented = Presented::new(token, request);
         let place = cache.place(token.as_bytes());
         if let Some(hit) = place.get()
-            && let Some(answer) = self.verify_cached(&hit, &presented)
+            && let Some(answer) = self.verify_cached(&hit, presented)
         {
             return answer;
         }
-        self.verify_unknown(token, &presented, Some(place))
+        self.verify_unknown(token, presented, Some(place))
     }
 
     /// Verifies a token where none is kept, at least not here.
@@ -426,7 +426,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
                 let began = Instant::now();
                 self.0.watch.time(began, timed.verify_raw(token, request))
             }
-            None => self.verify_unknown(token, &Presented::new(token, request), None),
+            None => self.verify_unknown(token, Presented::new(token, request), None),
         }
     }
 
@@ -435,7 +435,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     fn verify_unknown(
         &self,
         token: &RawToken<'_>,
-        presented: &Presented<'_>,
+        presented: Presented<'_>,
         place: Option<CachePlace<'_, C>>,
     ) -> MaybeReady<Result<Claims<C>, Error>> {
         if place.is_some() {
@@ -450,7 +450,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     fn find_engine(
         &self,
         token: &RawToken<'_>,
-        presented: &Presented<'_>,
+        presented: Presented<'_>,
         place: Option<CachePlace<'_, C>>,
     ) -> Result<MaybeReady<Result<Claims<C>, Error>>, Error> {
         let token = token.text()?;
@@ -473,7 +473,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     fn verify_cached(
         &self,
         hit: &Hit<'_, CachedToken<C>>,
-        presented: &Presented<'_>,
+        presented: Presented<'_>,
     ) -> Option<MaybeReady<Result<Claims<C>, Error>>> {
         let cached = hit.value()?;
         let Some(found) = self.engine_of(cached).filter(|found| cached.is_by(found.get().id))
@@ -501,7 +501,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         &self,
         engine: &Arc<Engine<C>>,
         token: &str,
-        presented: &Presented<'_>,
+        presented: Presented<'_>,
         place: Option<CachePlace<'_, C>>,
     ) -> Result<MaybeReady<Result<Claims<C>, Error>>, Error> {
         let (claims, generation) = match engine.verify(token) {
@@ -573,7 +573,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         engines: &Arc<IssuerEngines<C>>,
         issuer: &str,
         token: &str,
-        presented: &Presented<'_>,
+        presented: Presented<'_>,
     ) -> Result<MaybeReady<Result<Claims<C>, Error>>, Error> {
         let resolving = engines.resolve(issuer, token)?;
         let (verifier, token) = (self.clone(), Zeroizing::new(token.to_owned()));

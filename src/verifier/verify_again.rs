@@ -25,10 +25,10 @@ impl<C: DeserializeOwned + Send + Sync + 'static> VerifyAgain for Engine<C> {
             Err(error) => return MaybeReady::Ready(Err(error)),
         };
         let answer = match self.verify(text) {
-            Ok((claims, _)) => self.finish(claims, &presented),
+            Ok((claims, _)) => self.finish(claims, presented),
             Err(Failure::Final(error)) => MaybeReady::Ready(Err(error)),
             Err(Failure::KeyMissing(missing)) => {
-                KeyLookup::new(missing).begin(&self, text, &presented)
+                KeyLookup::new(missing).begin(&self, text, presented)
             }
         };
         answer.map(|answer| answer.map(fresh))
