@@ -6,11 +6,14 @@
 
 use std::{borrow::Cow, fmt};
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
 use serde_json::value::RawValue;
 
-use crate::json::{self, Checked, Object};
+use crate::{
+    error::McpFault,
+    json::{self, Checked, Object},
+};
 
 /// The operation of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,10 +68,6 @@ impl Subject {
     }
 }
 
-/// A message that is not one, or that two readers may understand differently.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Malformed;
-
 /// The messages of a body.
 #[derive(Debug)]
 pub(super) enum Messages<'m> {
@@ -78,16 +77,22 @@ pub(super) enum Messages<'m> {
 }
 
 impl<'m> Messages<'m> {
-    pub(super) fn read(body: &'m [u8]) -> Result<Self, Malformed> {
-        let text = std::str::from_utf8(body).map_err(|_| Malformed)?;
+    /// Reads a body, with a batch of at most so many messages.
+    pub(super) fn read(body: &'m [u8], most: usize) -> Result<Self, McpFault> {
+        let text = std::str::from_utf8(body).map_err(|_| McpFault::Malformed)?;
         if json::is_object(text) {
             let mut message = Message::default();
-            json::read(text, &mut message).map_err(|_| Malformed)?;
+            json::read(text, &mut message).map_err(|_| McpFault::Malformed)?;
             return Ok(Self::One(Box::new(message)));
         }
-        match serde_json::from_str::<Vec<Message<'m>>>(text) {
-            Ok(batch) if !batch.is_empty() => Ok(Self::Batch(batch)),
-            _ => Err(Malformed),
+        let (mut batch, mut is_too_long) = (Vec::new(), false);
+        let mut json = serde_json::Deserializer::from_str(text);
+        let reader = BatchVisitor { batch: &mut batch, most, is_too_long: &mut is_too_long };
+        let read = json.deserialize_seq(reader).and_then(|()| json.end());
+        match read {
+            Ok(()) if !batch.is_empty() => Ok(Self::Batch(batch)),
+            _ if is_too_long => Err(McpFault::BatchTooLong),
+            _ => Err(McpFault::Malformed),
         }
     }
 
@@ -100,7 +105,7 @@ impl<'m> Messages<'m> {
     }
 
     /// All that they ask for.
-    pub(super) fn operations(&self) -> Result<Vec<Operation<'_>>, Malformed> {
+    pub(super) fn operations(&self) -> Result<Vec<Operation<'_>>, McpFault> {
         let mut operations = Vec::new();
         match self {
             Self::One(message) => message.add_operations(&mut operations)?,
@@ -111,6 +116,32 @@ impl<'m> Messages<'m> {
             }
         }
         Ok(operations)
+    }
+}
+
+/// Reads a batch, and stops at the first message that is too many.
+struct BatchVisitor<'b, 'm> {
+    batch: &'b mut Vec<Message<'m>>,
+    most: usize,
+    is_too_long: &'b mut bool,
+}
+
+impl<'de> Visitor<'de> for BatchVisitor<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of messages")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while let Some(message) = seq.next_element()? {
+            if self.batch.len() == self.most {
+                *self.is_too_long = true;
+                return Err(A::Error::custom("too many messages"));
+            }
+            self.batch.push(message);
+        }
+        Ok(())
     }
 }
 
@@ -144,19 +175,19 @@ impl Message<'_> {
         }
     }
 
-    fn add_operations<'s>(&'s self, to: &mut Vec<Operation<'s>>) -> Result<(), Malformed> {
+    fn add_operations<'s>(&'s self, to: &mut Vec<Operation<'s>>) -> Result<(), McpFault> {
         let method = match self.method() {
-            _ if self.is_ambiguous => return Err(Malformed),
+            _ if self.is_ambiguous => return Err(McpFault::Malformed),
             None if self.has_answer => {
                 to.push(Operation::Answer);
                 return Ok(());
             }
             Some(method) if !self.has_answer => method,
-            _ => return Err(Malformed),
+            _ => return Err(McpFault::Malformed),
         };
         let subject = Subject::of(method);
         if subject != Subject::None && self.params.is_ambiguous() {
-            return Err(Malformed);
+            return Err(McpFault::Malformed);
         }
         match subject {
             Subject::Tool | Subject::Resource | Subject::Prompt => {
