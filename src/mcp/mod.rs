@@ -104,6 +104,7 @@ mod guard;
 mod headers;
 mod layer;
 mod message;
+mod params;
 mod required;
 mod resources;
 mod rules;
