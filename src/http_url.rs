@@ -87,22 +87,28 @@ pub(crate) struct Address<'a> {
     pub(crate) has_more: bool,
 }
 
+/// The scheme, the authority, and the rest of a URI that has an authority. Nothing is checked.
+pub(crate) fn split(uri: &str) -> Option<(&str, &str, &str)> {
+    let (scheme, rest) = uri.split_once("://")?;
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, rest) = rest.split_at_checked(end)?;
+    Some((scheme, authority, rest))
+}
+
 /// Reads an absolute `http` or `https` URI. `None` if it is something else.
 pub(crate) fn parse(uri: &str) -> Option<Address<'_>> {
     // Nothing else is in a URI, wherever (RFC 3986 §2).
     if !uri.bytes().all(|byte| byte.is_ascii_graphic()) {
         return None;
     }
-    let (scheme, rest) = uri.split_once("://")?;
+    let (scheme, authority, rest) = split(uri)?;
     let is_https = match scheme {
         _ if scheme.eq_ignore_ascii_case("https") => true,
         _ if scheme.eq_ignore_ascii_case("http") => false,
         _ => return None,
     };
     let end = rest.find(['?', '#']).unwrap_or(rest.len());
-    let (hierarchy, more) = rest.split_at_checked(end)?;
-    let start = hierarchy.find('/').unwrap_or(hierarchy.len());
-    let (authority, path) = hierarchy.split_at_checked(start)?;
+    let (path, more) = rest.split_at_checked(end)?;
     Some(Address {
         origin: Origin::new(is_https, authority)?,
         path: normal_path(path)?,

@@ -15,9 +15,13 @@ pub enum McpFault {
     TooLarge,
     /// The body has ended too early: 400.
     Incomplete,
+    /// The body has not arrived within the time that it may take: 408.
+    LateBody,
     /// The body is not one JSON-RPC message, or a batch of them, or two readers may understand it
     /// differently: 400.
     Malformed,
+    /// The batch has more messages than are accepted: 400.
+    BatchTooLong,
     /// `Mcp-Method` or `Mcp-Name` does not say what the body says, or is malformed: 400.
     HeaderMismatch,
     /// The request is one of a revision of the protocol that is not accepted: 400.
@@ -31,9 +35,12 @@ impl McpFault {
         match self {
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Incomplete | Self::Malformed | Self::HeaderMismatch | Self::Revision => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::LateBody => StatusCode::REQUEST_TIMEOUT,
+            Self::Incomplete
+            | Self::Malformed
+            | Self::BatchTooLong
+            | Self::HeaderMismatch
+            | Self::Revision => StatusCode::BAD_REQUEST,
             Self::UnknownSession => StatusCode::NOT_FOUND,
         }
     }
@@ -54,9 +61,11 @@ impl fmt::Display for McpFault {
             }
             Self::TooLarge => "the body is longer than `max_body` allows",
             Self::Incomplete => "the body has ended too early",
+            Self::LateBody => "the body has not arrived within the `body_timeout`",
             Self::Malformed => {
                 "the body is not one JSON-RPC message or a batch of them, or it is ambiguous"
             }
+            Self::BatchTooLong => "the batch has more messages than `max_batch` allows",
             Self::HeaderMismatch => {
                 "`Mcp-Method`, `Mcp-Name` or `MCP-Protocol-Version` is malformed, or says something \
                  else than the body"

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use tower_service::Service;
 
 use super::{access::TokenIssuer, body::Body, document::Document};
-use crate::{alg::Algorithm, csrf::Origin, error::ConfigError};
+use crate::{alg::Algorithm, csrf::Origin, error::ConfigError, http_url};
 
 /// Answers `GET` and `HEAD` with the metadata of an issuer, so that verifiers find its keys by
 /// discovery; made by [`TokenIssuer::metadata_service`].
@@ -314,8 +314,7 @@ impl fmt::Debug for MetadataServiceBuilder {
 /// The path, and the query, of a URL that is `https`, or `http` to loopback, in the only spelling
 /// that every reader leaves as it is. `None` if it is another one.
 fn url_path(url: &str) -> Option<&str> {
-    let (scheme, rest) = url.split_once("://")?;
-    let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let (scheme, authority, path) = http_url::split(url)?;
     let origin = Origin::of_a_service(&format!("{scheme}://{authority}")).ok()?;
     let is_safe = scheme == "https" || (scheme == "http" && origin.is_loopback());
     // RFC 3986 §3.3, and §3.4 for a query.

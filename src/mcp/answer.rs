@@ -63,6 +63,8 @@ fn rpc_error(fault: McpFault, id: Option<&str>, requested: Option<&str>) -> Stri
         McpFault::MediaType => (-32600, "the body must be application/json, and not encoded"),
         McpFault::TooLarge => (-32600, "the message is too long"),
         McpFault::Incomplete => (-32700, "the message is not complete"),
+        McpFault::LateBody => (-32700, "the message has not arrived in time"),
+        McpFault::BatchTooLong => (-32600, "the batch has too many messages"),
         McpFault::Malformed => (-32600, "the message is malformed or ambiguous"),
         McpFault::Revision => (-32022, "the revision of the protocol is not supported"),
     };
@@ -92,6 +94,8 @@ mod tests {
             McpFault::MediaType,
             McpFault::TooLarge,
             McpFault::Incomplete,
+            McpFault::LateBody,
+            McpFault::BatchTooLong,
             McpFault::Malformed,
             McpFault::HeaderMismatch,
             McpFault::Revision,

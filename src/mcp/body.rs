@@ -2,15 +2,18 @@
 
 use std::{
     fmt,
+    future::Future,
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::{Buf, BufMut, Bytes};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
+use tokio::time::{Sleep, sleep};
 
-use crate::error::McpFault;
+use crate::{error::McpFault, runtime::runtime_with_timer};
 
 pin_project! {
     /// A body that is read until its end.
@@ -19,12 +22,15 @@ pin_project! {
         body: B,
         read: Vec<u8>,
         most: usize,
+        latest: Duration,
+        timer: Timer,
     }
 }
 
 impl<B: Body> WholeBody<B> {
-    pub(super) fn new(body: B, most: usize) -> Self {
-        Self { body, read: Vec::new(), most }
+    /// A body of at most so many bytes, which may take so long.
+    pub(super) fn new(body: B, most: usize, latest: Duration) -> Self {
+        Self { body, read: Vec::new(), most, latest, timer: Timer::NotNeeded }
     }
 
     /// The bytes of the body. It must not be polled again then.
@@ -39,10 +45,16 @@ impl<B: Body> WholeBody<B> {
             return Poll::Ready(Err(McpFault::TooLarge));
         }
         loop {
-            let frame = match ready!(this.body.as_mut().poll_frame(context)) {
-                Some(Ok(frame)) => frame,
-                Some(Err(_)) => return Poll::Ready(Err(McpFault::Incomplete)),
-                None => return Poll::Ready(Ok(Bytes::from(std::mem::take(this.read)))),
+            let frame = match this.body.as_mut().poll_frame(context) {
+                Poll::Pending => {
+                    ready!(this.timer.poll(*this.latest, context));
+                    return Poll::Ready(Err(McpFault::LateBody));
+                }
+                Poll::Ready(Some(Ok(frame))) => frame,
+                Poll::Ready(Some(Err(_))) => return Poll::Ready(Err(McpFault::Incomplete)),
+                Poll::Ready(None) => {
+                    return Poll::Ready(Ok(Bytes::from(std::mem::take(this.read))));
+                }
             };
             if let Ok(data) = frame.into_data() {
                 if data.remaining() > this.most.saturating_sub(this.read.len()) {
@@ -50,6 +62,32 @@ impl<B: Body> WholeBody<B> {
                 }
                 this.read.put(data);
             }
+        }
+    }
+}
+
+/// The end of the time that a body may take. It begins when the body is waited for.
+enum Timer {
+    /// Most bodies have already arrived.
+    NotNeeded,
+    /// There is no runtime with a timer, so the server must limit the time.
+    Without,
+    Until(Pin<Box<Sleep>>),
+}
+
+impl Timer {
+    fn poll(&mut self, latest: Duration, context: &mut Context<'_>) -> Poll<()> {
+        if matches!(self, Self::NotNeeded) {
+            *self = match runtime_with_timer() {
+                Some(_) => Self::Until(Box::pin(sleep(latest))),
+                None => Self::Without,
+            };
+        }
+        match self {
+            // One whose runtime has shut down has elapsed, and would panic when it is polled.
+            Self::Until(timer) if timer.is_elapsed() => Poll::Ready(()),
+            Self::Until(timer) => timer.as_mut().poll(context),
+            Self::NotNeeded | Self::Without => Poll::Pending,
         }
     }
 }

@@ -18,7 +18,7 @@ use tower_service::Service;
 use super::{
     answer::{Refusal, answer},
     body::WholeBody,
-    rules::{Admitted, Content, Refused, Rules, SessionOfRequest},
+    rules::{Admitted, Content, Refused, Rules},
 };
 use crate::{
     authorize,
@@ -56,26 +56,23 @@ impl<C: Send + Sync + 'static> Shared<C> {
     fn admit(&self, request: RequestHead<'_>) -> Result<Admitted, Box<Refusal>> {
         let claims = authorize::claims::<C>(request)?;
         self.rules
-            .admit(request, &claims, self.verifier.now())
+            .admit(request, &claims.as_registered(), self.verifier.now())
             .map_err(|error| Refusal::new(error.into(), request).into())
     }
 
     /// Decides on the body of a request that was read, and gives it if the request may pass.
-    fn judge(&self, request: &Parts, body: Result<Bytes, McpFault>) -> Result<Bytes, Box<Refusal>> {
-        let head = request.into();
-        let claims = authorize::claims::<C>(head)?;
+    fn judge(
+        &self,
+        admitted: &Admitted,
+        request: &Parts,
+        body: Result<Bytes, McpFault>,
+    ) -> Result<Bytes, Box<Refusal>> {
         let judged = body.map_err(|fault| Refused::from(Error::from(ErrorKind::Mcp(fault))));
         let judged = judged.and_then(|body| {
-            self.rules.judge(&request.headers, &body, &claims)?;
+            self.rules.judge(admitted, &body)?;
             Ok(body)
         });
-        judged.map_err(|refused| Refusal::new(refused, head).into())
-    }
-
-    fn learn<B>(&self, session: &SessionOfRequest, response: &Response<B>) {
-        if let Some(sessions) = &self.rules.sessions {
-            session.learn(response, sessions, self.verifier.now());
-        }
+        judged.map_err(|refused| Refusal::new(refused, request.into()).into())
     }
 }
 
@@ -96,11 +93,11 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let shared = Arc::clone(&self.shared);
-        let (state, session) = match shared.admit((&request).into()) {
-            Ok(Admitted { content, session }) => (self.forward(request, content), session),
-            Err(refusal) => (State::Refused { response: Some(answer(*refusal)) }, None),
+        let state = match shared.admit((&request).into()) {
+            Ok(admitted) => self.forward(request, admitted),
+            Err(refusal) => State::Refused { response: Some(answer(*refusal)) },
         };
-        McpGuardFuture { state, session, shared }
+        McpGuardFuture { state, shared }
     }
 }
 
@@ -109,13 +106,13 @@ impl<S, C> McpGuard<S, C> {
     fn forward<ReqBody, ResBody>(
         &mut self,
         mut request: Request<ReqBody>,
-        content: Content,
+        admitted: Admitted,
     ) -> State<S, ReqBody, ResBody>
     where
         S: Service<Request<ReqBody>> + Clone,
         ReqBody: Body + From<Bytes>,
     {
-        match content {
+        match admitted.content {
             Content::Any => {}
             Content::Removed => {
                 request = request.map(|_| ReqBody::from(Bytes::new()));
@@ -128,11 +125,12 @@ impl<S, C> McpGuard<S, C> {
                 // polled before it is called.
                 let clone = self.inner.clone();
                 let service = mem::replace(&mut self.inner, clone);
-                let body = WholeBody::new(body, self.shared.rules.max_body);
-                return State::Read { body, parked: Some((service, parts)) };
+                let rules = &self.shared.rules;
+                let body = WholeBody::new(body, rules.max_body, rules.body_timeout);
+                return State::Read { body, parked: Some((service, parts, admitted)) };
             }
         }
-        State::Forward { future: self.inner.call(request) }
+        State::Forward { future: self.inner.call(request), admitted }
     }
 }
 
@@ -162,7 +160,6 @@ pin_project! {
     {
         #[pin]
         state: State<S, ReqBody, ResBody>,
-        session: Option<SessionOfRequest>,
         shared: Arc<Shared<C>>,
     }
 }
@@ -173,8 +170,8 @@ pin_project! {
     where
         S: Service<Request<ReqBody>>,
     {
-        Read { #[pin] body: WholeBody<ReqBody>, parked: Option<(S, Parts)> },
-        Forward { #[pin] future: S::Future },
+        Read { #[pin] body: WholeBody<ReqBody>, parked: Option<(S, Parts, Admitted)> },
+        Forward { #[pin] future: S::Future, admitted: Admitted },
         Refused { response: Option<Response<ResBody>> },
     }
 }
@@ -194,22 +191,20 @@ where
             match this.state.as_mut().project() {
                 StateProj::Read { body, parked } => {
                     let read = ready!(body.poll(context));
-                    let (mut service, parts) =
+                    let (mut service, parts, admitted) =
                         parked.take().expect("a future is not polled when it is done");
-                    let state = match this.shared.judge(&parts, read) {
+                    let state = match this.shared.judge(&admitted, &parts, read) {
                         Ok(bytes) => {
                             let request = Request::from_parts(parts, ReqBody::from(bytes));
-                            State::Forward { future: service.call(request) }
+                            State::Forward { future: service.call(request), admitted }
                         }
                         Err(refusal) => State::Refused { response: Some(answer(*refusal)) },
                     };
                     this.state.set(state);
                 }
-                StateProj::Forward { future } => {
+                StateProj::Forward { future, admitted } => {
                     let response = ready!(future.poll(context))?;
-                    if let Some(session) = this.session {
-                        this.shared.learn(session, &response);
-                    }
+                    this.shared.rules.learn(admitted, &response, this.shared.verifier.now());
                     return Poll::Ready(Ok(response));
                 }
                 StateProj::Refused { response } => {

@@ -16,20 +16,21 @@ pub(super) const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-ver
 /// The first revision with these headers. Later ones sort behind it.
 pub(super) const FIRST: &str = "2026-07-28";
 
-/// The headers of a request that are about its message.
+/// The headers of a request that are about its message. They are kept until the body is read.
 #[derive(Debug)]
-pub(super) struct McpHeaders<'r> {
-    method: Option<&'r str>,
-    name: Option<Cow<'r, str>>,
-    version: Option<&'r str>,
+pub(super) struct McpHeaders {
+    method: Option<Box<str>>,
+    name: Option<Box<str>>,
+    is_modern: bool,
 }
 
-impl<'r> McpHeaders<'r> {
-    pub(super) fn read(headers: &'r HeaderMap) -> Result<Self, McpFault> {
+impl McpHeaders {
+    pub(super) fn read(headers: &HeaderMap) -> Result<Self, McpFault> {
+        let version = only(headers, &VERSION)?;
         Ok(Self {
-            method: only(headers, &METHOD)?,
+            method: only(headers, &METHOD)?.map(Box::from),
             name: only(headers, &NAME)?.map(decoded).transpose()?,
-            version: only(headers, &VERSION)?,
+            is_modern: version.is_some_and(|version| is_date(version) && version >= FIRST),
         })
     }
 
@@ -39,13 +40,13 @@ impl<'r> McpHeaders<'r> {
 
     /// Whether the request is of the revision 2026-07-28 or a later one.
     pub(super) fn is_modern(&self) -> bool {
-        self.version.is_some_and(|version| is_date(version) && version >= FIRST)
+        self.is_modern
     }
 
     /// The operation by the headers. It is only reason enough to refuse the request:
     /// the body has the last word.
     pub(super) fn operation(&self) -> Option<Operation<'_>> {
-        let method = self.method?;
+        let method = self.method.as_deref()?;
         match Subject::of(method) {
             subject @ (Subject::Tool | Subject::Resource | Subject::Prompt) => {
                 subject.operation(Cow::Borrowed(self.name.as_deref()?))
@@ -67,7 +68,8 @@ impl<'r> McpHeaders<'r> {
     }
 
     fn agrees(&self, message: &Message<'_>) -> bool {
-        let has_method = self.method.is_none_or(|method| message.method() == Some(method));
+        let has_method =
+            self.method.as_deref().is_none_or(|method| message.method() == Some(method));
         let has_name = self.name.as_deref().is_none_or(|name| match message.name() {
             Some(other) => other == name,
             // A later revision may have a name for other methods.
@@ -87,11 +89,12 @@ pub(super) fn only<'r>(
 
 /// The name that a value stands for. One that a header cannot have is in Base64 between `=?base64?` and
 /// `?=`.
-fn decoded(value: &str) -> Result<Cow<'_, str>, McpFault> {
+fn decoded(value: &str) -> Result<Box<str>, McpFault> {
     let encoded = value.strip_prefix("=?base64?").and_then(|rest| rest.strip_suffix("?="));
-    let Some(encoded) = encoded else { return Ok(Cow::Borrowed(value)) };
+    let Some(encoded) = encoded else { return Ok(value.into()) };
     let bytes = STANDARD.decode_to_vec(encoded).map_err(|_| McpFault::HeaderMismatch)?;
-    String::from_utf8(bytes).map(Cow::Owned).map_err(|_| McpFault::HeaderMismatch)
+    let name = String::from_utf8(bytes).map_err(|_| McpFault::HeaderMismatch)?;
+    Ok(name.into())
 }
 
 /// Whether a text is a date such as `2026-07-28`, so that later ones are greater.
@@ -119,7 +122,7 @@ mod tests {
 
     fn agree(all: &[(HeaderName, &'static str)], body: &str) -> bool {
         let headers = headers(all);
-        let messages = Messages::read(body.as_bytes()).unwrap();
+        let messages = Messages::read(body.as_bytes(), 10).unwrap();
         McpHeaders::read(&headers).is_ok_and(|headers| headers.check(&messages).is_ok())
     }
 

@@ -1,6 +1,6 @@
 //! The layer and its builder.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use tower_layer::Layer;
 
@@ -15,6 +15,7 @@ use crate::{
     claims::RegisteredClaims,
     csrf::AllowedOrigins,
     error::ConfigError,
+    http_url,
     layer::{JwtAuthLayer, ServeMetadata},
     resource::ProtectedResource,
     response::DefaultRespond,
@@ -44,6 +45,8 @@ impl<C, R: Clone> McpAuthLayer<C, R> {
             sessions: Some(SessionBinding::new()),
             origins: Vec::new(),
             max_body: MAX_BODY,
+            body_timeout: BODY_TIMEOUT,
+            max_batch: MAX_BATCH,
             only_modern: false,
         }
     }
@@ -92,6 +95,8 @@ impl<C, R> fmt::Debug for McpAuthLayer<C, R> {
 /// - sessions: bound to their principal, see [`SessionBinding`]
 /// - allowed origins: that of the resource, and no others
 /// - longest body: 1 MiB
+/// - time for a body to arrive: 30 s
+/// - longest batch: 100 messages
 /// - revisions of MCP: all
 #[must_use = "a builder does nothing until it is built"]
 pub struct McpAuthLayerBuilder<C, R, M> {
@@ -100,6 +105,8 @@ pub struct McpAuthLayerBuilder<C, R, M> {
     sessions: Option<SessionBinding>,
     origins: Vec<String>,
     max_body: usize,
+    body_timeout: Duration,
+    max_batch: usize,
     only_modern: bool,
 }
 
@@ -141,6 +148,22 @@ impl<C, R: Clone, M> McpAuthLayerBuilder<C, R, M> {
         self
     }
 
+    /// Sets how long the body of a message may take to arrive, after the head of the request. One that takes
+    /// longer is answered 408. Default: 30 s.
+    ///
+    /// Outside of a tokio runtime with a timer, there is no limit, and the server must have one.
+    pub fn body_timeout(mut self, timeout: Duration) -> Self {
+        self.body_timeout = timeout;
+        self
+    }
+
+    /// Sets how many messages a batch may have. A longer one is answered 400, and no message of it is
+    /// judged. Only the revision 2025-03-26 has batches. Default: 100.
+    pub fn max_batch(mut self, messages: usize) -> Self {
+        self.max_batch = messages;
+        self
+    }
+
     /// Refuses requests of the revisions before 2026-07-28, which have sessions, batches, and messages
     /// without `Mcp-Method`: all without an `MCP-Protocol-Version` of that date or a later one are
     /// answered 400.
@@ -162,18 +185,33 @@ impl<C, R: Clone, M> McpAuthLayerBuilder<C, R, M> {
         if self.max_body == 0 {
             return Err(ConfigError::OutOfRange("`max_body` must be at least 1 byte"));
         }
+        if self.body_timeout.is_zero() {
+            return Err(ConfigError::OutOfRange("`body_timeout` must be longer than zero"));
+        }
+        if self.max_batch == 0 {
+            return Err(ConfigError::OutOfRange(
+                "`max_batch` must be at least 1: to refuse batches, say `.without_legacy_revisions()`",
+            ));
+        }
         let scopes = self.scopes.build()?;
         let (layer, resource) = self.layer.for_mcp(self.scopes.base_scopes())?;
         let mut origins = AllowedOrigins::default();
-        if let Some(origin) = origin_of(resource.resource()) {
-            origins.add(origin)?;
+        // Another URI, such as `urn:example:mcp`, is not one of a page.
+        if let Some(address) = http_url::parse(resource.resource()) {
+            origins.add(&address.origin.to_string())?;
         }
         for origin in &self.origins {
             origins.add(origin)?;
         }
         let sessions = self.sessions.map(SessionBinding::build).transpose()?;
-        let (max_body, only_modern) = (self.max_body, self.only_modern);
-        let rules = Rules { scopes, sessions, max_body, only_modern };
+        let rules = Rules {
+            scopes,
+            sessions,
+            max_body: self.max_body,
+            body_timeout: self.body_timeout,
+            max_batch: self.max_batch,
+            only_modern: self.only_modern,
+        };
         let verifier = layer.verifier().clone();
         let observers = verifier.observers().clone();
         Ok(McpAuthLayer {
@@ -195,12 +233,11 @@ impl<C, R, M> fmt::Debug for McpAuthLayerBuilder<C, R, M> {
     }
 }
 
-/// The scheme and the host of a URL, or `None` for another URI such as `urn:example:mcp`.
-fn origin_of(url: &str) -> Option<&str> {
-    let host = url.find("://")? + 3;
-    let end = url.get(host..)?.find(['/', '?']).map_or(url.len(), |at| host + at);
-    url.get(..end)
-}
-
 /// 1 MiB, in bytes.
 const MAX_BODY: usize = 1024 * 1024;
+
+/// Enough for 1 MiB at 300 kbit/s.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// More than a client sends at once, and little work for the server.
+const MAX_BATCH: usize = 100;

@@ -6,11 +6,15 @@
 
 use std::{borrow::Cow, fmt};
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
 use serde_json::value::RawValue;
 
-use crate::json::{self, Checked, Object};
+use super::params::{Fields, Value, looks};
+use crate::{
+    error::McpFault,
+    json::{self, Checked, Object},
+};
 
 /// The operation of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,10 +69,6 @@ impl Subject {
     }
 }
 
-/// A message that is not one, or that two readers may understand differently.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Malformed;
-
 /// The messages of a body.
 #[derive(Debug)]
 pub(super) enum Messages<'m> {
@@ -78,16 +78,22 @@ pub(super) enum Messages<'m> {
 }
 
 impl<'m> Messages<'m> {
-    pub(super) fn read(body: &'m [u8]) -> Result<Self, Malformed> {
-        let text = std::str::from_utf8(body).map_err(|_| Malformed)?;
+    /// Reads a body, with a batch of at most so many messages.
+    pub(super) fn read(body: &'m [u8], most: usize) -> Result<Self, McpFault> {
+        let text = std::str::from_utf8(body).map_err(|_| McpFault::Malformed)?;
         if json::is_object(text) {
             let mut message = Message::default();
-            json::read(text, &mut message).map_err(|_| Malformed)?;
+            json::read(text, &mut message).map_err(|_| McpFault::Malformed)?;
             return Ok(Self::One(Box::new(message)));
         }
-        match serde_json::from_str::<Vec<Message<'m>>>(text) {
-            Ok(batch) if !batch.is_empty() => Ok(Self::Batch(batch)),
-            _ => Err(Malformed),
+        let (mut batch, mut is_too_long) = (Vec::new(), false);
+        let mut json = serde_json::Deserializer::from_str(text);
+        let reader = BatchVisitor { batch: &mut batch, most, is_too_long: &mut is_too_long };
+        let read = json.deserialize_seq(reader).and_then(|()| json.end());
+        match read {
+            Ok(()) if !batch.is_empty() => Ok(Self::Batch(batch)),
+            _ if is_too_long => Err(McpFault::BatchTooLong),
+            _ => Err(McpFault::Malformed),
         }
     }
 
@@ -100,7 +106,7 @@ impl<'m> Messages<'m> {
     }
 
     /// All that they ask for.
-    pub(super) fn operations(&self) -> Result<Vec<Operation<'_>>, Malformed> {
+    pub(super) fn operations(&self) -> Result<Vec<Operation<'_>>, McpFault> {
         let mut operations = Vec::new();
         match self {
             Self::One(message) => message.add_operations(&mut operations)?,
@@ -111,6 +117,32 @@ impl<'m> Messages<'m> {
             }
         }
         Ok(operations)
+    }
+}
+
+/// Reads a batch, and stops at the first message that is too many.
+struct BatchVisitor<'b, 'm> {
+    batch: &'b mut Vec<Message<'m>>,
+    most: usize,
+    is_too_long: &'b mut bool,
+}
+
+impl<'de> Visitor<'de> for BatchVisitor<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of messages")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while let Some(message) = seq.next_element()? {
+            if self.batch.len() == self.most {
+                *self.is_too_long = true;
+                return Err(A::Error::custom("too many messages"));
+            }
+            self.batch.push(message);
+        }
+        Ok(())
     }
 }
 
@@ -144,19 +176,19 @@ impl Message<'_> {
         }
     }
 
-    fn add_operations<'s>(&'s self, to: &mut Vec<Operation<'s>>) -> Result<(), Malformed> {
+    fn add_operations<'s>(&'s self, to: &mut Vec<Operation<'s>>) -> Result<(), McpFault> {
         let method = match self.method() {
-            _ if self.is_ambiguous => return Err(Malformed),
+            _ if self.is_ambiguous => return Err(McpFault::Malformed),
             None if self.has_answer => {
                 to.push(Operation::Answer);
                 return Ok(());
             }
             Some(method) if !self.has_answer => method,
-            _ => return Err(Malformed),
+            _ => return Err(McpFault::Malformed),
         };
         let subject = Subject::of(method);
         if subject != Subject::None && self.params.is_ambiguous() {
-            return Err(Malformed);
+            return Err(McpFault::Malformed);
         }
         match subject {
             Subject::Tool | Subject::Resource | Subject::Prompt => {
@@ -246,159 +278,4 @@ impl<'de> Deserialize<'de> for Message<'de> {
 /// Whether a value is a number, a text, or another one without parts, which every reader takes.
 fn is_id(json: &str) -> bool {
     !json.starts_with(['{', '[']) && serde_json::from_str::<Checked>(json).is_ok()
-}
-
-/// Whether a name would be this one for a reader that ignores the case.
-fn looks(name: &str) -> impl Fn(&&str) -> bool {
-    move |known| name != *known && name.to_uppercase() == known.to_uppercase()
-}
-
-/// The members of parameters, or of an object in them, that decide on scopes.
-#[derive(Debug, Default)]
-struct Fields<'m> {
-    name: Option<Cow<'m, str>>,
-    uri: Option<Cow<'m, str>>,
-    task_id: Option<Cow<'m, str>>,
-    reference: Option<Box<Fields<'m>>>,
-    notifications: Option<Box<Fields<'m>>>,
-    subscriptions: Vec<Cow<'m, str>>,
-    /// A name differs from one of these only in its case, or a value has another type than it must
-    /// have.
-    is_ambiguous: bool,
-}
-
-impl<'m> Fields<'m> {
-    fn is_ambiguous(&self) -> bool {
-        let within = [&self.reference, &self.notifications];
-        self.is_ambiguous || within.into_iter().flatten().any(|fields| fields.is_ambiguous())
-    }
-
-    fn text(&mut self, value: Value<'m>) -> Option<Cow<'m, str>> {
-        match value {
-            Value::Text(text) => Some(text),
-            _ => {
-                self.is_ambiguous = true;
-                None
-            }
-        }
-    }
-
-    fn fields(&mut self, value: Value<'m>) -> Option<Box<Fields<'m>>> {
-        match value {
-            Value::Fields(fields) => Some(fields),
-            _ => {
-                self.is_ambiguous = true;
-                None
-            }
-        }
-    }
-}
-
-impl<'de> Object<'de> for Fields<'de> {
-    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
-        const NAMES: [&str; 6] =
-            ["name", "uri", "taskId", "ref", "notifications", "resourceSubscriptions"];
-        match name {
-            "name" => {
-                let value = map.next_value()?;
-                self.name = self.text(value);
-            }
-            "uri" => {
-                let value = map.next_value()?;
-                self.uri = self.text(value);
-            }
-            "taskId" => {
-                let value = map.next_value()?;
-                self.task_id = self.text(value);
-            }
-            "ref" => {
-                let value = map.next_value()?;
-                self.reference = self.fields(value);
-            }
-            "notifications" => {
-                let value = map.next_value()?;
-                self.notifications = self.fields(value);
-            }
-            "resourceSubscriptions" => match map.next_value()? {
-                Value::Texts(uris) => self.subscriptions = uris,
-                _ => self.is_ambiguous = true,
-            },
-            _ => {
-                self.is_ambiguous |= NAMES.iter().any(looks(name));
-                return Checked.member(name, map);
-            }
-        }
-        Ok(false)
-    }
-}
-
-/// Any value, of which only some parts are kept.
-#[derive(Debug)]
-enum Value<'m> {
-    Text(Cow<'m, str>),
-    Fields(Box<Fields<'m>>),
-    /// An array of strings, and of nothing else.
-    Texts(Vec<Cow<'m, str>>),
-    Other,
-}
-
-impl<'de> Deserialize<'de> for Value<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ValueVisitor)
-    }
-}
-
-struct ValueVisitor;
-
-impl<'de> Visitor<'de> for ValueVisitor {
-    type Value = Value<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value<'de>, E> {
-        Ok(Value::Other)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Value<'de>, E> {
-        Ok(Value::Other)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Value<'de>, E> {
-        Ok(Value::Other)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Value<'de>, E> {
-        Ok(Value::Other)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Value<'de>, E> {
-        Ok(Value::Other)
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Value<'de>, E> {
-        Ok(Value::Text(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Value<'de>, E> {
-        Ok(Value::Text(Cow::Owned(text.to_owned())))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value<'de>, A::Error> {
-        let (mut texts, mut are_texts) = (Vec::new(), true);
-        while let Some(value) = seq.next_element::<Value<'de>>()? {
-            match value {
-                Value::Text(text) if are_texts => texts.push(text),
-                _ => are_texts = false,
-            }
-        }
-        Ok(if are_texts { Value::Texts(texts) } else { Value::Other })
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Value<'de>, A::Error> {
-        let mut fields = Fields::default();
-        json::members(&mut fields, map)?;
-        Ok(Value::Fields(Box::new(fields)))
-    }
 }

@@ -14,13 +14,14 @@
 //!    `aud`. It is never taken from the query. The request that the server sees is without it.
 //! 4. `Mcp-Session-Id` must be that of a session of the same principal: see [`SessionBinding`].
 //! 5. A `POST` must be `application/json` in UTF-8 without a `Content-Encoding`: otherwise, the answer is
-//!    415. Its body is read as a whole, at most 1 MiB; a longer one is answered 413.
+//!    415. Its body is read as a whole, at most 1 MiB and for at most 30 s: a longer one is answered 413,
+//!    and a slower one 408.
 //! 6. The body must be one JSON-RPC message or a batch of them. It is refused with 400 if it is malformed,
-//!    if a name comes twice in any of its objects, or if another reader may understand it differently.
+//!    if a batch has more than 100 messages, if a name comes twice in any of its objects, or if another reader may understand it differently.
 //! 7. The body decides which operation it is. If `Mcp-Method` or `Mcp-Name` is there and says something else, the
 //!    answer is 400. Before the body is read, the headers are reason enough for a 403.
 //! 8. [`McpScopes`] says which scopes that needs. A refusal is one 403 with all of them.
-//! 9. A 400, 404, 413 or 415 of this preset has a JSON-RPC error as its body. Refusals of the token have the
+//! 9. A 400, 404, 408, 413 or 415 of this preset has a JSON-RPC error as its body. Refusals of the token have the
 //!    format of the [layer](crate::JwtAuthLayer::respond_with).
 //! 10. A request that passes has the same bytes in its body. Trailers are not passed on.
 //!
@@ -85,11 +86,10 @@
 //! layer that decompresses it. The layer checks the scopes of the entry of a tool, and nothing of its
 //! arguments: a tool whose rights depend on its arguments checks those itself.
 //!
-//! A `GET`, `HEAD`, `DELETE` or `OPTIONS` reaches the server without a body, and with an `Upgrade` it needs all
-//! scopes of the table. An answer to a question of the server needs the base scopes only: a weaker token of the
+//! A `GET`, `HEAD`, `DELETE` or `OPTIONS` reaches the server without a body, and with an `Upgrade` it needs
+//! everything that the table requires. An answer to a question of the server needs the base scopes only: a weaker token of the
 //! same principal can confirm what a stronger one has begun. A stream continues when its token ends, unless the
-//! server guards it (see [`validity`](crate::validity)). There is no limit of time for a body: put one in front,
-//! as for every server.
+//! server guards it (see [`validity`](crate::validity)).
 //!
 //! The layer does not compare the headers `Mcp-Param-…`, and does not know the transport of 2024-11-05, which has
 //! its session in the query.
@@ -99,19 +99,25 @@
 
 mod answer;
 mod body;
+mod entry;
 mod guard;
 mod headers;
 mod layer;
 mod message;
+mod params;
+mod required;
+mod resources;
 mod rules;
 mod scopes;
 mod service;
 mod sessions;
+mod table;
 #[cfg(test)]
 mod tests;
 
 pub use self::{
     body::RequestBody,
+    entry::{McpEntry, McpEntryDescription},
     guard::{McpGuard, McpGuardFuture},
     layer::{McpAuthLayer, McpAuthLayerBuilder},
     scopes::McpScopes,

@@ -1,14 +1,14 @@
 //! The decision on a request whose token is good.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, Method, Response, StatusCode, header};
 
 use super::{
     headers::{McpHeaders, SESSION, only},
     message::Messages,
-    scopes::ScopeTable,
     sessions::{Principal, Sessions},
+    table::ScopeTable,
 };
 use crate::{
     error::{Error, ErrorKind, McpFault},
@@ -22,6 +22,8 @@ pub(super) struct Rules {
     pub(super) scopes: ScopeTable,
     pub(super) sessions: Option<Sessions>,
     pub(super) max_body: usize,
+    pub(super) body_timeout: Duration,
+    pub(super) max_batch: usize,
     /// Whether requests of the revisions before 2026-07-28 are refused.
     pub(super) only_modern: bool,
 }
@@ -44,7 +46,9 @@ impl From<Error> for Refused {
 #[derive(Debug)]
 pub(super) struct Admitted {
     pub(super) content: Content,
-    pub(super) session: Option<SessionOfRequest>,
+    headers: McpHeaders,
+    claims: Claims,
+    session: SessionOfRequest,
 }
 
 /// The content of a request that may pass.
@@ -60,10 +64,10 @@ pub(super) enum Content {
 
 impl Rules {
     /// Decides on what can be known without the body.
-    pub(super) fn admit<C>(
+    pub(super) fn admit(
         &self,
         request: RequestHead<'_>,
-        claims: &Claims<C>,
+        claims: &Claims,
         now: i64,
     ) -> Result<Admitted, Error> {
         let session = self.session(request, claims, now)?;
@@ -94,72 +98,76 @@ impl Rules {
                 Content::Removed
             }
             _ => {
-                self.scopes.check_strictest(claims)?;
+                let what = "a request of another HTTP method, or with an `Upgrade`,";
+                self.scopes.check_strictest(claims, what)?;
                 Content::Any
             }
         };
-        Ok(Admitted { content, session })
+        Ok(Admitted { content, headers, claims: claims.clone(), session })
     }
 
     /// Decides on the message of a request that was admitted.
-    pub(super) fn judge<C>(
-        &self,
-        headers: &HeaderMap,
-        body: &[u8],
-        claims: &Claims<C>,
-    ) -> Result<(), Refused> {
-        let malformed = |_| refused(McpFault::Malformed);
-        let messages = Messages::read(body).map_err(malformed)?;
-        let judged = messages.operations().map_err(malformed).and_then(|operations| {
-            let headers = McpHeaders::read(headers).map_err(refused)?;
-            headers.check(&messages).map_err(refused)?;
-            self.scopes.check(&operations, claims)
+    pub(super) fn judge(&self, admitted: &Admitted, body: &[u8]) -> Result<(), Refused> {
+        let messages = Messages::read(body, self.max_batch).map_err(refused)?;
+        let judged = messages.operations().map_err(refused).and_then(|operations| {
+            admitted.headers.check(&messages).map_err(refused)?;
+            self.scopes.check(&operations, &admitted.claims)
         });
         judged.map_err(|error| Refused { error, id: messages.id().map(Box::from) })
     }
 
-    fn session<C>(
+    fn session(
         &self,
         request: RequestHead<'_>,
-        claims: &Claims<C>,
+        claims: &Claims,
         now: i64,
-    ) -> Result<Option<SessionOfRequest>, Error> {
-        let Some(sessions) = &self.sessions else { return Ok(None) };
+    ) -> Result<SessionOfRequest, Error> {
+        let ends = *request.method() == Method::DELETE;
+        let without = SessionOfRequest { known: None, ends };
+        let Some(sessions) = &self.sessions else { return Ok(without) };
         let unknown = || refused(McpFault::UnknownSession);
         let id = only(request.headers(), &SESSION).map_err(|_| unknown())?;
-        let Some(principal) = Principal::of(claims) else {
-            return if id.is_none() { Ok(None) } else { Err(unknown()) };
-        };
-        if id.is_some_and(|id| !sessions.is_of(id, &principal, now)) {
+        let Some(id) = id else { return Ok(without) };
+        let principal = Principal::of(claims).ok_or_else(unknown)?;
+        if !sessions.is_of(id, &principal, now) {
             return Err(unknown());
         }
-        let (id, ends) = (id.map(Box::from), *request.method() == Method::DELETE);
-        Ok(Some(SessionOfRequest { principal, id, ends }))
+        Ok(SessionOfRequest { known: Some((id.into(), principal)), ends })
+    }
+
+    /// Learns from the response to a request which session has begun or ended.
+    pub(super) fn learn<B>(&self, admitted: &Admitted, response: &Response<B>, now: i64) {
+        if let Some(sessions) = &self.sessions {
+            admitted.session.learn(&admitted.claims, response, sessions, now);
+        }
     }
 }
 
 /// The session of a request that passes.
 #[derive(Debug)]
-pub(super) struct SessionOfRequest {
-    principal: Arc<Principal>,
-    /// `None` if the request is without a session, so that the response may begin one.
-    id: Option<Box<str>>,
+struct SessionOfRequest {
+    /// The id, and whose session it is. `None` if the request is without a session, so that the response
+    /// may begin one.
+    known: Option<(Box<str>, Arc<Principal>)>,
     /// Whether the request ends it, if the server says that it has.
     ends: bool,
 }
 
 impl SessionOfRequest {
-    /// Learns from the response which session has begun or ended.
-    pub(super) fn learn<B>(&self, response: &http::Response<B>, sessions: &Sessions, now: i64) {
+    fn learn<B>(&self, claims: &Claims, response: &Response<B>, sessions: &Sessions, now: i64) {
         let status = response.status();
         if status.is_success()
             && let Ok(Some(id)) = only(response.headers(), &SESSION)
         {
-            sessions.learn(id, &self.principal, now);
+            let known = self.known.as_ref().map(|(_, principal)| Arc::clone(principal));
+            if let Some(principal) = known.or_else(|| Principal::of(claims)) {
+                sessions.learn(id, &principal, now);
+            }
         }
-        let has_ended = (self.ends && status.is_success()) || status == http::StatusCode::NOT_FOUND;
-        if let Some(id) = self.id.as_deref().filter(|_| has_ended) {
-            sessions.forget(id, &self.principal);
+        // A 404 is about the session that the request names. Without one, it is about something else.
+        let has_ended = (self.ends && status.is_success()) || status == StatusCode::NOT_FOUND;
+        if let Some((id, principal)) = self.known.as_ref().filter(|_| has_ended) {
+            sessions.forget(id, principal);
         }
     }
 }

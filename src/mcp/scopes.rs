@@ -1,61 +1,85 @@
-//! The scopes that the operations of an MCP server need.
+//! The requirements of the operations of an MCP server.
 
 use std::collections::BTreeMap;
 
-use super::message::Operation;
+use super::{
+    entry::{McpEntry, McpEntryDescription},
+    required::{Required, SharedPolicy, add},
+    resources::{Resources, fault_of_prefix},
+    table::{ScopeTable, Table},
+};
 use crate::{
-    authorize::{Policy, Scopes, words},
-    error::{ConfigError, Error},
+    authorize::{Policy, words},
+    claims::RegisteredClaims,
+    error::ConfigError,
     scope_hierarchy::is_scope,
-    verifier::Claims,
 };
 
-/// Says which scopes the operations of an MCP server need. Give it to
+/// Says which scopes, or which policy, the operations of an MCP server require. Give it to
 /// [`McpAuthLayerBuilder::scopes`](super::McpAuthLayerBuilder::scopes).
 ///
 /// # Rules
 ///
 /// 1. Every request needs the [base scopes](Self::base). A call of a tool, a prompt that is got, and a
-///    resource that is read or subscribed to, needs the scopes of its entry, too.
+///    resource that is read or subscribed to, needs what its entry requires, too.
 /// 2. A tool, prompt or resource without an entry needs the
-///    [default scopes](Self::default_scopes). Without these, it needs all scopes that the table has.
+///    [default scopes](Self::default_scopes). Without these, it needs everything that the table requires.
 /// 3. `initialize`, `ping`, `server/discover`, `logging/setLevel`, the lists of tools, prompts,
 ///    resources and templates, `subscriptions/listen`, `completion/complete`, the notifications
 ///    `initialized`, `cancelled`, `progress` and `roots/list_changed`, and answers to questions of the
-///    server need the base scopes. A completion needs the scopes of its prompt or resource, too, and
-///    `subscriptions/listen` those of its resources.
-/// 4. Every other method needs all scopes that the table has, unless [`method`](Self::method) says
-///    otherwise. So does a call without the name of a tool, and the like.
-/// 5. A batch needs the scopes of all of its messages together.
+///    server need the base scopes. A completion needs what its prompt or resource requires, too, and
+///    `subscriptions/listen` what its resources require.
+/// 4. Every other method needs everything that the table requires, unless it has an entry
+///    ([`method`](Self::method)). So does a call without the name of a tool, and the like.
+/// 5. A batch needs what all of its messages need together.
 /// 6. `GET`, `HEAD`, `DELETE` and `OPTIONS` need the base scopes. Another HTTP method than these and
-///    `POST` needs all scopes.
-/// 7. A refusal is one 403 with all scopes of the operation. A
+///    `POST` needs everything.
+/// 7. A refusal for a missing scope is one 403 with all scopes of the operation. A
 ///    [`ScopeHierarchy`](crate::authorize::ScopeHierarchy) of the verifier counts. Names are compared byte
 ///    for byte.
+/// 8. The 403 of an operation that needs everything because it has no entry names no scopes: a client
+///    would ask its user for all of them, and then hear from the server that there is no such tool. Its
+///    event names the operation.
 ///
 /// # Example
 /// ```
-/// use tower_jwt_auth::mcp::McpScopes;
+/// use tower_jwt_auth::{
+///     authorize::{PolicyExt, Roles, Scopes, authenticated},
+///     mcp::{McpEntry, McpScopes},
+/// };
 ///
 /// let scopes = McpScopes::new()
 ///     .base(["notes"])
 ///     .tool("search", ["notes:read"])
 ///     .tool("delete", ["notes:read", "notes:write"])
-///     .resource("notes://today", ["notes:read"]);
-/// # let _ = scopes;
+///     .resource("notes://today", ["notes:read"])
+///     .resources_under("notes://archive/", ["notes:read"])
+///     // No more than the base scopes.
+///     .require(McpEntry::tool("whoami"), authenticated())
+///     .require(
+///         McpEntry::tool("publish"),
+///         Scopes::any_of(["notes:write", "blog"]).and(Roles::at("roles").any_of(["editor"])),
+///     );
+/// for entry in scopes.describe() {
+///     println!("{entry}"); // tool delete: all of the scopes notes notes:read notes:write
+/// }
 /// ```
 #[derive(Clone, Debug, Default)]
 #[must_use = "scopes do nothing until a layer has them"]
 pub struct McpScopes {
     base: Vec<Box<str>>,
     unnamed: Unnamed,
-    tools: Entries,
-    resources: Entries,
-    prompts: Entries,
-    methods: Entries,
+    entries: BTreeMap<McpEntry, Needs>,
 }
 
-type Entries = BTreeMap<Box<str>, Vec<Box<str>>>;
+/// The requirements of an entry besides the base scopes.
+#[derive(Clone, Debug)]
+struct Needs {
+    scopes: Vec<Box<str>>,
+    policy: Option<SharedPolicy>,
+    /// The scopes of the policy.
+    named: Vec<Box<str>>,
+}
 
 /// The scopes of what has no entry.
 #[derive(Clone, Debug, Default)]
@@ -83,13 +107,16 @@ impl McpScopes {
 
     /// Sets the scopes of a tool, in addition to the base scopes. A second entry for the same name
     /// replaces the first one.
+    ///
+    /// A list without a scope is an error of `build`, because it may be empty by mistake. A tool that
+    /// needs only the base scopes has the policy
+    /// [`authenticated()`](crate::authorize::authenticated): see [`require`](Self::require).
     pub fn tool<S: AsRef<str>>(
-        mut self,
+        self,
         name: impl Into<String>,
         scopes: impl IntoIterator<Item = S>,
     ) -> Self {
-        self.tools.insert(name.into().into(), words(scopes).into_vec());
-        self
+        self.scopes_of(McpEntry::tool(name), scopes)
     }
 
     /// Sets the scopes of a resource, by its URI, in addition to the base scopes.
@@ -100,22 +127,38 @@ impl McpScopes {
     /// [default scopes](Self::default_scopes). A server that takes both for the same resource must not be
     /// given default scopes that are weaker than those of its entries.
     pub fn resource<S: AsRef<str>>(
-        mut self,
+        self,
         uri: impl Into<String>,
         scopes: impl IntoIterator<Item = S>,
     ) -> Self {
-        self.resources.insert(uri.into().into(), words(scopes).into_vec());
-        self
+        self.scopes_of(McpEntry::resource(uri), scopes)
+    }
+
+    /// Sets the scopes of all resources whose URI begins with this one, in addition to the base scopes.
+    /// It has a scheme, ends with a slash, and has no escapes: `file:///docs/` is for `file:///docs/a` and
+    /// `file:///docs/a/b`. An entry of [`resource`](Self::resource) comes first, and of several
+    /// beginnings the longest one.
+    ///
+    /// The rest of the URI must be segments of ASCII letters, digits, `-`, `_` and `.`, without a dot at
+    /// their end. A URI with something else, such as `..`, `%2e`, a query or a slash at its end, and one
+    /// that differs from an entry only in the case of letters, needs everything that the table requires:
+    /// a server may take it for another one. Write an entry of its own for such a URI, and for a
+    /// template that has completions, such as `file:///docs/{path}`.
+    pub fn resources_under<S: AsRef<str>>(
+        self,
+        uri: impl Into<String>,
+        scopes: impl IntoIterator<Item = S>,
+    ) -> Self {
+        self.scopes_of(McpEntry::resources_under(uri), scopes)
     }
 
     /// Sets the scopes of a prompt, in addition to the base scopes.
     pub fn prompt<S: AsRef<str>>(
-        mut self,
+        self,
         name: impl Into<String>,
         scopes: impl IntoIterator<Item = S>,
     ) -> Self {
-        self.prompts.insert(name.into().into(), words(scopes).into_vec());
-        self
+        self.scopes_of(McpEntry::prompt(name), scopes)
     }
 
     /// Sets the scopes of another method, such as `tasks/get` or `tools/list`, in addition to the base
@@ -126,16 +169,33 @@ impl McpScopes {
     /// A task is not bound to the principal that began it: with an entry for `tasks/get`, every token with these
     /// scopes can read each task whose id it knows, whatever scopes its tool needs. The server must compare.
     pub fn method<S: AsRef<str>>(
-        mut self,
+        self,
         method: impl Into<String>,
         scopes: impl IntoIterator<Item = S>,
     ) -> Self {
-        self.methods.insert(method.into().into(), words(scopes).into_vec());
+        self.scopes_of(McpEntry::method(method), scopes)
+    }
+
+    /// Sets the policy of an operation, in addition to the base scopes, where a list of scopes does not
+    /// say enough. It replaces an entry for the same operation.
+    ///
+    /// The policy sees the registered claims, whatever type the layer reads. A refusal for a missing scope
+    /// names the base scopes and those that the policy asks for; if the policy is satisfied and a base scope is
+    /// missing, the scopes of its first [alternative](crate::authorize::PolicyDescription::alternatives).
+    pub fn require(
+        mut self,
+        entry: McpEntry,
+        policy: impl Policy<RegisteredClaims> + Send + Sync + 'static,
+    ) -> Self {
+        let policy = SharedPolicy::new(policy);
+        let named = policy.describe().scopes().into_iter().map(Box::from).collect();
+        let needs = Needs { scopes: Vec::new(), policy: Some(policy), named };
+        self.entries.insert(entry, needs);
         self
     }
 
     /// Sets the scopes of the tools, prompts and resources without an entry, in addition to the base
-    /// scopes. Default: all scopes that the table has.
+    /// scopes. Default: everything that the table requires.
     ///
     /// # Security
     ///
@@ -156,83 +216,110 @@ impl McpScopes {
         self
     }
 
-    /// All scopes that the table has, each once, in the order of the alphabet.
+    /// All scopes that the table has, each once, in the order of the alphabet: those of its policies, too.
+    /// Give them to
+    /// [`scopes_supported`](crate::resource::ProtectedResourceBuilder::scopes_supported) if clients are to
+    /// know all of them; the derived metadata names only the base scopes.
     pub fn scopes(&self) -> impl Iterator<Item = &str> {
-        let mut all: Vec<&str> = self.lists().flatten().map(|scope| &**scope).collect();
+        let unnamed = match &self.unnamed {
+            Unnamed::These(scopes) => Some(scopes),
+            Unnamed::All | Unnamed::Base => None,
+        };
+        let of_entries = self.entries.values().flat_map(|needs| [&needs.scopes, &needs.named]);
+        let lists = of_entries.chain([&self.base]).chain(unnamed);
+        let mut all: Vec<&str> = lists.flatten().map(|scope| &**scope).collect();
         all.sort_unstable();
         all.dedup();
         all.into_iter()
+    }
+
+    /// All entries and what they require, including the base scopes, for documents.
+    #[must_use]
+    pub fn describe(&self) -> Vec<McpEntryDescription> {
+        let describe = |(entry, needs): (&McpEntry, &Needs)| {
+            McpEntryDescription::new(entry.clone(), self.required(needs).describe())
+        };
+        self.entries.iter().map(describe).collect()
     }
 
     pub(super) fn base_scopes(&self) -> &[Box<str>] {
         &self.base
     }
 
-    fn lists(&self) -> impl Iterator<Item = &Vec<Box<str>>> {
-        let unnamed = match &self.unnamed {
-            Unnamed::These(scopes) => Some(scopes),
-            Unnamed::All | Unnamed::Base => None,
-        };
-        self.entries().map(|(_, _, scopes)| scopes).chain([&self.base]).chain(unnamed)
+    fn scopes_of<S: AsRef<str>>(
+        mut self,
+        entry: McpEntry,
+        scopes: impl IntoIterator<Item = S>,
+    ) -> Self {
+        let scopes = words(scopes).into_vec();
+        self.entries.insert(entry, Needs { scopes, policy: None, named: Vec::new() });
+        self
     }
 
-    /// All entries, each with its kind and its name.
-    fn entries(&self) -> impl Iterator<Item = (&'static str, &str, &Vec<Box<str>>)> {
-        [
-            ("tool", &self.tools),
-            ("resource", &self.resources),
-            ("prompt", &self.prompts),
-            ("method", &self.methods),
-        ]
-        .into_iter()
-        .flat_map(|(kind, entries)| {
-            entries.iter().map(move |(name, scopes)| (kind, &**name, scopes))
-        })
+    fn required(&self, needs: &Needs) -> Required {
+        Required::new(self.with_base(&needs.scopes), needs.policy.iter().cloned().collect())
+    }
+
+    fn with_base(&self, scopes: &[Box<str>]) -> Vec<Box<str>> {
+        let mut all = Vec::new();
+        add(&mut all, &self.base);
+        add(&mut all, scopes);
+        all
     }
 
     /// Makes the table that is asked on requests.
     pub(super) fn build(&self) -> Result<ScopeTable, ConfigError> {
         self.check().map_err(|reason| ConfigError::Resource(format!("`McpScopes`: {reason}")))?;
-        let all: Vec<Box<str>> = self.scopes().map(Box::from).collect();
-        let entries = |entries: &Entries| {
-            let with_base = |scopes: &[Box<str>]| Required::new(union([&*self.base, scopes]));
-            entries.iter().map(|(name, scopes)| (name.clone(), with_base(scopes))).collect()
+        let base = Required::new(self.with_base(&[]), Vec::new());
+        let unnamed = match &self.unnamed {
+            Unnamed::All => None,
+            Unnamed::Base => Some(base.clone()),
+            Unnamed::These(scopes) => Some(Required::new(self.with_base(scopes), Vec::new())),
         };
-        let strictest = Required::new(all);
-        let base = Required::new(self.base.clone());
-        Ok(ScopeTable {
-            unnamed: match &self.unnamed {
-                Unnamed::All => strictest.clone(),
-                Unnamed::Base => base.clone(),
-                Unnamed::These(scopes) => Required::new(union([&*self.base, scopes])),
-            },
-            tools: entries(&self.tools),
-            resources: entries(&self.resources),
-            prompts: entries(&self.prompts),
-            methods: entries(&self.methods),
-            base,
-            strictest,
-        })
+        let (mut tools, mut prompts, mut methods) = (Table::new(), Table::new(), Table::new());
+        let mut resources = Resources::default();
+        let mut all: Vec<Required> = Vec::new();
+        for (entry, needs) in &self.entries {
+            let required = self.required(needs);
+            all.push(required.clone());
+            match entry {
+                McpEntry::Tool(name) => _ = tools.insert(name.as_str().into(), required),
+                McpEntry::Prompt(name) => _ = prompts.insert(name.as_str().into(), required),
+                McpEntry::Method(name) => _ = methods.insert(name.as_str().into(), required),
+                McpEntry::Resource(uri) => resources.add(uri, required),
+                McpEntry::ResourcesUnder(uri) => resources.add_under(uri, required),
+            }
+        }
+        let strictest = Required::union([&base].into_iter().chain(&unnamed).chain(&all));
+        Ok(ScopeTable { base, unnamed, strictest, tools, resources, prompts, methods })
     }
 
     fn check(&self) -> Result<(), String> {
-        for (kind, name, scopes) in self.entries() {
-            if scopes.is_empty() {
+        for (entry, needs) in &self.entries {
+            if needs.scopes.is_empty() && needs.policy.is_none() {
                 return Err(format!(
-                    "the {kind} `{name}` has no scope: give it one, or leave the entry out and say \
-                     `.without_default_scopes()`"
+                    "the {entry} has no scope: give it one, or say `.require(…, authenticated())` if the \
+                     base scopes are enough"
                 ));
             }
-            let own = match name {
-                "tools/call" => ".tool(…)",
-                "prompts/get" => ".prompt(…)",
-                "resources/read" | "resources/subscribe" | "resources/unsubscribe" => {
-                    ".resource(…)"
+            match entry {
+                McpEntry::Method(name) => {
+                    let own = match name.as_str() {
+                        "tools/call" => "McpEntry::tool(…)",
+                        "prompts/get" => "McpEntry::prompt(…)",
+                        "resources/read" | "resources/subscribe" | "resources/unsubscribe" => {
+                            "McpEntry::resource(…)"
+                        }
+                        _ => continue,
+                    };
+                    return Err(format!("the entries of `{name}` are those of `{own}`"));
                 }
-                _ => continue,
-            };
-            if kind == "method" {
-                return Err(format!("the scopes of `{name}` are set by `{own}`"));
+                McpEntry::ResourcesUnder(uri) => {
+                    if let Some(fault) = fault_of_prefix(uri) {
+                        return Err(format!("the URI {uri:?} of `resources_under` {fault}"));
+                    }
+                }
+                McpEntry::Tool(_) | McpEntry::Resource(_) | McpEntry::Prompt(_) => {}
             }
         }
         if matches!(&self.unnamed, Unnamed::These(scopes) if scopes.is_empty()) {
@@ -250,107 +337,3 @@ impl McpScopes {
         }
     }
 }
-
-/// The scopes of several lists, each once.
-fn union<'s>(lists: impl IntoIterator<Item = &'s [Box<str>]>) -> Vec<Box<str>> {
-    let mut once: Vec<Box<str>> = Vec::new();
-    for scope in lists.into_iter().flatten() {
-        if !once.contains(scope) {
-            once.push(scope.clone());
-        }
-    }
-    once
-}
-
-/// The scopes that an operation needs.
-#[derive(Clone, Debug)]
-struct Required {
-    scopes: Vec<Box<str>>,
-    /// `None` if every token will do.
-    policy: Option<Scopes>,
-}
-
-impl Required {
-    fn new(scopes: Vec<Box<str>>) -> Self {
-        let policy = (!scopes.is_empty()).then(|| Scopes::all_of(&scopes));
-        Self { scopes, policy }
-    }
-
-    fn check<C>(&self, claims: &Claims<C>) -> Result<(), Error> {
-        self.policy.as_ref().map_or(Ok(()), |policy| policy.authorize(claims))
-    }
-}
-
-/// The scopes of all operations, base scopes included.
-#[derive(Debug)]
-pub(super) struct ScopeTable {
-    base: Required,
-    unnamed: Required,
-    strictest: Required,
-    tools: Table,
-    resources: Table,
-    prompts: Table,
-    methods: Table,
-}
-
-type Table = BTreeMap<Box<str>, Required>;
-
-impl ScopeTable {
-    /// Checks a request without a message.
-    pub(super) fn check_base<C>(&self, claims: &Claims<C>) -> Result<(), Error> {
-        self.base.check(claims)
-    }
-
-    /// Checks a request of which nobody knows what it asks for.
-    pub(super) fn check_strictest<C>(&self, claims: &Claims<C>) -> Result<(), Error> {
-        self.strictest.check(claims)
-    }
-
-    /// Checks operations together: one refusal names the scopes of all of them.
-    pub(super) fn check<C>(
-        &self,
-        operations: &[Operation<'_>],
-        claims: &Claims<C>,
-    ) -> Result<(), Error> {
-        match operations {
-            [one] => self.required(one).check(claims),
-            all => {
-                let lists = all.iter().map(|one| &*self.required(one).scopes);
-                Required::new(union([&*self.base.scopes].into_iter().chain(lists))).check(claims)
-            }
-        }
-    }
-
-    fn required(&self, operation: &Operation<'_>) -> &Required {
-        match operation {
-            Operation::Answer => &self.base,
-            Operation::Unnamed => &self.strictest,
-            Operation::Tool(name) => self.tools.get(&**name).unwrap_or(&self.unnamed),
-            Operation::Resource(uri) => self.resources.get(&**uri).unwrap_or(&self.unnamed),
-            Operation::Prompt(name) => self.prompts.get(&**name).unwrap_or(&self.unnamed),
-            Operation::Method(method) => match self.methods.get(&**method) {
-                Some(required) => required,
-                None if HARMLESS.contains(&&**method) => &self.base,
-                None => &self.strictest,
-            },
-        }
-    }
-}
-
-/// The methods that need no more than the base scopes.
-const HARMLESS: [&str; 14] = [
-    "initialize",
-    "ping",
-    "server/discover",
-    "logging/setLevel",
-    "tools/list",
-    "prompts/list",
-    "resources/list",
-    "resources/templates/list",
-    "subscriptions/listen",
-    "completion/complete",
-    "notifications/initialized",
-    "notifications/cancelled",
-    "notifications/progress",
-    "notifications/roots/list_changed",
-];

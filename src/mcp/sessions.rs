@@ -112,7 +112,7 @@ pub(super) struct Principal {
 impl Principal {
     /// The principal of a token. `None` if the token names neither a subject nor a client. Providers name
     /// the client in different claims.
-    pub(super) fn of<C>(claims: &Claims<C>) -> Option<Arc<Self>> {
+    pub(super) fn of(claims: &Claims) -> Option<Arc<Self>> {
         let (subject, client) = (claims.subject(), claims.registered().client());
         (subject.is_some() || client.is_some()).then(|| {
             Arc::new(Self {

@@ -2,10 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::message::{Malformed, Messages, Operation};
+use super::message::{Messages, Operation};
+use crate::error::McpFault::{self, BatchTooLong, Malformed};
 
-fn read(body: &str) -> Result<Vec<Operation<'static>>, Malformed> {
-    let messages = Messages::read(body.as_bytes())?;
+/// Batches have at most three messages.
+fn read(body: &str) -> Result<Vec<Operation<'static>>, McpFault> {
+    let messages = Messages::read(body.as_bytes(), 3)?;
     let owned = |operation: &Operation<'_>| match operation.clone() {
         Operation::Answer => Operation::Answer,
         Operation::Unnamed => Operation::Unnamed,
@@ -135,11 +137,23 @@ fn c14_what_is_not_one_message_is_malformed() {
     {
         assert_eq!(read(body), Err(Malformed), "{body}");
     }
-    assert!(Messages::read(b"{\"method\":\"\xff\"}").is_err());
+    assert!(Messages::read(b"{\"method\":\"\xff\"}", 3).is_err());
     let utf16: Vec<u8> = r#"{"method":"ping"}"#.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    assert!(Messages::read(&utf16).is_err());
+    assert!(Messages::read(&utf16, 3).is_err());
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     assert_eq!(read(&format!(r#"{{"method":"ping","params":{deep}}}"#)), Err(Malformed));
+}
+
+#[test]
+fn c14_a_batch_has_at_most_so_many_messages() {
+    let batch = |length: usize| format!("[{}]", vec![r#"{"method":"ping"}"#; length].join(","));
+    assert_eq!(read(&batch(3)).map(|all| all.len()), Ok(3));
+    assert_eq!(read(&batch(4)), Err(BatchTooLong));
+    // What comes after is not read.
+    assert_eq!(read(&batch(4).replace(']', ",x")), Err(BatchTooLong));
+    for malformed in [batch(3).replace(']', ",5]"), batch(3).replace(']', "] []"), batch(3) + "x"] {
+        assert_eq!(read(&malformed), Err(Malformed), "{malformed}");
+    }
 }
 
 #[test]

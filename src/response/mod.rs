@@ -15,7 +15,7 @@
 //! | a refresh token that is expired, spent or unknown | 401 | `Bearer`; `invalid_grant` in the body |
 //! | too many proofs of one key | 429, `Retry-After` | none |
 //! | a token in a cookie of a cross-site request | 403 | none |
-//! | a body that is not a message of [MCP](crate#features), or that says something else than its headers | 400, 413, 415 | none |
+//! | a body that is not a message of [MCP](crate#features), or that says something else than its headers | 400, 408, 413, 415 | none |
 //! | a session of MCP that is unknown, or of another principal | 404 | none |
 //! | keys, a store or a service that a rule asks cannot be reached now | 503, `Retry-After` | none |
 //! | a fault of the server | 500 | none |

@@ -302,6 +302,19 @@ impl<C> Claims<C> {
         let origin = self.0.origin.clone();
         Claims(Arc::new(ClaimsInner { registered, custom: None, shadow, origin }))
     }
+
+    /// The same claims without a type of the application.
+    #[cfg(feature = "mcp")]
+    pub(crate) fn as_registered(&self) -> std::borrow::Cow<'_, Claims>
+    where
+        C: 'static,
+    {
+        let any: &dyn Any = self;
+        match any.downcast_ref() {
+            Some(same) => std::borrow::Cow::Borrowed(same),
+            None => std::borrow::Cow::Owned(self.to_registered()),
+        }
+    }
 }
 
 impl<C: Clone + 'static> Claims<C> {

@@ -35,7 +35,7 @@ use crate::{
 const VERSIONS: [Version; 2] = [Version::HTTP_11, Version::HTTP_2];
 
 /// A server of this service, for as long as the test runs.
-async fn serve<S>(service: S) -> SocketAddr
+pub(crate) async fn serve<S>(service: S) -> SocketAddr
 where
     S: Service<Request<Incoming>, Response = Response<String>, Error = Infallible>
         + Clone

@@ -1,6 +1,10 @@
 // Scenarios of the conformance package against the server. The package sends no token, so its requests go
 // through a proxy that adds one, of a user who has logged in. stdin has the issuer and the URL of the server
 // as JSON; the tests of `examples/mcp_server` start it.
+//
+// No scenario here is about authorization: the versions 0.1.16 and 0.2.0-alpha.12 of the package have no such
+// scenario for servers, only for clients. Instead, `clients.mjs` logs in, steps up, and is refused the session
+// of another user, with clients that others wrote.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';

@@ -3,6 +3,8 @@
 #[path = "../app.rs"]
 mod app;
 mod clients;
+#[allow(dead_code, reason = "its `main` needs an authorization server")]
+mod guide;
 #[path = "../notes.rs"]
 mod notes;
 
@@ -168,6 +170,24 @@ async fn c14_a_request_of_the_revision_2026_07_28_has_no_session() {
     let legacy = [("mcp-protocol-version", "2025-06-18"), ("mcp-name", "whoami")];
     assert_eq!(server.send(&token, &legacy, &lie).await.status(), 400);
     assert_eq!(server.send(&token, &[], &lie).await.status(), 403);
+}
+
+/// The program of the guide is the one that is compiled here, and it works.
+#[tokio::test]
+async fn the_program_of_the_guide_checks_the_scopes_of_its_tools() {
+    let guide = include_str!("../../../docs/guides/mcp.md");
+    assert!(guide.contains(include_str!("guide.rs")), "copy tests/guide.rs into the guide");
+    let mut server = Server::new();
+    server.app = guide::app(server.issuer.verifier()).unwrap();
+    let token = server.token("alice", "notes");
+    let session = server.initialize(&token).await;
+    assert_eq!(text(server.call(&token, &session, "whoami").await).await, "alice");
+    let refused = server.call(&token, &session, "clear").await;
+    assert_eq!(refused.status(), 403);
+    let challenge = refused.headers()["www-authenticate"].to_str().unwrap();
+    assert!(challenge.contains("scope=\"notes notes:write\""), "{challenge}");
+    let writer = server.token("alice", "notes notes:write");
+    assert_eq!(text(server.call(&writer, &session, "clear").await).await, "removed");
 }
 
 #[tokio::test]

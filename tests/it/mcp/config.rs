@@ -1,9 +1,14 @@
 //! What is refused when the layer is built, and the origins of pages.
 
+use std::time::Duration;
+
 use http::HeaderName;
 use tower_jwt_auth::{
     ConfigError, TokenSource,
-    mcp::{McpAuth, McpAuthFuture, McpGuard, McpGuardFuture, RequestBody, SessionBinding},
+    authorize::Scopes,
+    mcp::{
+        McpAuth, McpAuthFuture, McpEntry, McpGuard, McpGuardFuture, RequestBody, SessionBinding,
+    },
     resource::ProtectedResource,
 };
 
@@ -46,11 +51,18 @@ fn layers_that_let_requests_without_a_token_pass_are_refused_at_build() {
 fn tables_and_limits_that_cannot_be_meant_are_refused_at_build() {
     let none: [&str; 0] = [];
     for (scopes, word) in [
-        (McpScopes::new().tool("a", none), "`a` has no scope"),
-        (McpScopes::new().resource("a:b", [""]), "`a:b` has no scope"),
+        (McpScopes::new().tool("a", none), "the tool a has no scope"),
+        (McpScopes::new().tool("a", none), "`.require(…, authenticated())`"),
+        (McpScopes::new().resource("a:b", [""]), "the resource a:b has no scope"),
+        (McpScopes::new().resources_under("a:b", ["a"]), "up to a slash"),
+        (McpScopes::new().resources_under("a:/%61/", ["a"]), "an entry for each URI"),
         (McpScopes::new().default_scopes(none), "`.without_default_scopes()`"),
-        (McpScopes::new().method("tools/call", ["a"]), "`.tool(…)`"),
-        (McpScopes::new().method("resources/read", ["a"]), "`.resource(…)`"),
+        (McpScopes::new().method("tools/call", ["a"]), "`McpEntry::tool(…)`"),
+        (McpScopes::new().method("resources/read", ["a"]), "`McpEntry::resource(…)`"),
+        (
+            McpScopes::new().require(McpEntry::tool("a"), Scopes::any_of(["a", "ä"])),
+            "is not a scope",
+        ),
         (McpScopes::new().tool("a", ["ä"]), "is not a scope"),
         (McpScopes::new().base(["a\"b"]), "is not a scope"),
         (McpScopes::new().base(["offline_access"]), "offline_access"),
@@ -60,6 +72,9 @@ fn tables_and_limits_that_cannot_be_meant_are_refused_at_build() {
     }
     let error = |built: Result<McpAuthLayer, ConfigError>| built.unwrap_err().to_string();
     assert!(error(preset().max_body(0).build()).contains("`max_body`"));
+    assert!(error(preset().max_batch(0).build()).contains("`max_batch`"));
+    assert!(error(preset().body_timeout(Duration::ZERO).build()).contains("`body_timeout`"));
+    assert!(preset().body_timeout(Duration::MAX).build().is_ok());
     assert!(error(preset().allowed_origin("app.example.com").build()).contains("origin"));
     let binding = SessionBinding::new().capacity(0);
     assert!(error(preset().session_binding(binding).build()).contains("SessionBinding"));
@@ -114,6 +129,8 @@ async fn c12_the_own_origin_is_that_of_the_resource() {
         ("https://mcp.example.com/mcp", "https://mcp.example.com", 200),
         ("https://mcp.example.com/mcp", "https://meta.example.net", 403),
         ("urn:example:mcp", "https://meta.example.net", 403),
+        ("app://mcp.example.com/mcp", "app://mcp.example.com", 403),
+        ("http://[0:0::1]:3000/mcp", "http://[::1]:3000", 200),
     ] {
         let metadata = "https://meta.example.net/.well-known/oauth-protected-resource";
         let own = ProtectedResource::builder(&verifier()).resource(resource).metadata_url(metadata);

@@ -3,7 +3,9 @@
 mod agreement;
 mod config;
 mod messages;
+mod policies;
 mod sessions;
+mod waiting;
 
 use std::{
     convert::Infallible,

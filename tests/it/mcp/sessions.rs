@@ -74,6 +74,35 @@ async fn c16_only_the_server_begins_and_ends_a_session() {
     assert_eq!(server.status(of(alice(), "POST", &twice)).await.0, 404);
 }
 
+/// A server answers other requests 404, too: a session ends by one only if the request was in it.
+#[tokio::test]
+async fn c16_a_404_ends_only_the_session_of_its_request() {
+    let server = Server::new(preset().build().unwrap());
+    let alice = || json!({"sub": "alice"});
+    let second = ("mcp-session-id", "s2");
+    assert_eq!(server.status(of(alice(), "POST", &BEGIN)).await.0, 200);
+    assert_eq!(server.status(of(alice(), "POST", &[("x-begin", "s2")])).await.0, 200);
+    for method in ["POST", "GET", "DELETE"] {
+        let (response, _) = server.send(of(alice(), method, &[("x-status", "404")])).await;
+        assert_eq!(response.status(), 404);
+        // Also one that names a session, as a new one would.
+        let named = [("x-status", "404"), ("x-begin", "s1")];
+        assert_eq!(server.send(of(alice(), method, &named)).await.0.status(), 404);
+    }
+    for within in [WITHIN[0], second] {
+        assert_eq!(server.status(of(alice(), "POST", &[within])).await.0, 200);
+    }
+    // A 404 to somebody else who names it is that of the layer, and changes nothing.
+    let stolen = [WITHIN[0], ("x-status", "404")];
+    let (response, reached) = server.send(of(json!({"sub": "bob"}), "POST", &stolen)).await;
+    assert_eq!((response.status().as_u16(), reached), (404, false));
+    let (response, reached) =
+        server.send(of(alice(), "POST", &[second, ("x-status", "404")])).await;
+    assert_eq!((response.status().as_u16(), reached), (404, true));
+    assert_eq!(server.status(of(alice(), "POST", &WITHIN)).await.0, 200);
+    assert_eq!(server.status(of(alice(), "POST", &[second])).await.0, 404);
+}
+
 #[tokio::test]
 async fn c16_sessions_are_forgotten_in_time() {
     let clock = FixedClock::default();

@@ -1,0 +1,162 @@
+//! The parameters of a message, as far as they decide on scopes.
+
+use std::{borrow::Cow, fmt};
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use crate::json::{self, Checked, Object};
+
+/// The members of parameters, or of an object in them, that decide on scopes.
+#[derive(Debug, Default)]
+pub(super) struct Fields<'m> {
+    pub(super) name: Option<Cow<'m, str>>,
+    pub(super) uri: Option<Cow<'m, str>>,
+    pub(super) task_id: Option<Cow<'m, str>>,
+    pub(super) reference: Option<Box<Fields<'m>>>,
+    pub(super) notifications: Option<Box<Fields<'m>>>,
+    pub(super) subscriptions: Vec<Cow<'m, str>>,
+    /// A name differs from one of these only in its case, or a value has another type than it must
+    /// have.
+    is_ambiguous: bool,
+}
+
+impl<'m> Fields<'m> {
+    pub(super) fn is_ambiguous(&self) -> bool {
+        let within = [&self.reference, &self.notifications];
+        self.is_ambiguous || within.into_iter().flatten().any(|fields| fields.is_ambiguous())
+    }
+
+    fn text(&mut self, value: Value<'m>) -> Option<Cow<'m, str>> {
+        match value {
+            Value::Text(text) => Some(text),
+            _ => {
+                self.is_ambiguous = true;
+                None
+            }
+        }
+    }
+
+    fn fields(&mut self, value: Value<'m>) -> Option<Box<Fields<'m>>> {
+        match value {
+            Value::Fields(fields) => Some(fields),
+            _ => {
+                self.is_ambiguous = true;
+                None
+            }
+        }
+    }
+}
+
+impl<'de> Object<'de> for Fields<'de> {
+    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
+        const NAMES: [&str; 6] =
+            ["name", "uri", "taskId", "ref", "notifications", "resourceSubscriptions"];
+        match name {
+            "name" => {
+                let value = map.next_value()?;
+                self.name = self.text(value);
+            }
+            "uri" => {
+                let value = map.next_value()?;
+                self.uri = self.text(value);
+            }
+            "taskId" => {
+                let value = map.next_value()?;
+                self.task_id = self.text(value);
+            }
+            "ref" => {
+                let value = map.next_value()?;
+                self.reference = self.fields(value);
+            }
+            "notifications" => {
+                let value = map.next_value()?;
+                self.notifications = self.fields(value);
+            }
+            "resourceSubscriptions" => match map.next_value()? {
+                Value::Texts(uris) => self.subscriptions = uris,
+                _ => self.is_ambiguous = true,
+            },
+            _ => {
+                self.is_ambiguous |= NAMES.iter().any(looks(name));
+                return Checked.member(name, map);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Any value, of which only some parts are kept.
+#[derive(Debug)]
+pub(super) enum Value<'m> {
+    Text(Cow<'m, str>),
+    Fields(Box<Fields<'m>>),
+    /// An array of strings, and of nothing else.
+    Texts(Vec<Cow<'m, str>>),
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Value<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ValueVisitor)
+    }
+}
+
+struct ValueVisitor;
+
+impl<'de> Visitor<'de> for ValueVisitor {
+    type Value = Value<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value<'de>, E> {
+        Ok(Value::Other)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Value<'de>, E> {
+        Ok(Value::Other)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Value<'de>, E> {
+        Ok(Value::Other)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Value<'de>, E> {
+        Ok(Value::Other)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Value<'de>, E> {
+        Ok(Value::Other)
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Value<'de>, E> {
+        Ok(Value::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value<'de>, E> {
+        Ok(Value::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value<'de>, A::Error> {
+        let (mut texts, mut are_texts) = (Vec::new(), true);
+        while let Some(value) = seq.next_element::<Value<'de>>()? {
+            match value {
+                Value::Text(text) if are_texts => texts.push(text),
+                _ => are_texts = false,
+            }
+        }
+        Ok(if are_texts { Value::Texts(texts) } else { Value::Other })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Value<'de>, A::Error> {
+        let mut fields = Fields::default();
+        json::members(&mut fields, map)?;
+        Ok(Value::Fields(Box::new(fields)))
+    }
+}
+
+/// Whether a name would be this one for a reader that ignores the case.
+pub(super) fn looks(name: &str) -> impl Fn(&&str) -> bool {
+    move |known| name != *known && name.to_uppercase() == known.to_uppercase()
+}
