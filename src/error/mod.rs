@@ -290,12 +290,12 @@ impl Error {
     ///
     /// let error = Error::forbidden("an account of somebody else");
     /// assert_eq!(error.grpc_code(), 7); // PERMISSION_DENIED
-    /// // With tonic: `Status::new(Code::from(error.grpc_code().into()), "…")`
+    /// // With tonic: `Status::new(Code::from(error.grpc_code()), "…")`
     /// ```
     ///
     /// [status code of gRPC]: https://grpc.io/docs/guides/status-codes/
     #[must_use]
-    pub fn grpc_code(&self) -> u8 {
+    pub fn grpc_code(&self) -> i32 {
         self.kind().class().grpc_code()
     }
 

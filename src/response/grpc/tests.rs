@@ -84,7 +84,7 @@ fn kinds() -> Vec<ErrorKind> {
 }
 
 /// The rows of the table, by the HTTP status without the format.
-const CODES: [(u16, u8); 6] = [(401, 16), (400, 16), (403, 7), (429, 8), (503, 14), (500, 13)];
+const CODES: [(u16, i32); 6] = [(401, 16), (400, 16), (403, 7), (429, 8), (503, 14), (500, 13)];
 
 #[test]
 fn each_kind_has_the_code_of_the_table() {

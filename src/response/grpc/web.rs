@@ -87,7 +87,7 @@ impl<B: Default + From<Vec<u8>>, R: Respond<B>> Respond<B> for GrpcWeb<R> {
 
 /// The frame of trailers: a flag, the length in four bytes, and the lines of the trailers.
 fn frame(rejection: &Rejection, headers: &HeaderMap) -> Vec<u8> {
-    let status = HeaderValue::from(u16::from(rejection.grpc_code()));
+    let status = HeaderValue::from(rejection.grpc_code());
     let mut lines = Vec::new();
     write_line(&mut lines, &GRPC_STATUS, &status);
     write_line(&mut lines, &GRPC_MESSAGE, &message(rejection));
