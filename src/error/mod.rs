@@ -13,6 +13,8 @@
 
 mod config;
 mod detail;
+#[cfg(test)]
+mod each_kind;
 mod fetch;
 mod kind;
 mod mcp;
@@ -31,6 +33,8 @@ use std::{
 
 use http::StatusCode;
 
+#[cfg(test)]
+pub(crate) use self::each_kind::each_kind;
 pub use self::{
     config::ConfigError,
     fetch::{FetchError, FetchErrorKind},
