@@ -50,12 +50,12 @@ fn own_order(claims: &Claims) -> Order {
 
 /// The answer to a request that a method refuses. The client is not told why.
 fn status(error: &Error) -> Status {
-    Status::new(Code::from(i32::from(error.grpc_code())), "the access token does not allow this")
+    Status::new(Code::from(error.grpc_code()), "the access token does not allow this")
 }
 
 /// The end of a stream. By its name, the client refreshes its token, logs in or waits.
 fn ended(end: ValidityEnd) -> Status {
     let mut metadata = MetadataMap::new();
     metadata.insert("validity-end", MetadataValue::from_static(end.name()));
-    Status::with_metadata(Code::from(i32::from(end.grpc_code())), end.to_string(), metadata)
+    Status::with_metadata(Code::from(end.grpc_code()), end.to_string(), metadata)
 }

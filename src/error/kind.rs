@@ -309,7 +309,7 @@ impl Class {
     }
 
     /// The status code of gRPC.
-    pub(crate) fn grpc_code(self) -> u8 {
+    pub(crate) fn grpc_code(self) -> i32 {
         match self {
             Self::NoToken
             | Self::InvalidRequest
@@ -328,7 +328,7 @@ impl Class {
 }
 
 /// The status code of gRPC for a request without valid credentials. Its answer has a challenge.
-pub(crate) const UNAUTHENTICATED: u8 = 16;
+pub(crate) const UNAUTHENTICATED: i32 = 16;
 
 impl ErrorKind {
     pub(crate) fn class(&self) -> Class {

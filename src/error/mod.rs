@@ -13,6 +13,8 @@
 
 mod config;
 mod detail;
+#[cfg(test)]
+mod each_kind;
 mod fetch;
 mod kind;
 mod mcp;
@@ -31,6 +33,8 @@ use std::{
 
 use http::StatusCode;
 
+#[cfg(test)]
+pub(crate) use self::each_kind::each_kind;
 pub use self::{
     config::ConfigError,
     fetch::{FetchError, FetchErrorKind},
@@ -290,12 +294,12 @@ impl Error {
     ///
     /// let error = Error::forbidden("an account of somebody else");
     /// assert_eq!(error.grpc_code(), 7); // PERMISSION_DENIED
-    /// // With tonic: `Status::new(Code::from(error.grpc_code().into()), "…")`
+    /// // With tonic: `Status::new(Code::from(error.grpc_code()), "…")`
     /// ```
     ///
     /// [status code of gRPC]: https://grpc.io/docs/guides/status-codes/
     #[must_use]
-    pub fn grpc_code(&self) -> u8 {
+    pub fn grpc_code(&self) -> i32 {
         self.kind().class().grpc_code()
     }
 

@@ -160,24 +160,44 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
     fn replace_outer_layer(&self, location: TokenLocation, extensions: &mut Extensions) {
         // A layer that lets a request pass without claims leaves a challenge as well. So one
         // question finds out about both.
-        let is_within = match self.own_challenge {
-            true => {
-                let challenge = self.challenge.clone().used(location == TokenLocation::DPoP);
-                extensions.insert(challenge).is_some()
-            }
-            false => extensions.get::<Challenge>().is_some(),
+        let outer = match self.own_challenge {
+            true => extensions.insert(self.used_challenge(location)),
+            false if extensions.get::<Challenge>().is_some() => extensions.remove(),
+            false => None,
         };
-        if is_within {
-            self.forget_outer_layer(extensions);
+        if let Some(outer) = outer {
+            self.forget_outer_layer(&outer, location, extensions);
         }
     }
 
     #[cold]
-    fn forget_outer_layer(&self, extensions: &mut Extensions) {
-        if !self.own_challenge {
-            extensions.remove::<Challenge>();
-        }
+    fn forget_outer_layer(
+        &self,
+        outer: &Challenge,
+        location: TokenLocation,
+        extensions: &mut Extensions,
+    ) {
         ClaimsAbsent::<C>::remove(extensions);
+        if outer.is_for_forward_auth() {
+            extensions.insert(self.used_challenge(location).for_forward_auth(true));
+        }
+    }
+
+    /// The challenge for a request whose token was sent in this way.
+    #[inline]
+    fn used_challenge(&self, location: TokenLocation) -> Challenge {
+        self.challenge.clone().used(location == TokenLocation::DPoP)
+    }
+
+    /// The challenge for a request without claims. A proxy that asks a layer outside reads this answer, too.
+    #[cold]
+    fn challenge_inside(&self, extensions: &Extensions) -> Challenge {
+        match extensions.get::<Challenge>() {
+            Some(outer) if outer.is_for_forward_auth() => {
+                self.challenge.clone().for_forward_auth(true)
+            }
+            _ => self.challenge.clone(),
+        }
     }
 
     #[cold]
@@ -193,8 +213,8 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
         let refused_preflight =
             self.mode == Mode::Required && error.is_missing_token() && is_preflight(request);
         let error = if refused_preflight { ErrorKind::Preflight.into() } else { error };
-        let rejection =
-            Rejection::new(error, self.challenge.clone(), (&*request).into()).in_cookie(in_cookie);
+        let challenge = self.challenge_inside(request.extensions());
+        let rejection = Rejection::new(error, challenge, (&*request).into()).in_cookie(in_cookie);
         match self.mode {
             Mode::PassThrough => {
                 self.leave_without_claims(rejection, location, request);
@@ -231,7 +251,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
         let extensions = request.extensions_mut();
         extensions.remove::<Claims<C>>();
         // Also the default one: `replace_outer_layer` asks for it.
-        extensions.insert(self.challenge.clone());
+        extensions.insert(self.challenge_inside(extensions));
         ClaimsAbsent::<C>::leave(rejection, extensions);
     }
 
@@ -250,7 +270,8 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Gate<C> {
     #[cold]
     pub(super) fn open<B>(&self, request: &mut Request<B>) {
         let error = ErrorKind::MissingToken.into();
-        let rejection = Rejection::new(error, self.challenge.clone(), (&*request).into());
+        let challenge = self.challenge_inside(request.extensions());
+        let rejection = Rejection::new(error, challenge, (&*request).into());
         self.leave_without_claims(rejection, TokenLocation::Other, request);
         self.hand_over(request);
     }

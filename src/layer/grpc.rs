@@ -60,7 +60,7 @@ impl<C, R, M> JwtAuthLayer<C, R, M> {
     /// # Security
     ///
     /// Every client can read the names of all services, methods and messages. `grpcurl` and others can send
-    /// a token with their questions: then it is not needed.
+    /// a token with their questions: then it is not needed. [`lint`](Self::lint) reports it.
     ///
     /// [reflection service]: https://github.com/grpc/grpc/blob/master/doc/server-reflection.md
     pub fn exempt_grpc_reflection(self) -> Self {
@@ -69,6 +69,13 @@ impl<C, R, M> JwtAuthLayer<C, R, M> {
 
     fn exempt(self, paths: [&'static str; 2]) -> Self {
         self.with(|gate| gate.exempt.extend(paths))
+    }
+}
+
+impl<C> Gate<C> {
+    /// Whether everybody can ask the reflection service.
+    pub(super) fn exempts_reflection(&self) -> bool {
+        REFLECTION.iter().any(|path| self.exempt.contains(path))
     }
 }
 

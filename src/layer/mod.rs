@@ -319,6 +319,7 @@ impl<C, R, M> JwtAuthLayer<C, R, M> {
     pub fn lint(&self) -> LintReport {
         let mut report = self.gate.verifier.lint();
         self.gate.sources.lint(&mut report);
+        report.add_if(self.gate.exempts_reflection(), Lint::ExemptGrpcReflection);
         report.add_if(self.gate.mode == Mode::PassThrough, Lint::PassThrough);
         report
     }

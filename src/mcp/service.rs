@@ -19,7 +19,7 @@ use crate::{
     layer::{JwtAuth, ServeMetadata},
     observe::{Decision, Observers, Scheme},
     resource::ProtectedResource,
-    response::{Challenge, DefaultRespond, Rejection, Respond},
+    response::{DefaultRespond, Rejection, Respond},
 };
 
 /// A service behind [`McpAuthLayer`](super::McpAuthLayer).
@@ -53,7 +53,7 @@ impl Door {
     #[cold]
     fn refuse<B>(&self, error: Error, request: &Request<B>) -> Rejection {
         self.observers.decided(&Decision::refused(Scheme::None, &error));
-        Rejection::new(error, Challenge::default(), request.into())
+        Rejection::inside(error, request.into())
     }
 }
 

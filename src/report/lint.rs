@@ -60,6 +60,8 @@ pub enum Lint {
     CookieWithoutHostPrefix,
     /// Cookies for development, which are not `Secure`.
     DevelopmentCookies,
+    /// [`exempt_grpc_reflection`](crate::JwtAuthLayer::exempt_grpc_reflection).
+    ExemptGrpcReflection,
     /// [`forwarded_method`](crate::source::CookieSourceBuilder::forwarded_method).
     ForwardedMethod,
     /// [`pass_through`](crate::JwtAuthLayer::pass_through).
@@ -99,6 +101,7 @@ impl Lint {
         Self::WithoutTokenId,
         Self::CookieWithoutHostPrefix,
         Self::DevelopmentCookies,
+        Self::ExemptGrpcReflection,
         Self::ForwardedMethod,
         Self::PassThrough,
         Self::QueryToken,
@@ -134,6 +137,7 @@ impl Lint {
             Self::WithoutTokenId => "without_token_id",
             Self::CookieWithoutHostPrefix => "cookie_without_host_prefix",
             Self::DevelopmentCookies => "development_cookies",
+            Self::ExemptGrpcReflection => "exempt_grpc_reflection",
             Self::ForwardedMethod => "forwarded_method",
             Self::PassThrough => "pass_through",
             Self::QueryToken => "query_token",
@@ -203,6 +207,9 @@ impl Lint {
             }
             Self::DevelopmentCookies => {
                 "the cookies are sent over plain HTTP, where others can read them"
+            }
+            Self::ExemptGrpcReflection => {
+                "everybody can read the names of all services, methods and messages"
             }
             Self::ForwardedMethod => {
                 "if the proxy does not set the header on every request, a page of another site can \
@@ -285,6 +292,10 @@ impl Lint {
             }
             Self::DevelopmentCookies => {
                 "in production, leave out `.development(…)` and serve HTTPS"
+            }
+            Self::ExemptGrpcReflection => {
+                "leave out `.exempt_grpc_reflection()`: tools can send a token, such as `grpcurl` with \
+                 `-reflect-header`"
             }
             Self::ForwardedMethod => {
                 "see that the proxy sets the header itself and drops that of the client"

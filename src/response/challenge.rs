@@ -124,7 +124,7 @@ impl Challenge {
     }
 
     /// Whether the requests are those of a proxy for forward authentication.
-    pub(super) fn is_for_forward_auth(&self) -> bool {
+    pub(crate) fn is_for_forward_auth(&self) -> bool {
         self.for_forward_auth
     }
 

@@ -244,7 +244,7 @@ impl Rejection {
 
     /// The status code of gRPC that answers it; see [`Grpc`].
     #[must_use]
-    pub fn grpc_code(&self) -> u8 {
+    pub fn grpc_code(&self) -> i32 {
         self.class().grpc_code()
     }
 

@@ -33,7 +33,7 @@ use super::{assertions::report, grpc_status::grpc_code};
 /// The response has no `grpc-status`, or another one. The message has the HTTP status, the
 /// challenge, the kind, the reason and the log.
 #[track_caller]
-pub fn assert_grpc_status<B>(response: &Response<B>, code: u8) {
+pub fn assert_grpc_status<B>(response: &Response<B>, code: i32) {
     let expected = code.to_string();
     match grpc_code(response) {
         Some(status) if status == expected => {}

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::revocation::Ended;
+use crate::{error::Class, revocation::Ended};
 
 /// Why a stream has ended.
 ///
@@ -42,16 +42,17 @@ impl ValidityEnd {
     ///
     /// assert_eq!(ValidityEnd::Expired.grpc_code(), 16);
     /// assert_eq!(ValidityEnd::Unchecked.grpc_code(), 14);
-    /// // With tonic: `Status::new(Code::from(end.grpc_code().into()), end.to_string())`
+    /// // With tonic: `Status::new(Code::from(end.grpc_code()), end.to_string())`
     /// ```
     ///
     /// [status code of gRPC]: https://grpc.io/docs/guides/status-codes/
     #[must_use]
-    pub fn grpc_code(self) -> u8 {
-        match self {
-            Self::Expired | Self::Revoked => 16,
-            Self::Unchecked => 14,
-        }
+    pub fn grpc_code(self) -> i32 {
+        let class = match self {
+            Self::Expired | Self::Revoked => Class::InvalidToken,
+            Self::Unchecked => Class::Unavailable,
+        };
+        class.grpc_code()
     }
 }
 

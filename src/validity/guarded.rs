@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use futures_core::Stream;
+use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 
 use super::{end::ValidityEnd, waiting::Waiting};
@@ -99,6 +99,18 @@ impl<S: Stream, L: FnOnce(ValidityEnd) -> S::Item> Stream for Guarded<S, L> {
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         self.hint(1)
+    }
+}
+
+impl<S: Stream> FusedStream for Guarded<S> {
+    fn is_terminated(&self) -> bool {
+        self.stream.is_none()
+    }
+}
+
+impl<S: Stream, L: FnOnce(ValidityEnd) -> S::Item> FusedStream for Guarded<S, L> {
+    fn is_terminated(&self) -> bool {
+        self.stream.is_none()
     }
 }
 

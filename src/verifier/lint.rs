@@ -111,6 +111,7 @@ impl<C> Engine<C> {
             }
             Lint::CookieWithoutHostPrefix
             | Lint::DevelopmentCookies
+            | Lint::ExemptGrpcReflection
             | Lint::ForwardedMethod
             | Lint::PassThrough
             | Lint::QueryToken

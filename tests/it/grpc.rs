@@ -261,6 +261,55 @@ async fn behind_a_proxy_that_asks_no_refusal_is_200() {
     }
 }
 
+/// The layer of the proxy is further out than the one that refuses.
+#[tokio::test]
+async fn behind_a_proxy_that_asks_no_layer_within_answers_200() {
+    async fn who(_: Claims) -> Response<Body> {
+        answer().await
+    }
+    let issuer = TestIssuer::new();
+    let cookie = TokenSource::cookie("at")
+        .public_origin("https://shop.example")
+        .forwarded_method("x-forwarded-method")
+        .build()
+        .unwrap();
+    let of_proxy = JwtAuthLayer::grpc(issuer.verifier()).source(cookie);
+    let inner = || JwtAuthLayer::grpc(issuer.verifier()).exempt_grpc_health();
+    let token = issuer.token().sign();
+    let by_cookie = |path| {
+        let request = call(path).header(header::COOKIE, format!("at={token}"));
+        request.header("sec-fetch-site", "same-origin").header("x-forwarded-method", "GET")
+    };
+    let scopes = RequireLayer::scopes(["admin"]).respond_with(GrpcWeb::new());
+    let service = Router::new()
+        .route(LIST, post(answer))
+        .route(HEALTH[0], post(answer))
+        .route_layer(scopes)
+        .route("/shop.Orders/Who", post(who));
+    for inner in [inner(), inner().realm("in"), inner().optional(), inner().pass_through()] {
+        for outer in
+            [of_proxy.clone(), of_proxy.clone().optional(), of_proxy.clone().pass_through()]
+        {
+            let app = service.clone().layer(inner.clone());
+            // Layers in between neither hide the outermost one nor are a proxy's.
+            for app in [app.clone(), app.layer(JwtAuthLayer::grpc(issuer.verifier()).optional())] {
+                let app = app.layer(outer.clone());
+                for path in [LIST, "/shop.Orders/Who", HEALTH[0]] {
+                    // The inner layers read no cookie.
+                    for request in [call(path), call(path).bearer("a.b.c"), by_cookie(path)] {
+                        let response = ask(&app, request).await;
+                        assert_eq!(response.status(), 401, "{path} {inner:?} {outer:?}");
+                        assert!(!response.headers().contains_key("grpc-status"), "{path}");
+                    }
+                }
+                let response = ask(&app, call(LIST).bearer(&token)).await;
+                assert_eq!(response.status(), 403, "{inner:?} {outer:?}");
+                assert_accepted(&ask(&app, call("/shop.Orders/Who").bearer(&token)).await);
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn only_exact_paths_are_exempt() {
     let issuer = TestIssuer::new();

@@ -285,6 +285,13 @@ fn pass_through_comes_after_what_the_verifier_has() {
     assert_eq!(value["findings"][0]["name"], "pass_through");
 }
 
+#[test]
+fn reflection_without_a_token() {
+    let layer = || JwtAuthLayer::grpc(rsa().build().unwrap()).exempt_grpc_health();
+    assert!(layer().lint().is_empty(), "{}", layer().lint());
+    assert_eq!(names(&layer().exempt_grpc_reflection().lint()), ["exempt_grpc_reflection"]);
+}
+
 #[cfg(feature = "issue")]
 #[test]
 fn development_cookies() {

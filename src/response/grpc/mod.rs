@@ -26,7 +26,8 @@ use crate::error::UNAUTHENTICATED;
 ///    `content-type` of the same protocol, `grpc-status`, `grpc-message`, and those that each refusal
 ///    has: `www-authenticate`, `dpop-nonce` and `retry-after`, which are metadata for the client.
 /// 3. The message is fixed for each error code. It does not say which check failed.
-/// 4. A request of a proxy for [forward authentication] is answered in the format `R`.
+/// 4. A request of a proxy for [forward authentication] is answered in the format `R`, also by layers inside
+///    of the one whose cookie has that setting. A layer around it does not know of the proxy.
 /// 5. A refusal that an axum handler makes from an [`Error`](crate::Error) by itself is answered in the
 ///    format `R`: nothing is known of its request. A method of tonic answers with a `Status` of its own,
 ///    see [`Error::grpc_code`](crate::Error::grpc_code).
@@ -119,7 +120,7 @@ const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 fn trailers_only<B: Default>(rejection: &Rejection, protocol: Protocol) -> Response<B> {
     let mut response = head(rejection, protocol, B::default());
     let headers = response.headers_mut();
-    headers.insert(GRPC_STATUS, u16::from(rejection.grpc_code()).into());
+    headers.insert(GRPC_STATUS, rejection.grpc_code().into());
     headers.insert(GRPC_MESSAGE, message(rejection));
     response
 }
@@ -141,7 +142,7 @@ fn message(rejection: &Rejection) -> HeaderValue {
 /// Whether a response, of whatever format, says `UNAUTHENTICATED`.
 pub(super) fn is_unauthenticated<B>(response: &Response<B>) -> bool {
     let status = response.headers().get(GRPC_STATUS);
-    status.is_some_and(|status| *status == u16::from(UNAUTHENTICATED).to_string())
+    status.is_some_and(|status| *status == UNAUTHENTICATED.to_string())
 }
 
 #[cfg(test)]

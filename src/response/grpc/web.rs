@@ -4,9 +4,8 @@ use base64_simd::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 
 use super::{
-    GRPC_MESSAGE, GRPC_STATUS, head, message,
+    GRPC_MESSAGE, GRPC_STATUS, Grpc, head, message,
     protocol::{Family, Protocol},
-    trailers_only,
 };
 use crate::response::{DPOP_NONCE, DefaultRespond, Rejection, Respond};
 
@@ -50,7 +49,8 @@ use crate::response::{DPOP_NONCE, DefaultRespond, Rejection, Respond};
 /// A refusal has the HTTP status 200: see [`Grpc`](super::Grpc#security).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct GrpcWeb<R = DefaultRespond> {
-    others: R,
+    /// The format of all requests but those of gRPC-Web.
+    grpc: Grpc<R>,
 }
 
 impl GrpcWeb {
@@ -65,29 +65,27 @@ impl<R> GrpcWeb<R> {
     /// Answers requests of other protocols in this format.
     #[must_use]
     pub fn or(others: R) -> Self {
-        Self { others }
+        Self { grpc: Grpc::or(others) }
     }
 }
 
 impl<B: Default + From<Vec<u8>>, R: Respond<B>> Respond<B> for GrpcWeb<R> {
     fn respond(&self, rejection: &Rejection) -> Response<B> {
-        let Some(protocol) = Protocol::of(rejection) else {
-            return self.others.respond(rejection);
-        };
-        let encode: fn(Vec<u8>) -> Vec<u8> = match protocol.family {
-            Family::Grpc => return trailers_only(rejection, protocol),
-            Family::Web => |frame| frame,
-            Family::WebText => |frame| STANDARD.encode_to_string(frame).into_bytes(),
-        };
+        let protocol = Protocol::of(rejection).filter(|protocol| protocol.family != Family::Grpc);
+        let Some(protocol) = protocol else { return self.grpc.respond(rejection) };
         let response = head(rejection, protocol, ());
-        let frame = encode(frame(rejection, response.headers()));
-        response.map(|()| B::from(frame))
+        let frame = frame(rejection, response.headers());
+        let body = match protocol.family {
+            Family::WebText => STANDARD.encode_to_string(frame).into_bytes(),
+            Family::Web | Family::Grpc => frame,
+        };
+        response.map(|()| B::from(body))
     }
 }
 
 /// The frame of trailers: a flag, the length in four bytes, and the lines of the trailers.
 fn frame(rejection: &Rejection, headers: &HeaderMap) -> Vec<u8> {
-    let status = HeaderValue::from(u16::from(rejection.grpc_code()));
+    let status = HeaderValue::from(rejection.grpc_code());
     let mut lines = Vec::new();
     write_line(&mut lines, &GRPC_STATUS, &status);
     write_line(&mut lines, &GRPC_MESSAGE, &message(rejection));

@@ -9,6 +9,7 @@ use std::{
     time::{Instant, SystemTime},
 };
 
+use futures_core::FusedStream;
 use tower_jwt_auth::validity::Guarded;
 
 use super::*;
@@ -37,8 +38,9 @@ async fn s01_a_stream_ends_when_its_token_expires() {
     assert_eq!(ends(async { waiting.await.unwrap() }).await, ValidityEnd::Expired);
     // The end comes before what is left in the stream, which is dropped.
     sender.send("third".to_owned()).unwrap();
+    assert!(!stream.is_terminated());
     assert_eq!(next(&mut stream).await.as_deref(), Some("bye: the token has expired"));
-    assert!(sender.is_closed());
+    assert!(sender.is_closed() && stream.is_terminated());
     assert_eq!(next(&mut stream).await, None);
     assert_eq!(short.ended(), Some(ValidityEnd::Expired));
     goes_on(&long).await;
@@ -225,7 +227,7 @@ async fn a_stream_that_is_dropped_leaves_nothing_behind() {
     let validity = setup.validity("ada", "1").await;
     let (_sender, items) = channel::<()>();
     let stream = validity.guard(items);
-    assert!(names().contains("names: 3"), "{}", names());
+    assert!(names().contains("names: 3") && !stream.is_terminated(), "{}", names());
     drop(validity);
     assert!(names().contains("names: 3"), "{}", names());
     drop(stream);

@@ -37,5 +37,5 @@ fn validity<T>(request: &Request<T>) -> Result<Validity, Status> {
 fn status(end: ValidityEnd) -> Status {
     let mut metadata = MetadataMap::new();
     metadata.insert("validity-end", MetadataValue::from_static(end.name()));
-    Status::with_metadata(Code::from(i32::from(end.grpc_code())), end.to_string(), metadata)
+    Status::with_metadata(Code::from(end.grpc_code()), end.to_string(), metadata)
 }
