@@ -76,6 +76,8 @@ rows! {
     Kind::Mcp(McpFault::MediaType) => Kind::Mcp(McpFault::MediaType),
     Kind::Mcp(McpFault::TooLarge) => Kind::Mcp(McpFault::TooLarge),
     Kind::Mcp(McpFault::Incomplete) => Kind::Mcp(McpFault::Incomplete),
+    Kind::Mcp(McpFault::LateBody) => Kind::Mcp(McpFault::LateBody),
+    Kind::Mcp(McpFault::BatchTooLong) => Kind::Mcp(McpFault::BatchTooLong),
     Kind::Mcp(McpFault::Malformed) => Kind::Mcp(McpFault::Malformed),
     Kind::Mcp(McpFault::HeaderMismatch) => Kind::Mcp(McpFault::HeaderMismatch),
     Kind::Mcp(McpFault::Revision) => Kind::Mcp(McpFault::Revision),

@@ -90,6 +90,8 @@ use std::{fmt, marker::PhantomData, sync::Arc};
 use tower_layer::Layer;
 
 use self::gate::{Gate, Mode};
+#[cfg(feature = "utoipa")]
+pub(crate) use self::require::RouteRequirement;
 #[cfg(feature = "routes")]
 pub use self::routes::{RouteDescription, Routes};
 pub use self::{

@@ -76,6 +76,25 @@ pub(super) trait Requirement<C>: Send + Sync {
     fn check(&self, request: RequestHead<'_>) -> Result<(), Rejection>
     where
         C: Send + Sync + 'static;
+
+    /// What it requires of this route, if that is another thing for each.
+    #[cfg(feature = "utoipa")]
+    fn describe_route(&self, _method: &str, _path: &str) -> RouteRequirement {
+        RouteRequirement::SameForAll
+    }
+}
+
+/// What a layer requires of one route.
+#[cfg(feature = "utoipa")]
+#[derive(Debug)]
+pub(crate) enum RouteRequirement {
+    /// What it requires of all routes.
+    SameForAll,
+    /// Nothing.
+    Public,
+    Policy(PolicyDescription),
+    /// Each request is refused.
+    NoEntry,
 }
 
 impl<C, F> Requirement<C> for F
@@ -223,6 +242,13 @@ impl<C, R> RequireLayer<C, R> {
     #[must_use]
     pub fn describe(&self) -> PolicyDescription {
         self.description.clone()
+    }
+
+    /// The requirements of this layer for the route with this method and this path, with axum's syntax
+    /// for parameters.
+    #[cfg(feature = "utoipa")]
+    pub(crate) fn describe_route(&self, method: &str, path: &str) -> RouteRequirement {
+        self.requirement.describe_route(method, path)
     }
 }
 

@@ -116,10 +116,12 @@ impl<S, C> McpGuard<S, C> {
             Content::Any => {}
             Content::Removed => {
                 request = request.map(|_| ReqBody::from(Bytes::new()));
-                request.headers_mut().remove(header::CONTENT_LENGTH);
-                request.headers_mut().remove(header::TRANSFER_ENCODING);
+                for name in [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::UPGRADE] {
+                    request.headers_mut().remove(name);
+                }
             }
             Content::Message => {
+                request.headers_mut().remove(header::UPGRADE);
                 let (parts, body) = request.into_parts();
                 // The service that `poll_ready` made ready goes into the future. Its clone stays, and is
                 // polled before it is called.

@@ -10,7 +10,7 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Vis
 
 use serde_json::value::RawValue;
 
-use super::params::{Fields, Value, looks};
+use super::params::{Fields, Value, is_like_one_of};
 use crate::{
     error::McpFault,
     json::{self, Checked, Object},
@@ -243,8 +243,7 @@ impl<'de> Object<'de> for Message<'de> {
                 }
             }
             _ => {
-                self.is_ambiguous |=
-                    ["method", "params", "result", "error"].iter().any(looks(name));
+                self.is_ambiguous |= is_like_one_of(name, &["method", "params", "result", "error"]);
                 return Checked.member(name, map);
             }
         }

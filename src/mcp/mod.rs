@@ -86,8 +86,9 @@
 //! layer that decompresses it. The layer checks the scopes of the entry of a tool, and nothing of its
 //! arguments: a tool whose rights depend on its arguments checks those itself.
 //!
-//! A `GET`, `HEAD`, `DELETE` or `OPTIONS` reaches the server without a body, and with an `Upgrade` it needs
-//! everything that the table requires. An answer to a question of the server needs the base scopes only: a weaker token of the
+//! A `GET`, `HEAD`, `DELETE` or `OPTIONS` reaches the server without a body. The header `Upgrade` is removed,
+//! because nobody reads the messages behind one: only from a request that is no `POST`, and whose token
+//! has everything that the table requires, the server sees it. An answer to a question of the server needs the base scopes only: a weaker token of the
 //! same principal can confirm what a stronger one has begun. A stream continues when its token ends, unless the
 //! server guards it (see [`validity`](crate::validity)).
 //!

@@ -77,7 +77,7 @@ impl<'de> Object<'de> for Fields<'de> {
                 _ => self.is_ambiguous = true,
             },
             _ => {
-                self.is_ambiguous |= NAMES.iter().any(looks(name));
+                self.is_ambiguous |= is_like_one_of(name, &NAMES);
                 return Checked.member(name, map);
             }
         }
@@ -90,7 +90,7 @@ impl<'de> Object<'de> for Fields<'de> {
 pub(super) enum Value<'m> {
     Text(Cow<'m, str>),
     Fields(Box<Fields<'m>>),
-    /// An array of strings, and of nothing else.
+    /// An array of strings, and of nothing else; at most [`MOST_TEXTS`].
     Texts(Vec<Cow<'m, str>>),
     Other,
 }
@@ -142,8 +142,11 @@ impl<'de> Visitor<'de> for ValueVisitor {
         let (mut texts, mut are_texts) = (Vec::new(), true);
         while let Some(value) = seq.next_element::<Value<'de>>()? {
             match value {
-                Value::Text(text) if are_texts => texts.push(text),
-                _ => are_texts = false,
+                Value::Text(text) if are_texts && texts.len() < MOST_TEXTS => texts.push(text),
+                _ => {
+                    are_texts = false;
+                    texts = Vec::new();
+                }
             }
         }
         Ok(if are_texts { Value::Texts(texts) } else { Value::Other })
@@ -156,7 +159,45 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 }
 
-/// Whether a name would be this one for a reader that ignores the case.
-pub(super) fn looks(name: &str) -> impl Fn(&&str) -> bool {
-    move |known| name != *known && name.to_uppercase() == known.to_uppercase()
+/// The most resources of one `subscriptions/listen`. The text of a body may have 100 times as many, and
+/// each of them is looked up.
+const MOST_TEXTS: usize = 1_000;
+
+/// Whether some reader would take a name for one of these: one that ignores the case, or one that copies
+/// members into an object of JavaScript, where `__proto__` brings members of its own.
+pub(super) fn is_like_one_of(name: &str, known: &[&str]) -> bool {
+    name == "__proto__"
+        || known.iter().any(|known| name != *known && folded(name).eq(folded(known)))
+}
+
+/// A text without its case, as all languages together see it: `İ` (U+0130) is an `i` for Java, and the
+/// Kelvin sign (U+212A) a `k` for Go.
+fn folded(text: &str) -> impl Iterator<Item = char> {
+    let lower = text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase);
+    lower.filter(|c| *c != '\u{307}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c15_a_name_that_another_reader_takes_for_one_that_counts_is_in_doubt() {
+        let known = ["name", "taskId", "notifications", "resourceSubscriptions"];
+        for like in [
+            "Name",
+            "NAME",
+            "taskid",
+            "tas\u{212a}Id",
+            "not\u{130}fications",
+            "not\u{131}fications",
+            "re\u{17f}ourceSubscriptions",
+            "__proto__",
+        ] {
+            assert!(is_like_one_of(like, &known), "{like}");
+        }
+        for other in ["name", "names", "nam", "", "n\u{e4}me", "_meta", "proto", "task_id"] {
+            assert!(!is_like_one_of(other, &known), "{other}");
+        }
+    }
 }

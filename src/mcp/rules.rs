@@ -54,11 +54,11 @@ pub(super) struct Admitted {
 /// The content of a request that may pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Content {
-    /// A message, which must be read.
+    /// A message, which must be read. The server must not see an `Upgrade`: it would take others.
     Message,
     /// A server may take a message from it, and the scopes are enough for all messages.
     Any,
-    /// A server that took a message from it would run what the scopes do not allow.
+    /// A server that took a message from it, or upgraded it, would run what the scopes do not allow.
     Removed,
 }
 
@@ -90,16 +90,15 @@ impl Rules {
                 }
                 Content::Message
             }
-            // Behind an upgrade, nobody reads the messages.
-            Method::GET | Method::HEAD | Method::DELETE | Method::OPTIONS
-                if !request.headers().contains_key(header::UPGRADE) =>
-            {
+            Method::GET | Method::HEAD | Method::DELETE | Method::OPTIONS => {
                 self.scopes.check_base(claims)?;
-                Content::Removed
+                // Behind an upgrade, nobody reads the messages.
+                let may_upgrade = request.headers().contains_key(header::UPGRADE)
+                    && self.scopes.check_strictest(claims, "an `Upgrade`").is_ok();
+                if may_upgrade { Content::Any } else { Content::Removed }
             }
             _ => {
-                let what = "a request of another HTTP method, or with an `Upgrade`,";
-                self.scopes.check_strictest(claims, what)?;
+                self.scopes.check_strictest(claims, "a request of another HTTP method")?;
                 Content::Any
             }
         };
@@ -188,16 +187,18 @@ fn check_type(headers: &HeaderMap) -> Result<(), McpFault> {
     }
 }
 
-/// Whether a media type, in lower case, is JSON in UTF-8.
+/// Whether a media type, in lower case, is JSON in UTF-8. Nothing may be in doubt: a comma separates two
+/// types for some servers, and `charset*` is a charset (RFC 8187).
 fn is_utf8_json(media_type: &str) -> bool {
     let mut parts = media_type.split(';').map(str::trim);
-    parts.next() == Some("application/json")
-        && parts.all(|part| match part.split_once('=') {
-            Some((name, value)) if name.trim() == "charset" => {
-                matches!(value.trim().trim_matches('"'), "utf-8" | "utf8" | "us-ascii")
-            }
-            _ => true,
-        })
+    let is_parameter = |part: &str| match part.split_once('=') {
+        Some((name, value)) if name.trim() == "charset" => {
+            matches!(value.trim().trim_matches('"'), "utf-8" | "utf8" | "us-ascii")
+        }
+        Some((name, _)) => !name.contains('*'),
+        None => part.is_empty(),
+    };
+    !media_type.contains(',') && parts.next() == Some("application/json") && parts.all(is_parameter)
 }
 
 #[cold]
@@ -224,9 +225,13 @@ mod tests {
             check_type(&headers).is_ok()
         };
         let json = "application/json";
-        for good in
-            [json, "Application/JSON", "application/json; charset=UTF-8", "application/json;x=y"]
-        {
+        for good in [
+            json,
+            "Application/JSON",
+            "application/json; charset=UTF-8",
+            "application/json;x=y",
+            "application/json;",
+        ] {
             assert!(check(&[good], &[]), "{good}");
         }
         assert!(check(&[json], &["identity"]) && check(&[json], &[""]));
@@ -236,6 +241,9 @@ mod tests {
             "application/jsonx",
             "application/json; charset=utf-16",
             "application/json; charset = \"utf-7\"",
+            "application/json;boundary=x, multipart/form-data",
+            "application/json; charset",
+            "application/json; charset*=utf-16''x",
             "application/x-www-form-urlencoded",
         ] {
             assert!(!check(&[bad], &[]), "{bad}");

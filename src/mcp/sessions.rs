@@ -20,8 +20,12 @@ use crate::{error::ConfigError, expiring::ExpiringMap, verifier::Claims};
 /// # Defaults
 ///
 /// - an id is forgotten 24 hours after its last request
-/// - at most 100,000 sessions, and at most 1,000 of one principal. If there are more, the one that was
-///   not used for the longest time is forgotten, and its client gets a 404 and begins anew.
+/// - at most 100,000 sessions, and at most 1,000 of one subject, whatever its clients. If there are more,
+///   the one that was not used for the longest time is forgotten, and its client gets a 404 and begins
+///   anew.
+///
+/// A request within a minute of another one of its session may count as if it came with that one, so an id may be
+/// forgotten up to a minute earlier.
 ///
 /// # Several processes
 ///
@@ -64,7 +68,9 @@ impl SessionBinding {
         self
     }
 
-    /// Sets how many sessions of one principal are remembered. Default: 1,000.
+    /// Sets how many sessions of one subject are remembered, of all of its clients together: with dynamic
+    /// registration, a subject may have as many clients as it wants. The sessions of a client without a
+    /// subject are counted by themselves. Default: 1,000.
     pub fn capacity_of_one_principal(mut self, sessions: usize) -> Self {
         self.per_principal = sessions;
         self
@@ -95,6 +101,10 @@ impl Default for SessionBinding {
     }
 }
 
+/// How long a request leaves the deadline as it is, in seconds at most: moving a session in its order is
+/// the dearest part of a request.
+const STEP: i64 = 60;
+
 /// Ten years, in seconds.
 const LONGEST: i64 = 10 * 365 * 24 * 60 * 60;
 
@@ -122,6 +132,14 @@ impl Principal {
             })
         })
     }
+
+    /// Who its sessions count for: its subject, with whatever client.
+    fn owner(self: &Arc<Self>) -> Arc<Self> {
+        match (&self.subject, &self.client) {
+            (Some(_), Some(_)) => Arc::new(Self { client: None, ..Self::clone(self) }),
+            _ => Arc::clone(self),
+        }
+    }
 }
 
 /// The sessions that are known, and their principals.
@@ -129,7 +147,7 @@ pub(super) struct Sessions(Mutex<Table>);
 
 struct Table {
     known: ExpiringMap<Arc<str>, Session>,
-    /// The sessions of each principal, so that one cannot push out those of all others.
+    /// The sessions of each owner, so that one cannot push out those of all others.
     of: HashMap<Arc<Principal>, ExpiringMap<Arc<str>, Arc<str>>>,
     per_principal: usize,
     ttl: i64,
@@ -139,6 +157,8 @@ struct Table {
 struct Session {
     id: Arc<str>,
     principal: Arc<Principal>,
+    /// Who the session counts for.
+    owner: Arc<Principal>,
     deadline: i64,
 }
 
@@ -150,8 +170,8 @@ impl Sessions {
         if session.principal != *principal {
             return false;
         }
-        // Not on each request, because it moves the session in its order.
-        let is_due = table.deadline(now).saturating_sub(session.deadline) > table.ttl / 16;
+        let step = STEP.min(table.ttl / 16);
+        let is_due = table.deadline(now).saturating_sub(session.deadline) > step;
         if is_due {
             table.insert(id, principal, now);
         }
@@ -193,7 +213,8 @@ impl Table {
     fn insert(&mut self, id: &str, principal: &Arc<Principal>, now: i64) {
         let deadline = self.deadline(now);
         let id: Arc<str> = Arc::from(id);
-        let session = Session { id: id.clone(), principal: principal.clone(), deadline };
+        let (principal, owner) = (principal.clone(), principal.owner());
+        let session = Session { id: id.clone(), principal, owner: owner.clone(), deadline };
         if let Some(former) = self.known.remove(&*id) {
             self.remove_from_principal(&former);
         }
@@ -201,17 +222,17 @@ impl Table {
             self.remove_from_principal(&gone);
         }
         let most = self.per_principal;
-        let own = self.of.entry(principal.clone()).or_insert_with(|| ExpiringMap::new(most));
+        let own = self.of.entry(owner).or_insert_with(|| ExpiringMap::new(most));
         for gone in own.insert(id.clone(), id, deadline, now) {
             self.known.remove(&*gone);
         }
     }
 
     fn remove_from_principal(&mut self, session: &Session) {
-        if let Some(own) = self.of.get_mut(&session.principal) {
+        if let Some(own) = self.of.get_mut(&session.owner) {
             own.remove(&*session.id);
             if own.is_empty() {
-                self.of.remove(&session.principal);
+                self.of.remove(&session.owner);
             }
         }
     }
@@ -273,6 +294,37 @@ mod tests {
             sessions.learn(&subject.to_string(), &principal(&subject.to_string()), at);
         }
         assert_eq!(counts(&sessions), (10, 10, 10), "the rest is forgotten in both maps");
+    }
+
+    #[test]
+    fn c16_the_clients_of_one_subject_do_not_push_out_the_sessions_of_others() {
+        let binding = SessionBinding::new().capacity(10).capacity_of_one_principal(3);
+        let sessions = binding.build().unwrap();
+        let alice = principal("alice");
+        sessions.learn("a", &alice, 0);
+        for at in 1..50 {
+            let client = Some(format!("client {at}").into());
+            let mallory = Arc::new(Principal { client, ..Principal::clone(&principal("mallory")) });
+            sessions.learn(&at.to_string(), &mallory, at);
+            assert!(sessions.is_of(&at.to_string(), &mallory, at));
+            // Another client of the same subject is another principal.
+            assert!(!sessions.is_of(&at.to_string(), &principal("mallory"), at));
+        }
+        assert!(sessions.is_of("a", &alice, 60));
+        assert_eq!(counts(&sessions), (4, 2, 4));
+    }
+
+    #[test]
+    fn c16_the_session_that_was_used_last_stays() {
+        let binding = SessionBinding::new().capacity_of_one_principal(2);
+        let (sessions, alice) = (binding.build().unwrap(), principal("alice"));
+        sessions.learn("busy", &alice, 0);
+        sessions.learn("idle", &alice, 1);
+        for minute in 1..5 {
+            assert!(sessions.is_of("busy", &alice, minute * 61));
+        }
+        sessions.learn("third", &alice, 400);
+        assert!(sessions.is_of("busy", &alice, 400) && !sessions.is_of("idle", &alice, 400));
     }
 
     #[test]

@@ -124,7 +124,7 @@ use crate::{
     authorize::{Policy, PolicyAlternative, PolicyDescription, authenticated},
     claims::RegisteredClaims,
     error::ConfigError,
-    layer::{JwtAuthLayer, Metadata, NoMetadata, RequireLayer},
+    layer::{JwtAuthLayer, Metadata, NoMetadata, RequireLayer, RouteRequirement},
     response::{DefaultRespond, Respond},
     source::TokenPlace,
     verifier::Answers,
@@ -176,6 +176,11 @@ where
     /// function of [`RequireLayer::for_request`], with
     /// [`described_as`](RequireLayer::described_as), or for an answer in another format.
     ///
+    /// With a table of [`Routes`](crate::layer::Routes), each operation is documented with its entry. The
+    /// table has the paths of this router, without a prefix that it is nested at later. A public entry needs
+    /// a token nevertheless, since the layer around asks for one. An operation without an entry, which nobody
+    /// could call, is an error of [`finish`](Self::finish).
+    ///
     /// # Panics
     ///
     /// The router has no route, as axum's `Router::route_layer` does.
@@ -189,16 +194,34 @@ where
         C2: Send + Sync + 'static,
         R2: Respond<Body> + Clone + Send + Sync + 'static,
     {
-        let policy = layer.describe();
-        let router = without_fallback(router).route_layer(layer).route_layer(self.layer.clone());
-        let alternatives = policy.alternatives();
-        let access = Access {
-            security: self.schemes.requirements(&alternatives),
-            text: Some(format!("Requires {}.", in_markdown(&policy.to_string()))),
-            refusals: self.refusals(&policy),
+        let router =
+            without_fallback(router).route_layer(layer.clone()).route_layer(self.layer.clone());
+        let access = |method: &str, path: &str| {
+            let policy = match layer.describe_route(method, path) {
+                RouteRequirement::SameForAll => layer.describe(),
+                RouteRequirement::Public => PolicyDescription::of(&authenticated()),
+                RouteRequirement::Policy(policy) => policy,
+                RouteRequirement::NoEntry => {
+                    return Err(
+                        "has no entry in the table of its router, so that every request for it \
+                                is refused: add one",
+                    );
+                }
+            };
+            Ok(self.access(&policy))
         };
-        let scopes = alternatives.iter().flat_map(|one| one.scopes()).cloned().collect();
-        SecuredRouter::documented(router, &access, &self.schemes, scopes)
+        SecuredRouter::documented(router, access, &self.schemes)
+    }
+
+    /// The access to an operation with this policy.
+    fn access(&self, policy: &PolicyDescription) -> Access {
+        let alternatives = policy.alternatives();
+        Access {
+            security: self.schemes.requirements(&alternatives),
+            scopes: alternatives.iter().flat_map(|one| one.scopes()).cloned().collect(),
+            text: Some(format!("Requires {}.", in_markdown(&policy.to_string()))),
+            refusals: self.refusals(policy),
+        }
     }
 
     /// Lets requests with and without a token pass to all routes of a router, as
@@ -217,8 +240,11 @@ where
         let mut security = vec![SecurityRequirement::default()];
         security.extend(self.schemes.requirements(&policy.alternatives()));
         let text = Some("A token is optional.".to_owned());
-        let access = Access { security, text, refusals: self.refusals(&policy) };
-        SecuredRouter::documented(router, &access, &self.schemes, Default::default())
+        let access = |_: &str, _: &str| {
+            let (security, text) = (security.clone(), text.clone());
+            Ok(Access { security, text, refusals: self.refusals(&policy), scopes: Vec::new() })
+        };
+        SecuredRouter::documented(router, access, &self.schemes)
     }
 
     /// Leaves all routes of a router as they are, and documents that they need no token:
@@ -227,8 +253,7 @@ where
         &self,
         router: OpenApiRouter<S>,
     ) -> SecuredRouter<S> {
-        let access = Access { security: Vec::new(), text: None, refusals: Vec::new() };
-        SecuredRouter::documented(router, &access, &self.schemes, Default::default())
+        SecuredRouter::documented(router, |_, _| Ok(Access::default()), &self.schemes)
     }
 
     /// The router of axum, and the document. The given document has the title, the version, servers,

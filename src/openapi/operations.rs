@@ -8,9 +8,12 @@ use utoipa::openapi::{
     security::SecurityRequirement,
 };
 
-/// The access to an operation, as a document describes it.
+/// The access to an operation, as a document describes it. By default, it is public.
+#[derive(Default)]
 pub(super) struct Access {
     pub(super) security: Vec<SecurityRequirement>,
+    /// The scopes in it.
+    pub(super) scopes: Vec<String>,
     /// A paragraph for the description, in Markdown.
     pub(super) text: Option<String>,
     pub(super) refusals: Vec<Refusal>,
@@ -61,8 +64,13 @@ impl Refusal {
 
 /// All operations of a document, each with its name, such as `GET /orders`.
 pub(super) fn operations(paths: &mut Paths) -> impl Iterator<Item = (String, &mut Operation)> {
+    routes(paths).map(|(method, path, operation)| (format!("{method} {path}"), operation))
+}
+
+/// All operations of a document, each with its method and its path.
+pub(super) fn routes(paths: &mut Paths) -> impl Iterator<Item = (&str, &str, &mut Operation)> {
     paths.paths.iter_mut().flat_map(|(path, item)| {
-        of_item(item).map(move |(method, operation)| (format!("{method} {path}"), operation))
+        of_item(item).map(move |(method, operation)| (method, path.as_str(), operation))
     })
 }
 
@@ -83,14 +91,27 @@ fn of_item(item: &mut PathItem) -> impl Iterator<Item = (&str, &mut Operation)> 
     known.into_iter().filter_map(|(method, one)| Some((method, one.as_mut()?))).chain(others)
 }
 
-/// A text with the characters escaped that Markdown would read as emphasis, a link or HTML. Within
-/// backticks, it has no escapes.
+/// A text with the characters escaped that Markdown would read as emphasis, code, a link or HTML. What
+/// stands between two backticks stays code.
 pub(super) fn in_markdown(text: &str) -> String {
+    let mut parts = text.split('`');
+    let mut written = escaped(parts.next().unwrap_or_default());
+    while let Some(part) = parts.next() {
+        match parts.next() {
+            Some(after) => {
+                written.extend(["`", part, "`", &*escaped(after)]);
+            }
+            // A backtick without another one, such as that of a scope, begins no code.
+            None => written.extend(["\\`", &*escaped(part)]),
+        }
+    }
+    written
+}
+
+fn escaped(text: &str) -> String {
     let mut written = String::with_capacity(text.len());
-    let mut is_code = false;
     for c in text.chars() {
-        is_code ^= c == '`';
-        if !is_code && matches!(c, '\\' | '*' | '_' | '[' | ']' | '<' | '>' | '#') {
+        if matches!(c, '\\' | '*' | '_' | '[' | ']' | '<' | '>' | '#') {
             written.push('\\');
         }
         written.push(c);

@@ -7,7 +7,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::{
-    operations::{Access, operations},
+    operations::{Access, operations, routes},
     schemes::Schemes,
 };
 use crate::error::ConfigError;
@@ -51,21 +51,31 @@ impl<S: Clone + Send + Sync + 'static> SecuredRouter<S> {
         Self { router, schemes: Vec::new(), scopes, fault: None }
     }
 
-    /// Documents the access to all operations of a router that enforces it.
+    /// Documents the access to all operations of a router that enforces it, by their methods and paths.
+    /// The error is the reason why there is no access.
     pub(super) fn documented(
         mut router: OpenApiRouter<S>,
-        access: &Access,
+        access: impl Fn(&str, &str) -> Result<Access, &'static str>,
         schemes: &Arc<Schemes>,
-        scopes: BTreeSet<String>,
     ) -> Self {
-        let mut fault = None;
-        for (route, operation) in operations(&mut router.get_openapi_mut().paths) {
-            if operation.security.is_some() {
-                let reason = "has a `security` of its own, which may differ from what is enforced: \
-                              leave `security(…)` out of its `#[utoipa::path]`";
+        let (mut scopes, mut fault) = (BTreeSet::new(), None);
+        for (method, path, operation) in routes(&mut router.get_openapi_mut().paths) {
+            let written = match access(method, path) {
+                Ok(access) if operation.security.is_none() => {
+                    access.write(operation);
+                    scopes.extend(access.scopes);
+                    Ok(())
+                }
+                Ok(_) => {
+                    Err("has a `security` of its own, which may differ from what is enforced: \
+                              leave `security(…)` out of its `#[utoipa::path]`")
+                }
+                Err(reason) => Err(reason),
+            };
+            if let Err(reason) = written {
+                let route = format!("{method} {path}");
                 fault.get_or_insert(ConfigError::Route { route, reason: reason.into() });
             }
-            access.write(operation);
         }
         Self { router, schemes: vec![Arc::clone(schemes)], scopes, fault }
     }

@@ -223,6 +223,7 @@ fn what_no_document_can_say_is_an_error() {
 fn markdown_is_escaped_outside_of_code() {
     assert_eq!(in_markdown("files:* a_b"), r"files:\* a\_b");
     assert_eq!(in_markdown("the role x in `a_b.*`, <b>"), r"the role x in `a_b.*`, \<b\>");
+    assert_eq!(in_markdown("the scopes a`b <b>"), r"the scopes a\`b \<b\>");
 }
 
 #[test]

@@ -482,3 +482,62 @@ fn documents_are_valid() {
     let said = String::from_utf8(said.stdout).unwrap();
     assert_eq!(said.lines().collect::<Vec<_>>(), ["3.1", "3.1", "3.1", "3.2", "3.2"]);
 }
+
+/// A table decides for each operation by itself, and so does the document.
+#[cfg(feature = "routes")]
+#[tokio::test]
+async fn i04_each_operation_has_what_its_entry_in_a_table_requires() {
+    use tower_jwt_auth::{authorize::authenticated, layer::Routes};
+
+    #[utoipa::path(get, path = "/read/{id}", responses((status = 200)))]
+    async fn read() {}
+    #[utoipa::path(post, path = "/read/{id}", responses((status = 200)))]
+    async fn write() {}
+    #[utoipa::path(get, path = "/me", responses((status = 200)))]
+    async fn mine() {}
+    #[utoipa::path(get, path = "/open", responses((status = 200)))]
+    async fn open() {}
+
+    let table = || {
+        Routes::new()
+            .route("GET /read/{name}", Scopes::all_of(["read"]))
+            .route("/read/{name}", Scopes::all_of(["write"]))
+            .route("GET /me", authenticated())
+            .public("/open")
+    };
+    let router = || {
+        OpenApiRouter::new()
+            .routes(routes!(read, write))
+            .routes(routes!(mine))
+            .routes(routes!(open))
+    };
+    let security = ApiSecurity::builder(layer()).build().unwrap();
+    let secured = security.secured_by(router(), table().build().unwrap());
+    let (router_, document) =
+        security.finish(SecuredRouter::new().nest("/api", secured), titled()).unwrap();
+    let document = json_of(&document);
+    for (method, path, scopes, has_403) in [
+        ("get", "/api/read/{id}", json!(["read"]), true),
+        ("post", "/api/read/{id}", json!(["write"]), true),
+        ("get", "/api/me", json!([]), false),
+        ("get", "/api/open", json!([]), false),
+    ] {
+        let operation = &document["paths"][path][method];
+        assert_eq!(operation["security"], json!([{"bearerAuth": scopes}]), "{method} {path}");
+        assert_eq!(operation["responses"].get("403").is_some(), has_403, "{method} {path}");
+        let path = path.replace("{id}", "1");
+        let method = method.to_uppercase();
+        assert_eq!(status(&router_, &method, &path, None).await, 401, "{method} {path}");
+        let with = |scope: &str| status(&router_, &method, &path, Some(json!({"scope": scope})));
+        let (own, other) = (with("read write").await, with("other").await);
+        assert_eq!((own, other), (200, if has_403 { 403 } else { 200 }), "{method} {path}");
+    }
+
+    let lacking = Routes::new().route("GET /read/{id}", authenticated()).build().unwrap();
+    let error = security.finish(security.secured_by(router(), lacking), titled()).err().unwrap();
+    assert!(error.to_string().contains("has no entry in the table"), "{error}");
+    let fallback = Routes::new().fallback(Scopes::all_of(["all"])).build().unwrap();
+    let (_, document) = security.finish(security.secured_by(router(), fallback), titled()).unwrap();
+    let document = json_of(&document);
+    assert_eq!(document["paths"]["/me"]["get"]["security"], json!([{"bearerAuth": ["all"]}]));
+}

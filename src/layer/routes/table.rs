@@ -3,6 +3,8 @@
 use http::Method;
 use matchit::{InsertError, Router};
 
+#[cfg(feature = "utoipa")]
+use super::super::require::RouteRequirement;
 use super::{super::require::Requirement, pattern::Pattern};
 use crate::{
     authorize::{self, Policy, PolicyDescription, RequestHead},
@@ -102,6 +104,20 @@ impl<C> Requirement<C> for Table<C> {
             None => Err(no_entry(request)),
         };
         decided.map_err(|error| authorize::refuse(error, request))
+    }
+
+    /// A parameter in the path is a segment like any other.
+    #[cfg(feature = "utoipa")]
+    fn describe_route(&self, method: &str, path: &str) -> RouteRequirement {
+        let method = Method::from_bytes(method.as_bytes());
+        let found = method.ok().and_then(|method| self.find(&method, path));
+        match (found, &self.fallback) {
+            (Some(Access::Public), _) => RouteRequirement::Public,
+            (Some(Access::Policy(policy)), _) | (None, Some(policy)) => {
+                RouteRequirement::Policy(policy.describe())
+            }
+            (None, None) => RouteRequirement::NoEntry,
+        }
     }
 }
 

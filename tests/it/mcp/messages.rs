@@ -146,11 +146,23 @@ async fn c14_other_http_methods_need_the_base_scopes_or_all() {
         let length = [("content-length", "9")];
         let (response, _) = server.send(request(method, "mcp", &length, &call("admin"))).await;
         assert_eq!((response.status().as_u16(), &**response.body()), (200, ""), "{method}");
-        let upgrade = [("connection", "upgrade"), ("upgrade", "websocket")];
-        let refused = server.status(request(method, "mcp", &upgrade, "")).await;
-        assert_eq!(refused, (403, None), "{method}");
-        let all = "mcp read write admin prompt resource task";
-        assert_eq!(server.status(request(method, all, &upgrade, "")).await.0, 200, "{method}");
+    }
+    // Java's client offers `h2c` in every first request.
+    let all = "mcp read write admin prompt resource task";
+    for (method, scopes, body, sees_upgrade) in [
+        ("GET", "mcp", "", false),
+        ("DELETE", "mcp", "", false),
+        ("GET", all, "", true),
+        ("POST", "mcp read", &*call("read"), false),
+        ("POST", all, &*call("read"), false),
+    ] {
+        for (name, value) in [("upgrade", "websocket"), ("upgrade", "h2c"), ("upgrade", "")] {
+            let upgrade =
+                [("content-type", "application/json"), ("connection", "upgrade"), (name, value)];
+            let (response, _) = server.send(request(method, scopes, &upgrade, body)).await;
+            let seen = response.headers().contains_key("x-upgrade");
+            assert_eq!((response.status().as_u16(), seen), (200, sees_upgrade), "{method} {value}");
+        }
     }
     for method in ["PUT", "PATCH", "QUERY"] {
         let refused = server.status(request(method, "mcp read", &[], &call("read"))).await;
@@ -359,4 +371,28 @@ async fn c14_parameters_that_are_no_object_need_all_scopes() {
         }
         assert_eq!(server.status(post("mcp", &[], &message(method))).await.0, 403, "{method}");
     }
+}
+
+/// A body of the largest size asks for many things at once, whatever scopes the token has.
+#[tokio::test]
+async fn c14_a_body_with_very_many_operations_costs_little() {
+    let mut table = McpScopes::new().base(["mcp"]);
+    for at in 0..200 {
+        table = table.tool(format!("tool {at}"), [format!("scope{at}")]);
+    }
+    let server = Server::new(preset().scopes(table).build().unwrap());
+    let listen = |uris: usize| {
+        let params = json!({"notifications": {"resourceSubscriptions": vec!["a:"; uris]}});
+        json!({"method": "subscriptions/listen", "params": params}).to_string()
+    };
+    let began = std::time::Instant::now();
+    for _ in 0..10 {
+        assert_eq!(server.status(post("", &[], &listen(1_000))).await.0, 403);
+        assert_eq!(server.status(post("", &[], &listen(1_001))).await.0, 400);
+        assert_eq!(server.status(post("", &[], &listen(200_000))).await.0, 400);
+        let batch = format!("[{}]", vec![r#"{"method":"a"}"#; 60_000].join(","));
+        assert_eq!(server.status(post("", &[], &batch)).await.0, 400);
+    }
+    // It was more than ten seconds for one of them.
+    assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
 }

@@ -93,6 +93,9 @@ async fn answer(request: Request<Full<Bytes>>) -> Result<Response<String>, Infal
     if let Some(id) = parts.headers.get("x-begin") {
         response.headers_mut().insert("mcp-session-id", id.clone());
     }
+    if let Some(upgrade) = parts.headers.get("upgrade") {
+        response.headers_mut().insert("x-upgrade", upgrade.clone());
+    }
     if let Some(status) = parts.headers.get("x-status") {
         *response.status_mut() = status.to_str().unwrap().parse().unwrap();
     }
