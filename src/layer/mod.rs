@@ -341,8 +341,13 @@ impl<C, R, M> JwtAuthLayer<C, R, M> {
     /// The paths of the metadata that it answers.
     #[cfg(feature = "utoipa")]
     pub(crate) fn metadata_paths(&self) -> impl Iterator<Item = &str> {
-        let served = self.gate.resource.iter().filter(|_| self.gate.serves_metadata);
-        served.flat_map(|resource| resource.paths())
+        self.served_metadata().into_iter().flat_map(|resource| resource.paths())
+    }
+
+    /// The metadata that it answers requests for.
+    #[cfg(feature = "utoipa")]
+    pub(crate) fn served_metadata(&self) -> Option<&crate::resource::ProtectedResource> {
+        self.gate.resource.as_ref().filter(|_| self.gate.serves_metadata)
     }
 
     fn with(mut self, set: impl FnOnce(&mut Gate<C>)) -> Self {

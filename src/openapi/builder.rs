@@ -23,12 +23,13 @@ use crate::{
 pub struct ApiSecurityBuilder<C = RegisteredClaims, R = DefaultRespond, M = NoMetadata> {
     layer: JwtAuthLayer<C, R, M>,
     given: Vec<(String, SecurityScheme)>,
+    scopes_in_metadata: bool,
     error: Option<ConfigError>,
 }
 
 impl<C, R, M> ApiSecurityBuilder<C, R, M> {
     pub(super) fn new(layer: JwtAuthLayer<C, R, M>) -> Self {
-        Self { layer, given: Vec::new(), error: None }
+        Self { layer, given: Vec::new(), scopes_in_metadata: false, error: None }
     }
 
     /// Adds the scheme `openIdConnect` with this URL of a discovery document, such as
@@ -100,6 +101,38 @@ impl<C, R, M> ApiSecurityBuilder<C, R, M> {
         self
     }
 
+    /// Adds the scopes of all policies to `scopes_supported` of the metadata that the layer
+    /// [answers](JwtAuthLayer::protected_resource) (RFC 9728 §2). Those that the metadata names itself come
+    /// first. Default: only those.
+    ///
+    /// A client that is told nothing else may ask for all of them at once. Name the scopes that most clients
+    /// need with [`base_scopes`](JwtAuthLayer::base_scopes): a challenge counts before the metadata.
+    ///
+    /// # Example
+    /// ```
+    /// use tower_jwt_auth::{
+    ///     ConfigError, JwtAuthLayer, Verifier, layer::ServeMetadata, openapi::ApiSecurity,
+    ///     resource::ProtectedResource,
+    /// };
+    ///
+    /// type Security = ApiSecurity<
+    ///     tower_jwt_auth::RegisteredClaims,
+    ///     tower_jwt_auth::response::DefaultRespond,
+    ///     ServeMetadata,
+    /// >;
+    ///
+    /// fn security(verifier: Verifier) -> Result<Security, ConfigError> {
+    ///     let resource =
+    ///         ProtectedResource::builder(&verifier).resource("https://api.example.com").build()?;
+    ///     let layer = JwtAuthLayer::new(verifier).protected_resource(resource);
+    ///     ApiSecurity::builder(layer).scopes_in_metadata().build()
+    /// }
+    /// ```
+    pub fn scopes_in_metadata(mut self) -> Self {
+        self.scopes_in_metadata = true;
+        self
+    }
+
     /// Builds it.
     ///
     /// # Errors
@@ -107,16 +140,23 @@ impl<C, R, M> ApiSecurityBuilder<C, R, M> {
     /// - [`ConfigError::InvalidUrl`]: the URL of a discovery document is malformed.
     /// - [`ConfigError::InvalidName`]: the name of a scheme has characters that OpenAPI does not allow.
     /// - [`ConfigError::Conflict`]: two schemes have the same name, a scheme of OAuth is given and the
-    ///   layer does not look for tokens in `Authorization`, or no scheme says where it does.
+    ///   layer does not look for tokens in `Authorization`, or no scheme says where it does. Or the scopes
+    ///   belong into metadata that the layer does not answer.
     pub fn build(self) -> Result<ApiSecurity<C, R, M>, ConfigError> {
-        let Self { layer, given, error } = self;
+        let Self { layer, given, scopes_in_metadata, error } = self;
         if let Some(error) = error {
             return Err(error);
+        }
+        if scopes_in_metadata && layer.served_metadata().is_none() {
+            return Err(ConfigError::Conflict(
+                "`.scopes_in_metadata()` is for a layer that answers requests for its metadata: give it \
+                 one with `.protected_resource(…)`",
+            ));
         }
         let verifier = layer.verifier();
         let schemes = Arc::new(Schemes::new(layer.token_sources(), verifier.proofs(), given)?);
         let answers = verifier.answers();
-        Ok(ApiSecurity { layer, schemes, answers })
+        Ok(ApiSecurity { layer, schemes, answers, scopes_in_metadata })
     }
 
     fn free_name(&self, stem: &str) -> String {

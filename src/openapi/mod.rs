@@ -141,6 +141,7 @@ pub struct ApiSecurity<C = RegisteredClaims, R = DefaultRespond, M = NoMetadata>
     layer: JwtAuthLayer<C, R, M>,
     schemes: Arc<Schemes>,
     answers: Answers,
+    scopes_in_metadata: bool,
 }
 
 impl<C, R, M> ApiSecurity<C, R, M> {
@@ -269,6 +270,8 @@ where
     ///   lacks it and no router of [`secured`](Self::secured), [`optional`](Self::optional) or
     ///   [`public`](Self::public) has it.
     /// - [`ConfigError::Conflict`]: two different security schemes have the same name.
+    /// - [`ConfigError::Resource`]: a scope cannot be in the
+    ///   [metadata](ApiSecurityBuilder::scopes_in_metadata).
     ///
     /// # Panics
     ///
@@ -318,10 +321,16 @@ where
                 document.openapi = OpenApiVersion::Version32;
             }
         }
+        let mut layer = self.layer.clone();
+        if self.scopes_in_metadata
+            && let Some(resource) = self.layer.served_metadata()
+        {
+            layer = layer.resource_metadata(resource.with_scopes(scopes.iter().cloned())?);
+        }
         for path in self.layer.metadata_paths() {
             // The layer answers.
             let nothing = routing::any(async || StatusCode::NOT_FOUND);
-            router = router.route(path, nothing.layer(self.layer.clone()));
+            router = router.route(path, nothing.layer(layer.clone()));
         }
         Ok((router, document))
     }
@@ -378,7 +387,8 @@ where
 impl<C, R: Clone, M> Clone for ApiSecurity<C, R, M> {
     fn clone(&self) -> Self {
         let (layer, schemes) = (self.layer.clone(), Arc::clone(&self.schemes));
-        Self { layer, schemes, answers: self.answers }
+        let (answers, scopes_in_metadata) = (self.answers, self.scopes_in_metadata);
+        Self { layer, schemes, answers, scopes_in_metadata }
     }
 }
 

@@ -1,14 +1,22 @@
+use http::Request;
+use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use utoipa::openapi::security::{
-    ApiKey, ApiKeyValue, AuthorizationCode, DeviceAuthorization, Flow, OAuth2,
-    Scopes as OAuthScopes, SecurityScheme,
+use tower::ServiceExt;
+use utoipa::openapi::{
+    InfoBuilder, OpenApiBuilder,
+    security::{
+        ApiKey, ApiKeyValue, AuthorizationCode, DeviceAuthorization, Flow, OAuth2,
+        Scopes as OAuthScopes, SecurityScheme,
+    },
 };
+use utoipa_axum::routes;
 
 use super::*;
 use crate::{
     authorize::{PolicyExt, Roles, Scopes, sender_constrained},
     keys::Key,
     proof::{DPoP, MemoryReplayStore, MutualTls},
+    resource::ProtectedResource,
     revocation::MemoryDenylist,
     source::{CookieSourceBuilder, TokenSource},
     verifier::{Claims, Verifier, VerifierBuilder},
@@ -231,4 +239,43 @@ fn traits() {
     fn all<T: Clone + Send + Sync + fmt::Debug + 'static>() {}
     all::<ApiSecurity>();
     all::<SecuredRouter>();
+}
+
+#[utoipa::path(get, path = "/orders", responses((status = 200, description = "orders")))]
+async fn orders() {}
+
+/// One declaration: the scopes are enforced, documented, and in the metadata.
+#[tokio::test]
+async fn the_metadata_has_the_scopes_of_all_policies_if_it_is_asked_for() {
+    let finish = |own: &[&str], policy: Scopes, in_metadata: bool| {
+        let verifier = builder().build().unwrap();
+        let resource = ProtectedResource::builder(&verifier).scopes_supported(own.iter().copied());
+        let layer = JwtAuthLayer::new(verifier).protected_resource(resource.build().unwrap());
+        let api = ApiSecurity::builder(layer);
+        let api = if in_metadata { api.scopes_in_metadata() } else { api }.build().unwrap();
+        let router = api.secured(OpenApiRouter::new().routes(routes!(orders)), policy);
+        let info = InfoBuilder::new().title("a").version("1").build();
+        let document = OpenApiBuilder::new().info(info).build();
+        api.finish::<()>(router, document).map(|(router, _)| router)
+    };
+    for (own, policy, in_metadata, expected) in [
+        (&["first"][..], Scopes::any_of(["b", "a"]), true, json!(["first", "a", "b"])),
+        (&["a"], Scopes::all_of(["a", "c"]), true, json!(["a", "c"])),
+        (&[], Scopes::all_of(["a"]), true, json!(["a"])),
+        (&["first"], Scopes::all_of(["a"]), false, json!(["first"])),
+        (&[], Scopes::all_of(["a"]), false, Value::Null),
+    ] {
+        let router: Router = finish(own, policy, in_metadata).unwrap();
+        let request = Request::get("/.well-known/oauth-protected-resource").body(Body::empty());
+        let response = router.oneshot(request.unwrap()).await.unwrap();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let document: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(document["scopes_supported"], expected);
+        assert_eq!(document["bearer_methods_supported"], json!(["header"]));
+        assert_eq!(document["resource"], "https://api.example.com");
+    }
+    let error = finish(&[], Scopes::all_of(["offline_access"]), true).unwrap_err().to_string();
+    assert!(error.contains("`offline_access`"), "{error}");
+    let error = ApiSecurity::builder(layer(builder())).scopes_in_metadata().build().unwrap_err();
+    assert!(error.to_string().contains("`.protected_resource(…)`"), "{error}");
 }

@@ -356,7 +356,7 @@ impl fmt::Debug for ProtectedResourceBuilder {
 
 const RESOURCE: &str = "resource";
 const AUTHORIZATION_SERVERS: &str = "authorization_servers";
-const SCOPES: &str = "scopes_supported";
+pub(super) const SCOPES: &str = "scopes_supported";
 const DETAILS_TYPES: &str = "authorization_details_types_supported";
 const NAME: &str = "resource_name";
 

@@ -195,6 +195,25 @@ impl ProtectedResource {
         self.0.answer(request.into(), &self.0.document).map(|response| response.map(B::from))
     }
 
+    /// The same metadata with these scopes added to `scopes_supported`.
+    #[cfg(feature = "utoipa")]
+    pub(crate) fn with_scopes(
+        &self,
+        scopes: impl IntoIterator<Item = String>,
+    ) -> Result<Self, crate::error::ConfigError> {
+        let Inner { resource, metadata_url, paths, members, has_methods_of_layer, .. } = &*self.0;
+        let mut members = members.clone();
+        let own = members.get(builder::SCOPES).and_then(Value::as_array).into_iter().flatten();
+        let own = own.filter_map(Value::as_str).map(str::to_owned);
+        let all = own.chain(scopes).collect();
+        let all = names::scopes(all).map_err(crate::error::ConfigError::Resource)?;
+        if !all.is_empty() {
+            members.insert(builder::SCOPES.into(), all.into());
+        }
+        let (resource, metadata_url) = (resource.clone(), metadata_url.clone());
+        Ok(Self::new(resource, metadata_url, paths.clone(), members, *has_methods_of_layer))
+    }
+
     /// The document of a layer whose tokens are sent in these ways.
     pub(crate) fn document(&self, bearer_methods: &[&str]) -> Document {
         let Inner { members, has_methods_of_layer, .. } = &*self.0;
