@@ -77,18 +77,18 @@ pub(super) trait Requirement<C>: Send + Sync {
     where
         C: Send + Sync + 'static;
 
-    /// What it requires of this route, if that is another thing for each.
+    /// The requirements of this route, if each route has its own.
     #[cfg(feature = "utoipa")]
     fn describe_route(&self, _method: &str, _path: &str) -> RouteRequirement {
         RouteRequirement::SameForAll
     }
 }
 
-/// What a layer requires of one route.
+/// The requirements of a layer for one route.
 #[cfg(feature = "utoipa")]
 #[derive(Debug)]
 pub(crate) enum RouteRequirement {
-    /// What it requires of all routes.
+    /// The requirements of all routes.
     SameForAll,
     /// Nothing.
     Public,

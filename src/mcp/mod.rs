@@ -17,7 +17,8 @@
 //!    415. Its body is read as a whole, at most 1 MiB and for at most 30 s: a longer one is answered 413,
 //!    and a slower one 408.
 //! 6. The body must be one JSON-RPC message or a batch of them. It is refused with 400 if it is malformed,
-//!    if a batch has more than 100 messages, if a name comes twice in any of its objects, or if another reader may understand it differently.
+//!    if a batch has more than 100 messages, if a message subscribes to more than 1,000 resources, if a name
+//!    comes twice in any of its objects, or if another reader may understand it differently.
 //! 7. The body decides which operation it is. If `Mcp-Method` or `Mcp-Name` is there and says something else, the
 //!    answer is 400. Before the body is read, the headers are reason enough for a 403.
 //! 8. [`McpScopes`] says which scopes that needs. A refusal is one 403 with all of them.
@@ -88,9 +89,11 @@
 //!
 //! A `GET`, `HEAD`, `DELETE` or `OPTIONS` reaches the server without a body. The header `Upgrade` is removed,
 //! because nobody reads the messages behind one: only from a request that is no `POST`, and whose token
-//! has everything that the table requires, the server sees it. An answer to a question of the server needs the base scopes only: a weaker token of the
-//! same principal can confirm what a stronger one has begun. A stream continues when its token ends, unless the
-//! server guards it (see [`validity`](crate::validity)).
+//! has everything that the table requires, the server sees it.
+//!
+//! An answer to a question of the server needs the base scopes only: a weaker token of the same principal can
+//! confirm what a stronger one has begun. A stream continues when its token ends, unless the server guards it
+//! (see [`validity`](crate::validity)).
 //!
 //! The layer does not compare the headers `Mcp-Param-…`, and does not know the transport of 2024-11-05, which has
 //! its session in the query.

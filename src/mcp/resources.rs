@@ -20,7 +20,7 @@ struct Under {
     required: Required,
 }
 
-/// What the table has for a URI.
+/// The entry that the table has for a URI.
 #[derive(Debug)]
 pub(super) enum Found<'t> {
     Entry(&'t Required),
@@ -95,7 +95,7 @@ pub(super) fn fault_of_prefix(prefix: &str) -> Option<&'static str> {
 mod tests {
     use super::*;
 
-    /// What is found: the scope of the entry, `?` for a doubt, or nothing.
+    /// The scope of the entry that is found, `?` for a doubt, or nothing.
     fn found(resources: &Resources, uri: &str) -> String {
         match resources.find(uri) {
             Found::Entry(required) => required.scopes().concat(),

@@ -133,7 +133,7 @@ impl Principal {
         })
     }
 
-    /// Who its sessions count for: its subject, with whatever client.
+    /// The principal that its sessions are counted for: its subject, with whatever client.
     fn owner(self: &Arc<Self>) -> Arc<Self> {
         match (&self.subject, &self.client) {
             (Some(_), Some(_)) => Arc::new(Self { client: None, ..Self::clone(self) }),
@@ -157,7 +157,7 @@ struct Table {
 struct Session {
     id: Arc<str>,
     principal: Arc<Principal>,
-    /// Who the session counts for.
+    /// The principal that the session is counted for.
     owner: Arc<Principal>,
     deadline: i64,
 }

@@ -89,7 +89,7 @@ impl ScopeTable {
     }
 }
 
-/// An operation, for the operator.
+/// Shows an operation to the operator.
 struct Shown<'o>(&'o Operation<'o>);
 
 impl fmt::Display for Shown<'_> {

@@ -149,7 +149,7 @@ fn c14_a_batch_has_at_most_so_many_messages() {
     let batch = |length: usize| format!("[{}]", vec![r#"{"method":"ping"}"#; length].join(","));
     assert_eq!(read(&batch(3)).map(|all| all.len()), Ok(3));
     assert_eq!(read(&batch(4)), Err(BatchTooLong));
-    // What comes after is not read.
+    // The rest is not read.
     assert_eq!(read(&batch(4).replace(']', ",x")), Err(BatchTooLong));
     for malformed in [batch(3).replace(']', ",5]"), batch(3).replace(']', "] []"), batch(3) + "x"] {
         assert_eq!(read(&malformed), Err(Malformed), "{malformed}");

@@ -91,8 +91,8 @@ fn of_item(item: &mut PathItem) -> impl Iterator<Item = (&str, &mut Operation)> 
     known.into_iter().filter_map(|(method, one)| Some((method, one.as_mut()?))).chain(others)
 }
 
-/// A text with the characters escaped that Markdown would read as emphasis, code, a link or HTML. What
-/// stands between two backticks stays code.
+/// A text with the characters escaped that Markdown would read as emphasis, code, a link or HTML. The
+/// text between two backticks stays code.
 pub(super) fn in_markdown(text: &str) -> String {
     let mut parts = text.split('`');
     let mut written = escaped(parts.next().unwrap_or_default());
