@@ -78,6 +78,7 @@
 //!
 //! The [guides][guides module] show how the parts work together: identity providers, sessions,
 //! tower-http, tenants, errors, migrating from other crates, security, sender-constrained tokens,
+//! protected resource metadata,
 //! gRPC, long connections, MCP servers, OpenAPI, stricter rules, recipes, testing, deployment and
 //! operations. A build of the documentation without all features leaves them
 //! out: `cargo doc --all-features`.

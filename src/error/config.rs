@@ -135,7 +135,7 @@ impl fmt::Display for ConfigError {
             Self::PublicUrl(what) | Self::Store(what) => write!(f, "{what}"),
             Self::Settings(what) | Self::Resource(what) => write!(f, "{what}"),
             Self::Route { route, reason } => {
-                write!(f, "the route `{route}` cannot be in the table: {reason}")
+                write!(f, "the route `{route}` is not possible: {reason}")
             }
             Self::KeyFile { path, reason } => {
                 write!(f, "the signing key {} cannot be used: {reason}", path.display())

@@ -78,6 +78,8 @@ rows! {
     Kind::Mcp(McpFault::Incomplete) => Kind::Mcp(McpFault::Incomplete),
     Kind::Mcp(McpFault::LateBody) => Kind::Mcp(McpFault::LateBody),
     Kind::Mcp(McpFault::BatchTooLong) => Kind::Mcp(McpFault::BatchTooLong),
+    Kind::Mcp(McpFault::NotJson) => Kind::Mcp(McpFault::NotJson),
+    Kind::Mcp(McpFault::TooManyOperations) => Kind::Mcp(McpFault::TooManyOperations),
     Kind::Mcp(McpFault::Malformed) => Kind::Mcp(McpFault::Malformed),
     Kind::Mcp(McpFault::HeaderMismatch) => Kind::Mcp(McpFault::HeaderMismatch),
     Kind::Mcp(McpFault::Revision) => Kind::Mcp(McpFault::Revision),

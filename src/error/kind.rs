@@ -479,7 +479,8 @@ impl fmt::Display for ErrorKind {
             ),
             Self::Preflight => f.write_str(
                 "the request is a CORS preflight, which has no token: put the CORS layer outside \
-                 of this one, so that it answers preflights, or set `allow_preflight()`",
+                 of this one, so that it answers preflights, or set `allow_preflight()`, which an MCP \
+                 server does not take",
             ),
             Self::MissingRefreshToken { reason } => {
                 write!(f, "the request has no refresh token: {reason}")

@@ -17,11 +17,15 @@ pub enum McpFault {
     Incomplete,
     /// The body has not arrived within the time that it may take: 408.
     LateBody,
-    /// The body is not one JSON-RPC message, or a batch of them, or two readers may understand it
+    /// The body is not JSON: 400.
+    NotJson,
+    /// The body is JSON, and not one JSON-RPC message, or a batch of them, or two readers may understand it
     /// differently: 400.
     Malformed,
     /// The batch has more messages than are accepted: 400.
     BatchTooLong,
+    /// The body names more than 1,000 tools, prompts, resources and methods: 400.
+    TooManyOperations,
     /// `Mcp-Method` or `Mcp-Name` does not say what the body says, or is malformed: 400.
     HeaderMismatch,
     /// The request is one of a revision of the protocol that is not accepted: 400.
@@ -37,8 +41,10 @@ impl McpFault {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::LateBody => StatusCode::REQUEST_TIMEOUT,
             Self::Incomplete
+            | Self::NotJson
             | Self::Malformed
             | Self::BatchTooLong
+            | Self::TooManyOperations
             | Self::HeaderMismatch
             | Self::Revision => StatusCode::BAD_REQUEST,
             Self::UnknownSession => StatusCode::NOT_FOUND,
@@ -60,12 +66,18 @@ impl fmt::Display for McpFault {
                 "the body is not `application/json` in UTF-8 without a `Content-Encoding`"
             }
             Self::TooLarge => "the body is longer than `max_body` allows",
+            Self::NotJson => "the body is not JSON",
             Self::Incomplete => "the body has ended too early",
-            Self::LateBody => "the body has not arrived within the `body_timeout`",
+            Self::LateBody => {
+                "the body has not arrived within the `body_timeout`: raise it if clients are so slow"
+            }
             Self::Malformed => {
                 "the body is not one JSON-RPC message or a batch of them, or it is ambiguous"
             }
             Self::BatchTooLong => "the batch has more messages than `max_batch` allows",
+            Self::TooManyOperations => {
+                "the body names more than 1,000 tools, prompts, resources and methods"
+            }
             Self::HeaderMismatch => {
                 "`Mcp-Method`, `Mcp-Name` or `MCP-Protocol-Version` is malformed, or says something \
                  else than the body"

@@ -9,15 +9,18 @@ impl<C, R, M> JwtAuthLayer<C, R, M> {
     }
 
     /// The layer of an MCP server, which takes the token out of the request and answers requests for the
-    /// metadata. Challenges without a valid token name these scopes, unless others are set. Gives the
-    /// metadata, too.
+    /// metadata. Challenges without a valid token name these scopes, and those that are set already. Gives
+    /// the metadata, too.
     pub(crate) fn for_mcp(
         self,
         base_scopes: &[Box<str>],
     ) -> Result<(JwtAuthLayer<C, R, ServeMetadata>, ProtectedResource), ConfigError> {
         self.check_for_mcp().map_err(ConfigError::Conflict)?;
-        let has_scopes = self.gate.parameters.scope.is_some();
-        let layer = if has_scopes { self } else { self.base_scopes(base_scopes) };
+        // A token without one of the base scopes would be refused.
+        let own = self.gate.parameters.scope.clone().unwrap_or_default();
+        let others = own.split(' ').filter(|own| base_scopes.iter().all(|base| **base != **own));
+        let scopes: Vec<_> = base_scopes.iter().map(|scope| &**scope).chain(others).collect();
+        let layer = self.base_scopes(scopes);
         let resource = match &layer.gate.resource {
             Some(resource) => resource.clone(),
             None => ProtectedResource::builder(layer.verifier())

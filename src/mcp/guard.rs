@@ -114,10 +114,12 @@ impl<S, C> McpGuard<S, C> {
     {
         match admitted.content {
             Content::Any => {}
-            Content::Removed => {
+            Content::Removed { may_upgrade } => {
                 request = request.map(|_| ReqBody::from(Bytes::new()));
-                for name in [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::UPGRADE] {
-                    request.headers_mut().remove(name);
+                request.headers_mut().remove(header::CONTENT_LENGTH);
+                request.headers_mut().remove(header::TRANSFER_ENCODING);
+                if !may_upgrade {
+                    request.headers_mut().remove(header::UPGRADE);
                 }
             }
             Content::Message => {

@@ -32,10 +32,12 @@ pub struct McpAuthLayer<C = RegisteredClaims, R = DefaultRespond> {
 
 impl<C, R: Clone> McpAuthLayer<C, R> {
     /// Starts to build a layer that verifies tokens as this one does. Its sources, realm and format of
-    /// refusals stay as they are.
+    /// refusals stay as they are. Its [`base_scopes`](JwtAuthLayer::base_scopes) are named after those of the
+    /// table.
     ///
     /// The preset takes the token out of requests and publishes the metadata. That of
-    /// [`resource_metadata`](JwtAuthLayer::resource_metadata) is used; without it, it is
+    /// [`resource_metadata`](JwtAuthLayer::resource_metadata) or of
+    /// [`protected_resource`](JwtAuthLayer::protected_resource) is used; without it, it is
     /// [derived](ProtectedResource::builder) from the verifier, and `scopes_supported` has the base
     /// scopes.
     pub fn builder<M>(layer: JwtAuthLayer<C, R, M>) -> McpAuthLayerBuilder<C, R, M> {
@@ -148,8 +150,8 @@ impl<C, R: Clone, M> McpAuthLayerBuilder<C, R, M> {
         self
     }
 
-    /// Sets how long the body of a message may take to arrive, after the head of the request. One that takes
-    /// longer is answered 408. Default: 30 s.
+    /// Sets how long the body of a message may take to arrive. The time begins when the layer first waits for
+    /// the body, after the token is verified. A body that takes longer is answered 408. Default: 30 s.
     ///
     /// Outside of a tokio runtime with a timer, there is no limit, and the server must have one.
     pub fn body_timeout(mut self, timeout: Duration) -> Self {

@@ -4,13 +4,13 @@
 //! values of its own, are faults at every level. So no other reader finds another method or another name
 //! in a message that this one accepts.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, slice};
 
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use serde_json::value::RawValue;
 
-use super::params::{Fields, Value, is_like_one_of};
+use super::params::{Fields, MOST_OPERATIONS, Value, is_like_one_of};
 use crate::{
     error::McpFault,
     json::{self, Checked, Object},
@@ -80,10 +80,10 @@ pub(super) enum Messages<'m> {
 impl<'m> Messages<'m> {
     /// Reads a body, with a batch of at most so many messages.
     pub(super) fn read(body: &'m [u8], most: usize) -> Result<Self, McpFault> {
-        let text = std::str::from_utf8(body).map_err(|_| McpFault::Malformed)?;
+        let text = std::str::from_utf8(body).map_err(|_| McpFault::NotJson)?;
         if json::is_object(text) {
             let mut message = Message::default();
-            json::read(text, &mut message).map_err(|_| McpFault::Malformed)?;
+            json::read(text, &mut message).map_err(|_| fault_of(text))?;
             return Ok(Self::One(Box::new(message)));
         }
         let (mut batch, mut is_too_long) = (Vec::new(), false);
@@ -93,7 +93,8 @@ impl<'m> Messages<'m> {
         match read {
             Ok(()) if !batch.is_empty() => Ok(Self::Batch(batch)),
             _ if is_too_long => Err(McpFault::BatchTooLong),
-            _ => Err(McpFault::Malformed),
+            Ok(()) => Err(McpFault::Malformed),
+            Err(_) => Err(fault_of(text)),
         }
     }
 
@@ -107,16 +108,27 @@ impl<'m> Messages<'m> {
 
     /// All that they ask for.
     pub(super) fn operations(&self) -> Result<Vec<Operation<'_>>, McpFault> {
+        let messages = match self {
+            Self::One(message) => slice::from_ref(&**message),
+            Self::Batch(batch) => batch,
+        };
         let mut operations = Vec::new();
-        match self {
-            Self::One(message) => message.add_operations(&mut operations)?,
-            Self::Batch(batch) => {
-                for message in batch {
-                    message.add_operations(&mut operations)?;
-                }
+        for message in messages {
+            message.add_operations(&mut operations)?;
+            if message.params.has_too_many() || operations.len() > MOST_OPERATIONS {
+                return Err(McpFault::TooManyOperations);
             }
         }
         Ok(operations)
+    }
+}
+
+/// Why a text is not read: as JSON, it may be good.
+#[cold]
+fn fault_of(text: &str) -> McpFault {
+    match serde_json::from_str::<IgnoredAny>(text) {
+        Ok(_) => McpFault::Malformed,
+        Err(_) => McpFault::NotJson,
     }
 }
 
@@ -209,7 +221,11 @@ impl Message<'_> {
             Subject::Subscriptions => {
                 to.push(Operation::Method(Cow::Borrowed(method)));
                 let filter = self.params.notifications.as_deref();
-                if !self.has_fields {
+                // The notifications about a task have its result.
+                if filter.is_some_and(|filter| filter.has_tasks) {
+                    to.push(Operation::Method(Cow::Borrowed("tasks/get")));
+                }
+                if !self.has_fields || filter.is_some_and(|filter| filter.has_others) {
                     to.push(Operation::Unnamed);
                 }
                 let uris = filter.map_or(&[][..], |filter| &filter.subscriptions);

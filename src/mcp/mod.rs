@@ -9,7 +9,7 @@
 //! 1. A request with an `Origin` that is not allowed is answered 403, whatever its token is. Requests for
 //!    the metadata are not affected.
 //! 2. The layer answers requests for its [metadata](crate::resource) itself, and names it in each 401 and
-//!    403.
+//!    403 of a token.
 //! 3. The token is verified as [`JwtAuthLayer`](crate::JwtAuthLayer) does, and must name this server in
 //!    `aud`. It is never taken from the query. The request that the server sees is without it.
 //! 4. `Mcp-Session-Id` must be that of a session of the same principal: see [`SessionBinding`].
@@ -17,8 +17,8 @@
 //!    415. Its body is read as a whole, at most 1 MiB and for at most 30 s: a longer one is answered 413,
 //!    and a slower one 408.
 //! 6. The body must be one JSON-RPC message or a batch of them. It is refused with 400 if it is malformed,
-//!    if a batch has more than 100 messages, if a message subscribes to more than 1,000 resources, if a name
-//!    comes twice in any of its objects, or if another reader may understand it differently.
+//!    if a batch has more than 100 messages, if it names more than 1,000 operations, if an object repeats a
+//!    member name, or if two JSON readers may understand it differently.
 //! 7. The body decides which operation it is. If `Mcp-Method` or `Mcp-Name` is there and says something else, the
 //!    answer is 400. Before the body is read, the headers are reason enough for a 403.
 //! 8. [`McpScopes`] says which scopes that needs. A refusal is one 403 with all of them.
@@ -87,16 +87,19 @@
 //! layer that decompresses it. The layer checks the scopes of the entry of a tool, and nothing of its
 //! arguments: a tool whose rights depend on its arguments checks those itself.
 //!
-//! A `GET`, `HEAD`, `DELETE` or `OPTIONS` reaches the server without a body. The header `Upgrade` is removed,
-//! because nobody reads the messages behind one: only from a request that is no `POST`, and whose token
-//! has everything that the table requires, the server sees it.
+//! The layer removes the body of a `GET`, `HEAD`, `DELETE` or `OPTIONS`. It removes the header `Upgrade`,
+//! because it cannot check the messages of an upgraded connection. One of these requests keeps the header
+//! if its token has everything that the table requires.
 //!
-//! An answer to a question of the server needs the base scopes only: a weaker token of the same principal can
-//! confirm what a stronger one has begun. A stream continues when its token ends, unless the server guards it
-//! (see [`validity`](crate::validity)).
+//! A JSON-RPC response to a request of the server needs only the base scopes. So a weaker token of the same
+//! principal can confirm an operation that a stronger one has begun. A stream continues when its token ends,
+//! unless the server guards it (see [`validity`](crate::validity)).
 //!
 //! The layer does not compare the headers `Mcp-Param-…`, and does not know the transport of 2024-11-05, which has
 //! its session in the query.
+//!
+//! A request waits for its body inside the layer, and keeps the service within ready. A limit of concurrent
+//! calls within the layer also counts requests whose body has not arrived.
 //!
 //! The layer does not look at `Last-Event-ID`. A server that lets clients resume streams without a session
 //! must make the ids of events unguessable.

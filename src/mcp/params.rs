@@ -15,6 +15,12 @@ pub(super) struct Fields<'m> {
     pub(super) reference: Option<Box<Fields<'m>>>,
     pub(super) notifications: Option<Box<Fields<'m>>>,
     pub(super) subscriptions: Vec<Cow<'m, str>>,
+    /// Whether there is a list of tasks.
+    pub(super) has_tasks: bool,
+    /// Whether there is a member that no filter of notifications has.
+    pub(super) has_others: bool,
+    /// Whether there are more resources than are looked up.
+    has_too_many: bool,
     /// A name differs from one of these only in its case, or a value has another type than it must
     /// have.
     is_ambiguous: bool,
@@ -24,6 +30,10 @@ impl<'m> Fields<'m> {
     pub(super) fn is_ambiguous(&self) -> bool {
         let within = [&self.reference, &self.notifications];
         self.is_ambiguous || within.into_iter().flatten().any(|fields| fields.is_ambiguous())
+    }
+
+    pub(super) fn has_too_many(&self) -> bool {
+        self.has_too_many || self.notifications.as_ref().is_some_and(|within| within.has_too_many)
     }
 
     fn text(&mut self, value: Value<'m>) -> Option<Cow<'m, str>> {
@@ -49,8 +59,17 @@ impl<'m> Fields<'m> {
 
 impl<'de> Object<'de> for Fields<'de> {
     fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
-        const NAMES: [&str; 6] =
-            ["name", "uri", "taskId", "ref", "notifications", "resourceSubscriptions"];
+        const NAMES: [&str; 7] =
+            ["name", "uri", "taskId", "ref", "notifications", "resourceSubscriptions", "taskIds"];
+        const FILTERS: [&str; 6] = [
+            "toolsListChanged",
+            "promptsListChanged",
+            "resourcesListChanged",
+            "resourceSubscriptions",
+            "taskIds",
+            "_meta",
+        ];
+        self.has_others |= !FILTERS.contains(&name);
         match name {
             "name" => {
                 let value = map.next_value()?;
@@ -74,8 +93,14 @@ impl<'de> Object<'de> for Fields<'de> {
             }
             "resourceSubscriptions" => match map.next_value()? {
                 Value::Texts(uris) => self.subscriptions = uris,
+                Value::ManyTexts => self.has_too_many = true,
                 _ => self.is_ambiguous = true,
             },
+            "taskIds" => {
+                self.has_tasks = true;
+                let are_texts = matches!(map.next_value()?, Value::Texts(_) | Value::ManyTexts);
+                self.is_ambiguous |= !are_texts;
+            }
             _ => {
                 self.is_ambiguous |= is_like_one_of(name, &NAMES);
                 return Checked.member(name, map);
@@ -90,8 +115,10 @@ impl<'de> Object<'de> for Fields<'de> {
 pub(super) enum Value<'m> {
     Text(Cow<'m, str>),
     Fields(Box<Fields<'m>>),
-    /// An array of strings, and of nothing else; at most [`MOST_TEXTS`].
+    /// An array of strings, and of nothing else.
     Texts(Vec<Cow<'m, str>>),
+    /// The same with more than [`MOST_OPERATIONS`].
+    ManyTexts,
     Other,
 }
 
@@ -139,17 +166,22 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value<'de>, A::Error> {
-        let (mut texts, mut are_texts) = (Vec::new(), true);
+        let (mut texts, mut are_texts, mut are_many) = (Vec::new(), true, false);
         while let Some(value) = seq.next_element::<Value<'de>>()? {
             match value {
-                Value::Text(text) if are_texts && texts.len() < MOST_TEXTS => texts.push(text),
+                Value::Text(text) if are_texts && texts.len() < MOST_OPERATIONS => texts.push(text),
+                Value::Text(_) => are_many = true,
                 _ => {
                     are_texts = false;
                     texts = Vec::new();
                 }
             }
         }
-        Ok(if are_texts { Value::Texts(texts) } else { Value::Other })
+        Ok(match (are_texts, are_many) {
+            (true, false) => Value::Texts(texts),
+            (true, true) => Value::ManyTexts,
+            (false, _) => Value::Other,
+        })
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Value<'de>, A::Error> {
@@ -159,9 +191,9 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 }
 
-/// The most resources of one `subscriptions/listen`. The text of a body may have 100 times as many, and
-/// each of them is looked up.
-const MOST_TEXTS: usize = 1_000;
+/// The most operations of one body, each of which is looked up. There is room for many more in the text of a
+/// body: 349,000 resources.
+pub(super) const MOST_OPERATIONS: usize = 1_000;
 
 /// Whether some reader would take a name for one of these: one that ignores the case, or one that copies
 /// members into an object of JavaScript, where `__proto__` brings members of its own.

@@ -1,6 +1,6 @@
 //! The requirements of an operation: scopes, and policies that say more.
 
-use std::{error::Error as _, fmt, ptr, sync::Arc};
+use std::{collections::HashSet, error::Error as _, fmt, ptr, sync::Arc};
 
 use crate::{
     authorize::{Policy, PolicyAlternative, PolicyDescription, PolicyExt, Scopes},
@@ -56,21 +56,19 @@ impl Required {
     pub(super) fn new(scopes: Vec<Box<str>>, policies: Vec<SharedPolicy>) -> Self {
         let of_scopes =
             (!scopes.is_empty()).then(|| SharedPolicy::new(Scopes::all_of(scopes.iter())));
-        let parts = of_scopes.into_iter().chain(policies.iter().cloned());
-        let whole = parts.reduce(|first, second| SharedPolicy::new(first.and(second)));
+        let whole = all_of(of_scopes.into_iter().chain(policies.iter().cloned()).collect());
         Self { scopes, policies, whole }
     }
 
     /// All requirements of these together. One that comes twice counts once.
     pub(super) fn union<'r>(all: impl IntoIterator<Item = &'r Self>) -> Self {
-        let mut distinct: Vec<&Self> = Vec::new();
+        let mut distinct = HashSet::new();
         let (mut scopes, mut policies) = (Vec::new(), Vec::new());
         for required in all {
             // A message may name the same operation many times.
-            if distinct.iter().any(|known| ptr::eq(*known, required)) {
+            if !distinct.insert(ptr::from_ref(required)) {
                 continue;
             }
-            distinct.push(required);
             add(&mut scopes, &required.scopes);
             for policy in &required.policies {
                 if !policies.iter().any(|known| policy.is(known)) {
@@ -98,8 +96,15 @@ impl Required {
         policy.authorize(claims).map_err(|error| self.with_all_scopes(error, claims))
     }
 
+    /// The first refusal, if there is one, by itself: the parts after it are not asked.
+    pub(super) fn first_refusal(&self, claims: &Claims) -> Option<Error> {
+        let of_scopes = || Scopes::all_of(self.scopes.iter()).authorize(claims).err();
+        let of_policies = || self.policies.iter().find_map(|policy| policy.authorize(claims).err());
+        if self.scopes.is_empty() { of_policies() } else { of_scopes().or_else(of_policies) }
+    }
+
     /// A refusal for a missing scope, with the scopes of all parts: a token that the client gets for these
-    /// is enough.
+    /// is enough. If a part refuses for another reason, that is the refusal: no scope helps.
     #[cold]
     fn with_all_scopes(&self, error: Error, claims: &Claims) -> Error {
         let is_for_scope = matches!(error.kind(), ErrorKind::InsufficientScope { .. });
@@ -107,31 +112,49 @@ impl Required {
             return error;
         }
         let (mut all, mut lacking) = (self.scopes.clone(), Vec::new());
-        let mut add_missing = |policy: &dyn Policy<RegisteredClaims>| -> Option<Box<[Box<str>]>> {
-            match policy.authorize(claims).err()?.kind() {
-                ErrorKind::InsufficientScope { required, missing } => {
-                    add(&mut lacking, missing);
-                    Some(required.clone())
-                }
-                _ => None,
-            }
-        };
-        if !self.scopes.is_empty() {
-            add_missing(&Scopes::all_of(self.scopes.iter()));
+        if let Err(error) = Scopes::all_of(self.scopes.iter()).authorize(claims)
+            && let ErrorKind::InsufficientScope { missing, .. } = error.kind()
+        {
+            add(&mut lacking, missing);
         }
         for policy in &self.policies {
-            match add_missing(policy) {
-                Some(required) => add(&mut all, &required),
-                None => {
-                    // The token has these, or others in their place. A new token is to have them, too.
-                    let alternatives = policy.describe().alternatives();
-                    for scope in alternatives.first().map_or(&[][..], PolicyAlternative::scopes) {
-                        add(&mut all, &[scope.as_str().into()]);
+            match policy.authorize(claims) {
+                Ok(()) => add(&mut all, &held(&policy.describe(), claims)),
+                Err(error) => match error.kind() {
+                    ErrorKind::InsufficientScope { required, missing } => {
+                        add(&mut all, required);
+                        add(&mut lacking, missing);
                     }
-                }
+                    _ => return error,
+                },
             }
         }
         ErrorKind::InsufficientScope { required: all.into(), missing: lacking.into() }.into()
+    }
+}
+
+/// The scopes by which a token satisfies a policy: a new token is to have them, too.
+fn held(policy: &PolicyDescription, claims: &Claims) -> Vec<Box<str>> {
+    let alternatives = policy.alternatives();
+    let is_held = |one: &&PolicyAlternative| {
+        one.scopes().is_empty() || Scopes::all_of(one.scopes()).authorize(claims).is_ok()
+    };
+    let held = alternatives.iter().find(is_held).or(alternatives.first());
+    held.map_or_else(Vec::new, |one| {
+        one.scopes().iter().map(|scope| scope.as_str().into()).collect()
+    })
+}
+
+/// All of these policies. They are joined in pairs, so that a policy of many is not as deep as it is long.
+fn all_of(mut policies: Vec<SharedPolicy>) -> Option<SharedPolicy> {
+    let second = policies.split_off(policies.len() / 2);
+    match second.len() {
+        0 => None,
+        1 if policies.is_empty() => second.into_iter().next(),
+        _ => match (all_of(policies), all_of(second)) {
+            (Some(first), Some(second)) => Some(SharedPolicy::new(first.and(second))),
+            (one, other) => one.or(other),
+        },
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     headers::{McpHeaders, SESSION, only},
     message::Messages,
     sessions::{Principal, Sessions},
-    table::ScopeTable,
+    table::{ScopeTable, Unknown},
 };
 use crate::{
     error::{Error, ErrorKind, McpFault},
@@ -58,8 +58,11 @@ pub(super) enum Content {
     Message,
     /// A server may take a message from it, and the scopes are enough for all messages.
     Any,
-    /// A server that took a message from it, or upgraded it, would run what the scopes do not allow.
-    Removed,
+    /// A server that took a message from it would run what the scopes do not allow.
+    Removed {
+        /// Nobody reads the messages behind an upgrade, so the scopes must be enough for all of them.
+        may_upgrade: bool,
+    },
 }
 
 impl Rules {
@@ -92,13 +95,11 @@ impl Rules {
             }
             Method::GET | Method::HEAD | Method::DELETE | Method::OPTIONS => {
                 self.scopes.check_base(claims)?;
-                // Behind an upgrade, nobody reads the messages.
-                let may_upgrade = request.headers().contains_key(header::UPGRADE)
-                    && self.scopes.check_strictest(claims, "an `Upgrade`").is_ok();
-                if may_upgrade { Content::Any } else { Content::Removed }
+                let upgrades = request.headers().contains_key(header::UPGRADE);
+                Content::Removed { may_upgrade: upgrades && self.scopes.has_everything(claims) }
             }
             _ => {
-                self.scopes.check_strictest(claims, "a request of another HTTP method")?;
+                self.scopes.check_strictest(claims, &Unknown::HttpMethod)?;
                 Content::Any
             }
         };
@@ -122,7 +123,8 @@ impl Rules {
         now: i64,
     ) -> Result<SessionOfRequest, Error> {
         let ends = *request.method() == Method::DELETE;
-        let without = SessionOfRequest { known: None, ends };
+        let uses = matches!(*request.method(), Method::POST | Method::GET | Method::DELETE);
+        let without = SessionOfRequest { known: None, ends, uses };
         let Some(sessions) = &self.sessions else { return Ok(without) };
         let unknown = || refused(McpFault::UnknownSession);
         let id = only(request.headers(), &SESSION).map_err(|_| unknown())?;
@@ -131,7 +133,7 @@ impl Rules {
         if !sessions.is_of(id, &principal, now) {
             return Err(unknown());
         }
-        Ok(SessionOfRequest { known: Some((id.into(), principal)), ends })
+        Ok(SessionOfRequest { known: Some((id.into(), principal)), ends, uses })
     }
 
     /// Learns from the response to a request which session has begun or ended.
@@ -150,6 +152,8 @@ struct SessionOfRequest {
     known: Option<(Box<str>, Arc<Principal>)>,
     /// Whether the request ends it, if the server says that it has.
     ends: bool,
+    /// Whether its HTTP method is one that uses a session.
+    uses: bool,
 }
 
 impl SessionOfRequest {
@@ -164,7 +168,8 @@ impl SessionOfRequest {
             }
         }
         // A 404 is about the session that the request names. Without one, it is about something else.
-        let has_ended = (self.ends && status.is_success()) || status == StatusCode::NOT_FOUND;
+        let is_unknown = self.uses && status == StatusCode::NOT_FOUND;
+        let has_ended = (self.ends && status.is_success()) || is_unknown;
         if let Some((id, principal)) = self.known.as_ref().filter(|_| has_ended) {
             sessions.forget(id, principal);
         }

@@ -1,6 +1,6 @@
 //! The requirements of the operations of an MCP server.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     entry::{McpEntry, McpEntryDescription},
@@ -20,26 +20,28 @@ use crate::{
 ///
 /// # Rules
 ///
-/// 1. Every request needs the [base scopes](Self::base). A call of a tool, a prompt that is got, and a
-///    resource that is read or subscribed to, needs what its entry requires, too.
+/// 1. Every request needs the [base scopes](Self::base). `tools/call`, `prompts/get`, `resources/read`,
+///    `resources/subscribe` and `resources/unsubscribe` also need what the entry of their tool, prompt or
+///    resource requires.
 /// 2. A tool, prompt or resource without an entry needs the
 ///    [default scopes](Self::default_scopes). Without these, it needs everything that the table requires.
 /// 3. `initialize`, `ping`, `server/discover`, `logging/setLevel`, the lists of tools, prompts,
 ///    resources and templates, `subscriptions/listen`, `completion/complete`, the notifications
-///    `initialized`, `cancelled`, `progress` and `roots/list_changed`, and answers to questions of the
-///    server need the base scopes. A completion needs what its prompt or resource requires, too, and
-///    `subscriptions/listen` what its resources require.
+///    `initialized`, `cancelled`, `progress` and `roots/list_changed`, and responses to requests of the
+///    server need the base scopes. A completion also needs what its prompt or resource requires.
+///    `subscriptions/listen` also needs what its resources require, with `taskIds` what `tasks/get`
+///    requires, and with a filter that the layer does not know everything.
 /// 4. Every other method needs everything that the table requires, unless it has an entry
-///    ([`method`](Self::method)). So does a call without the name of a tool, and the like.
+///    ([`method`](Self::method)). A `tools/call` without a name, and every other message without the
+///    parameter that it is about, needs everything, too.
 /// 5. A batch needs what all of its messages need together.
 /// 6. `GET`, `HEAD`, `DELETE` and `OPTIONS` need the base scopes. Another HTTP method than these and
 ///    `POST` needs everything.
-/// 7. A refusal for a missing scope is one 403 with all scopes of the operation. A
-///    [`ScopeHierarchy`](crate::authorize::ScopeHierarchy) of the verifier counts. Names are compared byte
-///    for byte.
-/// 8. The 403 of an operation that needs everything because it has no entry names no scopes: a client
-///    would ask its user for all of them, and then hear from the server that there is no such tool. Its
-///    event names the operation.
+/// 7. A refusal for a missing scope is one 403. Its challenge names scopes that are enough. A
+///    [`ScopeHierarchy`](crate::authorize::ScopeHierarchy) of the verifier counts. If a part of the
+///    requirements refuses for another reason, such as a role, the 403 names no scopes.
+/// 8. The 403 of an operation that needs everything names no scopes. Its event names the operation.
+/// 9. Names are compared byte for byte.
 ///
 /// # Example
 /// ```
@@ -70,6 +72,8 @@ pub struct McpScopes {
     base: Vec<Box<str>>,
     unnamed: Unnamed,
     entries: BTreeMap<McpEntry, Needs>,
+    /// An entry that was there already.
+    repeated: Option<McpEntry>,
 }
 
 /// The requirements of an entry besides the base scopes.
@@ -105,8 +109,8 @@ impl McpScopes {
         self
     }
 
-    /// Sets the scopes of a tool, in addition to the base scopes. A second entry for the same name
-    /// replaces the first one.
+    /// Sets the scopes of a tool, in addition to the base scopes. A second entry for the same name is an
+    /// error of `build`.
     ///
     /// A list without a scope is an error of `build`, because it may be empty by mistake. A tool that
     /// needs only the base scopes has the policy
@@ -123,9 +127,8 @@ impl McpScopes {
     ///
     /// # Security
     ///
-    /// Another spelling of the URI, such as `notes://%61dmin` for `notes://admin`, has no entry, and needs the
-    /// [default scopes](Self::default_scopes). A server that takes both for the same resource must not be
-    /// given default scopes that are weaker than those of its entries.
+    /// A URI that servers may resolve to another resource, such as `notes://%61dmin`, needs everything that the
+    /// table requires: see [`resources_under`](Self::resources_under).
     pub fn resource<S: AsRef<str>>(
         self,
         uri: impl Into<String>,
@@ -134,16 +137,23 @@ impl McpScopes {
         self.scopes_of(McpEntry::resource(uri), scopes)
     }
 
-    /// Sets the scopes of all resources whose URI begins with this one, in addition to the base scopes.
-    /// It has a scheme, ends with a slash, and has no escapes: `file:///docs/` is for `file:///docs/a` and
-    /// `file:///docs/a/b`. An entry of [`resource`](Self::resource) comes first, and of several
-    /// beginnings the longest one.
+    /// Sets the scopes of all resources whose URI has this prefix, in addition to the base scopes. A prefix
+    /// has a scheme and no escapes, and ends with a slash: `file:///docs/` is for `file:///docs/a` and
+    /// `file:///docs/a/b`. An entry of [`resource`](Self::resource) takes precedence, and of several prefixes
+    /// the longest one does.
     ///
-    /// The rest of the URI must be segments of ASCII letters, digits, `-`, `_` and `.`, without a dot at
-    /// their end. A URI with something else, such as `..`, `%2e`, a query or a slash at its end, and one
-    /// that differs from an entry only in the case of letters, needs everything that the table requires:
-    /// a server may take it for another one. Write an entry of its own for such a URI, and for a
-    /// template that has completions, such as `file:///docs/{path}`.
+    /// As soon as a table has an entry for a resource, a URI that servers may resolve to another resource
+    /// needs everything that the table requires, unless it has an entry of its own. Such a URI has a `%`, a
+    /// query, a fragment, an empty segment, a segment that ends with a dot, a slash at its end, or a character
+    /// other than ASCII letters, digits, `-`, `_`, `.`, `/` and `:`. A URI that differs from an entry only in
+    /// the case of letters, or in a slash at its end, is another one.
+    ///
+    /// A template, such as `file:///docs/{path}`, has braces. So `completion/complete` for one needs an entry:
+    /// `.resource("file:///docs/{path}", ["docs"])`.
+    ///
+    /// # Security
+    ///
+    /// `file:///docs/a`, `file:/docs/a` and `file://localhost/docs/a` are three URIs for the layer.
     pub fn resources_under<S: AsRef<str>>(
         self,
         uri: impl Into<String>,
@@ -166,8 +176,9 @@ impl McpScopes {
     ///
     /// # Security
     ///
-    /// A task is not bound to the principal that began it: with an entry for `tasks/get`, every token with these
-    /// scopes can read each task whose id it knows, whatever scopes its tool needs. The server must compare.
+    /// A task is not bound to the principal that began it. With an entry for `tasks/get`, every token with these
+    /// scopes can read each task whose id it knows, whatever scopes its tool needs, and can have its result
+    /// sent by `subscriptions/listen`. The server must compare the principals.
     pub fn method<S: AsRef<str>>(
         self,
         method: impl Into<String>,
@@ -177,11 +188,11 @@ impl McpScopes {
     }
 
     /// Sets the policy of an operation, in addition to the base scopes, where a list of scopes does not
-    /// say enough. It replaces an entry for the same operation.
+    /// say enough. A second entry for the same operation is an error of `build`.
     ///
-    /// The policy sees the registered claims, whatever type the layer reads. A refusal for a missing scope
-    /// names the base scopes and those that the policy asks for; if the policy is satisfied and a base scope is
-    /// missing, the scopes of its first [alternative](crate::authorize::PolicyDescription::alternatives).
+    /// The policy sees the registered claims, also if the layer has a claims type of its own. A refusal for a
+    /// missing scope names the base scopes and those that the policy asks for. If the policy is satisfied and a
+    /// base scope is missing, it names the scopes by which the token satisfies it.
     pub fn require(
         mut self,
         entry: McpEntry,
@@ -189,8 +200,7 @@ impl McpScopes {
     ) -> Self {
         let policy = SharedPolicy::new(policy);
         let named = policy.describe().scopes().into_iter().map(Box::from).collect();
-        let needs = Needs { scopes: Vec::new(), policy: Some(policy), named };
-        self.entries.insert(entry, needs);
+        self.add(entry, Needs { scopes: Vec::new(), policy: Some(policy), named });
         self
     }
 
@@ -252,8 +262,14 @@ impl McpScopes {
         scopes: impl IntoIterator<Item = S>,
     ) -> Self {
         let scopes = words(scopes).into_vec();
-        self.entries.insert(entry, Needs { scopes, policy: None, named: Vec::new() });
+        self.add(entry, Needs { scopes, policy: None, named: Vec::new() });
         self
+    }
+
+    fn add(&mut self, entry: McpEntry, needs: Needs) {
+        if self.entries.insert(entry.clone(), needs).is_some() {
+            self.repeated = Some(entry);
+        }
     }
 
     fn required(&self, needs: &Needs) -> Required {
@@ -295,6 +311,10 @@ impl McpScopes {
     }
 
     fn check(&self) -> Result<(), String> {
+        if let Some(entry) = &self.repeated {
+            return Err(format!("the {entry} has two entries, of which only one would count"));
+        }
+        let mut prefixes = BTreeSet::new();
         for (entry, needs) in &self.entries {
             if needs.scopes.is_empty() && needs.policy.is_none() {
                 return Err(format!(
@@ -317,6 +337,11 @@ impl McpScopes {
                 McpEntry::ResourcesUnder(uri) => {
                     if let Some(fault) = fault_of_prefix(uri) {
                         return Err(format!("the URI {uri:?} of `resources_under` {fault}"));
+                    }
+                    if !prefixes.insert(uri.to_ascii_lowercase()) {
+                        return Err(format!(
+                            "the URI {uri:?} of `resources_under` differs from another one only in its case"
+                        ));
                     }
                 }
                 McpEntry::Tool(_) | McpEntry::Resource(_) | McpEntry::Prompt(_) => {}

@@ -45,14 +45,14 @@ use crate::{error::ConfigError, expiring::ExpiringMap, verifier::Claims};
 pub struct SessionBinding {
     ttl: Duration,
     capacity: usize,
-    per_principal: usize,
+    per_subject: usize,
 }
 
 impl SessionBinding {
     /// A binding with the defaults.
     pub fn new() -> Self {
         let ttl = Duration::from_secs(24 * 60 * 60);
-        Self { ttl, capacity: 100_000, per_principal: 1_000 }
+        Self { ttl, capacity: 100_000, per_subject: 1_000 }
     }
 
     /// Sets how long an id is remembered after its last request, in whole seconds. It should be longer
@@ -71,8 +71,8 @@ impl SessionBinding {
     /// Sets how many sessions of one subject are remembered, of all of its clients together: with dynamic
     /// registration, a subject may have as many clients as it wants. The sessions of a client without a
     /// subject are counted by themselves. Default: 1,000.
-    pub fn capacity_of_one_principal(mut self, sessions: usize) -> Self {
-        self.per_principal = sessions;
+    pub fn capacity_per_subject(mut self, sessions: usize) -> Self {
+        self.per_subject = sessions;
         self
     }
 
@@ -83,14 +83,14 @@ impl SessionBinding {
                 "the `ttl` of `SessionBinding` must be at least 1 second, and at most 10 years",
             ));
         }
-        if self.capacity == 0 || self.per_principal == 0 {
+        if self.capacity == 0 || self.per_subject == 0 {
             return Err(ConfigError::OutOfRange(
                 "the capacities of `SessionBinding` must be at least 1: to have no binding, say \
                  `.without_session_binding()`",
             ));
         }
         let known = ExpiringMap::new(self.capacity);
-        let table = Table { known, of: HashMap::new(), per_principal: self.per_principal, ttl };
+        let table = Table { known, of: HashMap::new(), per_subject: self.per_subject, ttl };
         Ok(Sessions(Mutex::new(table)))
     }
 }
@@ -102,7 +102,7 @@ impl Default for SessionBinding {
 }
 
 /// How long a request leaves the deadline as it is, in seconds at most: moving a session in its order is
-/// the dearest part of a request.
+/// the most expensive part of a request.
 const STEP: i64 = 60;
 
 /// Ten years, in seconds.
@@ -149,7 +149,7 @@ struct Table {
     known: ExpiringMap<Arc<str>, Session>,
     /// The sessions of each owner, so that one cannot push out those of all others.
     of: HashMap<Arc<Principal>, ExpiringMap<Arc<str>, Arc<str>>>,
-    per_principal: usize,
+    per_subject: usize,
     ttl: i64,
 }
 
@@ -221,7 +221,7 @@ impl Table {
         for gone in self.known.insert(id.clone(), session, deadline, now) {
             self.remove_from_principal(&gone);
         }
-        let most = self.per_principal;
+        let most = self.per_subject;
         let own = self.of.entry(owner).or_insert_with(|| ExpiringMap::new(most));
         for gone in own.insert(id.clone(), id, deadline, now) {
             self.known.remove(&*gone);
@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     fn c16_one_principal_does_not_push_out_the_sessions_of_others() {
-        let binding = SessionBinding::new().capacity(10).capacity_of_one_principal(3);
+        let binding = SessionBinding::new().capacity(10).capacity_per_subject(3);
         let sessions = binding.build().unwrap();
         let (alice, mallory) = (principal("alice"), principal("mallory"));
         sessions.learn("a", &alice, 0);
@@ -298,7 +298,7 @@ mod tests {
 
     #[test]
     fn c16_the_clients_of_one_subject_do_not_push_out_the_sessions_of_others() {
-        let binding = SessionBinding::new().capacity(10).capacity_of_one_principal(3);
+        let binding = SessionBinding::new().capacity(10).capacity_per_subject(3);
         let sessions = binding.build().unwrap();
         let alice = principal("alice");
         sessions.learn("a", &alice, 0);
@@ -316,7 +316,7 @@ mod tests {
 
     #[test]
     fn c16_the_session_that_was_used_last_stays() {
-        let binding = SessionBinding::new().capacity_of_one_principal(2);
+        let binding = SessionBinding::new().capacity_per_subject(2);
         let (sessions, alice) = (binding.build().unwrap(), principal("alice"));
         sessions.learn("busy", &alice, 0);
         sessions.learn("idle", &alice, 1);
@@ -333,7 +333,7 @@ mod tests {
         assert!(binding().ttl(Duration::from_millis(999)).build().is_err());
         assert!(binding().ttl(Duration::MAX).build().is_err());
         assert!(binding().capacity(0).build().is_err());
-        assert!(binding().capacity_of_one_principal(0).build().is_err());
+        assert!(binding().capacity_per_subject(0).build().is_err());
         let sessions = binding().build().unwrap();
         sessions.learn("", &principal("a"), 0);
         sessions.learn(&"x".repeat(1025), &principal("a"), 0);

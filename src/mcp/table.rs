@@ -35,22 +35,23 @@ impl ScopeTable {
         self.base.check(claims)
     }
 
+    /// Whether a token has everything.
+    pub(super) fn has_everything(&self, claims: &Claims) -> bool {
+        self.strictest.first_refusal(claims).is_none()
+    }
+
     /// Checks a request of which nobody knows what it asks for.
     ///
     /// The refusal names no scopes. A client would ask its user for all of them, and then hear that there
     /// is no such tool; and if there is one, only an entry says which scopes it really needs.
-    pub(super) fn check_strictest(
-        &self,
-        claims: &Claims,
-        what: impl fmt::Display,
-    ) -> Result<(), Error> {
-        self.strictest.check(claims).map_err(|error| match error.kind() {
+    pub(super) fn check_strictest(&self, claims: &Claims, why: &Unknown<'_>) -> Result<(), Error> {
+        let Some(error) = self.strictest.first_refusal(claims) else { return Ok(()) };
+        Err(match error.kind() {
             ErrorKind::InsufficientScope { .. }
             | ErrorKind::Forbidden { .. }
             | ErrorKind::UserAuthentication { .. }
             | ErrorKind::NotSenderConstrained => Error::forbidden(format!(
-                "`McpScopes` does not say what {what} requires, so it requires everything in the table: \
-                 give it an entry ({error})"
+                "{why}, so everything in `McpScopes` is required ({error})"
             )),
             _ => error,
         })
@@ -61,47 +62,71 @@ impl ScopeTable {
         let mut all = Vec::new();
         for operation in operations {
             match self.required(operation) {
-                Some(required) if operations.len() == 1 => return required.check(claims),
-                Some(required) => all.push(required),
-                None => return self.check_strictest(claims, Shown(operation)),
+                Ok(required) if operations.len() == 1 => return required.check(claims),
+                Ok(required) => all.push(required),
+                Err(why) => return self.check_strictest(claims, &why),
             }
         }
         Required::union([&self.base].into_iter().chain(all)).check(claims)
     }
 
-    /// `None` if nobody knows.
-    fn required(&self, operation: &Operation<'_>) -> Option<&Required> {
-        match operation {
+    /// # Errors
+    ///
+    /// Nobody knows.
+    fn required<'o>(&self, operation: &'o Operation<'_>) -> Result<&Required, Unknown<'o>> {
+        let found = match operation {
             Operation::Answer => Some(&self.base),
-            Operation::Unnamed => None,
+            Operation::Unnamed => return Err(Unknown::Unnamed),
             Operation::Tool(name) => self.tools.get(&**name).or(self.unnamed.as_ref()),
             Operation::Prompt(name) => self.prompts.get(&**name).or(self.unnamed.as_ref()),
             Operation::Resource(uri) => match self.resources.find(uri) {
                 Found::Entry(required) => Some(required),
-                Found::Doubt => None,
+                Found::Ambiguous => return Err(Unknown::Ambiguous(uri)),
                 Found::Nothing => self.unnamed.as_ref(),
             },
             Operation::Method(method) => {
                 let is_harmless = HARMLESS.contains(&&**method);
                 self.methods.get(&**method).or_else(|| is_harmless.then_some(&self.base))
             }
-        }
+        };
+        found.ok_or(Unknown::WithoutEntry(operation))
     }
 }
 
-/// Shows an operation to the operator.
-struct Shown<'o>(&'o Operation<'o>);
+/// Why nobody knows what a request requires. Its `Display` is for the operator.
+#[derive(Debug)]
+pub(super) enum Unknown<'o> {
+    /// An operation without an entry.
+    WithoutEntry(&'o Operation<'o>),
+    /// A message that does not say what it is about, or says it in a way of its own.
+    Unnamed,
+    /// The URI of a resource.
+    Ambiguous(&'o str),
+    /// Another HTTP method than those of MCP.
+    HttpMethod,
+}
 
-impl fmt::Display for Shown<'_> {
+impl fmt::Display for Unknown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Operation::Answer => f.write_str("an answer"),
-            Operation::Unnamed => f.write_str("a message that does not name what it is about"),
-            Operation::Method(name) => write!(f, "the method `{}`", shown(name)),
-            Operation::Tool(name) => write!(f, "the tool `{}`", shown(name)),
-            Operation::Resource(uri) => write!(f, "the resource `{}`", shown(uri)),
-            Operation::Prompt(name) => write!(f, "the prompt `{}`", shown(name)),
-        }
+        let (kind, name) = match self {
+            Self::WithoutEntry(Operation::Tool(name)) => ("tool", name),
+            Self::WithoutEntry(Operation::Resource(uri)) => ("resource", uri),
+            Self::WithoutEntry(Operation::Prompt(name)) => ("prompt", name),
+            Self::WithoutEntry(Operation::Method(name)) => ("method", name),
+            Self::WithoutEntry(Operation::Answer | Operation::Unnamed) | Self::Unnamed => {
+                return f.write_str("the message does not name what it is about");
+            }
+            Self::Ambiguous(uri) => {
+                return write!(
+                    f,
+                    "the resource `{}` has no entry of its own, and servers may read its URI as \
+                     another one",
+                    shown(uri)
+                );
+            }
+            Self::HttpMethod => return f.write_str("MCP does not use this HTTP method"),
+        };
+        write!(f, "the {kind} `{}` has no entry", shown(name))
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::message::{Messages, Operation};
-use crate::error::McpFault::{self, BatchTooLong, Malformed};
+use crate::error::McpFault::{self, BatchTooLong, Malformed, NotJson};
 
 /// Batches have at most three messages.
 fn read(body: &str) -> Result<Vec<Operation<'static>>, McpFault> {
@@ -135,7 +135,7 @@ fn c14_what_is_not_one_message_is_malformed() {
     for body in
         ["", " ", "{", "{} {}", "\u{feff}{\"method\":\"ping\"}", "[{\"method\":\"ping\"}] x"]
     {
-        assert_eq!(read(body), Err(Malformed), "{body}");
+        assert_eq!(read(body), Err(NotJson), "{body}");
     }
     assert!(Messages::read(b"{\"method\":\"\xff\"}", 3).is_err());
     let utf16: Vec<u8> = r#"{"method":"ping"}"#.encode_utf16().flat_map(u16::to_le_bytes).collect();
@@ -151,8 +151,9 @@ fn c14_a_batch_has_at_most_so_many_messages() {
     assert_eq!(read(&batch(4)), Err(BatchTooLong));
     // The rest is not read.
     assert_eq!(read(&batch(4).replace(']', ",x")), Err(BatchTooLong));
-    for malformed in [batch(3).replace(']', ",5]"), batch(3).replace(']', "] []"), batch(3) + "x"] {
-        assert_eq!(read(&malformed), Err(Malformed), "{malformed}");
+    assert_eq!(read(&batch(2).replace(']', ",5]")), Err(Malformed));
+    for not_json in [batch(3).replace(']', "] []"), batch(3) + "x"] {
+        assert_eq!(read(&not_json), Err(NotJson), "{not_json}");
     }
 }
 

@@ -249,7 +249,8 @@ where
     }
 
     /// Leaves all routes of a router as they are, and documents that they need no token:
-    /// `security: []`. No layer looks at a token there.
+    /// `security: []`. No layer looks at a token there. So a handler that takes `Claims` or `Option<Claims>`
+    /// answers 500: give it to [`optional`](Self::optional).
     pub fn public<S: Clone + Send + Sync + 'static>(
         &self,
         router: OpenApiRouter<S>,
@@ -401,8 +402,8 @@ impl<C, R, M> fmt::Debug for ApiSecurity<C, R, M> {
     }
 }
 
-const CHALLENGE: &str =
-    "The scheme and the fault (RFC 9110 §11.6.1); of a 403, the scopes that are needed.";
+const CHALLENGE: &str = "The scheme, the fault, and what a token needs (RFC 9110 §11.6.1): `scope`, `acr_values`, `max_age`, and \
+     the URL of the `resource_metadata`, where they apply.";
 
 /// The router without its fallback, which axum's `route_layer` would leave open.
 fn without_fallback<S: Clone + Send + Sync + 'static>(

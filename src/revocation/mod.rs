@@ -77,7 +77,8 @@ pub trait Denylist: Send + Sync + 'static {
     /// The store cannot be reached, or is full. The revocation may have no effect.
     fn revoke(&self, revocation: Revocation) -> MaybeReady<Result<(), StoreError>>;
 
-    /// Whether a revocation names this token.
+    /// Whether a revocation names this token. A list must answer or fail within seconds by itself: neither
+    /// a request nor a stream has a time limit for the answer.
     ///
     /// # Errors
     ///

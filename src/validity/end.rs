@@ -16,7 +16,7 @@ pub enum ValidityEnd {
     Expired,
     /// The denylist has heard of the token, its session or its subject.
     Revoked,
-    /// The denylist has not answered for 60 s, or there is no runtime with a timer, so nobody knows whether
+    /// This stream has had no answer of the denylist for 60 s, or there is no runtime with a timer, so nobody knows whether
     /// the token is revoked.
     Unchecked,
 }

@@ -14,8 +14,8 @@
 //!    or `max_age` ends only by a revocation.
 //! 3. A denylist tells of revocations if it has [`Watchers`](crate::revocation::Watchers), as
 //!    `MemoryDenylist` and `RedisDenylist` have. Any other one is asked at least every 30 s.
-//! 4. Each stream asks the denylist at least every 30 s whether it still answers, as a request does. If it has
-//!    not answered for 60 s, the stream ends: otherwise, cutting the connection would defeat revocation. A
+//! 4. Each stream asks the denylist at least every 30 s whether it still answers, as a request does. If the
+//!    stream has had no answer for 60 s, it ends, which is 30 to 65 s after the list has failed: otherwise, cutting the connection would defeat revocation. A
 //!    verifier that [fails open](crate::verifier::DangerousVerifierBuilder::fail_open) continues instead.
 //! 5. A fresh token renews the stream if the same verifier accepts it, and if it has the same issuer, subject,
 //!    client and key (`cnf`). Then the end is that of the fresh token, also if it is earlier. Otherwise,

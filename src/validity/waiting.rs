@@ -29,6 +29,8 @@ pub(super) struct Waiting {
     /// The answer of the denylist, while it takes its time. The mutex is never locked: it makes the whole
     /// `Sync`.
     answer: Option<Box<Mutex<Answer>>>,
+    /// Whether the last answer was an error.
+    is_in_doubt: bool,
     /// Until the end or the next look, whichever comes first. In a box, so that the future can be moved.
     timer: Option<Pin<Box<Sleep>>>,
 }
@@ -40,7 +42,7 @@ impl Waiting {
     pub(super) fn new(claims: &RegisteredClaims, origin: &Origin) -> Self {
         let token = WatchedToken::new(claims, origin.ends_at(claims));
         let watch = Watch::new(token, origin.revocations().watchers());
-        Self { watch, origin: origin.clone(), answer: None, timer: None }
+        Self { watch, origin: origin.clone(), answer: None, is_in_doubt: false, timer: None }
     }
 
     /// Why it has ended, if it has.
@@ -89,6 +91,7 @@ impl Waiting {
     }
 
     fn take_answer(&mut self, answer: Result<NotRevoked, Error>) {
+        self.is_in_doubt = answer.is_err();
         match answer {
             Ok(_) => self.watch.confirm(),
             Err(error) if matches!(error.kind(), ErrorKind::Revoked) => {
@@ -107,12 +110,11 @@ impl Waiting {
 
     /// The pause until the next look at a token that ends at this second.
     fn pause(&self, ends_at: i64) -> Duration {
-        let is_confirmed = self.watch.confirmed().elapsed() < SHORTEST_RECHECK;
-        let pause = match (is_confirmed, &self.timer) {
-            (false, _) => RETRY,
-            (true, Some(_)) => LONGEST_RECHECK,
+        let pause = match &self.timer {
+            _ if self.is_in_doubt || self.answer.is_some() => RETRY,
+            Some(_) => LONGEST_RECHECK,
             // Streams that begin at once are not looked at at once.
-            (true, None) => first_recheck(),
+            None => first_recheck(),
         };
         let end = Duration::from_secs(u64::try_from(ends_at).unwrap_or_default());
         let now = self.origin.now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -144,6 +146,8 @@ impl Future for Waiting {
             {
                 this.answer = None;
                 this.take_answer(answer);
+                // It is that of an open question.
+                this.timer = None;
                 continue;
             }
             let Some(timer) = &mut this.timer else {
@@ -189,7 +193,7 @@ impl Future for Waiting {
 impl Clone for Waiting {
     fn clone(&self) -> Self {
         let (watch, origin) = (self.watch.join(), self.origin.clone());
-        Self { watch, origin, answer: None, timer: None }
+        Self { watch, origin, answer: None, is_in_doubt: false, timer: None }
     }
 }
 
@@ -209,9 +213,6 @@ fn first_recheck() -> Duration {
 /// The longest time between two looks at a token: so much later than it should, a stream ends if the clock
 /// of the system is moved, or if the denylist does not tell of revocations.
 const LONGEST_RECHECK: Duration = Duration::from_secs(30);
-
-/// A confirmation that is younger than this is one of this look.
-const SHORTEST_RECHECK: Duration = Duration::from_secs(1);
 
 /// The time between two questions to a denylist that does not answer.
 const RETRY: Duration = Duration::from_secs(5);

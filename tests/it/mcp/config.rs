@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::HeaderName;
 use tower_jwt_auth::{
     ConfigError, TokenSource,
-    authorize::Scopes,
+    authorize::{Scopes, authenticated},
     mcp::{
         McpAuth, McpAuthFuture, McpEntry, McpGuard, McpGuardFuture, RequestBody, SessionBinding,
     },
@@ -54,7 +54,15 @@ fn tables_and_limits_that_cannot_be_meant_are_refused_at_build() {
         (McpScopes::new().tool("a", none), "the tool a has no scope"),
         (McpScopes::new().tool("a", none), "`.require(…, authenticated())`"),
         (McpScopes::new().resource("a:b", [""]), "the resource a:b has no scope"),
-        (McpScopes::new().resources_under("a:b", ["a"]), "up to a slash"),
+        (McpScopes::new().resources_under("a:b", ["a"]), "ends with a slash"),
+        (
+            McpScopes::new().resources_under("a:/B/", ["a"]).resources_under("a:/b/", ["b"]),
+            "only in its case",
+        ),
+        (
+            McpScopes::new().require(McpEntry::tool("a"), authenticated()).tool("a", ["a"]),
+            "tool a has two entries",
+        ),
         (McpScopes::new().resources_under("a:/%61/", ["a"]), "an entry for each URI"),
         (McpScopes::new().default_scopes(none), "`.without_default_scopes()`"),
         (McpScopes::new().method("tools/call", ["a"]), "`McpEntry::tool(…)`"),

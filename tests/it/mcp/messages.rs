@@ -22,6 +22,13 @@ async fn c07_without_a_token_the_base_scopes_are_named() {
     let (document, _) = server.send(document.body(Full::default()).unwrap()).await;
     let document: Value = serde_json::from_str(document.body()).unwrap();
     assert_eq!(document["scopes_supported"], json!(["mcp"]));
+
+    // Scopes of the layer do not take the place of those without which nobody passes.
+    let layer = JwtAuthLayer::new(verifier()).base_scopes(["other", "mcp"]);
+    let server = Server::new(McpAuthLayer::builder(layer).scopes(scopes()).build().unwrap());
+    let (response, _) = server.send(Request::post("/mcp").body(Full::default()).unwrap()).await;
+    let challenge = response.headers()["www-authenticate"].to_str().unwrap();
+    assert!(challenge.ends_with("scope=\"mcp other\""), "{challenge}");
 }
 
 #[tokio::test]
@@ -95,6 +102,27 @@ async fn c14_each_operation_has_its_scopes() {
     }
 }
 
+fn listen(notifications: Value) -> String {
+    let params = json!({ "notifications": notifications });
+    json!({"method": "subscriptions/listen", "params": params}).to_string()
+}
+
+/// The notifications about a task have its result.
+#[tokio::test]
+async fn c14_to_listen_to_tasks_needs_what_a_task_needs() {
+    let table = McpScopes::new().base(["mcp"]).method("tasks/get", ["tasks"]).tool("a", ["a"]);
+    let server = Server::new(preset().scopes(table).build().unwrap());
+    let tasks = listen(json!({"taskIds": ["a"], "toolsListChanged": true}));
+    assert_eq!(server.status(post("mcp tasks", &[], &tasks)).await.0, 200);
+    assert_eq!(server.status(post("mcp", &[], &tasks)).await, (403, Some("mcp tasks".into())));
+    let core = listen(json!({"toolsListChanged": true, "promptsListChanged": true, "_meta": {}}));
+    assert_eq!(server.status(post("mcp", &[], &core)).await.0, 200);
+    for ambiguous in [json!({"taskIds": "a"}), json!({"TaskIds": ["a"]}), json!({"taskIds": [1]})] {
+        assert_eq!(server.status(post("mcp tasks a", &[], &listen(ambiguous))).await.0, 400);
+    }
+    assert_eq!(server.status(post("mcp tasks a", &[], &listen(json!({"new": 1})))).await.0, 200);
+}
+
 /// A client that is told all scopes of the table would ask its user for them, and then hear that there is no
 /// such tool.
 #[tokio::test]
@@ -113,7 +141,9 @@ async fn c14_what_nobody_knows_needs_everything_and_names_no_scope() {
         (message("tools/Call"), "the method `tools/Call`"),
         (message("notifications/custom"), "`notifications/custom`"),
         (message("x"), "the method `x`"),
-        (message("tools/call"), "a message"),
+        (message("tools/call"), "the message does not name"),
+        (listen(json!({"taskIds": ["a"]})), "the method `tasks/get`"),
+        (listen(json!({"later": true})), "the message does not name"),
         (format!("[{},{}]", call("read"), message("x")), "the method `x`"),
     ] {
         assert_eq!(server.status(post(&all.join(" "), &[], &body)).await.0, 200, "{body}");
@@ -290,10 +320,17 @@ async fn c14_a_bad_body_is_400_only_after_authentication() {
     for body in ["", "x", "[]", "{}", r#"{"method":"ping","method":"ping"}"#] {
         let (response, reached) = server.send(post("mcp", &[], body)).await;
         assert_eq!((response.status().as_u16(), reached), (400, false), "{body}");
-        assert!(matches!(error(&response).kind(), ErrorKind::Mcp(McpFault::Malformed)), "{body}");
+        let (fault, code) = match body {
+            "" | "x" => (McpFault::NotJson, -32700),
+            _ => (McpFault::Malformed, -32600),
+        };
+        assert!(
+            matches!(error(&response).kind(), ErrorKind::Mcp(found) if *found == fault),
+            "{body}"
+        );
         assert_eq!(response.headers()["content-type"], "application/json");
         let said: Value = serde_json::from_str(response.body()).unwrap();
-        assert_eq!((&said["id"], &said["error"]["code"]), (&Value::Null, &json!(-32600)), "{body}");
+        assert_eq!((&said["id"], &said["error"]["code"]), (&Value::Null, &json!(code)), "{body}");
         let mut anonymous = post("mcp", &[], body);
         anonymous.headers_mut().remove("authorization");
         assert_eq!(server.status(anonymous).await.0, 401, "{body}");
@@ -387,8 +424,13 @@ async fn c14_a_body_with_very_many_operations_costs_little() {
     };
     let began = std::time::Instant::now();
     for _ in 0..10 {
-        assert_eq!(server.status(post("", &[], &listen(1_000))).await.0, 403);
+        assert_eq!(server.status(post("", &[], &listen(999))).await.0, 403);
+        assert_eq!(server.status(post("", &[], &listen(1_000))).await.0, 400);
         assert_eq!(server.status(post("", &[], &listen(1_001))).await.0, 400);
+        let many = format!("[{}]", vec![listen(900); 90].join(","));
+        let (response, _) = server.send(post("", &[], &many)).await;
+        let kind = error(&response).kind();
+        assert!(matches!(kind, ErrorKind::Mcp(McpFault::TooManyOperations)), "{kind:?}");
         assert_eq!(server.status(post("", &[], &listen(200_000))).await.0, 400);
         let batch = format!("[{}]", vec![r#"{"method":"a"}"#; 60_000].join(","));
         assert_eq!(server.status(post("", &[], &batch)).await.0, 400);

@@ -58,7 +58,7 @@ async fn c14_a_body_that_is_late_is_408() {
         assert!(matches!(error(&response).kind(), ErrorKind::Mcp(McpFault::LateBody)));
         assert!(!response.headers().contains_key("www-authenticate"));
         let said: Value = serde_json::from_str(response.body()).unwrap();
-        assert_eq!((&said["id"], &said["error"]["code"]), (&Value::Null, &json!(-32700)));
+        assert_eq!((&said["id"], &said["error"]["code"]), (&Value::Null, &json!(-32600)));
         assert!(error(&response).to_string().contains("`body_timeout`"));
         // The body is dropped.
         sending.await.unwrap();

@@ -148,3 +148,51 @@ async fn streams_are_not_looked_at_all_at_once() {
     assert!(list.calls() >= first + 100, "each is looked at within 30 s");
     assert!(most < 40, "{most} of 100 in one second");
 }
+
+/// A list that answers each question a moment later, and counts them.
+#[derive(Default)]
+struct Late {
+    questions: std::sync::atomic::AtomicU32,
+    fails: bool,
+}
+
+impl Denylist for Late {
+    fn revoke(&self, _: Revocation) -> MaybeReady<Result<(), StoreError>> {
+        MaybeReady::Ready(Ok(()))
+    }
+
+    fn is_revoked(&self, _: TokenIds<'_>) -> MaybeReady<Result<bool, StoreError>> {
+        // The first one is that of the request.
+        let first = self.questions.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 0;
+        let answer = if self.fails && !first { Err(StoreError::new("away")) } else { Ok(false) };
+        MaybeReady::pending(async move {
+            sleep(Duration::from_millis(20)).await;
+            answer
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s01_a_list_that_answers_late_is_asked_no_more_often() {
+    let (setup, list) = (Setup::new(), Arc::new(Late::default()));
+    let questions = || list.questions.load(std::sync::atomic::Ordering::SeqCst);
+    let verifier = verifier(&setup, Arc::clone(&list));
+    let validity = tokio::spawn(validity_by(&setup, &verifier).await);
+    sleep(Duration::from_secs(600)).await;
+    assert!(!validity.is_finished());
+    assert!((20..=43).contains(&questions()), "{}", questions());
+}
+
+#[tokio::test(start_paused = true)]
+async fn s01_an_error_that_comes_late_has_the_list_asked_again_after_5_s() {
+    let (setup, list) = (Setup::new(), Arc::new(Late { fails: true, ..Late::default() }));
+    let questions = || list.questions.load(std::sync::atomic::Ordering::SeqCst);
+    let verifier = verifier(&setup, Arc::clone(&list));
+    let validity = tokio::spawn(validity_by(&setup, &verifier).await);
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(questions(), 2);
+    sleep(Duration::from_secs(5)).await;
+    assert_eq!(questions(), 3);
+    assert_eq!(validity.await.unwrap(), ValidityEnd::Unchecked);
+    assert!((12..=15).contains(&questions()), "{}", questions());
+}
