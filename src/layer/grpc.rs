@@ -75,7 +75,7 @@ impl<C, R, M> JwtAuthLayer<C, R, M> {
 impl<C> Gate<C> {
     /// Whether everybody can ask the reflection service.
     pub(super) fn exempts_reflection(&self) -> bool {
-        REFLECTION.iter().any(|path| self.exempt.contains(path))
+        REFLECTION.iter().all(|path| self.exempt.contains(path))
     }
 }
 

@@ -77,25 +77,25 @@ pub(super) trait Requirement<C>: Send + Sync {
     where
         C: Send + Sync + 'static;
 
-    /// The requirements of this route, if each route has its own.
+    /// The requirements of the routes of a router with these paths, if each route has its own.
     #[cfg(feature = "utoipa")]
-    fn describe_route(&self, _method: &str, _path: &str) -> RouteRequirement {
-        RouteRequirement::SameForAll
+    fn describe_routes<'a>(&'a self, _paths: &[String]) -> Option<Box<DescribeRoute<'a>>> {
+        None
     }
 }
 
 /// The requirements of a layer for one route.
 #[cfg(feature = "utoipa")]
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum RouteRequirement {
-    /// The requirements of all routes.
-    SameForAll,
     /// Nothing.
     Public,
     Policy(PolicyDescription),
-    /// Each request is refused.
-    NoEntry,
 }
+
+/// Gives the requirement for a method and a path. The error is the reason why a document cannot say it.
+#[cfg(feature = "utoipa")]
+pub(crate) type DescribeRoute<'a> = dyn Fn(&str, &str) -> Result<RouteRequirement, String> + 'a;
 
 impl<C, F> Requirement<C> for F
 where
@@ -244,11 +244,11 @@ impl<C, R> RequireLayer<C, R> {
         self.description.clone()
     }
 
-    /// The requirements of this layer for the route with this method and this path, with axum's syntax
-    /// for parameters.
+    /// The requirements of this layer for the routes of a router with these paths, with axum's syntax for
+    /// parameters. `None` if all routes have the same, those of [`describe`](Self::describe).
     #[cfg(feature = "utoipa")]
-    pub(crate) fn describe_route(&self, method: &str, path: &str) -> RouteRequirement {
-        self.requirement.describe_route(method, path)
+    pub(crate) fn describe_routes(&self, paths: &[String]) -> Option<Box<DescribeRoute<'_>>> {
+        self.requirement.describe_routes(paths)
     }
 }
 

@@ -101,32 +101,53 @@ impl<C, R, M> ApiSecurityBuilder<C, R, M> {
         self
     }
 
-    /// Adds the scopes of all policies to `scopes_supported` of the metadata that the layer
-    /// [answers](JwtAuthLayer::protected_resource) (RFC 9728 §2). Those that the metadata names itself come
-    /// first. Default: only those.
+    /// Adds the scopes of all policies of this security and its clones to `scopes_supported` of the metadata
+    /// that the layer [serves](JwtAuthLayer::protected_resource) (RFC 9728 §2). Those that the metadata names
+    /// itself come first. Default: only those.
     ///
     /// A client that is told nothing else may ask for all of them at once. Name the scopes that most clients
     /// need with [`base_scopes`](JwtAuthLayer::base_scopes): a challenge counts before the metadata.
     ///
     /// # Example
     /// ```
+    /// use axum::{Router, body::Body, http::Request};
+    /// use tower::ServiceExt;
     /// use tower_jwt_auth::{
-    ///     ConfigError, JwtAuthLayer, Verifier, layer::ServeMetadata, openapi::ApiSecurity,
+    ///     ConfigError, JwtAuthLayer, Verifier,
+    ///     authorize::Scopes,
+    ///     openapi::ApiSecurity,
     ///     resource::ProtectedResource,
     /// };
+    /// use utoipa::openapi::OpenApi;
+    /// use utoipa_axum::{router::OpenApiRouter, routes};
     ///
-    /// type Security = ApiSecurity<
-    ///     tower_jwt_auth::RegisteredClaims,
-    ///     tower_jwt_auth::response::DefaultRespond,
-    ///     ServeMetadata,
-    /// >;
+    /// #[utoipa::path(get, path = "/orders", responses((status = 200, description = "the orders")))]
+    /// async fn list() {}
     ///
-    /// fn security(verifier: Verifier) -> Result<Security, ConfigError> {
+    /// fn app(verifier: Verifier) -> Result<(Router, OpenApi), ConfigError> {
     ///     let resource =
     ///         ProtectedResource::builder(&verifier).resource("https://api.example.com").build()?;
     ///     let layer = JwtAuthLayer::new(verifier).protected_resource(resource);
-    ///     ApiSecurity::builder(layer).scopes_in_metadata().build()
+    ///     let security = ApiSecurity::builder(layer).scopes_in_metadata().build()?;
+    ///     let orders = OpenApiRouter::new().routes(routes!(list));
+    ///     let router = security.secured(orders, Scopes::all_of(["orders:read"]));
+    ///     security.finish(router, OpenApi::default())
     /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let verifier = Verifier::builder()
+    /// #     .issuer("https://login.example.com")
+    /// #     .audience("https://api.example.com")
+    /// #     .keys(tower_jwt_auth::Key::hs256([7; 32]))
+    /// #     .build()?;
+    /// let (router, _) = app(verifier)?;
+    /// let request = Request::get("/.well-known/oauth-protected-resource").body(Body::empty())?;
+    /// let metadata = axum::body::to_bytes(router.oneshot(request).await?.into_body(), 10_000).await?;
+    /// let metadata: serde_json::Value = serde_json::from_slice(&metadata)?;
+    /// assert_eq!(metadata["scopes_supported"], serde_json::json!(["orders:read"]));
+    /// # Ok(())
+    /// # }
     /// ```
     pub fn scopes_in_metadata(mut self) -> Self {
         self.scopes_in_metadata = true;
@@ -141,7 +162,7 @@ impl<C, R, M> ApiSecurityBuilder<C, R, M> {
     /// - [`ConfigError::InvalidName`]: the name of a scheme has characters that OpenAPI does not allow.
     /// - [`ConfigError::Conflict`]: two schemes have the same name, a scheme of OAuth is given and the
     ///   layer does not look for tokens in `Authorization`, or no scheme says where it does. Or the scopes
-    ///   belong into metadata that the layer does not answer.
+    ///   belong into metadata that the layer does not serve.
     pub fn build(self) -> Result<ApiSecurity<C, R, M>, ConfigError> {
         let Self { layer, given, scopes_in_metadata, error } = self;
         if let Some(error) = error {
@@ -149,8 +170,8 @@ impl<C, R, M> ApiSecurityBuilder<C, R, M> {
         }
         if scopes_in_metadata && layer.served_metadata().is_none() {
             return Err(ConfigError::Conflict(
-                "`.scopes_in_metadata()` is for a layer that answers requests for its metadata: give it \
-                 one with `.protected_resource(…)`",
+                "`.scopes_in_metadata()` needs a layer that serves its metadata: give it one with \
+                 `.protected_resource(…)`",
             ));
         }
         let verifier = layer.verifier();

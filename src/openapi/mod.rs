@@ -107,7 +107,7 @@ mod schemes;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, mem, sync::Arc};
+use std::{collections::BTreeSet, fmt, mem, sync::Arc};
 
 use axum::{Router, body::Body, http::StatusCode, routing};
 use serde::de::DeserializeOwned;
@@ -117,8 +117,7 @@ use utoipa_axum::router::OpenApiRouter;
 pub use self::{builder::ApiSecurityBuilder, router::SecuredRouter};
 use self::{
     operations::{Access, Refusal, in_markdown, operations},
-    router::Parts,
-    schemes::Schemes,
+    schemes::{Part, Schemes},
 };
 use crate::{
     authorize::{Policy, PolicyAlternative, PolicyDescription, authenticated},
@@ -177,10 +176,14 @@ where
     /// function of [`RequireLayer::for_request`], with
     /// [`described_as`](RequireLayer::described_as), or for an answer in another format.
     ///
-    /// With a table of [`Routes`](crate::layer::Routes), each operation is documented with its entry. The
+    /// With a table of [`Routes`](crate::layer::Routes), each operation is documented with its entry: the one
+    /// with the same path, whatever the parameters are called, or a wider one that covers all its requests. The
     /// table has the paths of this router, without a prefix that it is nested at later. A public entry needs
-    /// a token nevertheless, since the layer around asks for one. An operation without an entry, which nobody
-    /// could call, is an error of [`finish`](Self::finish).
+    /// a token nevertheless, because the layer around asks for one.
+    ///
+    /// Two cases are errors of [`finish`](Self::finish): an operation that has requests without an entry, and
+    /// one of which another entry decides some requests by another policy, such as `/orders/special` for
+    /// `/orders/{id}`. Routes without documentation count as absent.
     ///
     /// # Panics
     ///
@@ -197,17 +200,15 @@ where
     {
         let router =
             without_fallback(router).route_layer(layer.clone()).route_layer(self.layer.clone());
+        let paths: Vec<_> = router.get_openapi().paths.paths.keys().cloned().collect();
+        let of_routes = layer.describe_routes(&paths);
         let access = |method: &str, path: &str| {
-            let policy = match layer.describe_route(method, path) {
-                RouteRequirement::SameForAll => layer.describe(),
-                RouteRequirement::Public => PolicyDescription::of(&authenticated()),
-                RouteRequirement::Policy(policy) => policy,
-                RouteRequirement::NoEntry => {
-                    return Err(
-                        "has no entry in the table of its router, so that every request for it \
-                                is refused: add one",
-                    );
-                }
+            let policy = match &of_routes {
+                None => layer.describe(),
+                Some(of_route) => match of_route(method, path)? {
+                    RouteRequirement::Public => PolicyDescription::of(&authenticated()),
+                    RouteRequirement::Policy(policy) => policy,
+                },
             };
             Ok(self.access(&policy))
         };
@@ -269,7 +270,8 @@ where
     ///
     /// - [`ConfigError::Route`]: an operation has a `security` of its own, or one in the given document
     ///   lacks it and no router of [`secured`](Self::secured), [`optional`](Self::optional) or
-    ///   [`public`](Self::public) has it.
+    ///   [`public`](Self::public) has it. Or a table does not decide on all its requests, or not by one
+    ///   policy; see [`secured_by`](Self::secured_by).
     /// - [`ConfigError::Conflict`]: two different security schemes have the same name.
     /// - [`ConfigError::Resource`]: a scope cannot be in the
     ///   [metadata](ApiSecurityBuilder::scopes_in_metadata).
@@ -282,9 +284,9 @@ where
         router: SecuredRouter<S>,
         mut document: OpenApi,
     ) -> Result<(Router<S>, OpenApi), ConfigError> {
-        let Parts { mut router, document: mut own, mut schemes, scopes } = router.into_parts()?;
-        if !schemes.iter().any(|known| Arc::ptr_eq(known, &self.schemes)) {
-            schemes.push(Arc::clone(&self.schemes));
+        let (mut router, mut own, mut parts) = router.into_parts()?;
+        if !parts.iter().any(|part| part.is_of(&self.schemes)) {
+            parts.push(Part { schemes: Arc::clone(&self.schemes), scopes: BTreeSet::new() });
         }
         for (path, mut item) in mem::take(&mut own.paths.paths) {
             if let Some(mut given) = document.paths.paths.remove(&path) {
@@ -307,8 +309,8 @@ where
             }
         }
         let known = &mut document.components.get_or_insert_default().security_schemes;
-        for own in schemes {
-            for (name, scheme) in own.for_document(&scopes)? {
+        for Part { schemes, .. } in &parts {
+            for (name, scheme) in schemes.for_document(&parts)? {
                 let scheme = RefOr::T(scheme);
                 if known.get(&name).is_some_and(|other| *other != scheme) {
                     return Err(ConfigError::Conflict(
@@ -318,7 +320,7 @@ where
                 }
                 known.insert(name, scheme);
             }
-            if own.need_version_3_2() {
+            if schemes.need_version_3_2() {
                 document.openapi = OpenApiVersion::Version32;
             }
         }
@@ -326,7 +328,9 @@ where
         if self.scopes_in_metadata
             && let Some(resource) = self.layer.served_metadata()
         {
-            layer = layer.resource_metadata(resource.with_scopes(scopes.iter().cloned())?);
+            let own = parts.into_iter().filter(|part| part.is_of(&self.schemes));
+            let scopes = own.flat_map(|part| part.scopes);
+            layer = layer.resource_metadata(resource.with_scopes(scopes)?);
         }
         for path in self.layer.metadata_paths() {
             // The layer answers.

@@ -8,7 +8,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::{
     operations::{Access, operations, routes},
-    schemes::Schemes,
+    schemes::{Part, Schemes},
 };
 use crate::error::ConfigError;
 
@@ -36,10 +36,7 @@ use crate::error::ConfigError;
 #[derive(Clone)]
 pub struct SecuredRouter<S = ()> {
     router: OpenApiRouter<S>,
-    /// The schemes that its requirements name, those of each security once.
-    schemes: Vec<Arc<Schemes>>,
-    /// The scopes of the policies.
-    scopes: BTreeSet<String>,
+    parts: Vec<Part>,
     /// The first contradiction.
     fault: Option<ConfigError>,
 }
@@ -47,15 +44,14 @@ pub struct SecuredRouter<S = ()> {
 impl<S: Clone + Send + Sync + 'static> SecuredRouter<S> {
     /// A router without routes, to which others are added.
     pub fn new() -> Self {
-        let (router, scopes) = (OpenApiRouter::default(), BTreeSet::new());
-        Self { router, schemes: Vec::new(), scopes, fault: None }
+        Self { router: OpenApiRouter::default(), parts: Vec::new(), fault: None }
     }
 
     /// Documents the access to all operations of a router that enforces it, by their methods and paths.
     /// The error is the reason why there is no access.
     pub(super) fn documented(
         mut router: OpenApiRouter<S>,
-        access: impl Fn(&str, &str) -> Result<Access, &'static str>,
+        access: impl Fn(&str, &str) -> Result<Access, String>,
         schemes: &Arc<Schemes>,
     ) -> Self {
         let (mut scopes, mut fault) = (BTreeSet::new(), None);
@@ -68,16 +64,17 @@ impl<S: Clone + Send + Sync + 'static> SecuredRouter<S> {
                 }
                 Ok(_) => {
                     Err("has a `security` of its own, which may differ from what is enforced: \
-                              leave `security(…)` out of its `#[utoipa::path]`")
+                         leave `security(…)` out of its `#[utoipa::path]`"
+                        .to_owned())
                 }
                 Err(reason) => Err(reason),
             };
             if let Err(reason) = written {
                 let route = format!("{method} {path}");
-                fault.get_or_insert(ConfigError::Route { route, reason: reason.into() });
+                fault.get_or_insert(ConfigError::Route { route, reason });
             }
         }
-        Self { router, schemes: vec![Arc::clone(schemes)], scopes, fault }
+        Self { router, parts: vec![Part { schemes: Arc::clone(schemes), scopes }], fault }
     }
 
     /// Adds all routes of another router. If both document the same operation, which only one of them can
@@ -94,12 +91,12 @@ impl<S: Clone + Send + Sync + 'static> SecuredRouter<S> {
             self.fault.get_or_insert(ConfigError::Route { route, reason: reason.into() });
         }
         self.router = self.router.merge(other.router);
-        for schemes in other.schemes {
-            if !self.schemes.iter().any(|known| Arc::ptr_eq(known, &schemes)) {
-                self.schemes.push(schemes);
+        for part in other.parts {
+            match self.parts.iter_mut().find(|known| known.is_of(&part.schemes)) {
+                Some(known) => known.scopes.extend(part.scopes),
+                None => self.parts.push(part),
             }
         }
-        self.scopes.extend(other.scopes);
         self.fault = self.fault.or(other.fault);
         self
     }
@@ -117,19 +114,17 @@ impl<S: Clone + Send + Sync + 'static> SecuredRouter<S> {
 
     /// Gives the handlers their state.
     pub fn with_state<S2>(self, state: S) -> SecuredRouter<S2> {
-        let Self { router, schemes, scopes, fault } = self;
-        SecuredRouter { router: router.with_state(state), schemes, scopes, fault }
+        let Self { router, parts, fault } = self;
+        SecuredRouter { router: router.with_state(state), parts, fault }
     }
 
-    pub(super) fn into_parts(self) -> Result<Parts<S>, ConfigError> {
-        let Self { router, schemes, scopes, fault } = self;
-        match fault {
-            Some(fault) => Err(fault),
-            None => {
-                let (router, document) = router.split_for_parts();
-                Ok(Parts { router, document, schemes, scopes })
-            }
+    /// The router, its document, and the parts of it.
+    pub(super) fn into_parts(self) -> Result<(Router<S>, OpenApi, Vec<Part>), ConfigError> {
+        if let Some(fault) = self.fault {
+            return Err(fault);
         }
+        let (router, document) = self.router.split_for_parts();
+        Ok((router, document, self.parts))
     }
 }
 
@@ -140,14 +135,6 @@ fn names<S: Clone + Send + Sync + 'static>(
     operations(&mut router.get_openapi_mut().paths).map(|(name, _)| name)
 }
 
-/// The parts of a router without a contradiction.
-pub(super) struct Parts<S> {
-    pub(super) router: Router<S>,
-    pub(super) document: OpenApi,
-    pub(super) schemes: Vec<Arc<Schemes>>,
-    pub(super) scopes: BTreeSet<String>,
-}
-
 impl<S: Clone + Send + Sync + 'static> Default for SecuredRouter<S> {
     fn default() -> Self {
         Self::new()
@@ -156,8 +143,9 @@ impl<S: Clone + Send + Sync + 'static> Default for SecuredRouter<S> {
 
 impl<S> fmt::Debug for SecuredRouter<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scopes: BTreeSet<_> = self.parts.iter().flat_map(|part| &part.scopes).collect();
         f.debug_struct("SecuredRouter")
-            .field("scopes", &self.scopes)
+            .field("scopes", &scopes)
             .field("fault", &self.fault)
             .finish_non_exhaustive()
     }

@@ -1,6 +1,9 @@
 //! Security schemes, and the requirements that name them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Scopes, SecurityRequirement,
@@ -29,6 +32,21 @@ struct Way {
     token: String,
     /// The proofs that are sent with it.
     proofs: Vec<&'static str>,
+}
+
+/// The requirements of the operations of one security.
+#[derive(Clone)]
+pub(super) struct Part {
+    /// The schemes that the requirements name. There is one part for each.
+    pub(super) schemes: Arc<Schemes>,
+    /// The scopes of the policies.
+    pub(super) scopes: BTreeSet<String>,
+}
+
+impl Part {
+    pub(super) fn is_of(&self, schemes: &Arc<Schemes>) -> bool {
+        Arc::ptr_eq(&self.schemes, schemes)
+    }
 }
 
 impl Schemes {
@@ -128,16 +146,20 @@ impl Schemes {
         requirements
     }
 
-    /// The schemes for a document. Flows of OAuth name these scopes, too.
+    /// The schemes for a document with these parts. A flow of OAuth also names the scopes of the parts that
+    /// have this scheme.
     pub(super) fn for_document(
         &self,
-        scopes: &BTreeSet<String>,
+        parts: &[Part],
     ) -> Result<BTreeMap<String, SecurityScheme>, ConfigError> {
         let mut all = self.all.clone();
-        for scheme in all.values_mut() {
+        for (name, scheme) in &mut all {
             if let SecurityScheme::OAuth2(oauth) = scheme {
+                let own = self.all.get(name);
+                let parts = parts.iter().filter(|part| part.schemes.all.get(name) == own);
+                let scopes = parts.flat_map(|part| part.scopes.iter().cloned()).collect();
                 for flow in oauth.flows.values_mut() {
-                    add_scopes(flow, scopes)?;
+                    add_scopes(flow, &scopes)?;
                 }
             }
         }

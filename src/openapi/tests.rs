@@ -84,7 +84,7 @@ fn each_way_to_send_a_token_is_a_requirement() {
     let names = ["openIdConnect", "bearerAuth", "headerAuth", "queryAuth", "cookieAuth"];
     let expected: Vec<_> = names.iter().map(|name| json!({*name: ["a"]})).collect();
     assert_eq!(security(&api, Scopes::all_of(["a"])), json!(expected));
-    let schemes = serde_json::to_value(api.schemes.for_document(&Default::default()).unwrap());
+    let schemes = serde_json::to_value(api.schemes.for_document(&[]).unwrap());
     let mut schemes = schemes.unwrap();
     for scheme in schemes.as_object_mut().unwrap().values_mut() {
         let about = scheme.as_object_mut().unwrap().remove("description").unwrap();
@@ -173,9 +173,17 @@ fn flows_get_the_scopes_of_the_policies_and_keep_their_descriptions() {
     let device =
         DeviceAuthorization::new("https://l.example/d", "https://l.example/t", OAuthScopes::new());
     let flows = OAuth2::new([Flow::AuthorizationCode(code), Flow::DeviceAuthorization(device)]);
-    let api = ApiSecurity::builder(layer(builder())).oauth2(flows).build().unwrap();
-    let scopes = ["a", "b"].map(str::to_owned).into();
-    let schemes = serde_json::to_value(api.schemes.for_document(&scopes).unwrap()).unwrap();
+    let api = ApiSecurity::builder(layer(builder())).oauth2(flows.clone()).build().unwrap();
+    let part = |api: &ApiSecurity, scope: &str| {
+        let scopes = [scope.to_owned()].into();
+        Part { schemes: Arc::clone(&api.schemes), scopes }
+    };
+    // Another layer with the same scheme, and one of another issuer.
+    let same = ApiSecurity::builder(layer(builder())).oauth2(flows).build().unwrap();
+    let other = OAuth2::new([]);
+    let other = ApiSecurity::builder(layer(builder())).oauth2(other).build().unwrap();
+    let parts = [part(&api, "a"), part(&same, "b"), part(&other, "c")];
+    let schemes = serde_json::to_value(api.schemes.for_document(&parts).unwrap()).unwrap();
     let flows = &schemes["oauth2"]["flows"];
     assert_eq!(flows["authorizationCode"]["scopes"], json!({"a": "About a", "b": ""}));
     assert_eq!(flows["authorizationCode"]["tokenUrl"], "https://l.example/t");
@@ -278,4 +286,35 @@ async fn the_metadata_has_the_scopes_of_all_policies_if_it_is_asked_for() {
     assert!(error.contains("`offline_access`"), "{error}");
     let error = ApiSecurity::builder(layer(builder())).scopes_in_metadata().build().unwrap_err();
     assert!(error.to_string().contains("`.protected_resource(…)`"), "{error}");
+}
+
+/// A document may have parts of several layers, whose tokens come from different issuers.
+#[tokio::test]
+async fn the_metadata_has_no_scope_of_another_security() {
+    let with_metadata = || {
+        let verifier = builder().build().unwrap();
+        let resource = ProtectedResource::builder(&verifier).build().unwrap();
+        let layer = JwtAuthLayer::new(verifier).protected_resource(resource);
+        ApiSecurity::builder(layer).scopes_in_metadata().build().unwrap()
+    };
+    #[utoipa::path(get, path = "/pay", responses((status = 200, description = "yes")))]
+    async fn pay() {}
+    let (first, second) = (with_metadata(), with_metadata());
+    for (api, expected) in [(&first, "orders"), (&second, "pay")] {
+        // A clone has the same metadata.
+        let router = first
+            .clone()
+            .secured(OpenApiRouter::new().routes(routes!(orders)), Scopes::all_of(["orders"]))
+            .merge(
+                second.secured(OpenApiRouter::new().routes(routes!(pay)), Scopes::all_of(["pay"])),
+            );
+        let info = InfoBuilder::new().title("a").version("1").build();
+        let document = OpenApiBuilder::new().info(info).build();
+        let (router, _) = api.finish::<()>(router, document).unwrap();
+        let request = Request::get("/.well-known/oauth-protected-resource").body(Body::empty());
+        let response = router.oneshot(request.unwrap()).await.unwrap();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let document: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(document["scopes_supported"], json!([expected]));
+    }
 }

@@ -310,6 +310,49 @@ async fn behind_a_proxy_that_asks_no_layer_within_answers_200() {
     }
 }
 
+/// A layer in between that lets guests pass does not hide the layer of the proxy.
+#[tokio::test]
+async fn behind_a_proxy_that_asks_an_optional_layer_in_between_hides_nothing() {
+    let issuer = TestIssuer::new();
+    let cookie = TokenSource::cookie("at")
+        .public_origin("https://shop.example")
+        .forwarded_method("x-forwarded-method")
+        .build()
+        .unwrap();
+    let inner_token = header::HeaderName::from_static("x-inner");
+    let grpc = || JwtAuthLayer::grpc(issuer.verifier());
+    let inner = grpc().sources([TokenSource::header(inner_token.clone())]);
+    let scopes = RequireLayer::scopes(["admin"]).respond_with(Grpc::new());
+    let service = Router::new().route(LIST, post(answer)).route_layer(scopes).layer(inner);
+    let token = issuer.token().sign();
+    for middle in [grpc().optional(), grpc().optional().realm("middle")] {
+        let nested = service.clone().layer(middle);
+        let of_proxy = grpc().source(cookie.clone());
+        for (outer, guest) in [(of_proxy.clone(), false), (of_proxy.optional(), true)] {
+            let app = nested.clone().layer(outer);
+            // Who refuses: the outermost layer, or the innermost with and without claims of the others.
+            for (request, status) in [
+                (call(LIST), 401),
+                (call(LIST).bearer("a.b.c"), 401),
+                (call(LIST).bearer(&token), 401),
+                (call(LIST).bearer(&token).header(&inner_token, format!("Bearer {token}")), 403),
+                (
+                    call(LIST).header(&inner_token, format!("Bearer {token}")),
+                    if guest { 403 } else { 401 },
+                ),
+            ] {
+                let response = ask(&app, request).await;
+                assert_eq!(response.status(), status, "{guest}");
+                assert!(!response.headers().contains_key("grpc-status"), "{guest}");
+            }
+        }
+        // Without the layer of the proxy, the same refusals are those of gRPC.
+        assert_grpc_status(&ask(&nested, call(LIST)).await, 16);
+        let inside = call(LIST).header(&inner_token, format!("Bearer {token}"));
+        assert_grpc_status(&ask(&nested, inside).await, 7);
+    }
+}
+
 #[tokio::test]
 async fn only_exact_paths_are_exempt() {
     let issuer = TestIssuer::new();

@@ -541,3 +541,173 @@ async fn i04_each_operation_has_what_its_entry_in_a_table_requires() {
     let document = json_of(&document);
     assert_eq!(document["paths"]["/me"]["get"]["security"], json!([{"bearerAuth": ["all"]}]));
 }
+
+#[cfg(feature = "routes")]
+mod tables {
+    use tower_jwt_auth::layer::Routes;
+
+    use super::*;
+
+    #[utoipa::path(get, path = "/orders/{id}", responses((status = 200)))]
+    async fn order() {}
+    #[utoipa::path(post, path = "/orders/{id}", responses((status = 200)))]
+    async fn change() {}
+    #[utoipa::path(get, path = "/orders/special", responses((status = 200)))]
+    async fn special() {}
+    #[utoipa::path(head, path = "/orders/{id}", responses((status = 200)))]
+    async fn exists() {}
+    #[utoipa::path(get, path = "/files/{*path}", responses((status = 200)))]
+    async fn files() {}
+    #[utoipa::path(get, path = "/{x}", responses((status = 200)))]
+    async fn any() {}
+    #[utoipa::path(get, path = "/a/{{x}}", responses((status = 200)))]
+    async fn braces() {}
+    #[utoipa::path(get, path = "/a/{x}", responses((status = 200)))]
+    async fn no_braces() {}
+
+    fn policy(scope: &str) -> Scopes {
+        Scopes::all_of([scope])
+    }
+
+    fn finish(router: OpenApiRouter, table: Routes) -> Result<(Router, Value), String> {
+        let security = ApiSecurity::builder(layer()).build().unwrap();
+        let secured = security.secured_by(router, table.build().unwrap());
+        let finished = security.finish(secured, titled()).map_err(|error| error.to_string());
+        finished.map(|(router, document)| (router, json_of(&document)))
+    }
+
+    fn of(method_router: utoipa_axum::router::UtoipaMethodRouter) -> OpenApiRouter {
+        OpenApiRouter::new().routes(method_router)
+    }
+
+    #[track_caller]
+    fn assert_scope(document: &Value, path: &str, method: &str, scope: &str) {
+        let security = &document["paths"][path][method]["security"];
+        assert_eq!(*security, json!([{"bearerAuth": [scope]}]), "{method} {path}");
+    }
+
+    #[track_caller]
+    fn assert_error(finished: Result<(Router, Value), String>, parts: &[&str]) {
+        let error = finished.map(|(_, document)| document).unwrap_err();
+        assert!(parts.iter().all(|part| error.contains(part)), "{parts:?}: {error}");
+    }
+
+    const NO_ENTRY: &str = "covers all its requests";
+
+    #[tokio::test]
+    async fn a_parameter_is_no_entry_for_a_catch_all() {
+        let narrow = || Routes::new().route("GET /files/{name}", policy("one"));
+        assert_error(finish(of(routes!(files)), narrow()), &[NO_ENTRY, "add `GET /files/{*path}`"]);
+        let deep = Routes::new().route("/files/{a}/{b}/{c}/{d}/{e}", policy("one"));
+        assert_error(finish(of(routes!(files)), deep), &[NO_ENTRY]);
+        // With a fallback, the two policies are not the same.
+        let both = narrow().fallback(policy("all"));
+        assert_error(finish(of(routes!(files)), both), &["`/files/{name}`", "more specific"]);
+        let same = Routes::new().route("GET /files/{name}", policy("all")).fallback(policy("all"));
+        assert_scope(&finish(of(routes!(files)), same).unwrap().1, "/files/{*path}", "get", "all");
+
+        for wide in ["GET /files/{*all}", "/files/{*all}", "/{*all}"] {
+            let table = Routes::new().route(wide, policy("one"));
+            let (router, document) = finish(of(routes!(files)), table).unwrap();
+            assert_scope(&document, "/files/{*path}", "get", "one");
+            for path in ["/files/a", "/files/a/b"] {
+                assert_eq!(status(&router, "GET", path, Some(json!({"scope": "one"}))).await, 200);
+                assert_eq!(status(&router, "GET", path, Some(json!({"scope": "x"}))).await, 403);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_more_specific_entry_is_an_error_unless_its_route_is_documented() {
+        let table = || Routes::new().route("/orders/{id}", policy("one"));
+        let orders = || of(routes!(order, change));
+        let with_special = || table().route("GET /orders/special", policy("special"));
+        let finished = finish(orders(), with_special());
+        assert_error(finished, &["GET /orders/{id}", "`/orders/special`", "more specific"]);
+        // The other methods of its path have no entry.
+        let read_too = || table().route("GET /orders/special", policy("one"));
+        let finished = finish(of(routes!(change)), read_too());
+        assert_error(finished, &["POST /orders/{id}", "`/orders/special`", "for POST"]);
+        assert_error(finish(of(routes!(order)), table().public("/orders/special")), &["special"]);
+        let same = finish(of(routes!(order)), read_too()).unwrap().1;
+        assert_scope(&same, "/orders/{id}", "get", "one");
+
+        let (router, document) = finish(orders().routes(routes!(special)), with_special()).unwrap();
+        assert_scope(&document, "/orders/{id}", "get", "one");
+        assert_scope(&document, "/orders/{id}", "post", "one");
+        assert_scope(&document, "/orders/special", "get", "special");
+        for (path, scope) in [("/orders/1", "one"), ("/orders/special", "special")] {
+            assert_eq!(status(&router, "GET", path, Some(json!({"scope": scope}))).await, 200);
+        }
+        assert_eq!(status(&router, "POST", "/orders/1", Some(json!({"scope": "one"}))).await, 200);
+        // No operation, and no entry.
+        assert_eq!(status(&router, "POST", "/orders/special", Some(json!({}))).await, 403);
+
+        // An entry that the requests of the route cannot get to is no contradiction.
+        let elsewhere = table().route("/{x}/special", policy("x")).route("/orders", policy("x"));
+        let document = finish(orders(), elsewhere).unwrap().1;
+        assert_scope(&document, "/orders/{id}", "get", "one");
+    }
+
+    #[test]
+    fn an_entry_for_some_segments_is_none_for_all() {
+        let some = || Routes::new().route("/v{version}", policy("v"));
+        assert_error(finish(of(routes!(any)), some()), &["GET /{x}", NO_ENTRY]);
+        let both = || some().route("/{y}", policy("y"));
+        assert_error(finish(of(routes!(any)), both()), &["`/v{version}`"]);
+        let same = Routes::new().route("/v{version}", policy("y")).route("/{y}", policy("y"));
+        assert_scope(&finish(of(routes!(any)), same).unwrap().1, "/{x}", "get", "y");
+    }
+
+    #[tokio::test]
+    async fn head_and_other_methods_have_what_is_enforced() {
+        let table = || Routes::new().route("GET /orders/{id}", policy("one"));
+        let (router, document) = finish(of(routes!(exists)), table()).unwrap();
+        assert_scope(&document, "/orders/{id}", "head", "one");
+        assert_eq!(status(&router, "HEAD", "/orders/1", Some(json!({"scope": "one"}))).await, 200);
+        assert_eq!(status(&router, "HEAD", "/orders/1", Some(json!({"scope": "x"}))).await, 403);
+
+        let purge = || {
+            let mut router = of(routes!(order));
+            let item = router.get_openapi_mut().paths.paths.get_mut("/orders/{id}").unwrap();
+            let operation = item.get.clone().unwrap();
+            item.additional_operations.insert("PURGE".into(), operation);
+            router
+        };
+        let document = finish(purge(), table().route("/orders/{id}", policy("any"))).unwrap().1;
+        let item = &document["paths"]["/orders/{id}"];
+        let security = &item["additionalOperations"]["PURGE"]["security"];
+        assert_eq!(*security, json!([{"bearerAuth": ["any"]}]));
+        assert_scope(&document, "/orders/{id}", "get", "one");
+        assert_error(finish(purge(), table()), &["PURGE /orders/{id}", NO_ENTRY]);
+    }
+
+    /// The prefix is part of the paths of this router.
+    #[tokio::test]
+    async fn a_router_that_was_nested_before_has_whole_paths() {
+        let nested = || OpenApiRouter::new().nest("/api", of(routes!(order)));
+        let table = Routes::new().route("/api/orders/{id}", policy("one"));
+        let (router, document) = finish(nested(), table).unwrap();
+        assert_scope(&document, "/api/orders/{id}", "get", "one");
+        let ask = |scope| status(&router, "GET", "/api/orders/1", Some(json!({"scope": scope})));
+        assert_eq!((ask("one").await, ask("x").await), (200, 403));
+        let without = Routes::new().route("/orders/{id}", policy("one"));
+        assert_error(finish(nested(), without), &["GET /api/orders/{id}", NO_ENTRY]);
+    }
+
+    #[tokio::test]
+    async fn braces_are_no_parameter() {
+        let literal = || Routes::new().route("/a/{{x}}", policy("braces"));
+        assert_error(finish(of(routes!(no_braces)), literal()), &["GET /a/{x}", NO_ENTRY]);
+        let document = finish(of(routes!(braces)), literal()).unwrap().1;
+        assert_scope(&document, "/a/{{x}}", "get", "braces");
+        let both = || literal().route("/a/{id}", policy("id"));
+        assert_error(finish(of(routes!(no_braces)), both()), &["`/a/{{x}}`", "more specific"]);
+        let all = of(routes!(braces)).routes(routes!(no_braces));
+        let (router, document) = finish(all, both()).unwrap();
+        assert_scope(&document, "/a/{{x}}", "get", "braces");
+        assert_scope(&document, "/a/{x}", "get", "id");
+        assert_eq!(status(&router, "GET", "/a/1", Some(json!({"scope": "id"}))).await, 200);
+        assert_eq!(status(&router, "GET", "/a/1", Some(json!({"scope": "braces"}))).await, 403);
+    }
+}

@@ -1,6 +1,11 @@
 //! One table of policies for all routes of a service.
 
+#[cfg(feature = "utoipa")]
+mod describe;
 mod pattern;
+mod requirement;
+#[cfg(feature = "utoipa")]
+mod shape;
 mod table;
 
 use std::fmt;
@@ -76,7 +81,9 @@ use crate::{
 /// The layer must see the path that the router of the application sees. Nothing in between may change it:
 /// no `nest` of axum, whose routes see a path without the prefix, and no layer that removes slashes or
 /// prefixes. In axum, put it around the outermost router with `Router::layer`, and the
-/// [`JwtAuthLayer`](super::JwtAuthLayer) around that.
+/// [`JwtAuthLayer`](super::JwtAuthLayer) around that. `ApiSecurity::secured_by` (feature `utoipa`) is the
+/// exception: the table is inside of each route, and axum removes the prefix of a `nest` before it, so the
+/// table has the paths of the router that it is given with.
 ///
 /// A [public](Self::public) entry is for guests. So the `JwtAuthLayer` outside must be
 /// [`optional`](super::JwtAuthLayer::optional); otherwise, it refuses requests without a token before the

@@ -3,15 +3,8 @@
 use http::Method;
 use matchit::{InsertError, Router};
 
-#[cfg(feature = "utoipa")]
-use super::super::require::RouteRequirement;
-use super::{super::require::Requirement, pattern::Pattern};
-use crate::{
-    authorize::{self, Policy, PolicyDescription, RequestHead},
-    error::Error,
-    response::Rejection,
-    shown::shown,
-};
+use super::pattern::Pattern;
+use crate::authorize::{Policy, PolicyDescription};
 
 pub(super) type BoxPolicy<C> = Box<dyn Policy<C> + Send + Sync>;
 
@@ -34,13 +27,13 @@ impl<C> Access<C> {
 pub(super) struct Table<C> {
     paths: Router<usize>,
     /// Each path once, as the router numbers them.
-    methods: Vec<Methods<C>>,
-    fallback: Option<BoxPolicy<C>>,
+    pub(super) methods: Vec<Methods<C>>,
+    pub(super) fallback: Option<BoxPolicy<C>>,
 }
 
 /// The entries of one path.
-struct Methods<C> {
-    path: String,
+pub(super) struct Methods<C> {
+    pub(super) path: String,
     own: Vec<(Method, Access<C>)>,
     any: Option<Access<C>>,
 }
@@ -80,44 +73,16 @@ impl<C> Table<C> {
         }
     }
 
-    fn find(&self, method: &Method, path: &str) -> Option<&Access<C>> {
-        let methods = self.methods.get(*self.paths.at(path).ok()?.value)?;
+    /// The entries of the path that this path of a request matches.
+    pub(super) fn at(&self, path: &str) -> Option<&Methods<C>> {
+        self.methods.get(*self.paths.at(path).ok()?.value)
+    }
+
+    pub(super) fn find(&self, method: &Method, path: &str) -> Option<&Access<C>> {
+        let methods = self.at(path)?;
         let own = methods.of(method);
         let of_get = || methods.of(&Method::GET).filter(|_| *method == Method::HEAD);
         own.or_else(of_get).or(methods.any.as_ref())
-    }
-}
-
-impl<C> Requirement<C> for Table<C> {
-    fn check(&self, request: RequestHead<'_>) -> Result<(), Rejection>
-    where
-        C: Send + Sync + 'static,
-    {
-        let found = match self.find(request.method(), request.uri().path()) {
-            Some(Access::Public) => return authorize::without_claims::<C>(request),
-            Some(Access::Policy(policy)) => Some(policy),
-            None => self.fallback.as_ref(),
-        };
-        let claims = authorize::claims::<C>(request)?;
-        let decided = match found {
-            Some(policy) => policy.authorize(&claims),
-            None => Err(no_entry(request)),
-        };
-        decided.map_err(|error| authorize::refuse(error, request))
-    }
-
-    /// A parameter in the path is a segment like any other.
-    #[cfg(feature = "utoipa")]
-    fn describe_route(&self, method: &str, path: &str) -> RouteRequirement {
-        let method = Method::from_bytes(method.as_bytes());
-        let found = method.ok().and_then(|method| self.find(&method, path));
-        match (found, &self.fallback) {
-            (Some(Access::Public), _) => RouteRequirement::Public,
-            (Some(Access::Policy(policy)), _) | (None, Some(policy)) => {
-                RouteRequirement::Policy(policy.describe())
-            }
-            (None, None) => RouteRequirement::NoEntry,
-        }
     }
 }
 
@@ -125,14 +90,6 @@ impl<C> Methods<C> {
     fn of(&self, method: &Method) -> Option<&Access<C>> {
         self.own.iter().find(|(own, _)| own == method).map(|(_, access)| access)
     }
-}
-
-#[cold]
-fn no_entry(request: RequestHead<'_>) -> Error {
-    let (method, path) = (shown(request.method().as_str()), shown(request.uri().path()));
-    Error::forbidden(format!(
-        "the table of routes has no entry for {method} {path}: add one, or set a `fallback`"
-    ))
 }
 
 /// Why a path cannot be in the table.

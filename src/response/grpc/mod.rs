@@ -26,8 +26,8 @@ use crate::error::UNAUTHENTICATED;
 ///    `content-type` of the same protocol, `grpc-status`, `grpc-message`, and those that each refusal
 ///    has: `www-authenticate`, `dpop-nonce` and `retry-after`, which are metadata for the client.
 /// 3. The message is fixed for each error code. It does not say which check failed.
-/// 4. A request of a proxy for [forward authentication] is answered in the format `R`, also by layers inside
-///    of the one whose cookie has that setting. A layer around it does not know of the proxy.
+/// 4. A request of a proxy for [forward authentication] is answered in the format `R`, by the layer whose
+///    cookie has that setting and also by the layers inside it. A layer around it does not know of the proxy.
 /// 5. A refusal that an axum handler makes from an [`Error`](crate::Error) by itself is answered in the
 ///    format `R`: nothing is known of its request. A method of tonic answers with a `Status` of its own,
 ///    see [`Error::grpc_code`](crate::Error::grpc_code).
