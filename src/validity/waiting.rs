@@ -29,8 +29,6 @@ pub(super) struct Waiting {
     /// The answer of the denylist, while it takes its time. The mutex is never locked: it makes the whole
     /// `Sync`.
     answer: Option<Box<Mutex<Answer>>>,
-    /// Whether the last answer was an error.
-    is_in_doubt: bool,
     /// Until the end or the next look, whichever comes first. In a box, so that the future can be moved.
     timer: Option<Pin<Box<Sleep>>>,
 }
@@ -42,7 +40,7 @@ impl Waiting {
     pub(super) fn new(claims: &RegisteredClaims, origin: &Origin) -> Self {
         let token = WatchedToken::new(claims, origin.ends_at(claims));
         let watch = Watch::new(token, origin.revocations().watchers());
-        Self { watch, origin: origin.clone(), answer: None, is_in_doubt: false, timer: None }
+        Self { watch, origin: origin.clone(), answer: None, timer: None }
     }
 
     /// Why it has ended, if it has.
@@ -77,21 +75,25 @@ impl Waiting {
         self.watch.renew(now, token, self.origin.revocations().watchers(), check)
     }
 
-    /// Asks the denylist about this version of the token.
-    fn ask(&mut self, version: u32) {
+    /// Asks the denylist about this version of the token. Says whether it has answered.
+    fn ask(&mut self, version: u32) -> bool {
         self.watch.asked = version;
         let token = self.watch.token();
         match self.origin.revocations().check_ids(token.ids()) {
             MaybeReady::Ready(answer) => {
                 self.answer = None;
-                self.take_answer(answer);
+                self.take_answer(answer)
             }
-            pending => self.answer = Some(Box::new(Mutex::new(pending.into_future()))),
+            pending => {
+                self.answer = Some(Box::new(Mutex::new(pending.into_future())));
+                false
+            }
         }
     }
 
-    fn take_answer(&mut self, answer: Result<NotRevoked, Error>) {
-        self.is_in_doubt = answer.is_err();
+    /// Says whether it is an answer, and not an error.
+    fn take_answer(&mut self, answer: Result<NotRevoked, Error>) -> bool {
+        let is_answer = answer.is_ok();
         match answer {
             Ok(_) => self.watch.confirm(),
             Err(error) if matches!(error.kind(), ErrorKind::Revoked) => {
@@ -99,6 +101,7 @@ impl Waiting {
             }
             Err(_) => self.end_if_unchecked(),
         }
+        is_answer
     }
 
     /// Ends it if the denylist has not answered for too long.
@@ -108,13 +111,14 @@ impl Waiting {
         }
     }
 
-    /// The pause until the next look at a token that ends at this second.
-    fn pause(&self, ends_at: i64) -> Duration {
-        let pause = match &self.timer {
-            _ if self.is_in_doubt || self.answer.is_some() => RETRY,
-            Some(_) => LONGEST_RECHECK,
+    /// The pause until the next look at a token that ends at this second, after a question that the
+    /// denylist has answered or not.
+    fn pause(&self, ends_at: i64, is_answered: bool) -> Duration {
+        let pause = match (is_answered, &self.timer) {
+            (false, _) => RETRY,
+            (true, Some(_)) => LONGEST_RECHECK,
             // Streams that begin at once are not looked at at once.
-            None => first_recheck(),
+            (true, None) => first_recheck(),
         };
         let end = Duration::from_secs(u64::try_from(ends_at).unwrap_or_default());
         let now = self.origin.now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -129,7 +133,7 @@ impl Future for Waiting {
         let this = &mut *self;
         // First, so that no move of the clock is missed.
         this.origin.wake_when_moved(context.waker());
-        let mut is_new = false;
+        let (mut is_new, mut is_answered) = (false, this.answer.is_none());
         loop {
             let (ends_at, version) = match this.look(Some(context.waker())) {
                 Ok(valid) => valid,
@@ -137,7 +141,7 @@ impl Future for Waiting {
             };
             if this.watch.asked != version {
                 this.timer = None;
-                this.ask(version);
+                is_answered = this.ask(version);
                 continue;
             }
             if let Some(answer) = &mut this.answer
@@ -145,7 +149,7 @@ impl Future for Waiting {
                 && let Poll::Ready(answer) = Pin::new(answer).poll(context)
             {
                 this.answer = None;
-                this.take_answer(answer);
+                is_answered = this.take_answer(answer);
                 // It is that of an open question.
                 this.timer = None;
                 continue;
@@ -156,7 +160,7 @@ impl Future for Waiting {
                     this.watch.end(Ended::Unchecked);
                     continue;
                 }
-                this.timer = Some(Box::pin(sleep(this.pause(ends_at))));
+                this.timer = Some(Box::pin(sleep(this.pause(ends_at, is_answered))));
                 is_new = true;
                 continue;
             };
@@ -173,15 +177,16 @@ impl Future for Waiting {
             }
             if this.answer.is_some() {
                 this.end_if_unchecked();
+                is_answered = false;
             } else {
-                this.ask(version);
+                is_answered = this.ask(version);
             }
             if runtime_with_timer().is_none() {
                 this.watch.end(Ended::Unchecked);
                 continue;
             }
             // A new one, because this may be another runtime than before.
-            let pause = this.pause(ends_at);
+            let pause = this.pause(ends_at, is_answered);
             if let Some(timer) = &mut this.timer {
                 timer.set(sleep(pause));
                 is_new = true;
@@ -193,7 +198,7 @@ impl Future for Waiting {
 impl Clone for Waiting {
     fn clone(&self) -> Self {
         let (watch, origin) = (self.watch.join(), self.origin.clone());
-        Self { watch, origin, answer: None, is_in_doubt: false, timer: None }
+        Self { watch, origin, answer: None, timer: None }
     }
 }
 

@@ -142,7 +142,6 @@ async fn c14_what_nobody_knows_needs_everything_and_names_no_scope() {
         (message("notifications/custom"), "`notifications/custom`"),
         (message("x"), "the method `x`"),
         (message("tools/call"), "the message does not name"),
-        (listen(json!({"taskIds": ["a"]})), "the method `tasks/get`"),
         (listen(json!({"later": true})), "the message does not name"),
         (format!("[{},{}]", call("read"), message("x")), "the method `x`"),
     ] {
