@@ -96,6 +96,8 @@
 //! | [`extract`][extract module] | extractors for axum | `axum` |
 //! | [`authorize`] | scopes, roles, logins and conditions | |
 //! | [`response`] | the answer to a refused request | |
+//! | [`resource`] | the metadata of a protected resource (RFC 9728) | |
+//! | [`proof`] | proofs of the sender: DPoP and client certificates | |
 //! | [`error`] | why a request was refused, and errors of configuration | |
 //! | [`report`] | settings that are legal and unwise | |
 //! | [`settings`][settings module] | a verifier and a layer from settings | `settings` |

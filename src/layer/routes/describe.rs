@@ -1,4 +1,4 @@
-//! What a table requires for the routes of a router.
+//! The requirements of a table for the routes of a router.
 
 use http::Method;
 use matchit::Router;
@@ -35,7 +35,7 @@ impl<'a, C> Described<'a, C> {
         Self { table, entries, routes, rest: format!("{}#", "#/".repeat(longest)) }
     }
 
-    /// The requirement for all requests of a route. The error is the reason why there is none.
+    /// The requirement for all requests of a route. The error says why they have no common one.
     pub(super) fn of(&self, method: &str, path: &str) -> Result<RouteRequirement, String> {
         let shape = Shape::parse(routed(path));
         let is_own = |path: &str| self.routes.at(path).is_ok_and(|found| *found.value == shape);
