@@ -180,7 +180,8 @@ impl<C, R: Clone, M> McpAuthLayerBuilder<C, R, M> {
     ///
     /// - [`ConfigError::Conflict`]: the layer takes tokens from the query, lets requests without a token
     ///   or preflights pass, or its verifier accepts every audience.
-    /// - [`ConfigError::Resource`]: the metadata cannot be derived, or a scope is malformed or missing.
+    /// - [`ConfigError::Resource`]: the metadata cannot be derived, a scope is malformed or missing, or an
+    ///   operation has two entries.
     /// - [`ConfigError::InvalidName`]: an allowed origin is malformed.
     /// - [`ConfigError::OutOfRange`]: a limit is zero, or not sensible.
     pub fn build(self) -> Result<McpAuthLayer<C, R>, ConfigError> {

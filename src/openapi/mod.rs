@@ -160,6 +160,9 @@ where
     /// router is removed, because no operation of the document stands for it: add it to the router that
     /// [`finish`](Self::finish) gives, where it is public.
     ///
+    /// A request for a method that a path does not have is 405 only with a token that one of the policies of
+    /// that path accepts.
+    ///
     /// # Panics
     ///
     /// The router has no route, as axum's `Router::route_layer` does.
