@@ -84,8 +84,9 @@ pub(super) trait Requirement<C>: Send + Sync {
     }
 }
 
-/// The requirements of a layer for one route.
+/// The requirements of a layer for one route. Only a table has them, which is of another feature.
 #[cfg(feature = "utoipa")]
+#[cfg_attr(not(feature = "routes"), expect(dead_code))]
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum RouteRequirement {
     /// Nothing.
