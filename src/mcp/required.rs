@@ -147,15 +147,11 @@ fn held(policy: &PolicyDescription, claims: &Claims) -> Vec<Box<str>> {
 
 /// All of these policies. They are joined in pairs, so that a policy of many is not as deep as it is long.
 fn all_of(mut policies: Vec<SharedPolicy>) -> Option<SharedPolicy> {
-    let second = policies.split_off(policies.len() / 2);
-    match second.len() {
-        0 => None,
-        1 if policies.is_empty() => second.into_iter().next(),
-        _ => match (all_of(policies), all_of(second)) {
-            (Some(first), Some(second)) => Some(SharedPolicy::new(first.and(second))),
-            (one, other) => one.or(other),
-        },
+    if policies.len() < 2 {
+        return policies.pop();
     }
+    let second = policies.split_off(policies.len() / 2);
+    Some(SharedPolicy::new(all_of(policies)?.and(all_of(second)?)))
 }
 
 /// Adds scopes that are not there yet.

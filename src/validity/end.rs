@@ -16,8 +16,8 @@ pub enum ValidityEnd {
     Expired,
     /// The denylist has heard of the token, its session or its subject.
     Revoked,
-    /// This stream has had no answer of the denylist for 60 s, or there is no runtime with a timer, so nobody knows whether
-    /// the token is revoked.
+    /// This stream has had no answer of the denylist for 60 s, or there is no runtime with a timer, so nobody
+    /// knows whether the token is revoked.
     Unchecked,
 }
 

@@ -222,6 +222,15 @@ const REFLECTION: [&str; 2] = [
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
 ];
 
+/// The source of a layer that a proxy asks before it passes a request on.
+fn cookie_behind_a_proxy() -> TokenSource {
+    TokenSource::cookie("at")
+        .public_origin("https://shop.example")
+        .forwarded_method("x-forwarded-method")
+        .build()
+        .unwrap()
+}
+
 /// A proxy takes 200 for a yes, whoever refuses.
 #[tokio::test]
 async fn behind_a_proxy_that_asks_no_refusal_is_200() {
@@ -232,11 +241,7 @@ async fn behind_a_proxy_that_asks_no_refusal_is_200() {
         Error::forbidden("an order of somebody else").into()
     }
     let issuer = TestIssuer::new();
-    let cookie = TokenSource::cookie("at")
-        .public_origin("https://shop.example")
-        .forwarded_method("x-forwarded-method")
-        .build()
-        .unwrap();
+    let cookie = cookie_behind_a_proxy();
     let scopes = || RequireLayer::scopes(["admin"]);
     let inside = Router::new()
         .route(LIST, post(answer))
@@ -268,11 +273,7 @@ async fn behind_a_proxy_that_asks_no_layer_within_answers_200() {
         answer().await
     }
     let issuer = TestIssuer::new();
-    let cookie = TokenSource::cookie("at")
-        .public_origin("https://shop.example")
-        .forwarded_method("x-forwarded-method")
-        .build()
-        .unwrap();
+    let cookie = cookie_behind_a_proxy();
     let of_proxy = JwtAuthLayer::grpc(issuer.verifier()).source(cookie);
     let inner = || JwtAuthLayer::grpc(issuer.verifier()).exempt_grpc_health();
     let token = issuer.token().sign();
@@ -314,11 +315,7 @@ async fn behind_a_proxy_that_asks_no_layer_within_answers_200() {
 #[tokio::test]
 async fn behind_a_proxy_that_asks_an_optional_layer_in_between_hides_nothing() {
     let issuer = TestIssuer::new();
-    let cookie = TokenSource::cookie("at")
-        .public_origin("https://shop.example")
-        .forwarded_method("x-forwarded-method")
-        .build()
-        .unwrap();
+    let cookie = cookie_behind_a_proxy();
     let inner_token = header::HeaderName::from_static("x-inner");
     let grpc = || JwtAuthLayer::grpc(issuer.verifier());
     let inner = grpc().sources([TokenSource::header(inner_token.clone())]);
